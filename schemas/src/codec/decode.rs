@@ -1,0 +1,159 @@
+//! Avro to events, with the schema that the writer used.
+
+use std::sync::Once;
+
+use apache_avro::Schema;
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::schema::{ResolvedSchema, SchemaKind};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer};
+use serde_json::{Map, Value};
+
+use super::canonical::content_hash;
+use super::fields::{HeartRatesFields, SleepFields, StepsFields, UserFields};
+use super::record::{Extra, Record, RecordSeed};
+use crate::event::Event;
+use crate::stream::Stream;
+
+/// Most bytes that a length inside a datum may ask for. A few bytes can ask for the crate's default of 512 MB;
+/// no message that a broker accepts by default is larger than this.
+pub const ALLOCATION_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Longest error text kept: Avro's errors quote whole schemas.
+const REASON_CHARS_MAX: usize = 300;
+
+/// A text that is no usable Avro schema of an event.
+#[derive(Debug, thiserror::Error)]
+#[error("unusable schema: {0}")]
+pub struct SchemaError(pub String);
+
+/// The schema that an event was written with.
+#[derive(Debug)]
+pub struct WriterSchema {
+    schema: Schema,
+    record: String,
+}
+
+impl WriterSchema {
+    /// Parses a schema as the registry hands it out.
+    ///
+    /// # Errors
+    /// When it is no Avro record, or refers to types that it does not define.
+    pub fn parse(json: &str) -> Result<Self, SchemaError> {
+        let refused = |error: apache_avro::Error| SchemaError(shortened(&error.to_string()));
+        let schema = Schema::parse_str(json).map_err(refused)?;
+        ResolvedSchema::try_from(&schema).map_err(refused)?;
+        match &schema {
+            Schema::Record(record) => Ok(Self {
+                record: record.name.name().to_owned(),
+                schema,
+            }),
+            other => Err(SchemaError(format!(
+                "{:?} is not a record",
+                SchemaKind::from(other)
+            ))),
+        }
+    }
+
+    /// Name of the record, without its namespace.
+    #[must_use]
+    pub fn record(&self) -> &str {
+        &self.record
+    }
+}
+
+/// Bytes that are no event of their stream. Always the record's own fault: it becomes a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The schema describes another kind of event.
+    #[error("the schema describes a {found}, not the {expected} of this stream")]
+    WrongRecord {
+        /// What the stream carries.
+        expected: &'static str,
+        /// What the writer's schema describes.
+        found: String,
+    },
+    /// The bytes do not follow the schema, or a value is missing or out of its type's range.
+    #[error("{0}")]
+    Malformed(String),
+    /// The datum ended before the bytes did.
+    #[error("{0} bytes left over behind the datum")]
+    Trailing(usize),
+}
+
+/// An event as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decoded {
+    /// What is known.
+    pub event: Event,
+    /// The writer's fields that this version does not know. Those inside a reading or a level stand under the
+    /// array's name and the item's index.
+    pub extra: Map<String, Value>,
+    /// See [`content_hash`].
+    pub content_hash: [u8; 32],
+}
+
+/// Decodes a bare datum that was written with `writer`.
+///
+/// # Errors
+/// When the bytes are not exactly one event of this stream.
+pub fn decode(stream: Stream, writer: &WriterSchema, datum: &[u8]) -> Result<Decoded, DecodeError> {
+    lower_allocation_cap();
+    if writer.record != stream.record() {
+        return Err(DecodeError::WrongRecord {
+            expected: stream.record(),
+            found: writer.record.clone(),
+        });
+    }
+    let (event, extra) = match stream {
+        Stream::HeartRates => {
+            read::<HeartRatesFields>(writer, datum).map(|(made, extra)| (Event::HeartRates(made), extra))
+        }
+        Stream::Steps => read::<StepsFields>(writer, datum).map(|(made, extra)| (Event::Steps(made), extra)),
+        Stream::Sleeps => read::<SleepFields>(writer, datum).map(|(made, extra)| (Event::Sleep(made), extra)),
+        Stream::Users => read::<UserFields>(writer, datum).map(|(made, extra)| (Event::User(made), extra)),
+    }?;
+    let content_hash = content_hash(&event, &extra);
+    Ok(Decoded {
+        event,
+        extra,
+        content_hash,
+    })
+}
+
+/// A record with what was unknown in it; the form in which the reader of datums can return both.
+struct Whole<R: Record>(R::Made, Extra);
+
+impl<'de, R: Record> Deserialize<'de> for Whole<R> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut extra = Extra::new();
+        let made = RecordSeed::<R>::new(&mut extra).deserialize(deserializer)?;
+        Ok(Self(made, extra))
+    }
+}
+
+fn read<R: Record>(writer: &WriterSchema, mut datum: &[u8]) -> Result<(R::Made, Extra), DecodeError> {
+    let malformed = |error: apache_avro::Error| DecodeError::Malformed(shortened(&error.to_string()));
+    let reader = GenericDatumReader::builder(&writer.schema)
+        .human_readable(false)
+        .build()
+        .map_err(malformed)?;
+    let Whole(made, extra) = reader.read_deser::<Whole<R>>(&mut datum).map_err(malformed)?;
+    if datum.is_empty() {
+        Ok((made, extra))
+    } else {
+        Err(DecodeError::Trailing(datum.len()))
+    }
+}
+
+fn lower_allocation_cap() {
+    static LOWERED: Once = Once::new();
+    LOWERED.call_once(|| {
+        apache_avro::util::max_allocation_bytes(ALLOCATION_BYTES_MAX);
+    });
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(REASON_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,88 @@
+//! Two kinds of time that must never be mixed up: an instant, and a wall clock.
+
+/// Milliseconds in a minute.
+pub const MINUTE_MS: i64 = 60_000;
+/// Milliseconds in a day.
+pub const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+
+/// An instant: milliseconds since 1970-01-01T00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UtcMillis(pub i64);
+
+/// A wearer's wall clock: milliseconds since 1970-01-01T00:00 on that clock, as if it stood in UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LocalMillis(pub i64);
+
+impl LocalMillis {
+    /// The instant at which a clock `utc_offset_minutes` east of UTC shows this time.
+    #[must_use]
+    pub const fn at_offset(self, utc_offset_minutes: i32) -> UtcMillis {
+        UtcMillis(self.0.saturating_sub(utc_offset_minutes as i64 * MINUTE_MS))
+    }
+
+    /// Days since 1970-01-01 of the date on this clock.
+    #[must_use]
+    pub const fn days(self) -> i64 {
+        self.0.div_euclid(DAY_MS)
+    }
+}
+
+impl UtcMillis {
+    /// What a clock `utc_offset_minutes` east of UTC shows at this instant.
+    #[must_use]
+    pub const fn at_offset(self, utc_offset_minutes: i32) -> LocalMillis {
+        LocalMillis(self.0.saturating_add(utc_offset_minutes as i64 * MINUTE_MS))
+    }
+}
+
+/// `YYYY-MM-DD` of a number of days since 1970-01-01 (proleptic Gregorian calendar, as Avro's `date`).
+#[must_use]
+pub fn date_text(days: i32) -> String {
+    // Civil-from-days by eras of 400 years, each of 146,097 days, counted from 1 March of year 0.
+    let shifted = i64::from(days) + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_leads_there_and_back() {
+        let local = LocalMillis(1_572_566_400_000);
+        assert_eq!(local.at_offset(60).at_offset(60), local);
+        assert_eq!(local.at_offset(60).0, local.0 - 3_600_000);
+    }
+
+    #[test]
+    fn dates_before_and_after_the_epoch() {
+        let known = [
+            (0, "1970-01-01"),
+            (-1, "1969-12-31"),
+            (18_201, "2019-11-01"),
+            (18_321, "2020-02-29"),
+            (11_016, "2000-02-29"),
+        ];
+        for (days, text) in known {
+            assert_eq!(date_text(days), text);
+        }
+    }
+
+    #[test]
+    fn the_date_of_a_wall_clock_rounds_down() {
+        assert_eq!(LocalMillis(-1).days(), -1);
+        assert_eq!(LocalMillis(DAY_MS).days(), 1);
+    }
+}

@@ -1,0 +1,66 @@
+//! Time is injected, so that replayed history behaves as the past it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A source of the present instant, in milliseconds since 1970-01-01T00:00Z.
+#[derive(Clone, Debug)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    System,
+    Fixed(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The machine's clock.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that stands at `utc_millis` until [`Clock::set`] moves it.
+    #[must_use]
+    pub fn fixed(utc_millis: i64) -> Self {
+        Self(Source::Fixed(Arc::new(AtomicI64::new(utc_millis))))
+    }
+
+    /// The present, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn now_utc_millis(&self) -> i64 {
+        match &self.0 {
+            Source::System => system_utc_millis(),
+            Source::Fixed(at) => at.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Moves a fixed clock; the machine's clock is left alone.
+    pub fn set(&self, utc_millis: i64) {
+        if let Source::Fixed(at) = &self.0 {
+            at.store(utc_millis, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The machine's clock in milliseconds since the Unix epoch (0 if it stands before 1970).
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+pub fn system_utc_millis() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fixed_clock_stands_until_it_is_moved() {
+        let clock = Clock::fixed(5);
+        assert_eq!(clock.now_utc_millis(), 5);
+        clock.clone().set(7);
+        assert_eq!(clock.now_utc_millis(), 7);
+    }
+}

@@ -1,0 +1,11 @@
+//! What every service shares: configuration, shutdown, retry, batches, telemetry. No driver types.
+
+pub mod batch;
+pub mod clock;
+pub mod config;
+pub mod retry;
+pub mod shutdown;
+pub mod telemetry;
+
+/// Version of this program, written into dead letters and logs.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

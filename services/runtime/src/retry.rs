@@ -1,0 +1,128 @@
+//! Three kinds of error, and what is done about each.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+
+use crate::shutdown::Shutdown;
+
+/// First pause after an outage was seen.
+pub const BACKOFF_MIN_MS: u64 = 100;
+/// Longest pause between attempts: long enough to spare a server that starts, short enough to be back at once.
+pub const BACKOFF_MAX_MS: u64 = 5_000;
+
+/// What an error means for the work at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The world is at fault (outage, conflict): wait and try the same again.
+    Transient,
+    /// This record is at fault: it becomes a dead letter.
+    Definite,
+    /// Nobody knows, or a guarantee would break: the service stops with a clear message.
+    Fatal,
+}
+
+/// An error that knows what it means. Implementations match exhaustively; what is unknown is fatal.
+pub trait Classify {
+    /// What this error means for the work at hand.
+    fn class(&self) -> Class;
+}
+
+/// How a retried operation ended without a value.
+#[derive(Debug, thiserror::Error)]
+pub enum RetryError<E> {
+    /// The error was not transient.
+    #[error(transparent)]
+    Failed(E),
+    /// The drain deadline passed while the outage lasted.
+    #[error("abandoned while waiting for an outage to end")]
+    Abandoned,
+}
+
+/// The pauses between attempts: exponential with jitter, without an end.
+pub fn pauses() -> impl Iterator<Item = Duration> + Send {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(BACKOFF_MIN_MS))
+        .with_max_delay(Duration::from_millis(BACKOFF_MAX_MS))
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+/// Runs `attempt` until it succeeds or fails for good; transient errors are waited out.
+///
+/// An attempt in flight is never dropped half way: only the pauses between attempts end early.
+///
+/// # Errors
+/// The first error that is not transient, or [`RetryError::Abandoned`].
+pub async fn retry_transient<T, E, F, A>(shutdown: &Shutdown, what: &str, mut attempt: F) -> Result<T, RetryError<E>>
+where
+    E: Classify + Display,
+    F: FnMut() -> A,
+    A: Future<Output = Result<T, E>>,
+{
+    let mut pauses = pauses();
+    loop {
+        let error = match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(error) if error.class() == Class::Transient => error,
+            Err(error) => return Err(RetryError::Failed(error)),
+        };
+        let pause = pauses.next().unwrap_or(Duration::from_millis(BACKOFF_MAX_MS));
+        tracing::warn!(%error, retry_in_ms = pause.as_millis(), "{what}: waiting for an outage to end");
+        tokio::select! {
+            biased;
+            () = shutdown.abandoned() => return Err(RetryError::Abandoned),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0:?}")]
+    struct Scripted(Class);
+
+    impl Classify for Scripted {
+        fn class(&self) -> Class {
+            self.0
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_waited_out() {
+        let mut left = 40;
+        let got = retry_transient(&Shutdown::new(), "test", || {
+            left -= 1;
+            let answer = if left == 0 { Ok(7) } else { Err(Scripted(Class::Transient)) };
+            async move { answer }
+        })
+        .await;
+        assert!(matches!(got, Ok(7)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unknown_error_ends_at_once() {
+        let got = retry_transient(&Shutdown::new(), "test", || async { Err::<(), _>(Scripted(Class::Fatal)) }).await;
+        assert!(matches!(got, Err(RetryError::Failed(Scripted(Class::Fatal)))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_does_not_end_a_retry_but_the_deadline_does() {
+        let shutdown = Shutdown::new();
+        shutdown.stop();
+        let waiting = shutdown.clone();
+        let task = tokio::spawn(async move {
+            retry_transient(&waiting, "test", || async { Err::<(), _>(Scripted(Class::Transient)) }).await
+        });
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(!task.is_finished());
+        shutdown.abandon();
+        assert!(matches!(task.await, Ok(Err(RetryError::Abandoned))));
+    }
+}

@@ -1,0 +1,108 @@
+//! Two signals: stop taking in work, and abandon what is left when the deadline has passed.
+//!
+//! One token for both would abort a drain at its first hiccup.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+/// How a service learns that it should end. Clones share one state.
+#[derive(Clone, Debug, Default)]
+pub struct Shutdown {
+    stop: CancellationToken,
+    abandon: CancellationToken,
+}
+
+impl Shutdown {
+    /// A shutdown that nobody has asked for yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for a graceful stop: intake ends, what was taken in is finished.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Gives up on what is unfinished; it is taken up again from the durable position at the next start.
+    pub fn abandon(&self) {
+        self.stop.cancel();
+        self.abandon.cancel();
+    }
+
+    /// True once a stop was asked for.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// True once unfinished work is to be left.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        self.abandon.is_cancelled()
+    }
+
+    /// Resolves when a stop was asked for.
+    pub async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Resolves when unfinished work is to be left.
+    pub async fn abandoned(&self) {
+        self.abandon.cancelled().await;
+    }
+
+    /// Sleeps for `duration`, or until a stop is asked for; true when it slept to the end.
+    pub async fn sleep(&self, duration: Duration) -> bool {
+        tokio::select! {
+            biased;
+            () = self.stopping() => false,
+            () = tokio::time::sleep(duration) => true,
+        }
+    }
+
+    /// Listens for SIGTERM and SIGINT: the first stops, a second one or the deadline abandons.
+    ///
+    /// # Errors
+    /// When the handlers cannot be installed.
+    pub fn on_signals(&self, drain: Duration) -> std::io::Result<()> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let shutdown = self.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::info!(drain_seconds = drain.as_secs(), "stopping: finishing what was taken in");
+            shutdown.stop();
+            tokio::select! {
+                _ = terminate.recv() => tracing::warn!("second signal: abandoning unfinished work"),
+                _ = interrupt.recv() => tracing::warn!("second signal: abandoning unfinished work"),
+                () = tokio::time::sleep(drain) => tracing::warn!("drain deadline passed: abandoning unfinished work"),
+            }
+            shutdown.abandon();
+        });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn stop_leaves_time_to_drain_and_abandon_does_not() {
+        let shutdown = Shutdown::new();
+        let other = shutdown.clone();
+        shutdown.stop();
+        other.stopping().await;
+        assert!(other.is_stopping() && !other.is_abandoned());
+        assert!(!other.sleep(Duration::from_secs(3600)).await);
+        shutdown.abandon();
+        other.abandoned().await;
+        assert!(other.is_abandoned());
+    }
+}

@@ -1,0 +1,151 @@
+//! Logs, `/metrics`, `/livez` and `/readyz`.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tracing_subscriber::EnvFilter;
+
+use crate::shutdown::Shutdown;
+
+const SECONDS_BUCKETS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
+const BYTES_BUCKETS: [f64; 9] = [1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6, 16e6, 64e6];
+const ROWS_BUCKETS: [f64; 9] = [1.0, 10.0, 100.0, 1e3, 5e3, 10e3, 50e3, 100e3, 500e3];
+
+/// Where metrics and health are served.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// Address to listen on; port 0 takes a free one, which the log names.
+    pub listen: SocketAddr,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        // Loopback: whoever wants it on the network says so.
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)) }
+    }
+}
+
+/// Whether a service can do its work; set by the service, read by `/readyz`.
+#[derive(Clone, Debug, Default)]
+pub struct Health(Arc<AtomicBool>);
+
+impl Health {
+    /// Not ready.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Says whether the service is ready.
+    pub fn set_ready(&self, ready: bool) {
+        self.0.store(ready, Ordering::Relaxed);
+    }
+
+    /// True when the service said it is ready.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Why telemetry did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The address is taken or not ours.
+    #[error("cannot listen on {address} for metrics")]
+    Listen {
+        /// The configured address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Another recorder is installed in this process.
+    #[error("metrics recorder: {0}")]
+    Recorder(String),
+}
+
+/// Human logs on a terminal, JSON otherwise; `RUST_LOG` filters, `info` by default.
+pub fn init_logs() {
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,librdkafka=warn,rdkafka=warn,tokio_postgres=warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second call in one process (tests) keeps the first subscriber.
+    let _kept = if std::io::stderr().is_terminal() {
+        builder.with_target(false).try_init()
+    } else {
+        builder.json().flatten_event(true).try_init()
+    };
+}
+
+/// Installs the process-wide recorder. Histograms have buckets by suffix, never summaries.
+///
+/// # Errors
+/// When a recorder is installed already.
+pub fn install_recorder() -> Result<PrometheusHandle, TelemetryError> {
+    let buckets = [("_seconds", &SECONDS_BUCKETS[..]), ("_bytes", &BYTES_BUCKETS[..]), ("_rows", &ROWS_BUCKETS[..])];
+    let mut builder = PrometheusBuilder::new();
+    for (suffix, values) in buckets {
+        builder = builder
+            .set_buckets_for_metric(Matcher::Suffix(suffix.to_owned()), values)
+            .map_err(|error| TelemetryError::Recorder(error.to_string()))?;
+    }
+    builder.install_recorder().map_err(|error| TelemetryError::Recorder(error.to_string()))
+}
+
+/// Serves `/metrics`, `/livez` and `/readyz` until the process is told to stop; returns the address.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub async fn serve(
+    config: &TelemetryConfig,
+    recorder: PrometheusHandle,
+    health: Health,
+    shutdown: Shutdown,
+) -> Result<SocketAddr, TelemetryError> {
+    let failed = |source| TelemetryError::Listen { address: config.listen, source };
+    let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let router = Router::new()
+        .route("/metrics", get(move || std::future::ready(recorder.render())))
+        .route("/livez", get(|| std::future::ready("alive\n")))
+        .route("/readyz", get(move || std::future::ready(readiness(&health))));
+    tokio::spawn(async move {
+        let ended = axum::serve(listener, router).with_graceful_shutdown(async move { shutdown.abandoned().await });
+        if let Err(error) = ended.await {
+            tracing::error!(%error, "metrics server ended");
+        }
+    });
+    tracing::info!(%address, "metrics at http://{address}/metrics");
+    Ok(address)
+}
+
+fn readiness(health: &Health) -> (StatusCode, &'static str) {
+    if health.is_ready() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readiness_follows_the_service() {
+        let health = Health::new();
+        assert_eq!(readiness(&health).0, StatusCode::SERVICE_UNAVAILABLE);
+        health.set_ready(true);
+        assert_eq!(readiness(&health).0, StatusCode::OK);
+    }
+}
