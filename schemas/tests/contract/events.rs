@@ -53,52 +53,59 @@ pub(crate) fn fixed(stream: Stream) -> Event {
                 },
             ],
         }),
-        Stream::Sleeps => {
-            let level = |seconds: i64, name: &str, length| SleepLevel {
-                ts: at(seconds),
-                level: name.into(),
-                seconds: length,
-            };
-            Event::Sleep(Sleep {
-                upload: Upload {
-                    window_end: at(27_000),
-                    ..upload
-                },
-                end_utc_offset_minutes: 60,
-                log_id: 24_500_000_001,
-                date_of_sleep: 18_202,
-                duration_ms: 27_000_000,
-                minutes_to_fall_asleep: 0,
-                minutes_asleep: 401,
-                minutes_awake: 49,
-                minutes_after_wakeup: 0,
-                time_in_bed: 450,
-                efficiency: 94,
-                kind: "stages".into(),
-                info_code: Some(0),
-                main_sleep: true,
-                levels: vec![
-                    level(0, "wake", 600),
-                    level(600, "light", 12_000),
-                    level(12_600, "deep", 14_400),
-                ],
-                short_levels: vec![level(9_000, "wake", 60)],
-            })
-        }
-        Stream::Users => Event::User(User {
-            event_id: upload.event_id,
-            user_id: Uuid::from_u128(7),
-            synced_at: upload.synced_at,
-            created_at: UtcMillis(1_572_566_400_000),
-            email: Some("p01@example.org".into()),
-            date_of_birth: Some(-365),
-            gender: Some("female".into()),
-            height_cm: Some(171),
-            max_heart_rate: None,
-            zone: Some("Europe/Oslo".into()),
-            devices: vec![upload.device_id, Uuid::from_u128(8)],
-        }),
+        Stream::Sleeps => fixed_sleep(upload),
+        Stream::Users => fixed_user(&upload),
     }
+}
+
+fn fixed_sleep(upload: Upload) -> Event {
+    let at = |seconds: i64| LocalMillis(upload.window_start.0 + seconds * 1_000);
+    let level = |seconds: i64, name: &str, length| SleepLevel {
+        ts: at(seconds),
+        level: name.into(),
+        seconds: length,
+    };
+    Event::Sleep(Sleep {
+        upload: Upload {
+            window_end: at(27_000),
+            ..upload
+        },
+        end_utc_offset_minutes: 60,
+        log_id: 24_500_000_001,
+        date_of_sleep: 18_202,
+        duration_ms: 27_000_000,
+        minutes_to_fall_asleep: 0,
+        minutes_asleep: 401,
+        minutes_awake: 49,
+        minutes_after_wakeup: 0,
+        time_in_bed: 450,
+        efficiency: 94,
+        kind: "stages".into(),
+        info_code: Some(0),
+        main_sleep: true,
+        levels: vec![
+            level(0, "wake", 600),
+            level(600, "light", 12_000),
+            level(12_600, "deep", 14_400),
+        ],
+        short_levels: vec![level(9_000, "wake", 60)],
+    })
+}
+
+fn fixed_user(upload: &Upload) -> Event {
+    Event::User(User {
+        event_id: upload.event_id,
+        user_id: Uuid::from_u128(7),
+        synced_at: upload.synced_at,
+        created_at: UtcMillis(1_572_566_400_000),
+        email: Some("p01@example.org".into()),
+        date_of_birth: Some(-365),
+        gender: Some("female".into()),
+        height_cm: Some(171),
+        max_heart_rate: None,
+        zone: Some("Europe/Oslo".into()),
+        devices: vec![upload.device_id, Uuid::from_u128(8)],
+    })
 }
 
 fn ids() -> impl Strategy<Value = Uuid> {

@@ -47,7 +47,13 @@ impl<T> Batch<T> {
     /// An empty batch.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, items: Vec::new(), rows: 0, bytes: 0, opened: None }
+        Self {
+            limits,
+            items: Vec::new(),
+            rows: 0,
+            bytes: 0,
+            opened: None,
+        }
     }
 
     /// Adds an item that counts as `rows` rows and `bytes` bytes.
@@ -85,7 +91,8 @@ impl<T> Batch<T> {
     /// When the oldest item has waited long enough; none while empty.
     #[must_use]
     pub fn due_at(&self) -> Option<Instant> {
-        self.opened.map(|at| at + Duration::from_millis(self.limits.batch_wait_ms))
+        self.opened
+            .map(|at| at + Duration::from_millis(self.limits.batch_wait_ms))
     }
 
     /// True when the batch should be written now.
@@ -107,7 +114,11 @@ impl<T> Batch<T> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { batch_rows: 3, batch_bytes: 100, batch_wait_ms: 50 };
+    const LIMITS: Limits = Limits {
+        batch_rows: 3,
+        batch_bytes: 100,
+        batch_wait_ms: 50,
+    };
 
     #[tokio::test(start_paused = true)]
     async fn rows_bytes_or_age_make_it_due() {
@@ -127,7 +138,13 @@ mod tests {
 
     #[test]
     fn a_limit_of_zero_is_refused_by_name() {
-        let none = Limits { batch_bytes: 0, ..LIMITS };
-        assert_eq!(none.validate("sink"), Err("sink.batch_bytes must be at least 1".into()));
+        let none = Limits {
+            batch_bytes: 0,
+            ..LIMITS
+        };
+        assert_eq!(
+            none.validate("sink"),
+            Err("sink.batch_bytes must be at least 1".into())
+        );
     }
 }

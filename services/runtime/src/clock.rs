@@ -46,7 +46,10 @@ impl Clock {
 
 /// The machine's clock in milliseconds since the Unix epoch (0 if it stands before 1970).
 #[must_use]
-#[allow(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the machine's clock"
+)]
 pub fn system_utc_millis() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

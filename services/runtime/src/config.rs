@@ -73,7 +73,10 @@ pub struct MongoConfig {
 
 impl Default for MongoConfig {
     fn default() -> Self {
-        Self { uri: Secret::default(), database: "pulseline".into() }
+        Self {
+            uri: Secret::default(),
+            database: "pulseline".into(),
+        }
     }
 }
 
@@ -118,7 +121,10 @@ pub fn load_from<T: DeserializeOwned>(
         .separator("__")
         .try_parsing(true)
         .source(environment);
-    let read = builder.add_source(variables).build().and_then(config::Config::try_deserialize);
+    let read = builder
+        .add_source(variables)
+        .build()
+        .and_then(config::Config::try_deserialize);
     read.map_err(|error| ConfigError::Invalid(error.to_string()))
 }
 
@@ -150,14 +156,22 @@ mod tests {
     }
 
     fn environment(pairs: &[(&str, &str)]) -> Option<HashMap<String, String>> {
-        Some(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+        Some(
+            pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
+        )
     }
 
     #[test]
     fn the_environment_reaches_nested_fields() {
         let read: Sample = load_from(
             None,
-            environment(&[("PULSELINE__MONGO__URI", "mongodb://u:p@h/"), ("PULSELINE__KAFKA__BROKERS", "h:1")]),
+            environment(&[
+                ("PULSELINE__MONGO__URI", "mongodb://u:p@h/"),
+                ("PULSELINE__KAFKA__BROKERS", "h:1"),
+            ]),
         )
         .unwrap();
         assert_eq!(read.mongo.uri.expose(), "mongodb://u:p@h/");
@@ -173,7 +187,9 @@ mod tests {
 
     #[test]
     fn a_secret_never_prints() {
-        let config = TimescaleConfig { url: Secret::new("postgres://u:hunter2@h/") };
+        let config = TimescaleConfig {
+            url: Secret::new("postgres://u:hunter2@h/"),
+        };
         assert!(!format!("{config:?}").contains("hunter2"));
         assert_eq!(config.url.expose(), "postgres://u:hunter2@h/");
     }

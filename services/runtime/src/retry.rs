@@ -57,7 +57,11 @@ pub fn pauses() -> impl Iterator<Item = Duration> + Send {
 ///
 /// # Errors
 /// The first error that is not transient, or [`RetryError::Abandoned`].
-pub async fn retry_transient<T, E, F, A>(shutdown: &Shutdown, what: &str, mut attempt: F) -> Result<T, RetryError<E>>
+pub async fn retry_transient<T, E, F, A>(
+    shutdown: &Shutdown,
+    what: &str,
+    mut attempt: F,
+) -> Result<T, RetryError<E>>
 where
     E: Classify + Display,
     F: FnMut() -> A,
@@ -99,7 +103,11 @@ mod tests {
         let mut left = 40;
         let got = retry_transient(&Shutdown::new(), "test", || {
             left -= 1;
-            let answer = if left == 0 { Ok(7) } else { Err(Scripted(Class::Transient)) };
+            let answer = if left == 0 {
+                Ok(7)
+            } else {
+                Err(Scripted(Class::Transient))
+            };
             async move { answer }
         })
         .await;
@@ -108,7 +116,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_unknown_error_ends_at_once() {
-        let got = retry_transient(&Shutdown::new(), "test", || async { Err::<(), _>(Scripted(Class::Fatal)) }).await;
+        let got = retry_transient(&Shutdown::new(), "test", || async {
+            Err::<(), _>(Scripted(Class::Fatal))
+        })
+        .await;
         assert!(matches!(got, Err(RetryError::Failed(Scripted(Class::Fatal)))));
     }
 
@@ -118,7 +129,10 @@ mod tests {
         shutdown.stop();
         let waiting = shutdown.clone();
         let task = tokio::spawn(async move {
-            retry_transient(&waiting, "test", || async { Err::<(), _>(Scripted(Class::Transient)) }).await
+            retry_transient(&waiting, "test", || async {
+                Err::<(), _>(Scripted(Class::Transient))
+            })
+            .await
         });
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert!(!task.is_finished());

@@ -76,7 +76,10 @@ impl Shutdown {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
-            tracing::info!(drain_seconds = drain.as_secs(), "stopping: finishing what was taken in");
+            tracing::info!(
+                drain_seconds = drain.as_secs(),
+                "stopping: finishing what was taken in"
+            );
             shutdown.stop();
             tokio::select! {
                 _ = terminate.recv() => tracing::warn!("second signal: abandoning unfinished work"),

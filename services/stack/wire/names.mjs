@@ -1,0 +1,30 @@
+// Prepared statements of different clients live in one session: each name gets its client's prefix.
+
+import { closeStatement, message, text } from "./messages.mjs";
+
+/** The name under which `client`'s statement is known to the session. */
+export const sessionName = (client, name) => `w${client}_${name}`;
+
+/**
+ * Rewrites one extended-protocol message for the session.
+ * Returns {bytes, before?}: `before` is run first and its replies are dropped.
+ */
+export function rename(client, type, bytes) {
+  if (type === "P") {
+    const name = text(bytes, 5);
+    const known = sessionName(client, name.value);
+    const renamed = message("P", known, bytes.subarray(name.next));
+    // The unnamed statement is replaced by each Parse; under a name that needs a Close.
+    return name.value === "" ? { bytes: renamed, before: closeStatement(known) } : { bytes: renamed };
+  }
+  if (type === "B") {
+    const portal = text(bytes, 5);
+    const statement = text(bytes, portal.next);
+    return { bytes: message("B", portal.value, sessionName(client, statement.value), bytes.subarray(statement.next)) };
+  }
+  if ((type === "D" || type === "C") && bytes[5] === 0x53) {
+    const name = text(bytes, 6);
+    return { bytes: message(type, Buffer.from("S"), sessionName(client, name.value)) };
+  }
+  return { bytes };
+}
