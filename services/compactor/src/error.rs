@@ -1,0 +1,56 @@
+//! Why compacting stopped, or has to wait.
+
+use pulseline_runtime::retry::{Class, Classify, RetryError};
+use pulseline_sql::SqlError;
+
+/// Why compacting stopped, or has to wait.
+#[derive(Debug, thiserror::Error)]
+pub enum CompactorError {
+    /// A setting is wrong; the text names it.
+    #[error("configuration: {0}")]
+    Config(String),
+    /// The warehouse.
+    #[error("TimescaleDB: {what}: {source}")]
+    Sql {
+        /// What was being done.
+        what: &'static str,
+        /// What the server or the connection said.
+        #[source]
+        source: SqlError,
+    },
+    /// The lease went to another compactor.
+    #[error("the lease `compactor` went to another compactor")]
+    LeaseLost,
+    /// The drain deadline passed during an outage.
+    #[error("abandoned during an outage: what was not refreshed stays dirty")]
+    Abandoned,
+}
+
+impl CompactorError {
+    pub(crate) fn sql<E: Into<SqlError>>(what: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Sql {
+            what,
+            source: source.into(),
+        }
+    }
+}
+
+impl Classify for CompactorError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Sql { source, .. } => source.class(),
+            // Another one works: this one stands by again.
+            Self::LeaseLost => Class::Transient,
+            Self::Config(_) | Self::Abandoned => Class::Fatal,
+        }
+    }
+}
+
+impl From<RetryError<Self>> for CompactorError {
+    fn from(error: RetryError<Self>) -> Self {
+        match error {
+            RetryError::Failed(error) => error,
+            RetryError::Abandoned => Self::Abandoned,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What the compactor tells about itself. One `record_*` per happening.
+#![allow(
+    clippy::disallowed_macros,
+    reason = "the one place of this crate that names metrics"
+)]
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use pulseline_runtime::clock::system_utc_millis;
+
+use crate::cycle::CycleReport;
+use crate::plan::Refresh;
+
+const CYCLES: &str = "pulseline_compactor_cycles_total";
+const CYCLE_SECONDS: &str = "pulseline_compactor_cycle_seconds";
+const REFRESHES: &str = "pulseline_compactor_refreshes_total";
+const REFRESH_SECONDS: &str = "pulseline_compactor_refresh_seconds";
+const DIRTY: &str = "pulseline_compactor_dirty_days";
+const WAITING: &str = "pulseline_compactor_waiting_periods";
+const FOLDED: &str = "pulseline_compactor_folded_rows_total";
+const LEADER: &str = "pulseline_compactor_leader";
+const LAST_SUCCESS: &str = "pulseline_compactor_last_success_timestamp_seconds";
+
+/// Describes every metric and touches it, so that the first change is a change.
+pub(crate) fn describe() {
+    describe_counter!(CYCLES, Unit::Count, "Cycles that ended well.");
+    describe_histogram!(CYCLE_SECONDS, Unit::Seconds, "Length of a cycle.");
+    describe_counter!(REFRESHES, Unit::Count, "Windows refreshed.");
+    describe_histogram!(REFRESH_SECONDS, Unit::Seconds, "Length of one refresh.");
+    describe_gauge!(DIRTY, Unit::Count, "Dirty days taken up in the last cycle.");
+    describe_gauge!(WAITING, Unit::Count, "Periods that wait until they have closed.");
+    describe_counter!(
+        FOLDED,
+        Unit::Count,
+        "Rows of the accounting's log that were folded."
+    );
+    describe_gauge!(LEADER, Unit::Count, "1 when this process holds the lease.");
+    describe_gauge!(LAST_SUCCESS, Unit::Seconds, "When a cycle last ended well.");
+    for name in [CYCLES, REFRESHES, FOLDED] {
+        counter!(name).increment(0);
+    }
+    for name in [DIRTY, WAITING, LEADER, LAST_SUCCESS] {
+        gauge!(name).set(0.0);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+pub(crate) fn record_cycle(report: &CycleReport, took: Duration) {
+    counter!(CYCLES).increment(1);
+    histogram!(CYCLE_SECONDS).record(took.as_secs_f64());
+    gauge!(DIRTY).set(report.days as f64);
+    gauge!(WAITING).set(report.waiting as f64);
+    counter!(FOLDED).increment(report.folded.unsigned_abs());
+    gauge!(LAST_SUCCESS).set(system_utc_millis() as f64 / 1_000.0);
+    if report.refreshes > 0 {
+        tracing::info!(
+            days = report.days,
+            refreshes = report.refreshes,
+            seconds = took.as_secs_f64(),
+            "refreshed"
+        );
+    }
+}
+
+pub(crate) fn record_refresh(window: &Refresh, took: Duration) {
+    counter!(REFRESHES).increment(1);
+    histogram!(REFRESH_SECONDS).record(took.as_secs_f64());
+    tracing::debug!(
+        relation = window.relation,
+        days = window.days.len(),
+        seconds = took.as_secs_f64(),
+        "window refreshed"
+    );
+}
+
+pub(crate) fn record_leader(is_leader: bool) {
+    gauge!(LEADER).set(if is_leader { 1.0 } else { 0.0 });
+}

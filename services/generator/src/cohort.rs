@@ -1,0 +1,150 @@
+//! The people, their devices, and what a day in their lives is like. Everything is a function of the seed.
+
+pub(crate) mod activity;
+pub(crate) mod day;
+pub(crate) mod night;
+pub(crate) mod vitals;
+pub(crate) mod zone;
+
+use pulseline_schemas::time::DAY_MS;
+use pulseline_schemas::{User, UtcMillis};
+use uuid::Uuid;
+
+use crate::random::{Draw, Purpose};
+use zone::Zone;
+
+/// Namespace of every id that the generator makes.
+pub(crate) const NAMESPACE: Uuid = Uuid::from_u128(0x7d0b_3a52_90c4_5b1e_9f4e_2f60_41c7_a1d3);
+
+/// Home zones in turn. Mostly where the imitated data set comes from; the others have clock changes in early
+/// November, an offset of 5:45 hours, and the day's first midnight.
+const ZONES: [&str; 8] = [
+    "Europe/Oslo",
+    "America/New_York",
+    "Europe/Oslo",
+    "Asia/Kathmandu",
+    "Europe/Oslo",
+    "Pacific/Auckland",
+    "Europe/Oslo",
+    "Europe/Oslo",
+];
+
+/// 2019-11-01: accounts were made and ages given on that day.
+const DATA_SET_BEGAN: i32 = 18_201;
+
+/// One person.
+#[derive(Debug)]
+pub(crate) struct Person {
+    pub(crate) index: u32,
+    pub(crate) user_id: Uuid,
+    pub(crate) zone: Zone,
+    pub(crate) resting_bpm: i32,
+    pub(crate) max_bpm: i32,
+    /// How much later than the average this person lives.
+    pub(crate) chronotype_minutes: i64,
+    age: i32,
+    height_cm: i32,
+    knows_max_heart_rate: bool,
+}
+
+/// One device.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Device {
+    /// Position among all devices of the cohort.
+    pub(crate) index: u32,
+    pub(crate) device_id: Uuid,
+    /// Index of its owner.
+    pub(crate) owner: usize,
+    /// A second device is worn for some hours of some days, never at night.
+    pub(crate) secondary: bool,
+}
+
+/// Everybody.
+#[derive(Debug)]
+pub(crate) struct Cohort {
+    pub(crate) seed: u64,
+    pub(crate) people: Vec<Person>,
+    pub(crate) devices: Vec<Device>,
+}
+
+impl Cohort {
+    /// The cohort of this seed.
+    ///
+    /// # Errors
+    /// When the machine's time-zone database lacks one of the zones.
+    pub(crate) fn new(seed: u64, participants: u32) -> Result<Self, String> {
+        let people = (0..participants)
+            .map(|index| person(seed, index))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut devices = Vec::new();
+        for (owner, person) in people.iter().enumerate() {
+            for number in 0..devices_of(person.index) {
+                let name = format!("{seed}/device/{}/{number}", person.index);
+                let device_id = Uuid::new_v5(&NAMESPACE, name.as_bytes());
+                let index = u32::try_from(devices.len()).map_err(|_| "too many devices".to_owned())?;
+                devices.push(Device {
+                    index,
+                    device_id,
+                    owner,
+                    secondary: number > 0,
+                });
+            }
+        }
+        Ok(Self {
+            seed,
+            people,
+            devices,
+        })
+    }
+
+    pub(crate) fn owner(&self, device: &Device) -> &Person {
+        &self.people[device.owner]
+    }
+
+    pub(crate) fn draw(&self, who: u32, when: i64, what: Purpose) -> Draw {
+        Draw::new(self.seed, who.into(), when, what)
+    }
+
+    /// A version of someone's profile; version 1 corrects what version 0 said.
+    pub(crate) fn profile(&self, person: &Person, version: i32, synced_at: UtcMillis) -> User {
+        // The data set's participants gave their age, not their birthday.
+        let date_of_birth = DATA_SET_BEGAN - person.age * 365 - person.index.cast_signed() * 11;
+        let devices = self
+            .devices
+            .iter()
+            .filter(|device| self.owner(device).index == person.index);
+        User {
+            event_id: Uuid::nil(),
+            user_id: person.user_id,
+            synced_at,
+            created_at: UtcMillis(i64::from(DATA_SET_BEGAN) * DAY_MS),
+            email: Some(format!("p{:02}@example.org", person.index + 1)),
+            date_of_birth: Some(date_of_birth),
+            gender: Some(if person.index % 3 == 1 { "female" } else { "male" }.to_owned()),
+            height_cm: Some(person.height_cm + version),
+            max_heart_rate: person.knows_max_heart_rate.then_some(person.max_bpm),
+            zone: Some(person.zone.name().to_owned()),
+            devices: devices.map(|device| device.device_id).collect(),
+        }
+    }
+}
+
+fn devices_of(person: u32) -> u32 {
+    if person % 4 == 1 { 2 } else { 1 }
+}
+
+fn person(seed: u64, index: u32) -> Result<Person, String> {
+    let mut draw = Draw::new(seed, index.into(), 0, Purpose::Person);
+    let age = draw.int(23, 60);
+    Ok(Person {
+        index,
+        user_id: Uuid::new_v5(&NAMESPACE, format!("{seed}/user/{index}").as_bytes()),
+        zone: Zone::new(ZONES[index as usize % ZONES.len()])?,
+        resting_bpm: draw.int(48, 66),
+        max_bpm: 220 - age,
+        chronotype_minutes: draw.between(-45, 45),
+        age,
+        height_cm: draw.int(158, 196),
+        knows_max_heart_rate: !draw.chance(0.19),
+    })
+}

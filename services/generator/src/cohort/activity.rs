@@ -1,0 +1,100 @@
+//! What a wearer does in each minute of a day: sleeps, sits, walks or runs, and what the heart makes of it.
+
+use pulseline_schemas::time::MINUTE_MS;
+
+use super::{Cohort, Device};
+use crate::random::{Draw, Purpose};
+
+/// One minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Minute {
+    /// False: no readings.
+    pub(crate) worn: bool,
+    /// What the heart rate tends to.
+    pub(crate) bpm: i32,
+    /// Steps, if the minute is reported: a minute that is not may be anything.
+    pub(crate) steps: Option<i32>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Doing {
+    Sits,
+    Walks,
+    Runs,
+}
+
+/// The minutes of the day (date, first instant, end).
+pub(crate) fn minutes(
+    cohort: &Cohort,
+    device: &Device,
+    (date, start, end): (i32, i64, i64),
+    worn: impl Fn(i64) -> bool,
+    asleep: impl Fn(i64) -> bool,
+) -> Vec<Minute> {
+    let person = cohort.owner(device);
+    let mut draw = cohort.draw(device.index, date.into(), Purpose::Minutes);
+    let mut doing = Doing::Sits;
+    let count = (end - start) / MINUTE_MS;
+    let one = |index: i64| {
+        let at = start + index * MINUTE_MS;
+        let (worn, asleep) = (worn(at), asleep(at));
+        doing = if asleep {
+            Doing::Sits
+        } else {
+            next(doing, index / 60, &mut draw)
+        };
+        let steps = if worn && !asleep {
+            steps(doing, &mut draw)
+        } else {
+            None
+        };
+        let effort = match doing {
+            Doing::Sits if asleep => -4 - ((index / 45) % 3),
+            Doing::Sits => 10 + circadian(index),
+            Doing::Walks => 36 + circadian(index),
+            Doing::Runs => 78,
+        };
+        let bpm = person.resting_bpm + i32::try_from(effort).unwrap_or_default();
+        Minute {
+            worn,
+            bpm: bpm.min(person.max_bpm - 5),
+            steps,
+        }
+    };
+    (0..count).map(one).collect()
+}
+
+/// Beats that the time of day adds: none in the morning and at night, most in the late afternoon.
+fn circadian(minute: i64) -> i64 {
+    let from_peak = (minute - 16 * 60) / 60;
+    (9 - from_peak * from_peak / 8).max(0)
+}
+
+/// What is done next; hours of the day differ in how often someone gets up.
+fn next(doing: Doing, hour: i64, draw: &mut Draw) -> Doing {
+    let roll = draw.below(1_000);
+    let gets_up = match hour {
+        7..=9 | 12 | 15..=18 => 60,
+        10..=21 => 32,
+        _ => 8,
+    };
+    match doing {
+        Doing::Sits if roll < gets_up => Doing::Walks,
+        Doing::Sits if roll >= 998 && (6..=20).contains(&hour) => Doing::Runs,
+        Doing::Walks if roll < 190 => Doing::Sits,
+        Doing::Runs if roll < 32 => Doing::Walks,
+        same => same,
+    }
+}
+
+/// Steps of a minute. Most minutes without steps are not reported, some say zero.
+fn steps(doing: Doing, draw: &mut Draw) -> Option<i32> {
+    let roll = draw.below(100);
+    match doing {
+        Doing::Sits if roll < 62 => None,
+        Doing::Sits if roll < 76 => Some(0),
+        Doing::Sits => Some(draw.int(1, 24)),
+        Doing::Walks => Some(draw.int(55, 118)),
+        Doing::Runs => Some(draw.int(142, 178)),
+    }
+}

@@ -1,0 +1,116 @@
+//! The readings of one window, as the device measures them; and as it corrects them later.
+
+use pulseline_schemas::time::MINUTE_MS;
+use pulseline_schemas::{HeartRate, Step, UtcMillis};
+
+use super::Cohort;
+use super::day::Day;
+use super::zone::Span;
+use crate::random::{Draw, Purpose};
+
+/// Time between two readings while nothing is missing.
+const EVERY_MS: i64 = 5_000;
+/// Readings of 256 that are missing.
+const MISSING_OF_256: u32 = 15;
+/// Of 1,024 readings, those with confidence 0, up to 1, up to 2; the rest have 3. Measured on one participant.
+const CONFIDENCE_OF_1024: [u32; 3] = [6, 330, 727];
+/// What a device reports when it is put on: a placeholder.
+const PUT_ON_BPM: i32 = 70;
+const BPM_MIN: i32 = 36;
+const BPM_MAX: i32 = 205;
+
+/// Heart rates of a window: about every 5 seconds while worn.
+pub(crate) fn heart_rates(cohort: &Cohort, day: &Day, window: &Span) -> Vec<HeartRate> {
+    let mut draw = cohort.draw(day.device.index, window.from, Purpose::HeartRates);
+    // Each device has its own second of the five.
+    let phase = i64::from(day.device.index % 5) * 1_000;
+    let slots = (window.to - window.from).div_euclid(EVERY_MS);
+    let mut samples = Vec::with_capacity(usize::try_from(slots).unwrap_or_default());
+    let mut put_on = day
+        .minute(window.from - MINUTE_MS)
+        .is_some_and(|minute| !minute.worn);
+    // Sixteenths of a beat; a window begins where its first minute tends to.
+    let mut level = day.minute(window.from).map_or(0, |minute| minute.bpm * 16);
+    for slot in 0..slots {
+        let at = window.from + slot * EVERY_MS + phase;
+        let bits = draw.bits();
+        let Some(minute) = day.minute(at).filter(|minute| minute.worn) else {
+            put_on = true;
+            continue;
+        };
+        level += (minute.bpm * 16 - level) / 12 + ((bits >> 8) & 31).cast_signed() - 15;
+        if bits & 255 < MISSING_OF_256 {
+            continue;
+        }
+        let ts = UtcMillis(at).at_offset(window.utc_offset_minutes);
+        if std::mem::take(&mut put_on) {
+            samples.push(HeartRate {
+                ts,
+                bpm: PUT_ON_BPM,
+                confidence: 0,
+            });
+            continue;
+        }
+        let roll = (bits >> 16) & 1_023;
+        let confidence = CONFIDENCE_OF_1024.iter().filter(|limit| roll >= **limit).count();
+        let confidence = i32::try_from(confidence).unwrap_or_default();
+        samples.push(HeartRate {
+            ts,
+            bpm: (level / 16).clamp(BPM_MIN, BPM_MAX),
+            confidence,
+        });
+    }
+    samples
+}
+
+/// Steps of a window: sparse. Once in a while a minute stands there twice, from two sources; the last one counts.
+pub(crate) fn steps(cohort: &Cohort, day: &Day, window: &Span) -> Vec<Step> {
+    let reported = day.minutes_in(window).filter_map(|(at, minute)| {
+        let ts = UtcMillis(at).at_offset(window.utc_offset_minutes);
+        Some(Step {
+            ts,
+            steps: minute.steps?,
+        })
+    });
+    let mut samples: Vec<_> = reported.collect();
+    let mut draw = cohort.draw(day.device.index, window.from, Purpose::StepsTwice);
+    if draw.chance(0.02)
+        && let Some(&first) = samples.iter().find(|sample| sample.steps > 0)
+    {
+        samples.push(Step { steps: 0, ..first });
+    }
+    samples
+}
+
+/// What a later upload of the same window says instead: some values differ, some readings are left out. A reading
+/// that it leaves out stays as it was.
+pub(crate) fn correct_heart_rates(samples: &mut Vec<HeartRate>, draw: &mut Draw) {
+    let (last, share) = (
+        samples.len().saturating_sub(1),
+        0.1 + f64::from(draw.below(50)) / 100.0,
+    );
+    let mut index = 0;
+    samples.retain(|_| {
+        index += 1;
+        !draw.chance(0.1) || index > last
+    });
+    let last = samples.len().saturating_sub(1);
+    for (index, sample) in samples.iter_mut().enumerate() {
+        // At least the last one differs.
+        if draw.chance(share) || index == last {
+            let shift = draw.int(1, 12);
+            sample.bpm += if sample.bpm > 120 { -shift } else { shift };
+            sample.confidence = 3;
+        }
+    }
+}
+
+/// [`correct_heart_rates`] for steps.
+pub(crate) fn correct_steps(samples: &mut [Step], draw: &mut Draw) {
+    let last = samples.len().saturating_sub(1);
+    for (index, sample) in samples.iter_mut().enumerate() {
+        if draw.chance(0.3) || index == last {
+            sample.steps += draw.int(1, 20);
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! What to simulate, and how fast.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+/// People of the data set that the cohort imitates.
+const PARTICIPANTS: u32 = 16;
+/// Most people: ids and log numbers are made for five digits.
+const PARTICIPANTS_MAX: u32 = 10_000;
+/// A week: every weekly figure gets a whole bucket.
+const DAYS: u32 = 7;
+/// Far beyond any run; keeps dates in the range that Fitbit's format has.
+const DAYS_MAX: u32 = 36_500;
+/// Length of an upload's window: what the reference store uses, at most 180 heart rates.
+const WINDOW_SECS: u32 = 900;
+/// Partitions of a topic that is created: enough for two sinks on two cores.
+const PARTITIONS: i32 = 4;
+
+/// What to simulate. The same values give the same bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SimulateConfig {
+    /// People in the cohort; some wear two devices.
+    pub participants: u32,
+    /// First day, in each wearer's local time, or `now`.
+    pub from: Start,
+    /// Days to simulate.
+    pub days: u32,
+    /// How fast simulated time goes.
+    pub speed: Speed,
+    /// Everything random follows from it.
+    pub seed: u64,
+    /// Share of uploads that arrive hours to 7 days late.
+    pub late: f64,
+    /// Share of uploads that are sent twice.
+    pub duplicate: f64,
+    /// Share of uploads that come again with other values.
+    pub correct: f64,
+    /// Share of uploads beside which a broken one is sent.
+    pub broken: f64,
+    /// Length of an upload's window in seconds; divides 900. Short windows make live data fresh.
+    pub window_secs: u32,
+    /// Partitions of topics that do not exist yet.
+    pub partitions: i32,
+}
+
+impl Default for SimulateConfig {
+    fn default() -> Self {
+        Self {
+            participants: PARTICIPANTS,
+            // The first day of the data set that the cohort imitates.
+            from: Start::Day(Date::constant(2019, 11, 1)),
+            days: DAYS,
+            speed: Speed::Max,
+            seed: 1,
+            late: 0.05,
+            duplicate: 0.02,
+            correct: 0.02,
+            broken: 0.001,
+            window_secs: WINDOW_SECS,
+            partitions: PARTITIONS,
+        }
+    }
+}
+
+impl SimulateConfig {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// A sentence that names the field and what it may be.
+    pub fn validate(&self) -> Result<(), String> {
+        if !(1..=PARTICIPANTS_MAX).contains(&self.participants) {
+            return Err(format!(
+                "simulate.participants must be 1 to {PARTICIPANTS_MAX}, not {}",
+                self.participants
+            ));
+        }
+        if !(1..=DAYS_MAX).contains(&self.days) {
+            return Err(format!(
+                "simulate.days must be 1 to {DAYS_MAX}, not {}",
+                self.days
+            ));
+        }
+        if !(5..=WINDOW_SECS).contains(&self.window_secs) || !WINDOW_SECS.is_multiple_of(self.window_secs) {
+            return Err(format!(
+                "simulate.window_secs must be 5 to {WINDOW_SECS} and divide it, not {}",
+                self.window_secs
+            ));
+        }
+        if self.partitions < 1 {
+            return Err(format!(
+                "simulate.partitions must be at least 1, not {}",
+                self.partitions
+            ));
+        }
+        if let Start::Day(day) = self.from
+            && !(2007..=2098).contains(&day.year())
+        {
+            return Err(format!("simulate.from must lie between 2007 and 2098, not {day}"));
+        }
+        let shares = [
+            ("late", self.late),
+            ("duplicate", self.duplicate),
+            ("correct", self.correct),
+            ("broken", self.broken),
+        ];
+        for (name, share) in shares {
+            if !(0.0..=1.0).contains(&share) {
+                return Err(format!("simulate.{name} must be 0 to 1, not {share}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where simulated time begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Start {
+    /// At the midnight of this date, in each wearer's local time.
+    Day(Date),
+    /// At the present: today's uploads from now on, and nothing before.
+    Now,
+}
+
+impl FromStr for Start {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "now" {
+            return Ok(Self::Now);
+        }
+        text.parse()
+            .map(Self::Day)
+            .map_err(|_| format!("`{text}` is neither a date such as 2019-11-01 nor `now`"))
+    }
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Day(day) => day.fmt(f),
+            Self::Now => f.write_str("now"),
+        }
+    }
+}
+
+impl TryFrom<String> for Start {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Start> for String {
+    fn from(start: Start) -> Self {
+        start.to_string()
+    }
+}
+
+/// How fast simulated time goes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Speed {
+    /// As fast as Kafka takes it.
+    Max,
+    /// This many times as fast as time.
+    Times(f64),
+}
+
+impl FromStr for Speed {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "max" => return Ok(Self::Max),
+            "realtime" => return Ok(Self::Times(1.0)),
+            _ => {}
+        }
+        let factor = text
+            .strip_prefix('x')
+            .or_else(|| text.strip_suffix('x'))
+            .unwrap_or(text)
+            .parse::<f64>();
+        match factor {
+            Ok(factor) if factor.is_finite() && factor > 0.0 => Ok(Self::Times(factor)),
+            _ => Err(format!(
+                "`{text}` is no speed: `realtime`, a factor such as `x60`, or `max`"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Speed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Max => f.write_str("max"),
+            Self::Times(factor) if (*factor - 1.0).abs() < f64::EPSILON => f.write_str("realtime"),
+            Self::Times(factor) => write!(f, "x{factor}"),
+        }
+    }
+}
+
+impl TryFrom<String> for Speed {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Speed> for String {
+    fn from(speed: Speed) -> Self {
+        speed.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speeds_and_starts_read_as_they_print() {
+        for text in ["max", "realtime", "x60", "x0.5"] {
+            assert_eq!(text.parse::<Speed>().unwrap().to_string(), text);
+        }
+        assert_eq!("60x".parse::<Speed>(), "60".parse());
+        for text in ["", "x0", "x-1", "fast", "xNaN"] {
+            assert!(text.parse::<Speed>().is_err(), "{text}");
+        }
+        for text in ["now", "2019-11-01"] {
+            assert_eq!(text.parse::<Start>().unwrap().to_string(), text);
+        }
+        assert!("2019-02-30".parse::<Start>().is_err());
+    }
+
+    #[test]
+    fn defaults_are_valid_and_faults_are_named() {
+        let good = SimulateConfig::default();
+        assert_eq!(good.validate(), Ok(()));
+        let faults = [
+            (
+                "participants",
+                SimulateConfig {
+                    participants: 0,
+                    ..good.clone()
+                },
+            ),
+            (
+                "days",
+                SimulateConfig {
+                    days: 0,
+                    ..good.clone()
+                },
+            ),
+            (
+                "window_secs",
+                SimulateConfig {
+                    window_secs: 7,
+                    ..good.clone()
+                },
+            ),
+            (
+                "late",
+                SimulateConfig {
+                    late: 1.5,
+                    ..good.clone()
+                },
+            ),
+            (
+                "broken",
+                SimulateConfig {
+                    broken: f64::NAN,
+                    ..good.clone()
+                },
+            ),
+            (
+                "from",
+                SimulateConfig {
+                    from: Start::Day(Date::constant(1999, 1, 1)),
+                    ..good.clone()
+                },
+            ),
+        ];
+        for (field, config) in faults {
+            assert!(config.validate().unwrap_err().contains(field));
+        }
+    }
+}

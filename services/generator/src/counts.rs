@@ -1,0 +1,112 @@
+//! What was sent and what became of it, as numbers that others may watch while it goes on.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+use pulseline_schemas::{Stream, UtcMillis};
+
+use crate::plan::Kind;
+
+const STREAMS: usize = Stream::ALL.len();
+const KINDS: usize = Kind::ALL.len();
+
+/// Counters that go up while [`crate::simulate`] runs. Shared by reference; reading them costs nothing.
+#[derive(Debug, Default)]
+pub struct Counts {
+    issued: [AtomicU64; STREAMS],
+    acknowledged: [AtomicU64; STREAMS],
+    failed: [AtomicU64; STREAMS],
+    readings: [AtomicU64; STREAMS],
+    kinds: [AtomicU64; KINDS],
+    simulated_until: AtomicI64,
+}
+
+/// Numbers of one topic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TopicCounts {
+    /// Messages handed to the producer.
+    pub issued: u64,
+    /// Messages that Kafka has on all replicas.
+    pub acknowledged: u64,
+    /// Messages that the producer gave up.
+    pub failed: u64,
+    /// Readings in the acknowledged messages that carry an event.
+    pub readings: u64,
+}
+
+/// The numbers of one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// In the order of [`Stream::ALL`].
+    pub topics: [(Stream, TopicCounts); STREAMS],
+    /// In the order of [`Kind::ALL`].
+    pub kinds: [(Kind, u64); KINDS],
+    /// Simulated instant up to which everything was handed to the producer.
+    pub simulated_until: UtcMillis,
+}
+
+/// How a simulation ended: its last numbers.
+pub type Summary = Snapshot;
+
+impl Counts {
+    /// All zero.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The numbers now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let topic = |stream: Stream| {
+            let index = stream as usize;
+            let counts = TopicCounts {
+                issued: self.issued[index].load(Relaxed),
+                acknowledged: self.acknowledged[index].load(Relaxed),
+                failed: self.failed[index].load(Relaxed),
+                readings: self.readings[index].load(Relaxed),
+            };
+            (stream, counts)
+        };
+        Snapshot {
+            topics: Stream::ALL.map(topic),
+            kinds: Kind::ALL.map(|kind| (kind, self.kinds[kind.index()].load(Relaxed))),
+            simulated_until: UtcMillis(self.simulated_until.load(Relaxed)),
+        }
+    }
+
+    pub(crate) fn issue(&self, stream: Stream, kind: Kind, until: UtcMillis) {
+        self.issued[stream as usize].fetch_add(1, Relaxed);
+        self.kinds[kind.index()].fetch_add(1, Relaxed);
+        self.simulated_until.fetch_max(until.0, Relaxed);
+    }
+
+    pub(crate) fn acknowledge(&self, stream: Stream, readings: u64) {
+        self.acknowledged[stream as usize].fetch_add(1, Relaxed);
+        self.readings[stream as usize].fetch_add(readings, Relaxed);
+    }
+
+    pub(crate) fn fail(&self, stream: Stream) {
+        self.failed[stream as usize].fetch_add(1, Relaxed);
+    }
+}
+
+impl Snapshot {
+    /// Sum over the topics.
+    #[must_use]
+    pub fn total(&self) -> TopicCounts {
+        self.topics
+            .iter()
+            .fold(TopicCounts::default(), |sum, (_, topic)| TopicCounts {
+                issued: sum.issued + topic.issued,
+                acknowledged: sum.acknowledged + topic.acknowledged,
+                failed: sum.failed + topic.failed,
+                readings: sum.readings + topic.readings,
+            })
+    }
+
+    /// Numbers of one stream's topic.
+    #[must_use]
+    pub fn of(&self, stream: Stream) -> TopicCounts {
+        self.topics[stream as usize].1
+    }
+}

@@ -1,0 +1,87 @@
+//! Why a simulation ended early.
+
+use pulseline_runtime::retry::{Class, Classify};
+use pulseline_schemas::{EncodeError, RegistryError};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+/// Why a simulation ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum GeneratorError {
+    /// The configuration cannot be simulated.
+    #[error("{0}")]
+    Config(String),
+    /// The schema registry gave no id.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Kafka refused, or its client did.
+    #[error("kafka: {what}")]
+    Kafka {
+        /// What was tried.
+        what: &'static str,
+        /// What Kafka said.
+        #[source]
+        source: KafkaError,
+    },
+    /// A topic could not be made.
+    #[error("kafka: topic {topic}: {code}")]
+    Topic {
+        /// Its name.
+        topic: String,
+        /// What Kafka said.
+        code: Code,
+    },
+    /// An event does not fit its own schema: a fault of this program.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// Kafka did not take messages, for good.
+    #[error("kafka did not take {0} messages; the log says why")]
+    Undelivered(u64),
+    /// The deadline passed before every message was acknowledged.
+    #[error("abandoned with {0} messages not acknowledged")]
+    Abandoned(u64),
+    /// The planning thread ended without a word: a fault of this program.
+    #[error("planning ended early")]
+    Planner,
+}
+
+impl Classify for GeneratorError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Registry(RegistryError::Unavailable { .. }) => Class::Transient,
+            Self::Kafka { source, .. } => source.rdkafka_error_code().map_or(Class::Fatal, class_of),
+            Self::Topic { code, .. } => class_of(*code),
+            Self::Config(_)
+            | Self::Registry(
+                RegistryError::NotFound { .. }
+                | RegistryError::Refused { .. }
+                | RegistryError::Invalid { .. },
+            )
+            | Self::Encode(_)
+            | Self::Undelivered(_)
+            | Self::Abandoned(_)
+            | Self::Planner => Class::Fatal,
+        }
+    }
+}
+
+/// Outages and elections pass. The client adds codes with its versions: what is not known here is fatal.
+fn class_of(code: Code) -> Class {
+    let passes = matches!(
+        code,
+        Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::OperationTimedOut
+            | Code::RequestTimedOut
+            | Code::Resolve
+            | Code::NetworkException
+            | Code::BrokerNotAvailable
+            | Code::LeaderNotAvailable
+            | Code::NotController
+            | Code::CoordinatorLoadInProgress
+            | Code::CoordinatorNotAvailable
+            | Code::NotEnoughReplicas
+            | Code::TimedOutQueue
+    );
+    if passes { Class::Transient } else { Class::Fatal }
+}

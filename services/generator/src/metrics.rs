@@ -1,0 +1,60 @@
+//! Metrics of the generator, and nothing else.
+#![allow(clippy::disallowed_macros, reason = "this is the place for them")]
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+use pulseline_schemas::Stream;
+
+use crate::plan::Kind;
+
+const ISSUED: &str = "pulseline_generator_issued_total";
+const ACKNOWLEDGED: &str = "pulseline_generator_acknowledged_total";
+const FAILED: &str = "pulseline_generator_failed_total";
+const READINGS: &str = "pulseline_generator_readings_total";
+const DELIVERY: &str = "pulseline_generator_delivery_seconds";
+const QUEUE_FULL: &str = "pulseline_generator_queue_full_seconds";
+
+/// Describes every metric, and touches the counters so that the first event shows as a rate.
+pub fn describe() {
+    describe_counter!(ISSUED, "Messages handed to the producer, by stream and kind");
+    describe_counter!(ACKNOWLEDGED, "Messages that Kafka has on all replicas, by stream");
+    describe_counter!(FAILED, "Messages that the producer gave up, by stream");
+    describe_counter!(READINGS, "Readings in acknowledged messages, by stream");
+    describe_histogram!(
+        DELIVERY,
+        Unit::Seconds,
+        "From handing a message to the producer to its acknowledgement"
+    );
+    describe_histogram!(
+        QUEUE_FULL,
+        Unit::Seconds,
+        "Waits for room in the producer's queue: backpressure of Kafka"
+    );
+    for stream in Stream::ALL {
+        for name in [ACKNOWLEDGED, FAILED, READINGS] {
+            counter!(name, "stream" => stream.name()).absolute(0);
+        }
+        for kind in Kind::ALL {
+            counter!(ISSUED, "stream" => stream.name(), "kind" => kind.name()).absolute(0);
+        }
+    }
+}
+
+pub(crate) fn record_issued(stream: Stream, kind: Kind) {
+    counter!(ISSUED, "stream" => stream.name(), "kind" => kind.name()).increment(1);
+}
+
+pub(crate) fn record_acknowledged(stream: Stream, readings: u64, after: Duration) {
+    counter!(ACKNOWLEDGED, "stream" => stream.name()).increment(1);
+    counter!(READINGS, "stream" => stream.name()).increment(readings);
+    histogram!(DELIVERY).record(after.as_secs_f64());
+}
+
+pub(crate) fn record_failed(stream: Stream) {
+    counter!(FAILED, "stream" => stream.name()).increment(1);
+}
+
+pub(crate) fn record_queue_full(waited: Duration) {
+    histogram!(QUEUE_FULL).record(waited.as_secs_f64());
+}

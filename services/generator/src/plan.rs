@@ -1,0 +1,333 @@
+//! The cohort's deliveries, one after the other in the order of time.
+//!
+//! A heap holds what is due: small descriptions, not events. A day is opened when its first instant comes; an event
+//! is made when its delivery is taken. So memory is bounded by the cohort and the longest delay (7 days), not by the
+//! number of days.
+
+mod content;
+mod fate;
+
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+
+use pulseline_schemas::{Event, Stream, UtcMillis};
+use uuid::Uuid;
+
+use crate::cohort::Cohort;
+use crate::cohort::day::{Day, opens_at};
+use crate::cohort::zone::days_of;
+use crate::config::{SimulateConfig, Start};
+use fate::{Fate, Subject};
+
+/// Why an upload is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Within minutes of its window.
+    OnTime,
+    /// Hours to 7 days after its window.
+    Late,
+    /// The same event once more.
+    Duplicate,
+    /// The same window again with other values.
+    Correction,
+    /// Not to be loaded as it is.
+    Broken(Breakage),
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 8] = [
+        Self::OnTime,
+        Self::Late,
+        Self::Duplicate,
+        Self::Correction,
+        Self::Broken(Breakage::Garbage),
+        Self::Broken(Breakage::Truncated),
+        Self::Broken(Breakage::UnknownSchema),
+        Self::Broken(Breakage::Unmappable),
+    ];
+
+    /// Name in metrics and summaries.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OnTime => "on_time",
+            Self::Late => "late",
+            Self::Duplicate => "duplicate",
+            Self::Correction => "correction",
+            Self::Broken(Breakage::Garbage) => "garbage",
+            Self::Broken(Breakage::Truncated) => "truncated",
+            Self::Broken(Breakage::UnknownSchema) => "unknown_schema",
+            Self::Broken(Breakage::Unmappable) => "unmappable",
+        }
+    }
+
+    /// Position in [`Kind::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::OnTime => 0,
+            Self::Late => 1,
+            Self::Duplicate => 2,
+            Self::Correction => 3,
+            Self::Broken(Breakage::Garbage) => 4,
+            Self::Broken(Breakage::Truncated) => 5,
+            Self::Broken(Breakage::UnknownSchema) => 6,
+            Self::Broken(Breakage::Unmappable) => 7,
+        }
+    }
+}
+
+/// In which way an upload is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Breakage {
+    /// Bytes of no format.
+    Garbage,
+    /// A datum that ends too early.
+    Truncated,
+    /// The id of a schema that nobody registered.
+    UnknownSchema,
+    /// Good Avro; one reading cannot be: 400 beats per minute, or from the year 2099.
+    Unmappable,
+}
+
+/// What is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// An event, encoded and framed.
+    Event(Event),
+    /// A datum that is framed with the stream's schema as if it were whole.
+    Datum(Vec<u8>),
+    /// These very bytes.
+    Bytes(Vec<u8>),
+}
+
+/// One message of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// When it is sent. Not before its `synced_at`; a duplicate or a delayed original is sent after it.
+    pub delivered_at: UtcMillis,
+    /// When the device sent it first. The later of two uploads wins.
+    pub synced_at: UtcMillis,
+    /// Where to.
+    pub stream: Stream,
+    /// Device, or user of a profile.
+    pub key: Uuid,
+    /// Why.
+    pub kind: Kind,
+    /// What.
+    pub payload: Payload,
+}
+
+/// All deliveries of a cohort in the order of `delivered_at`. The same configuration gives the same deliveries.
+///
+/// # Errors
+/// When the configuration is invalid, or the machine's time-zone database lacks a zone.
+pub fn plan(config: &SimulateConfig, now: UtcMillis) -> Result<Plan, String> {
+    config.validate()?;
+    let cohort = Cohort::new(config.seed, config.participants)?;
+    let (first_day, not_before) = match config.from {
+        Start::Day(day) => (days_of(day), UtcMillis(i64::MIN)),
+        // Somewhere the date of Greenwich has not begun yet, somewhere it is tomorrow already; from yesterday on,
+        // everybody's today is in the plan, and so is last night.
+        Start::Now => (
+            i32::try_from(now.at_offset(0).days()).unwrap_or_default() - 1,
+            now,
+        ),
+    };
+    let mut plan = Plan {
+        config: config.clone(),
+        last_day: first_day.saturating_add_unsigned(config.days - 1),
+        not_before,
+        days: HashMap::new(),
+        due: BinaryHeap::new(),
+        cohort,
+    };
+    plan.begin(first_day);
+    Ok(plan)
+}
+
+/// See [`plan`].
+#[derive(Debug)]
+pub struct Plan {
+    config: SimulateConfig,
+    cohort: Cohort,
+    last_day: i32,
+    not_before: UtcMillis,
+    /// Per device the day it is on, and the one that a late upload was last taken from.
+    days: HashMap<(u32, bool), Arc<Day>>,
+    due: BinaryHeap<Due>,
+}
+
+/// Something that comes at its time. Ties are broken by device, date and number, so that the order is total.
+#[derive(Debug, PartialEq, Eq)]
+struct Due {
+    at: i64,
+    device: u32,
+    date: i32,
+    number: u32,
+    what: What,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum What {
+    /// A device's date begins: its uploads become known.
+    Opens,
+    /// An upload is sent.
+    Sends(Subject, Fate),
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        // Turned around: the heap gives the greatest first, wanted is the earliest.
+        let key = |due: &Self| (due.at, due.device, due.date, due.number);
+        key(other).cmp(&key(self))
+    }
+}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Plan {
+    /// Devices in the cohort.
+    #[must_use]
+    pub fn devices(&self) -> usize {
+        self.cohort.devices.len()
+    }
+
+    /// When the last window of the plan ends; late uploads of it may still follow.
+    #[must_use]
+    pub fn ends_at(&self) -> UtcMillis {
+        let ends = self
+            .cohort
+            .devices
+            .iter()
+            .map(|device| opens_at(&self.cohort, device, self.last_day + 1));
+        ends.max().unwrap_or_default()
+    }
+
+    /// Deliveries that are known and not due yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.due.len()
+    }
+
+    fn begin(&mut self, first_day: i32) {
+        let opens = self
+            .cohort
+            .devices
+            .iter()
+            .map(|device| (device.index, opens_at(&self.cohort, device, first_day).0));
+        let opens: Vec<_> = opens.collect();
+        for &(device, at) in &opens {
+            self.due.push(Due {
+                at,
+                device,
+                date: first_day,
+                number: 0,
+                what: What::Opens,
+            });
+        }
+        // Profiles first, at the first midnight of all.
+        let start = opens
+            .iter()
+            .map(|(_, at)| *at)
+            .min()
+            .unwrap_or_default()
+            .max(self.not_before.0);
+        for fate in fate::of_profiles(&self.cohort, &self.config, start) {
+            let number = u32::try_from(self.due.len()).unwrap_or_default();
+            let (subject, fate) = fate;
+            self.due.push(Due {
+                at: fate.delivered_at,
+                device: 0,
+                date: i32::MIN,
+                number,
+                what: What::Sends(subject, fate),
+            });
+        }
+    }
+
+    /// Puts a date's uploads on the heap, and the next date's beginning.
+    fn open(&mut self, device: u32, date: i32) {
+        let day = self.make_day(device, date);
+        self.days.insert((device, false), Arc::clone(&day));
+        for (number, (subject, fate)) in fate::of_day(&self.cohort, &self.config, &day)
+            .into_iter()
+            .enumerate()
+        {
+            if fate.delivered_at >= self.not_before.0 {
+                let number = u32::try_from(number).unwrap_or_default() + 1;
+                self.due.push(Due {
+                    at: fate.delivered_at,
+                    device,
+                    date,
+                    number,
+                    what: What::Sends(subject, fate),
+                });
+            }
+        }
+        if date < self.last_day {
+            let at = opens_at(&self.cohort, &day.device, date + 1).0;
+            self.due.push(Due {
+                at,
+                device,
+                date: date + 1,
+                number: 0,
+                what: What::Opens,
+            });
+        }
+    }
+
+    fn make_day(&self, device: u32, date: i32) -> Arc<Day> {
+        let window_ms = i64::from(self.config.window_secs) * 1_000;
+        Arc::new(Day::plan(
+            &self.cohort,
+            self.cohort.devices[device as usize],
+            date,
+            window_ms,
+        ))
+    }
+
+    fn day(&mut self, device: u32, date: i32) -> Arc<Day> {
+        let kept = [false, true]
+            .into_iter()
+            .filter_map(|late| self.days.get(&(device, late)))
+            .find(|day| day.date == date);
+        if let Some(day) = kept {
+            return Arc::clone(day);
+        }
+        let day = self.make_day(device, date);
+        self.days.insert((device, true), Arc::clone(&day));
+        day
+    }
+}
+
+impl Iterator for Plan {
+    type Item = Planned;
+
+    fn next(&mut self) -> Option<Planned> {
+        loop {
+            let due = self.due.pop()?;
+            let sent = match due.what {
+                What::Opens => {
+                    self.open(due.device, due.date);
+                    continue;
+                }
+                What::Sends(Subject::Profile { person, version }, fate) => {
+                    content::of_profile(&self.cohort, person, version, &fate)
+                }
+                What::Sends(subject, fate) => {
+                    let day = self.day(due.device, due.date);
+                    content::of_upload(&self.cohort, &day, subject, &fate)
+                }
+            };
+            // A short window may turn out to hold no reading.
+            if sent.is_some() {
+                return sent;
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Messages to Kafka.
+
+pub(crate) mod message;
+pub(crate) mod sender;
+pub(crate) mod topics;

@@ -1,0 +1,193 @@
+//! An idempotent producer that counts every delivery report.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pulseline_runtime::config::KafkaConfig;
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_schemas::Stream;
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::message::Message;
+use crate::counts::Counts;
+use crate::error::GeneratorError;
+use crate::metrics;
+
+/// Memory for messages that wait to be acknowledged. About a second of the embedded broker's work; more would only
+/// delay a stop.
+const QUEUE_KBYTES: &str = "8192";
+/// How long a batch waits for more: makes batches of a few hundred uploads at full speed.
+const LINGER_MS: &str = "10";
+/// A report wakes whoever waits for room; should one be missed, this looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// What a delivery report is about.
+struct Sent {
+    stream: Stream,
+    readings: u64,
+    at: Instant,
+}
+
+/// Hears delivery reports on the producer's own thread.
+struct Reports {
+    counts: Arc<Counts>,
+    heard: Arc<Notify>,
+}
+
+impl ClientContext for Reports {}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = Box<Sent>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent>) {
+        match result {
+            Ok(_) => {
+                self.counts.acknowledge(sent.stream, sent.readings);
+                metrics::record_acknowledged(sent.stream, sent.readings, sent.at.elapsed());
+            }
+            Err((error, _)) => {
+                tracing::error!(%error, stream = sent.stream.name(), "a message was not delivered");
+                self.counts.fail(sent.stream);
+                metrics::record_failed(sent.stream);
+            }
+        }
+        self.heard.notify_one();
+    }
+}
+
+/// Sends messages, as many at a time as its queue holds.
+pub(crate) struct Sender {
+    producer: ThreadedProducer<Reports>,
+    counts: Arc<Counts>,
+    heard: Arc<Notify>,
+}
+
+impl Sender {
+    pub(crate) fn new(kafka: &KafkaConfig, counts: Arc<Counts>) -> Result<Self, GeneratorError> {
+        let heard = Arc::new(Notify::new());
+        let reports = Reports {
+            counts: Arc::clone(&counts),
+            heard: Arc::clone(&heard),
+        };
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", &kafka.brokers)
+            .set("client.id", "pulseline-generator")
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("compression.type", "lz4")
+            // The same partition for a key as every Java client would choose.
+            .set("partitioner", "murmur2_random")
+            .set("linger.ms", LINGER_MS)
+            .set("queue.buffering.max.kbytes", QUEUE_KBYTES)
+            // An outage is waited out, however long: giving up would break the order of a device's uploads.
+            .set("message.timeout.ms", "0")
+            .create_with_context(reports)
+            .map_err(|source| GeneratorError::Kafka {
+                what: "making a producer",
+                source,
+            })?;
+        Ok(Self {
+            producer,
+            counts,
+            heard,
+        })
+    }
+
+    /// Hands a message to the producer; waits while its queue is full.
+    ///
+    /// # Errors
+    /// When the producer refuses it, or the deadline passes while the queue is full.
+    pub(crate) async fn send(&self, message: &Message, shutdown: &Shutdown) -> Result<(), GeneratorError> {
+        let mut waiting_since = None;
+        let sent = Sent {
+            stream: message.stream,
+            readings: message.readings,
+            at: Instant::now(),
+        };
+        let mut record = BaseRecord::with_opaque_to(message.stream.topic(), Box::new(sent))
+            .key(&message.key)
+            .payload(&message.payload);
+        // Issued before it is sent: an acknowledgement must never be counted first.
+        self.counts
+            .issue(message.stream, message.kind, message.delivered_at);
+        metrics::record_issued(message.stream, message.kind);
+        while let Err((error, refused)) = self.producer.send(record) {
+            if !is_full(&error) {
+                self.counts.fail(message.stream);
+                metrics::record_failed(message.stream);
+                return Err(GeneratorError::Kafka {
+                    what: "producing",
+                    source: error,
+                });
+            }
+            waiting_since.get_or_insert_with(Instant::now);
+            if shutdown.is_abandoned() {
+                self.counts.fail(message.stream);
+                metrics::record_failed(message.stream);
+                return Err(GeneratorError::Abandoned(self.unacknowledged()));
+            }
+            record = refused;
+            self.report().await;
+        }
+        if let Some(since) = waiting_since {
+            metrics::record_queue_full(since.elapsed());
+        }
+        Ok(())
+    }
+
+    /// Waits until every message has its report.
+    ///
+    /// # Errors
+    /// When some were not delivered, or the deadline passes first.
+    pub(crate) async fn finish(&self, shutdown: &Shutdown) -> Result<(), GeneratorError> {
+        loop {
+            let total = self.counts.snapshot().total();
+            if total.acknowledged + total.failed >= total.issued {
+                return if total.failed == 0 {
+                    Ok(())
+                } else {
+                    Err(GeneratorError::Undelivered(total.failed))
+                };
+            }
+            tokio::select! {
+                biased;
+                () = shutdown.abandoned() => {
+                    let left = self.unacknowledged();
+                    self.producer.purge(PurgeConfig::default().queue().inflight());
+                    return Err(GeneratorError::Abandoned(left));
+                }
+                () = self.report() => {}
+            }
+        }
+    }
+
+    /// The error after which an idempotent producer cannot go on, if there was one.
+    pub(crate) fn fatal_error(&self) -> Option<GeneratorError> {
+        let (code, reason) = self.producer.client().fatal_error()?;
+        tracing::error!(%code, reason, "the producer cannot go on");
+        Some(GeneratorError::Kafka {
+            what: "producing",
+            source: KafkaError::MessageProduction(code),
+        })
+    }
+
+    async fn report(&self) {
+        // The end of the time is as good as a report: both make the caller look again.
+        let _ = tokio::time::timeout(LOOK_AGAIN, self.heard.notified()).await;
+    }
+
+    fn unacknowledged(&self) -> u64 {
+        let total = self.counts.snapshot().total();
+        total.issued.saturating_sub(total.acknowledged + total.failed)
+    }
+}
+
+fn is_full(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull))
+}

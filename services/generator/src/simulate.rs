@@ -1,0 +1,131 @@
+//! From plan to Kafka: one thread plans and encodes, one task paces and sends.
+
+use std::sync::Arc;
+
+use pulseline_runtime::clock::Clock;
+use pulseline_runtime::config::{KafkaConfig, RegistryConfig};
+use pulseline_runtime::retry::{RetryError, retry_transient};
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_schemas::{Registry, Stream, UtcMillis};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::config::{SimulateConfig, Start};
+use crate::counts::{Counts, Summary};
+use crate::error::GeneratorError;
+use crate::metrics;
+use crate::pace::Pace;
+use crate::plan::{Plan, plan};
+use crate::produce::message::Message;
+use crate::produce::sender::Sender;
+use crate::produce::topics::ensure_topics;
+
+/// Encoded messages between planning and sending: at most 4 kB each.
+const PLANNED_MESSAGES: usize = 128;
+
+/// Where to send.
+#[derive(Clone, Debug, Default)]
+pub struct Connections {
+    /// Kafka.
+    pub kafka: KafkaConfig,
+    /// The schema registry.
+    pub registry: RegistryConfig,
+}
+
+/// Makes missing topics, registers the schemas, and sends everything that is planned, at the pace that is configured.
+/// `counts` goes up meanwhile. Ends early, with what was sent acknowledged, when a stop is asked for.
+///
+/// # Errors
+/// See [`GeneratorError`]; outages are waited out.
+pub async fn simulate(
+    config: &SimulateConfig,
+    connections: &Connections,
+    clock: Clock,
+    counts: Arc<Counts>,
+    shutdown: Shutdown,
+) -> Result<Summary, GeneratorError> {
+    metrics::describe();
+    let now = UtcMillis(clock.now_utc_millis());
+    let plan = plan(config, now).map_err(GeneratorError::Config)?;
+    let Some(schema_ids) = prepare(config, connections, &shutdown).await? else {
+        return Ok(counts.snapshot());
+    };
+    let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
+    let (planned, mut messages) = mpsc::channel(PLANNED_MESSAGES);
+    let planner = start_planning(plan, schema_ids, planned);
+    let mut pace = match config.from {
+        Start::Now => Some(Pace::new(clock.clone(), config.speed, now)),
+        // Simulated time begins with the first message.
+        Start::Day(_) => None,
+    };
+    while let Some(message) = messages.recv().await {
+        let pace = pace.get_or_insert_with(|| Pace::new(clock.clone(), config.speed, message.delivered_at));
+        if !pace.reach(message.delivered_at, &shutdown).await {
+            break;
+        }
+        if let Err(error) = sender.send(&message, &shutdown).await {
+            return Err(sender.fatal_error().unwrap_or(error));
+        }
+    }
+    // Ends the planning thread if the plan is not through.
+    drop(messages);
+    sender
+        .finish(&shutdown)
+        .await
+        .map_err(|error| sender.fatal_error().unwrap_or(error))?;
+    planner.await.map_err(|_| GeneratorError::Planner)??;
+    let summary = counts.snapshot();
+    let total = summary.total();
+    tracing::info!(
+        messages = total.acknowledged,
+        readings = total.readings,
+        "simulation ended"
+    );
+    Ok(summary)
+}
+
+/// Topics and schema ids; none when a stop was asked for while an outage lasted.
+async fn prepare(
+    config: &SimulateConfig,
+    connections: &Connections,
+    shutdown: &Shutdown,
+) -> Result<Option<[u32; 4]>, GeneratorError> {
+    let registry = Registry::new(&connections.registry.url)?;
+    let prepared = retry_transient(shutdown, "preparing topics and schemas", || async {
+        ensure_topics(&connections.kafka, config.partitions).await?;
+        registry.set_compatibility().await?;
+        let mut ids = [0; 4];
+        for stream in Stream::ALL {
+            ids[stream as usize] = registry.register(stream).await?;
+        }
+        Ok::<_, GeneratorError>(ids)
+    });
+    tokio::select! {
+        biased;
+        () = shutdown.stopping() => Ok(None),
+        prepared = prepared => match prepared {
+            Ok(ids) => Ok(Some(ids)),
+            Err(RetryError::Failed(error)) => Err(error),
+            Err(RetryError::Abandoned) => Ok(None),
+        },
+    }
+}
+
+fn start_planning(
+    plan: Plan,
+    schema_ids: [u32; 4],
+    planned: mpsc::Sender<Message>,
+) -> JoinHandle<Result<(), GeneratorError>> {
+    tokio::task::spawn_blocking(move || {
+        for delivery in plan {
+            // Nobody receives any more: a stop was asked for.
+            if planned
+                .blocking_send(Message::new(delivery, &schema_ids)?)
+                .is_err()
+            {
+                break;
+            }
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,80 @@
+//! Leases: who may do a work alone. A row with an end, never a session lock: behind a pooler, or in a session that
+//! all clients share, a session lock would be granted to everyone.
+
+use std::time::Duration;
+
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::error::SqlError;
+
+const ACQUIRE: &str = "insert into ops.leases as l (name, owner, epoch, expires_at) \
+    values ($1, $2, 1, clock_timestamp() + $3::double precision * interval '1 second') \
+    on conflict (name) do update set owner = excluded.owner, expires_at = excluded.expires_at, \
+    epoch = l.epoch + case when l.owner = excluded.owner then 0 else 1 end \
+    where l.owner = excluded.owner or l.expires_at < clock_timestamp() returning epoch";
+const RENEW: &str = "update ops.leases set expires_at = clock_timestamp() + $4::double precision * interval '1 second' \
+    where name = $1 and owner = $2 and epoch = $3";
+const RELEASE: &str =
+    "update ops.leases set expires_at = '-infinity' where name = $1 and owner = $2 and epoch = $3";
+
+/// A lease that was won.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    name: String,
+    owner: Uuid,
+    epoch: i64,
+    ttl: Duration,
+}
+
+impl Lease {
+    /// Takes the lease if it is free or has run out; none while another holds it.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn acquire(
+        client: &Client,
+        name: &str,
+        owner: Uuid,
+        ttl: Duration,
+    ) -> Result<Option<Self>, SqlError> {
+        let row = client
+            .query_opt(ACQUIRE, &[&name, &owner, &ttl.as_secs_f64()])
+            .await?;
+        Ok(row.map(|row| Self {
+            name: name.to_owned(),
+            owner,
+            epoch: row.get(0),
+            ttl,
+        }))
+    }
+
+    /// Rises at every change of owner.
+    #[must_use]
+    pub fn epoch(&self) -> i64 {
+        self.epoch
+    }
+
+    /// Renews it for another term; false when it went to another.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn renew(&self, client: &Client) -> Result<bool, SqlError> {
+        let seconds = self.ttl.as_secs_f64();
+        Ok(client
+            .execute(RENEW, &[&self.name, &self.owner, &self.epoch, &seconds])
+            .await?
+            == 1)
+    }
+
+    /// Gives it up, so that a standby need not wait for its end.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn release(&self, client: &Client) -> Result<(), SqlError> {
+        client
+            .execute(RELEASE, &[&self.name, &self.owner, &self.epoch])
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,13 @@
+//! The warehouse: migrations, connections, leases, and the arithmetic of its periods.
+
+mod connect;
+mod error;
+pub mod lease;
+mod migrate;
+pub mod periods;
+mod schemas;
+
+pub use connect::connect;
+pub use error::{SqlError, class_of};
+pub use migrate::{Report, installed_version, migrate, required_version};
+pub use schemas::Schemas;

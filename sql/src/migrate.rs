@@ -1,0 +1,152 @@
+//! Forward-only migrations, all missing ones in one transaction: killed half way, nothing happened.
+
+use std::fmt::Write as _;
+
+use pulseline_runtime::config::TimescaleConfig;
+use sha2::{Digest, Sha256};
+use tokio_postgres::{Client, GenericClient};
+
+use crate::connect::connect;
+use crate::error::SqlError;
+use crate::schemas::Schemas;
+
+/// Number, name, text. Never edited once released.
+const MIGRATIONS: [(i32, &str, &str); 4] = [
+    (1, "ops", include_str!("../migrations/0001_ops.sql")),
+    (2, "raw", include_str!("../migrations/0002_raw.sql")),
+    (3, "stage", include_str!("../migrations/0003_stage.sql")),
+    (4, "agg", include_str!("../migrations/0004_agg.sql")),
+];
+
+/// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.
+const LOCK: &str = "select pg_advisory_xact_lock(hashtext('pulseline migrations'))";
+const EXISTS: &str = "select to_regclass('public.pulseline_migrations') is not null";
+const JOURNAL: &str = "create table public.pulseline_migrations (version int primary key, name text not null, \
+    checksum text not null, applied_at timestamptz not null default now()); \
+    comment on table public.pulseline_migrations is 'Which migrations of Pulseline were applied; see its sql/migrations.'; \
+    comment on column public.pulseline_migrations.version is 'Number of the file.'; \
+    comment on column public.pulseline_migrations.name is 'Name of the file.'; \
+    comment on column public.pulseline_migrations.checksum is 'SHA-256 of its text.'; \
+    comment on column public.pulseline_migrations.applied_at is 'When.'";
+
+/// What [`migrate`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Names of the migrations that were applied now; empty when all were there.
+    pub applied: Vec<&'static str>,
+    /// The version after it.
+    pub version: i32,
+}
+
+/// The version that this program needs.
+#[must_use]
+pub fn required_version() -> i32 {
+    MIGRATIONS
+        .iter()
+        .map(|(version, ..)| *version)
+        .max()
+        .unwrap_or_default()
+}
+
+/// The version that the database has; 0 when it has none.
+///
+/// # Errors
+/// What the server says.
+pub async fn installed_version(client: &impl GenericClient) -> Result<i32, SqlError> {
+    if !client.query_one(EXISTS, &[]).await?.get::<_, bool>(0) {
+        return Ok(0);
+    }
+    let newest = "select coalesce(max(version), 0) from public.pulseline_migrations";
+    Ok(client.query_one(newest, &[]).await?.get(0))
+}
+
+/// Applies what is missing. Safe to run twice, or by two at once.
+///
+/// # Errors
+/// A server without the licensed `TimescaleDB`, an edited migration, a database newer than this program.
+pub async fn migrate(timescale: &TimescaleConfig) -> Result<Report, SqlError> {
+    let mut client = connect(timescale, "pulseline-migrate").await?;
+    require_licensed(&client).await?;
+    let transaction = client.transaction().await?;
+    transaction.batch_execute(LOCK).await?;
+    if !transaction.query_one(EXISTS, &[]).await?.get::<_, bool>(0) {
+        transaction.batch_execute(JOURNAL).await?;
+    }
+    let installed = installed_version(&transaction).await?;
+    if installed > required_version() {
+        return Err(SqlError::TooNew {
+            installed,
+            required: required_version(),
+        });
+    }
+    let mut report = Report {
+        applied: Vec::new(),
+        version: required_version(),
+    };
+    for (version, name, text) in MIGRATIONS {
+        if version <= installed {
+            refuse_edited(&transaction, version, text).await?;
+            continue;
+        }
+        transaction
+            .batch_execute(&Schemas::default().render(text))
+            .await?;
+        let insert = "insert into public.pulseline_migrations (version, name, checksum) values ($1, $2, $3)";
+        transaction
+            .execute(insert, &[&version, &name, &checksum(text)])
+            .await?;
+        report.applied.push(name);
+    }
+    transaction.commit().await?;
+    Ok(report)
+}
+
+async fn refuse_edited(client: &impl GenericClient, version: i32, text: &str) -> Result<(), SqlError> {
+    let select = "select checksum from public.pulseline_migrations where version = $1";
+    let row = client.query_opt(select, &[&version]).await?;
+    match row.map(|row| row.get::<_, String>(0)) {
+        Some(found) if found == checksum(text) => Ok(()),
+        _ => Err(SqlError::Edited { version }),
+    }
+}
+
+async fn require_licensed(client: &Client) -> Result<(), SqlError> {
+    let extension = "select count(*) from pg_extension where extname = 'timescaledb'";
+    if client.query_one(extension, &[]).await?.get::<_, i64>(0) == 0 {
+        let available = "select count(*) from pg_available_extensions where name = 'timescaledb'";
+        if client.query_one(available, &[]).await?.get::<_, i64>(0) == 0 {
+            return Err(SqlError::Unlicensed("TimescaleDB".into()));
+        }
+        client
+            .batch_execute("create extension if not exists timescaledb")
+            .await?;
+    }
+    let license = client
+        .query_one("select current_setting('timescaledb.license', true)", &[])
+        .await?;
+    match license.get::<_, Option<String>>(0) {
+        Some(license) if license == "timescale" => Ok(()),
+        other => Err(SqlError::Unlicensed(format!(
+            "Timescale-licensed TimescaleDB (timescaledb.license is {})",
+            other.as_deref().unwrap_or("not set")
+        ))),
+    }
+}
+
+fn checksum(text: &str) -> String {
+    Sha256::digest(text).iter().fold(String::new(), |mut hex, byte| {
+        let _infallible = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_numbered_without_gaps() {
+        let numbers: Vec<_> = MIGRATIONS.iter().map(|(version, ..)| *version).collect();
+        assert_eq!(numbers, (1..=required_version()).collect::<Vec<_>>());
+    }
+}

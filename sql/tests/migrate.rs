@@ -1,0 +1,78 @@
+//! Migrations on a real server: twice, by two at once, edited, too new.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use pulseline_runtime::config::{Secret, TimescaleConfig};
+use pulseline_sql::{SqlError, connect, installed_version, migrate, required_version};
+use pulseline_stack::{Server, Stack, StackOptions};
+
+async fn server(name: &str) -> Result<(Stack, TimescaleConfig)> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.stack");
+    let options = StackOptions {
+        root,
+        name: format!("test-migrate-{name}"),
+        fresh: true,
+    };
+    let stack = Stack::start_one(&options, Server::Timescale, &|_: &str| ()).await?;
+    let timescale = TimescaleConfig {
+        url: Secret::new(stack.endpoints().timescale_url.clone()),
+    };
+    Ok((stack, timescale))
+}
+
+#[tokio::test]
+async fn a_second_run_changes_nothing_and_an_edited_or_newer_schema_is_refused() -> Result<()> {
+    let (stack, timescale) = server("twice").await?;
+    ensure!(migrate(&timescale).await?.applied.len() == 4);
+    ensure!(migrate(&timescale).await?.applied.is_empty());
+    let client = connect(&timescale, "test").await?;
+    ensure!(installed_version(&client).await? == required_version());
+    client
+        .batch_execute("update public.pulseline_migrations set checksum = 'x' where version = 2")
+        .await?;
+    ensure!(matches!(
+        migrate(&timescale).await,
+        Err(SqlError::Edited { version: 2 })
+    ));
+    client
+        .batch_execute("insert into public.pulseline_migrations values (99, 'later', 'x')")
+        .await?;
+    ensure!(matches!(
+        migrate(&timescale).await,
+        Err(SqlError::TooNew { installed: 99, .. })
+    ));
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_at_once_take_turns() -> Result<()> {
+    let (stack, timescale) = server("two").await?;
+    let (one, two) = tokio::join!(migrate(&timescale), migrate(&timescale));
+    let mut applied = [one?.applied.len(), two?.applied.len()];
+    applied.sort_unstable();
+    ensure!(applied == [0, 4]);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn everything_in_the_warehouse_explains_itself() -> Result<()> {
+    let (stack, timescale) = server("comments").await?;
+    migrate(&timescale).await?;
+    let client = connect(&timescale, "test").await?;
+    let mute = client
+        .query(
+            "select n.nspname || '.' || c.relname || coalesce('.' || a.attname, '') from pg_class c \
+             join pg_namespace n on n.oid = c.relnamespace and n.nspname in ('raw', 'stage', 'agg', 'ops') \
+             left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped \
+             where c.relkind in ('r', 'v') and (col_description(c.oid, a.attnum) is null or obj_description(c.oid) is null)",
+            &[],
+        )
+        .await?;
+    let mute: Vec<String> = mute.iter().map(|row| row.get(0)).collect();
+    ensure!(mute.is_empty(), "without a comment: {mute:?}");
+    stack.stop().await?;
+    Ok(())
+}
