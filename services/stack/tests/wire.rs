@@ -271,3 +271,15 @@ async fn two_stacks_run_side_by_side_and_one_name_runs_once() -> Result<()> {
     two.stop().await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_result_of_many_rows_arrives_whole() -> Result<()> {
+    let stack = server("rows").await?;
+    let one = client(&stack).await?;
+    let rows = one
+        .query("select n, 'some text' from generate_series(1, 300000) n", &[])
+        .await?;
+    ensure!(rows.len() == 300_000);
+    stack.stop().await?;
+    Ok(())
+}

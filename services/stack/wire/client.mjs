@@ -37,6 +37,11 @@ export class Client {
   }
 
   #send(...parts) {
+    return this.#sendAll(parts);
+  }
+
+  /** A list, not arguments: a result of many rows is more than a call takes. */
+  #sendAll(parts) {
     if (this.#gone) return undefined;
     const flushed = this.#socket.write(parts.length === 1 ? parts[0] : Buffer.concat(parts));
     if (flushed) return undefined;
@@ -81,7 +86,7 @@ export class Client {
   async #ask(sql) {
     let found = false;
     await this.#session.run({ settings: new Map(), role: null }, async (session) => {
-      found = session.exec(query(sql)).some((reply) => reply.type === "D");
+      found = (await session.exec(query(sql))).some((reply) => reply.type === "D");
       return "I";
     });
     return found;
@@ -97,11 +102,11 @@ export class Client {
     const out = [];
     const status = await this.#run(async (session) => {
       if (copy) return this.#copyOut(session, copy, out, true);
-      return collect(session.exec(bytes), out);
+      return collect(await session.exec(bytes), out);
     });
     this.#remember(sql, out);
     this.#watchIdle(status);
-    return this.#send(...out);
+    return this.#sendAll(out);
   }
 
   #run(unit) {
@@ -127,21 +132,21 @@ export class Client {
       let state = "T";
       let failed = false;
       for (const { type, bytes } of unit) {
-        if (type === "S") { state = collect(session.exec(sync()), out); break; }
+        if (type === "S") { state = collect(await session.exec(sync()), out); break; }
         if (type === "H" || failed) continue;
         const copy = this.#copyAt(type, bytes);
         if (copy?.incoming) { this.#copy = { ...copy, chunks: [], extended: true }; out.push(copyResponse(copy)); return this.#session.isHeldBy(this) ? "T" : "I"; }
         if (copy) { state = await this.#copyOut(session, copy, out, false); continue; }
-        failed = this.#forward(session, type, bytes, out);
+        failed = await this.#forward(session, type, bytes, out);
       }
       return state;
     });
     this.#watchIdle(status);
-    return out.length ? this.#send(...out) : undefined;
+    return out.length ? this.#sendAll(out) : undefined;
   }
 
   /** Passes one message on; true when it failed (the rest up to Sync is skipped, as the protocol says). */
-  #forward(session, type, bytes, out) {
+  async #forward(session, type, bytes, out) {
     const { bytes: renamed, before } = rename(this.#id, type, bytes);
     if (type === "P") {
       const name = text(bytes, 5);
@@ -152,10 +157,10 @@ export class Client {
       const copy = parseCopy(sql);
       if (copy) this.#copySql.set(name.value, copy);
       else this.#copySql.delete(name.value);
-      if (before) session.exec(before);
+      if (before) await session.exec(before);
     }
-    const answers = session.exec(renamed).filter((reply) => reply.type !== "Z");
-    out.push(...answers.map((reply) => reply.bytes));
+    const answers = (await session.exec(renamed)).filter((reply) => reply.type !== "Z");
+    for (const reply of answers) out.push(reply.bytes);
     return answers.some((reply) => reply.type === "E");
   }
 
@@ -172,7 +177,11 @@ export class Client {
 
   async #copyOut(session, copy, out, simple) {
     const { answers, written } = await session.copy(this, copy.sql, undefined);
-    if (!answers.some((reply) => reply.type === "E")) out.push(copyResponse(copy), ...copyData(written, copy.binary), message("c"));
+    if (!answers.some((reply) => reply.type === "E")) {
+      out.push(copyResponse(copy));
+      for (const data of copyData(written, copy.binary)) out.push(data);
+      out.push(message("c"));
+    }
     return collect(answers, out, simple);
   }
 
@@ -187,12 +196,12 @@ export class Client {
       const reason = type === "f" ? text(bytes, 5).value : `unexpected message ${type}`;
       out.push(failure("ERROR", "57014", `COPY from stdin failed: ${reason}`));
       // A failed COPY ends its transaction on a native server; a statement that fails does the same here.
-      const state = collect(session.exec(query("do $$ begin raise exception 'copy failed'; end $$")), []);
+      const state = collect(await session.exec(query("do $$ begin raise exception 'copy failed'; end $$")), []);
       if (!copy.extended) out.push(ready(state));
       return state;
     });
     this.#watchIdle(status);
-    return this.#send(...out);
+    return this.#sendAll(out);
   }
 
   #watchIdle(status) {
@@ -208,9 +217,9 @@ export class Client {
     await this.#busy;
     const close = [...this.#statements].map((name) => message("C", Buffer.from("S"), name));
     await this.#session.run(this, async (session) => {
-      session.exec(query("rollback"));
-      for (const bytes of close) session.exec(bytes);
-      session.exec(sync());
+      await session.exec(query("rollback"));
+      for (const bytes of close) await session.exec(bytes);
+      await session.exec(sync());
       return "I";
     });
     this.#session.forget(this);

@@ -16,6 +16,7 @@ const database = await PGlite.create(directory, { extensions: { timescaledb, btr
 await database.exec(restarted ? "load 'timescaledb'" : "create extension timescaledb; create extension btree_gist");
 
 const session = new Session(database);
+await session.begin();
 let connections = 0;
 const server = createServer({ noDelay: true }, (socket) => new Client((connections += 1), socket, session, { idleMs: Number(idleMs) }));
 server.listen(Number(port), "127.0.0.1", () => process.stdout.write(`ready on ${port}\n`));

@@ -19,7 +19,11 @@ export class Session {
 
   constructor(database) {
     this.#database = database;
-    for (const statement of BASE.values()) this.exec(query(statement));
+  }
+
+  /** Gives the session the values that every client begins with. */
+  async begin() {
+    for (const statement of BASE.values()) await this.exec(query(statement));
   }
 
   /** Runs `unit` when it is `client`'s turn; `unit` returns the transaction status it ended with. */
@@ -42,7 +46,7 @@ export class Session {
     const [entry] = this.#waiting.splice(index, 1);
     this.#running = true;
     try {
-      if (this.#owner === null) this.#handOver(entry.client);
+      if (this.#owner === null) await this.#handOver(entry.client);
       const status = await entry.unit(this);
       this.#owner = status === "I" ? null : entry.client;
       entry.resolve(status);
@@ -55,14 +59,14 @@ export class Session {
     }
   }
 
-  #handOver(client) {
+  async #handOver(client) {
     if (this.#last === client) return;
     const left = this.#last;
     this.#last = client;
-    if (left?.role) this.exec(query("reset role"));
-    for (const name of left?.settings.keys() ?? []) this.exec(query(BASE.get(name) ?? `reset ${name}`));
-    for (const statement of client.settings.values()) this.exec(query(statement));
-    if (client.role) this.exec(query(`set role ${client.role}`));
+    if (left?.role) await this.exec(query("reset role"));
+    for (const name of left?.settings.keys() ?? []) await this.exec(query(BASE.get(name) ?? `reset ${name}`));
+    for (const statement of client.settings.values()) await this.exec(query(statement));
+    if (client.role) await this.exec(query(`set role ${client.role}`));
   }
 
   /** Forgets a client that left, so that a later one never inherits its settings. */
@@ -73,30 +77,31 @@ export class Session {
   }
 
   /** Hands bytes to PGlite; returns its replies, cut. */
-  exec(bytes) {
-    // A copy: PGlite writes its next answer over this one.
-    return [...replies(Uint8Array.from(this.#database.execProtocolRawSync(bytes)))];
+  async exec(bytes) {
+    // Not the raw call, which keeps every message that it ever parsed. A copy: the next answer is written over this one.
+    const { data } = await this.#database.execProtocol(bytes, { syncToFs: false, throwOnError: false });
+    return [...replies(Uint8Array.from(data))];
   }
 
   /** Runs a COPY statement with `chunks` as /dev/blob; returns {answers, written}. */
   async copy(client, sql, chunks) {
     // Reading /dev/blob needs a superuser: the role is lent the right for this statement alone.
     const lend = client.role && this.#owner === null;
-    if (lend) this.#asSuperuser(client, `grant pg_read_server_files, pg_write_server_files to ${client.role}`);
+    if (lend) await this.#asSuperuser(client, `grant pg_read_server_files, pg_write_server_files to ${client.role}`);
     await this.#database._handleBlob(chunks ? blobOf(chunks) : undefined);
     try {
-      const answers = this.exec(query(sql));
+      const answers = await this.exec(query(sql));
       const written = await this.#database._getWrittenBlob();
       return { answers, written: written ? Buffer.from(await written.arrayBuffer()) : Buffer.alloc(0) };
     } finally {
       await this.#database._cleanupBlob();
-      if (lend) this.#asSuperuser(client, `revoke pg_read_server_files, pg_write_server_files from ${client.role}`);
+      if (lend) await this.#asSuperuser(client, `revoke pg_read_server_files, pg_write_server_files from ${client.role}`);
     }
   }
 
-  #asSuperuser(client, statement) {
-    this.exec(query("reset role"));
-    this.exec(query(statement));
-    this.exec(query(`set role ${client.role}`));
+  async #asSuperuser(client, statement) {
+    await this.exec(query("reset role"));
+    await this.exec(query(statement));
+    await this.exec(query(`set role ${client.role}`));
   }
 }
