@@ -1,0 +1,38 @@
+//! The three stores.
+
+use std::time::Duration;
+
+use mongodb::Database;
+use mongodb::options::{ClientOptions, ReadConcern};
+use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
+
+use crate::error::AuditError;
+
+const SERVER_SELECTION: Duration = Duration::from_secs(5);
+
+/// The three stores.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    /// What was produced.
+    pub kafka: KafkaConfig,
+    /// What was stored.
+    pub mongo: MongoConfig,
+    /// What was loaded.
+    pub timescale: TimescaleConfig,
+    /// Consumer group of the sink.
+    pub group: String,
+}
+
+impl Connections {
+    pub(crate) async fn database(&self) -> Result<Database, AuditError> {
+        let mut options = ClientOptions::parse(self.mongo.uri.expose()).await?;
+        options.app_name.get_or_insert_with(|| "pulseline-auditor".into());
+        options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+        options.read_concern = Some(ReadConcern::majority());
+        Ok(mongodb::Client::with_options(options)?.database(&self.mongo.database))
+    }
+
+    pub(crate) async fn warehouse(&self) -> Result<tokio_postgres::Client, AuditError> {
+        Ok(pulseline_sql::connect(&self.timescale, "pulseline-auditor").await?)
+    }
+}

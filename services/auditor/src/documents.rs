@@ -1,0 +1,229 @@
+//! raw against MongoDB: what the documents say by last upload wins, and what raw holds (P8).
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bson::{RawDocument, RawDocumentBuf, doc};
+use futures_util::TryStreamExt;
+use mongodb::Database;
+use pulseline_schemas::Stream;
+use pulseline_sql::periods::{DayNumber, date_of};
+use tokio_postgres::{Client, IsolationLevel};
+
+use crate::error::AuditError;
+use crate::warehouse::Loaded;
+
+mod checksum;
+mod whole;
+
+use checksum::{DaySum, Reading, day_of, sums};
+pub(crate) use whole::compare_whole;
+
+/// Days that one statement sums up.
+const SLICE_DAYS: DayNumber = 28;
+
+/// A device's day.
+type DeviceDay = (String, DayNumber);
+
+/// The two streams of many small readings: table, value and confidence columns, and the value's name in a document.
+pub(crate) struct Readings {
+    pub(crate) stream: Stream,
+    value: &'static str,
+    confidence: Option<&'static str>,
+    range: std::ops::RangeInclusive<i32>,
+}
+
+/// The streams that are compared by day.
+pub(crate) fn readings() -> [Readings; 2] {
+    [
+        Readings {
+            stream: Stream::HeartRates,
+            value: "bpm",
+            confidence: Some("confidence"),
+            range: 20..=250,
+        },
+        Readings {
+            stream: Stream::Steps,
+            value: "steps",
+            confidence: None,
+            range: 0..=1_000,
+        },
+    ]
+}
+
+/// Sums over raw, each with what was loaded in the very snapshot that it was taken in.
+struct Found {
+    /// By the first day of each slice.
+    slices: BTreeMap<DayNumber, (BTreeMap<DeviceDay, DaySum>, Loaded)>,
+    /// Before the days were fixed: what is loaded outside of them must have been in raw then.
+    before: Loaded,
+    days: Range<DayNumber>,
+}
+
+impl Found {
+    /// What was loaded when the sums of `day` were taken.
+    fn loaded_at(&self, day: DayNumber) -> &Loaded {
+        let slice = self.slices.range(..=day).next_back();
+        match slice {
+            Some((_, (_, loaded))) if self.days.contains(&day) => loaded,
+            _ => &self.before,
+        }
+    }
+
+    fn take(&mut self, key: &DeviceDay) -> DaySum {
+        let mut slices = self.slices.range_mut(..=key.1);
+        slices
+            .next_back()
+            .and_then(|(_, (sums, _))| sums.remove(key))
+            .unwrap_or_default()
+    }
+}
+
+/// Compares counts and checksums per device and day. What is on its way is left out, and readings may flow on: rows
+/// and accounting are read in one snapshot, which tells which documents it must hold.
+pub(crate) async fn compare(
+    readings: &Readings,
+    database: &Database,
+    client: &mut Client,
+    (days, before): (&Range<DayNumber>, Loaded),
+) -> Result<Vec<String>, AuditError> {
+    let mut found = raw_sums(readings, client, days, before).await?;
+    let mut differences = Vec::new();
+    let table = readings.stream.raw_table();
+    let collection = database.collection::<RawDocumentBuf>(readings.stream.collection());
+    for device in collection.distinct("device_id", doc! {}).await? {
+        let Some(device) = device.as_str() else { continue };
+        for (day, expected) in sums(device_readings(readings, database, device, &found).await?) {
+            let actual = found.take(&(device.to_owned(), day));
+            if actual != expected {
+                differences.push(format!(
+                    "{table} {device} {}: {} rows with checksum {}, but MongoDB's documents give {} with {}",
+                    date_of(day),
+                    actual.rows,
+                    actual.checksum,
+                    expected.rows,
+                    expected.checksum
+                ));
+            }
+        }
+    }
+    for ((device, day), sum) in found.slices.into_values().flat_map(|(sums, _)| sums) {
+        differences.push(format!(
+            "{table} {device} {}: {} rows without any document in MongoDB",
+            date_of(day),
+            sum.rows
+        ));
+    }
+    Ok(differences)
+}
+
+async fn raw_sums(
+    readings: &Readings,
+    client: &mut Client,
+    days: &Range<DayNumber>,
+    before: Loaded,
+) -> Result<Found, AuditError> {
+    let mut slices = BTreeMap::new();
+    let mut start = days.start;
+    while start < days.end {
+        let end = (start + SLICE_DAYS).min(days.end);
+        let sql = checksum::statement(
+            readings.stream.raw_table(),
+            readings.value,
+            readings.confidence.unwrap_or("0"),
+            (&date_of(start).to_string(), &date_of(end).to_string()),
+        );
+        let builder = client
+            .build_transaction()
+            .isolation_level(IsolationLevel::RepeatableRead)
+            .read_only(true);
+        let snapshot = builder.start().await?;
+        let loaded = Loaded::read(&snapshot, readings.stream.topic()).await?;
+        let rows = snapshot.query(&sql, &[]).await?;
+        snapshot.rollback().await?;
+        let sums = rows.iter().map(|row| {
+            let sum = DaySum {
+                rows: row.get(2),
+                checksum: row.get(3),
+            };
+            ((row.get(0), row.get(1)), sum)
+        });
+        slices.insert(start, (sums.collect(), loaded));
+        start = end;
+    }
+    Ok(Found {
+        slices,
+        before,
+        days: days.clone(),
+    })
+}
+
+/// All readings of a device that raw must hold, in no order.
+async fn device_readings(
+    readings: &Readings,
+    database: &Database,
+    device: &str,
+    found: &Found,
+) -> Result<Vec<Reading>, AuditError> {
+    let collection = database.collection::<RawDocumentBuf>(readings.stream.collection());
+    let mut cursor = collection.find(doc! { "device_id": device }).await?;
+    let mut all = Vec::new();
+    while let Some(document) = cursor.try_next().await? {
+        // A window is short: it lies in one day, or in two.
+        let day = |name| -> Result<DayNumber, AuditError> {
+            Ok(day_of(document.get_datetime(name)?.timestamp_millis()))
+        };
+        let ends = [day("created_at"), day("ended_at")];
+        let is_loaded = |day: &Result<DayNumber, AuditError>| {
+            day.as_ref()
+                .is_ok_and(|day| found.loaded_at(*day).holds(&document))
+        };
+        if !ends.iter().any(is_loaded) {
+            continue;
+        }
+        let read = upload(readings, &document)?;
+        all.extend(
+            read.into_iter()
+                .filter(|reading| found.loaded_at(day_of(reading.local_ms)).holds(&document)),
+        );
+    }
+    Ok(all)
+}
+
+/// The readings of a loaded document that are inside the guards; the others are dead letters of their own.
+fn upload(readings: &Readings, document: &RawDocument) -> Result<Vec<Reading>, AuditError> {
+    let synced_at = document.get_datetime("synced_at")?.timestamp_millis();
+    let offset = document.get_i32("utc_offset_minutes")?;
+    let event_id: Arc<str> = document.get_str("_id")?.into();
+    let mut all = Vec::new();
+    for (seq, metric) in document.get_array("metrics")?.into_iter().enumerate() {
+        let metric = metric?;
+        let metric = metric
+            .as_document()
+            .ok_or_else(|| AuditError::Unexpected("a metric is no document".into()))?;
+        let local_ms = metric.get_datetime("ts")?.timestamp_millis();
+        let value = metric.get_i32(readings.value)?;
+        let confidence = confidence(readings, metric)?;
+        let is_kept = readings.range.contains(&value) && (0..=3).contains(&confidence);
+        if is_kept && checksum::could_be_lived(local_ms, offset, synced_at) {
+            let event_id = Arc::clone(&event_id);
+            all.push(Reading {
+                local_ms,
+                offset,
+                synced_at,
+                event_id,
+                seq,
+                value,
+                confidence,
+            });
+        }
+    }
+    Ok(all)
+}
+
+fn confidence(readings: &Readings, metric: &RawDocument) -> Result<i32, AuditError> {
+    readings
+        .confidence
+        .map_or(Ok(0), |name| Ok(metric.get_i32(name)?))
+}

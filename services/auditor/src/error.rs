@@ -1,0 +1,47 @@
+//! Why the stores could not be compared.
+
+use pulseline_sql::SqlError;
+
+/// Why the stores could not be compared.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// Kafka.
+    #[error("Kafka: {0}")]
+    Kafka(#[from] rdkafka::error::KafkaError),
+    /// The document store.
+    #[error("MongoDB: {0}")]
+    Mongo(#[from] mongodb::error::Error),
+    /// The warehouse.
+    #[error("TimescaleDB: {0}")]
+    Sql(#[from] SqlError),
+    /// A partition ends below what is accounted for.
+    #[error(
+        "{topic}/{partition} ends at {end}, but offsets up to {accounted} are accounted for: the topic was deleted and \
+         made anew, or this is another cluster; the sink opens a new generation when it sees the topic's new id"
+    )]
+    EndBelowAccounted {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// Where it ends.
+        end: i64,
+        /// What is accounted for.
+        accounted: i64,
+    },
+    /// A store holds what this program does not understand.
+    #[error("{0}")]
+    Unexpected(String),
+}
+
+impl From<tokio_postgres::Error> for AuditError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Sql(error.into())
+    }
+}
+
+impl From<bson::error::Error> for AuditError {
+    fn from(error: bson::error::Error) -> Self {
+        Self::Unexpected(format!("a document cannot be read: {error}"))
+    }
+}

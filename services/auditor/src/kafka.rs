@@ -1,0 +1,74 @@
+//! What Kafka holds: where each partition ends, and how far the sink has committed.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pulseline_schemas::{DEAD_LETTER_TOPIC, Stream};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use crate::connections::Connections;
+use crate::error::AuditError;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A partition of a topic of ours.
+pub(crate) type Partition = (String, i32);
+
+/// One partition, as Kafka tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ends {
+    /// The last stable offset: the first one that was not produced yet (P2).
+    pub(crate) end: i64,
+    /// The first offset that the sink has not committed.
+    pub(crate) committed: i64,
+}
+
+/// Topics of all streams and of the generator's dead letters.
+pub(crate) fn topics() -> impl Iterator<Item = &'static str> {
+    Stream::ALL
+        .into_iter()
+        .map(Stream::topic)
+        .chain([DEAD_LETTER_TOPIC])
+}
+
+/// Asks Kafka for the ends of every partition of ours. Topics that do not exist have none.
+pub(crate) async fn ends(connections: &Connections) -> Result<BTreeMap<Partition, Ends>, AuditError> {
+    let (brokers, group) = (connections.kafka.brokers.clone(), connections.group.clone());
+    let asked = tokio::task::spawn_blocking(move || ask(&brokers, &group)).await;
+    asked.map_err(|error| AuditError::Unexpected(format!("asking Kafka ended early: {error}")))?
+}
+
+fn ask(brokers: &str, group: &str) -> Result<BTreeMap<Partition, Ends>, AuditError> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", group)
+        .set("isolation.level", "read_committed")
+        .set("enable.auto.commit", "false")
+        .create()?;
+    let metadata = consumer.fetch_metadata(None, TIMEOUT)?;
+    let mut list = TopicPartitionList::new();
+    for topic in metadata
+        .topics()
+        .iter()
+        .filter(|topic| topics().any(|name| name == topic.name()))
+    {
+        for partition in topic.partitions() {
+            list.add_partition(topic.name(), partition.id());
+        }
+    }
+    let committed = consumer.committed_offsets(list.clone(), TIMEOUT)?;
+    let mut ends = BTreeMap::new();
+    for element in committed.elements() {
+        let (_, end) = consumer.fetch_watermarks(element.topic(), element.partition(), TIMEOUT)?;
+        let committed = match element.offset() {
+            Offset::Offset(offset) => offset,
+            _ => 0,
+        };
+        ends.insert(
+            (element.topic().to_owned(), element.partition()),
+            Ends { end, committed },
+        );
+    }
+    Ok(ends)
+}

@@ -1,0 +1,16 @@
+//! What is where, and does it agree: `status` and `verify`. Reads every store, changes nothing.
+
+mod connections;
+mod documents;
+mod error;
+mod kafka;
+mod layers;
+mod offsets;
+mod status;
+mod verify;
+mod warehouse;
+
+pub use connections::Connections;
+pub use error::AuditError;
+pub use status::{Flow, Status, status};
+pub use verify::{Verdict, VerifyConfig, verify};

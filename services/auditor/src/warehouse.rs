@@ -1,0 +1,100 @@
+//! What the warehouse's books say.
+
+use std::collections::BTreeMap;
+
+use bson::RawDocument;
+use tokio_postgres::{Client, GenericClient};
+
+use crate::error::AuditError;
+use crate::kafka::Partition;
+use crate::offsets::Offsets;
+
+const ACCOUNTED: &str = "select topic, partition, offsets::text, duplicate::text, void::text, dead::text, erased::text \
+    from ops.accounted_offsets a \
+    where generation = (select max(generation) from ops.accounted_offsets b where b.topic = a.topic)";
+
+/// Offsets of one partition that were dealt with, by kind; each counts once (P1).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Accounted {
+    pub(crate) offsets: Offsets,
+    pub(crate) duplicate: i64,
+    pub(crate) void: i64,
+    pub(crate) dead: i64,
+    pub(crate) erased: i64,
+}
+
+impl Accounted {
+    /// Everything that is of no other kind.
+    pub(crate) fn loaded(&self) -> i64 {
+        self.offsets.count() - self.duplicate - self.void - self.dead - self.erased
+    }
+}
+
+/// The newest generation of every partition.
+pub(crate) async fn accounted(client: &Client) -> Result<BTreeMap<Partition, Accounted>, AuditError> {
+    let mut all = BTreeMap::new();
+    for row in client.query(ACCOUNTED, &[]).await? {
+        let offsets = |column: usize| parse(row.get(column));
+        let accounted = Accounted {
+            offsets: offsets(2)?,
+            duplicate: offsets(3)?.count(),
+            void: offsets(4)?.count(),
+            dead: offsets(5)?.count(),
+            erased: offsets(6)?.count(),
+        };
+        all.insert((row.get(0), row.get(1)), accounted);
+    }
+    Ok(all)
+}
+
+const LOADED: &str = "select topic, generation, partition, (offsets - duplicate - void - dead - erased)::text \
+    from ops.accounted_offsets where topic = $1";
+/// Instants in UTC milliseconds up to which a collection is loaded: an event at that time, or a poll that found nothing.
+const PASSED: &str = "select collection, \
+    (extract(epoch from greatest(min(caught_up_at), min(cluster_time))) * 1000)::bigint \
+    from ops.checkpoints group by collection";
+
+/// Offsets of one topic whose documents are in raw, as of one snapshot: all generations.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Loaded(BTreeMap<(String, i32, i32), Offsets>);
+
+impl Loaded {
+    /// Reads them in the caller's snapshot.
+    pub(crate) async fn read(client: &impl GenericClient, topic: &str) -> Result<Self, AuditError> {
+        let mut loaded = BTreeMap::new();
+        for row in client.query(LOADED, &[&topic]).await? {
+            let key = (row.get(0), row.get(1), row.get(2));
+            loaded.insert(key, parse(row.get(3))?);
+        }
+        Ok(Self(loaded))
+    }
+
+    /// True when the document's rows are in raw. False for one on its way, a dead letter, or one without a position.
+    pub(crate) fn holds(&self, document: &RawDocument) -> bool {
+        let position = || {
+            let kafka = document.get_document("kafka")?;
+            let key = (
+                kafka.get_str("topic")?.to_owned(),
+                kafka.get_i32("generation")?,
+                kafka.get_i32("partition")?,
+            );
+            Ok::<_, bson::error::Error>((key, kafka.get_i64("offset")?))
+        };
+        position().is_ok_and(|(key, offset)| self.0.get(&key).is_some_and(|offsets| offsets.contains(offset)))
+    }
+}
+
+/// Up to when each collection is loaded, in UTC milliseconds; none where that is not known yet.
+pub(crate) async fn passed(client: &Client) -> Result<BTreeMap<String, Option<i64>>, AuditError> {
+    let rows = client.query(PASSED, &[]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+fn parse(text: &str) -> Result<Offsets, AuditError> {
+    let unread = || {
+        AuditError::Unexpected(format!(
+            "ops.accounted_offsets holds {text}, which is no multirange"
+        ))
+    };
+    Offsets::parse(text).ok_or_else(unread)
+}

@@ -1,0 +1,189 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Streams smartwatch readings through Kafka and MongoDB into TimescaleDB, exactly.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pulseline",
+    version,
+    after_help = "Examples:
+  pulseline demo --once                          the whole flow on embedded servers, with a verdict
+  pulseline stack up --detach                    start the embedded servers
+  pulseline --stack default migrate              create the warehouse's schema there
+  pulseline --stack default sink                 run one service there
+  pulseline --stack default status               one screen: what is where
+  pulseline --stack default verify               recompute everything, exit 1 on any difference
+
+Settings come from defaults, then --config FILE (TOML), then the servers of --stack NAME,
+then environment variables such as PULSELINE__KAFKA__BROKERS, PULSELINE__MONGO__URI.
+
+Exit codes: 0 done, 1 verify found a difference, 2 wrong usage or configuration,
+3 a service stopped on an error, 4 unfinished work was abandoned at the drain deadline."
+)]
+pub(crate) struct Cli {
+    /// Configuration file (TOML); unknown keys are refused.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Use the embedded servers of this name, started by `stack up`.
+    #[arg(long, global = true, value_name = "NAME", env = "PULSELINE_STACK")]
+    pub(crate) stack: Option<String>,
+    /// Folder of the embedded servers.
+    #[arg(long, global = true, value_name = "DIR", default_value = ".stack")]
+    pub(crate) stack_root: PathBuf,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Devices that upload: simulated ones.
+    #[command(subcommand)]
+    Generate(Generate),
+    /// Kafka → MongoDB.
+    Sink,
+    /// MongoDB change streams → raw tables in TimescaleDB.
+    Load,
+    /// Refresh stage and agg for exactly the dirty days.
+    Compact(CompactArgs),
+    /// Create or update the warehouse's schema; safe to run twice or by two at once.
+    Migrate,
+    /// Recompute every figure and compare; exit 1 on any difference.
+    Verify(VerifyArgs),
+    /// One screen: produced, stored, loaded, dead, unaccounted, lag.
+    Status(StatusArgs),
+    /// The whole flow on embedded servers: simulate, stream, refresh, verify.
+    Demo(DemoArgs),
+    /// The embedded servers.
+    #[command(subcommand)]
+    Stack(StackCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Generate {
+    /// A seeded cohort with circadian heart rate, steps and sleeps.
+    #[command(after_help = "Example:
+  pulseline --stack default generate simulate --participants 16 --from 2019-11-01 --days 7 --speed max")]
+    Simulate(Box<SimulateArgs>),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SimulateArgs {
+    /// People in the cohort; some wear two devices.
+    #[arg(long, default_value_t = 16)]
+    pub(crate) participants: u32,
+    /// First day, in the wearer's local time, or `now`.
+    #[arg(long, default_value = "2019-11-01", value_name = "DATE")]
+    pub(crate) from: String,
+    /// Days to simulate.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) days: u32,
+    /// `realtime`, a factor such as `x60`, or `max`.
+    #[arg(long, default_value = "max")]
+    pub(crate) speed: String,
+    /// The same seed gives the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Share of uploads that arrive up to 7 days late.
+    #[arg(long, default_value_t = 0.05, value_name = "FRACTION")]
+    pub(crate) late: f64,
+    /// Share of uploads that are sent twice.
+    #[arg(long, default_value_t = 0.02, value_name = "FRACTION")]
+    pub(crate) duplicate: f64,
+    /// Share of uploads that come again with other values.
+    #[arg(long, default_value_t = 0.02, value_name = "FRACTION")]
+    pub(crate) correct: f64,
+    /// Share of uploads beside which a broken one is sent.
+    #[arg(long, default_value_t = 0.001, value_name = "FRACTION")]
+    pub(crate) broken: f64,
+    /// Length of an upload's window in seconds; divides 900. Short windows make live data fresh.
+    #[arg(long, default_value_t = 900, value_name = "SECONDS")]
+    pub(crate) window_secs: u32,
+    /// Partitions of topics that do not exist yet.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) partitions: i32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompactArgs {
+    /// Run one cycle and end.
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Longest to wait for what is still on its way, in seconds.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    pub(crate) settle: u64,
+    /// Print the verdict as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Print as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  scripts/demo --once --participants 4 --days 2")]
+pub(crate) struct DemoArgs {
+    /// End with the verdict instead of going on at real-time speed; exit 0 only when it is good.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// People in the cohort.
+    #[arg(long, default_value_t = 16)]
+    pub(crate) participants: u32,
+    /// Days to simulate from 2019-11-01.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) days: u32,
+    /// The same seed gives the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Name of the embedded servers that the demo starts anew.
+    #[arg(long, default_value = "demo")]
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StackCommand {
+    /// Provision and start the servers; stays in the foreground unless --detach.
+    Up {
+        /// Return when the servers are ready; `stack down` stops them.
+        #[arg(long, short)]
+        detach: bool,
+        /// Clear the data of all four servers first.
+        #[arg(long)]
+        fresh: bool,
+        /// Several stacks run side by side under different names.
+        #[arg(long, default_value = "default")]
+        name: String,
+    },
+    /// Stop the servers; their data stays.
+    Down {
+        /// Which stack.
+        #[arg(long, default_value = "default")]
+        name: String,
+    },
+    /// Which servers run, and where.
+    Status {
+        /// Which stack.
+        #[arg(long, default_value = "default")]
+        name: String,
+        /// Print as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The servers' addresses as shell exports: eval "$(pulseline stack env)".
+    Env {
+        /// Which stack.
+        #[arg(long, default_value = "default")]
+        name: String,
+    },
+}

@@ -1,0 +1,171 @@
+//! The services as processes of their own, as they run in production.
+
+use std::fs::OpenOptions;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context;
+use pulseline_stack::Endpoints;
+use tokio::process::{Child, Command};
+
+use crate::args::DemoArgs;
+
+const POLL: Duration = Duration::from_millis(200);
+/// A service drains for 20 s at most by default.
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
+
+struct Service {
+    name: &'static str,
+    child: Child,
+    listen: String,
+}
+
+/// Running services.
+pub(crate) struct Children {
+    logs: PathBuf,
+    environment: Vec<(String, String)>,
+    services: Vec<Service>,
+}
+
+impl Children {
+    /// Starts sink, loader and compactor.
+    pub(crate) async fn start(logs: &Path, endpoints: &Endpoints) -> anyhow::Result<Self> {
+        let environment = endpoints
+            .environment()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec();
+        let mut children = Self {
+            logs: logs.to_owned(),
+            environment,
+            services: Vec::new(),
+        };
+        for (name, arguments) in [
+            ("sink", ["sink"]),
+            ("loader", ["load"]),
+            ("compactor", ["compact"]),
+        ] {
+            children.launch(name, &arguments.map(str::to_owned))?;
+        }
+        Ok(children)
+    }
+
+    /// Goes on with the same people at the present time, at real-time speed.
+    pub(crate) async fn start_live(&mut self, arguments: &DemoArgs) -> anyhow::Result<()> {
+        let (participants, seed) = (arguments.participants.to_string(), arguments.seed.to_string());
+        let words = [
+            "generate",
+            "simulate",
+            "--from",
+            "now",
+            "--days",
+            "365",
+            "--speed",
+            "realtime",
+            "--window-secs",
+            "60",
+            "--participants",
+            &participants,
+            "--seed",
+            &seed,
+        ];
+        self.launch("generator", &words.map(str::to_owned))
+    }
+
+    fn launch(&mut self, name: &'static str, arguments: &[String]) -> anyhow::Result<()> {
+        let listen = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())?
+            .to_string();
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log(name))
+            .context("opening a log")?;
+        // The kernel ends the service when this thread ends: the main one, which lives as long as the process.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM", "--"])
+            .arg(std::env::current_exe()?)
+            .args(arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .env("PULSELINE__TELEMETRY__LISTEN", &listen)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            // Ctrl-C reaches the whole group of a terminal: the services are stopped in order instead.
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("starting the {name}"))?;
+        self.services.push(Service { name, child, listen });
+        Ok(())
+    }
+
+    fn log(&self, name: &str) -> PathBuf {
+        self.logs.join(format!("{name}.log"))
+    }
+
+    /// Waits until a service ends by itself; says which, and what its log says.
+    pub(crate) async fn first_end(&mut self) -> String {
+        loop {
+            let logs = self.logs.clone();
+            for service in &mut self.services {
+                if let Ok(Some(status)) = service.child.try_wait() {
+                    let text = std::fs::read_to_string(logs.join(format!("{}.log", service.name)))
+                        .unwrap_or_default();
+                    let lines: Vec<_> = text.lines().collect();
+                    let end = lines[lines.len().saturating_sub(5)..].join("\n");
+                    return format!(
+                        "the {} ended with {status}; its log ends with:\n{end}",
+                        service.name
+                    );
+                }
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Where each service's metrics are.
+    pub(crate) fn metrics(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.services
+            .iter()
+            .map(|service| (service.name, format!("http://{}/metrics", service.listen)))
+    }
+
+    /// Peak resident memory of each service in MB, where the system tells.
+    pub(crate) fn memory(&self) -> Vec<(&'static str, u64)> {
+        let peak = |service: &Service| {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", service.child.id()?)).ok()?;
+            let kilobytes = status
+                .lines()
+                .find_map(|line| line.strip_prefix("VmHWM:"))?
+                .split_whitespace()
+                .next()?;
+            Some((service.name, kilobytes.parse::<u64>().ok()? / 1024))
+        };
+        self.services.iter().filter_map(peak).collect()
+    }
+
+    /// SIGTERM to each in flow order, and waits.
+    pub(crate) async fn stop(&mut self) {
+        for service in &mut self.services {
+            if let Some(pid) = service.child.id() {
+                let sent = Command::new("kill")
+                    .args(["-TERM", &pid.to_string()])
+                    .status()
+                    .await;
+                tracing::debug!(?sent, service = service.name, "asked to stop");
+            }
+        }
+        for service in &mut self.services {
+            if tokio::time::timeout(STOP_DEADLINE, service.child.wait())
+                .await
+                .is_err()
+            {
+                tracing::warn!(service = service.name, "did not stop in time: killing it");
+                let killed = service.child.kill().await;
+                tracing::debug!(?killed, service = service.name, "killed");
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The one binary of Pulseline: wiring only.
+
+mod args;
+mod demo;
+mod exit;
+mod print;
+mod report;
+mod services;
+mod settings;
+mod stack;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command, Generate};
+use exit::Outcome;
+use settings::Settings;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // Every TLS client of this process uses it; a second installation would be refused, not harmful.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    let cli = Cli::parse();
+    exit::code(run(cli).await)
+}
+
+async fn run(cli: Cli) -> anyhow::Result<Outcome> {
+    let settings = || Settings::load(&cli);
+    match &cli.command {
+        Command::Generate(Generate::Simulate(arguments)) => services::simulate(settings()?, arguments).await,
+        Command::Sink => services::sink(settings()?).await,
+        Command::Load => services::load(settings()?).await,
+        Command::Compact(arguments) => services::compact(settings()?, arguments.once).await,
+        Command::Migrate => services::migrate(settings()?).await,
+        Command::Verify(arguments) => report::verify(settings()?, arguments).await,
+        Command::Status(arguments) => report::status(settings()?, arguments.json).await,
+        Command::Demo(arguments) => demo::run(&cli.stack_root, arguments).await,
+        Command::Stack(command) => stack::run(&cli, command).await,
+    }
+}

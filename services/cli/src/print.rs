@@ -1,0 +1,45 @@
+//! What a person at the terminal reads: results to standard output, everything else to standard error.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the one place that prints"
+)]
+
+/// A result.
+pub(crate) fn line(text: &str) {
+    println!("{text}");
+}
+
+/// A failure.
+pub(crate) fn error(text: &str) {
+    eprintln!("{text}");
+}
+
+/// A number with its thousands apart: 1,889,227.
+pub(crate) fn thousands(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if number < 0 { format!("-{text}") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thousands;
+
+    #[test]
+    fn thousands_stand_apart() {
+        assert_eq!(
+            ["0", "999", "1,000", "-1,889,227"],
+            [0, 999, 1_000, -1_889_227]
+                .map(thousands)
+                .each_ref()
+                .map(String::as_str)
+        );
+    }
+}

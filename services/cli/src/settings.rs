@@ -1,0 +1,119 @@
+//! All settings of the program in one strict form.
+
+use std::time::Duration;
+
+use pulseline_compactor::CompactorConfig;
+use pulseline_loader::LoaderConfig;
+use pulseline_runtime::config::{
+    ConfigError, KafkaConfig, MongoConfig, RegistryConfig, Secret, TimescaleConfig, load, require,
+};
+use pulseline_runtime::telemetry::TelemetryConfig;
+use pulseline_sink::SinkConfig;
+use pulseline_stack::Endpoints;
+use serde::Deserialize;
+
+use crate::args::Cli;
+
+/// How long a stop may take before unfinished work is abandoned: below the 30 s that orchestrators give by default.
+const DRAIN_MS: u64 = 20_000;
+
+/// All settings; unknown keys are refused.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) kafka: KafkaConfig,
+    pub(crate) registry: RegistryConfig,
+    pub(crate) mongo: MongoConfig,
+    pub(crate) timescale: TimescaleConfig,
+    pub(crate) telemetry: TelemetryConfig,
+    pub(crate) sink: SinkConfig,
+    pub(crate) loader: LoaderConfig,
+    pub(crate) compactor: CompactorConfig,
+    /// How long a stop may take, in milliseconds.
+    pub(crate) drain_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            kafka: KafkaConfig::default(),
+            registry: RegistryConfig::default(),
+            mongo: MongoConfig::default(),
+            timescale: TimescaleConfig::default(),
+            telemetry: TelemetryConfig::default(),
+            sink: SinkConfig::default(),
+            loader: LoaderConfig::default(),
+            compactor: CompactorConfig::default(),
+            drain_ms: DRAIN_MS,
+        }
+    }
+}
+
+impl Settings {
+    /// Defaults, then the file, then the environment; what is still empty comes from the stack.
+    pub(crate) fn load(cli: &Cli) -> anyhow::Result<Self> {
+        let mut settings: Self = load(cli.config.as_deref())?;
+        if let Some(name) = &cli.stack {
+            settings.fill(&pulseline_stack::endpoints(&cli.stack_root, name)?);
+        }
+        Ok(settings)
+    }
+
+    /// Settings for the servers at `endpoints`, everything else by default.
+    pub(crate) fn at(endpoints: &Endpoints) -> Self {
+        let mut settings = Self::default();
+        settings.fill(endpoints);
+        settings
+    }
+
+    fn fill(&mut self, endpoints: &Endpoints) {
+        let fill = |value: &mut String, from: &str| {
+            if value.is_empty() {
+                from.clone_into(value);
+            }
+        };
+        fill(&mut self.kafka.brokers, &endpoints.kafka_brokers);
+        fill(&mut self.registry.url, &endpoints.registry_url);
+        for (secret, from) in [
+            (&mut self.mongo.uri, &endpoints.mongo_uri),
+            (&mut self.timescale.url, &endpoints.timescale_url),
+        ] {
+            if secret.is_empty() {
+                *secret = Secret::new(from.clone());
+            }
+        }
+    }
+
+    pub(crate) fn require_kafka(&self) -> Result<(), ConfigError> {
+        require(&self.kafka.brokers, "kafka", "brokers")
+    }
+
+    pub(crate) fn require_registry(&self) -> Result<(), ConfigError> {
+        require(&self.registry.url, "registry", "url")
+    }
+
+    pub(crate) fn require_mongo(&self) -> Result<(), ConfigError> {
+        require(self.mongo.uri.expose(), "mongo", "uri")
+    }
+
+    pub(crate) fn require_timescale(&self) -> Result<(), ConfigError> {
+        require(self.timescale.url.expose(), "timescale", "url")
+    }
+
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms)
+    }
+
+    /// What `status` and `verify` compare.
+    pub(crate) fn audited(&self) -> Result<pulseline_auditor::Connections, ConfigError> {
+        self.require_kafka()?;
+        self.require_mongo()?;
+        self.require_timescale()?;
+        Ok(pulseline_auditor::Connections {
+            kafka: self.kafka.clone(),
+            mongo: self.mongo.clone(),
+            timescale: self.timescale.clone(),
+            group: self.sink.group.clone(),
+        })
+    }
+}

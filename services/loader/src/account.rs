@@ -1,0 +1,143 @@
+//! Accounting: which offsets a batch has dealt with, as few ranges (D-4, P1).
+
+use pulseline_schemas::Position;
+
+/// What became of an offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Kind {
+    /// Its rows are in raw.
+    Loaded,
+    /// The same event stands at another offset.
+    Duplicate,
+    /// It holds no message.
+    Void,
+    /// Its upload as a whole is a dead letter.
+    Dead,
+    /// Its document was erased.
+    Erased,
+}
+
+impl Kind {
+    /// As written in `ops.accounted_log`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Loaded => "loaded",
+            Self::Duplicate => "duplicate",
+            Self::Void => "void",
+            Self::Dead => "dead",
+            Self::Erased => "erased",
+        }
+    }
+}
+
+/// A range of offsets with one fate. Ordered by where it lies, then by kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Account {
+    pub(crate) topic: String,
+    pub(crate) generation: i32,
+    pub(crate) partition: i32,
+    pub(crate) kind: Kind,
+    pub(crate) from: i64,
+    /// Exclusive.
+    pub(crate) to: i64,
+}
+
+impl Account {
+    /// The one offset of an event.
+    pub(crate) fn one(position: &Position, kind: Kind) -> Self {
+        Self {
+            topic: position.topic.clone(),
+            generation: position.generation,
+            partition: position.partition,
+            kind,
+            from: position.offset,
+            to: position.offset.saturating_add(1),
+        }
+    }
+
+    fn continues(&self, before: &Self) -> bool {
+        self.from <= before.to
+            && self.kind == before.kind
+            && self.partition == before.partition
+            && self.generation == before.generation
+            && self.topic == before.topic
+    }
+}
+
+/// The same offsets in as few ranges as can be.
+pub(crate) fn merge(mut accounts: Vec<Account>) -> Vec<Account> {
+    accounts.sort_unstable();
+    let mut merged: Vec<Account> = Vec::new();
+    for account in accounts {
+        match merged.last_mut() {
+            Some(last) if account.continues(last) => last.to = last.to.max(account.to),
+            _ => merged.push(account),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn account(partition: i32, kind: Kind, from: i64, to: i64) -> Account {
+        Account {
+            topic: "t".into(),
+            generation: 0,
+            partition,
+            kind,
+            from,
+            to,
+        }
+    }
+
+    fn offsets(accounts: &[Account]) -> BTreeSet<(i32, Kind, i64)> {
+        accounts
+            .iter()
+            .flat_map(|a| (a.from..a.to).map(|o| (a.partition, a.kind, o)))
+            .collect()
+    }
+
+    #[test]
+    fn d_4_neighbours_become_one_range_and_kinds_stay_apart() {
+        let got = merge(vec![
+            account(0, Kind::Loaded, 2, 3),
+            account(0, Kind::Loaded, 0, 2),
+            account(0, Kind::Dead, 3, 4),
+            account(0, Kind::Loaded, 4, 5),
+            account(1, Kind::Loaded, 5, 6),
+        ]);
+        let want = [
+            account(0, Kind::Loaded, 0, 3),
+            account(0, Kind::Loaded, 4, 5),
+            account(0, Kind::Dead, 3, 4),
+            account(1, Kind::Loaded, 5, 6),
+        ];
+        assert_eq!(got, want);
+    }
+
+    proptest! {
+        #[test]
+        fn d_4_merging_neither_loses_nor_invents_an_offset(
+            given in prop::collection::vec((0..2_i32, prop::bool::ANY, 0..40_i64, 1..5_i64), 0..60)
+        ) {
+            let given: Vec<Account> = given
+                .into_iter()
+                .map(|(partition, dead, from, length)| {
+                    account(partition, if dead { Kind::Dead } else { Kind::Loaded }, from, from + length)
+                })
+                .collect();
+            let merged = merge(given.clone());
+            prop_assert_eq!(offsets(&merged), offsets(&given));
+            // Minimal: no two ranges of a kind touch.
+            for pair in merged.windows(2) {
+                prop_assert!(!pair[1].continues(&pair[0]));
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What one transaction writes: rows, accounting, dirty days, letters, and the position after them.
+
+use std::collections::BTreeSet;
+
+use mongodb::change_stream::event::ResumeToken;
+use tokio::sync::OwnedSemaphorePermit;
+use uuid::Uuid;
+
+use crate::account::{Account, Kind};
+use crate::letter::Letter;
+use crate::map::guard::DAY_MILLIS;
+use crate::map::{Mapped, Origin, ReadingsUpload, Rows, SleepRow, UserRow};
+
+/// How far a batch brings its collection. Later facts replace earlier ones; nothing is replaced by nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Progress {
+    /// Position after the last event.
+    pub(crate) token: Option<ResumeToken>,
+    /// The server's time of the last event, in UTC milliseconds.
+    pub(crate) cluster_time: Option<i64>,
+    /// When a poll last found nothing more, in UTC milliseconds.
+    pub(crate) caught_up_at: Option<i64>,
+}
+
+impl Progress {
+    pub(crate) fn follow(&mut self, later: Self) {
+        self.token = later.token.or(self.token.take());
+        self.cluster_time = later.cluster_time.max(self.cluster_time);
+        self.caught_up_at = later.caught_up_at.or(self.caught_up_at);
+    }
+}
+
+/// A day of a device whose figures have to be made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DirtyDay {
+    pub(crate) device_id: Uuid,
+    /// Days since 1970, in the wearer's time.
+    pub(crate) local_date: i32,
+}
+
+/// Mapped documents that are written together.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) readings: Vec<ReadingsUpload>,
+    pub(crate) sleeps: Vec<SleepRow>,
+    pub(crate) users: Vec<UserRow>,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) letters: Vec<Letter>,
+    pub(crate) progress: Progress,
+    pub(crate) documents: usize,
+    pub(crate) rows: usize,
+    pub(crate) bytes: usize,
+    /// Held until the batch is committed or given up: they bound what the loader holds in memory.
+    permits: Option<OwnedSemaphorePermit>,
+}
+
+impl Batch {
+    /// True when a transaction would write nothing but a position.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.documents == 0
+    }
+
+    /// Takes in a document of `bytes` bytes.
+    pub(crate) fn push(&mut self, mapped: Mapped, bytes: usize, permit: Option<OwnedSemaphorePermit>) {
+        self.documents += 1;
+        self.rows += mapped.rows.count();
+        self.bytes += bytes;
+        match mapped.rows {
+            Rows::Nothing => {}
+            Rows::Readings(upload) => self.readings.push(upload),
+            Rows::Sleep(sleep) => self.sleeps.push(*sleep),
+            Rows::User(user) => self.users.push(*user),
+        }
+        self.accounts.extend(mapped.account);
+        self.letters.extend(mapped.letters);
+        match (&mut self.permits, permit) {
+            (Some(held), Some(more)) => held.merge(more),
+            (held @ None, more) => *held = more,
+            (Some(_), None) => {}
+        }
+    }
+
+    /// The days that its rows touch. Sessions also touch those they were on before: the writer adds them.
+    pub(crate) fn dirty_days(&self) -> BTreeSet<DirtyDay> {
+        let mut days = BTreeSet::new();
+        for upload in &self.readings {
+            let mut last = None;
+            for reading in &upload.readings {
+                let local_date = day_of(reading.local_ts);
+                if last != Some(local_date) {
+                    last = Some(local_date);
+                    days.insert(DirtyDay {
+                        device_id: upload.device_id,
+                        local_date,
+                    });
+                }
+            }
+        }
+        for sleep in &self.sleeps {
+            let on = session_days(
+                day_of(sleep.start_local),
+                day_of(sleep.end_local),
+                sleep.date_of_sleep,
+            );
+            days.extend(on.map(|local_date| DirtyDay {
+                device_id: sleep.device_id,
+                local_date,
+            }));
+        }
+        days
+    }
+
+    /// Takes an upload's offset from `loaded` to `dead`: the warehouse refused it as a whole.
+    pub(crate) fn mark_dead(&mut self, origin: &Origin) {
+        let Some(position) = &origin.position else { return };
+        let own = Account::one(position, Kind::Loaded);
+        for account in &mut self.accounts {
+            if *account == own {
+                account.kind = Kind::Dead;
+            }
+        }
+    }
+}
+
+/// Wall-clock day of a wall-clock instant, as days since 1970.
+pub(crate) fn day_of(local_millis: i64) -> i32 {
+    // The guards have bounded it to a few thousand years.
+    i32::try_from(local_millis.div_euclid(DAY_MILLIS)).unwrap_or(i32::MAX)
+}
+
+/// The days a session touches: from its start to its end, and the date it is filed under.
+pub(crate) fn session_days(start: i32, end: i32, date_of_sleep: i32) -> impl Iterator<Item = i32> {
+    // Flown west, a night can end on an earlier date than it began.
+    let (first, last) = (start.min(end), start.max(end));
+    (first..=last).chain(std::iter::once(date_of_sleep))
+}

@@ -1,0 +1,127 @@
+//! The durable position of a collection: moved only in the transaction that holds its rows, only by its owner,
+//! only forward (D-2).
+
+use mongodb::change_stream::event::ResumeToken;
+use serde::{Deserialize, Serialize};
+use tokio_postgres::{Client, GenericClient};
+
+use crate::batch::Progress;
+use crate::error::LoaderError;
+use crate::map::Source;
+
+/// Collections are not split yet: every checkpoint is of the one shard.
+const SHARD: i32 = 0;
+
+/// Takes a checkpoint over, unless a later owner has it. The row lock orders this against a commit of the owner
+/// before: either that commit is seen here, or it finds the new epoch and writes nothing.
+const CLAIM: &str = "insert into ops.checkpoints as c (collection, shard, token, epoch, seq, updated_at) \
+    values ($1, $2, null, $3, 0, now()) \
+    on conflict (collection, shard) do update set epoch = excluded.epoch, updated_at = now() \
+    where c.epoch <= excluded.epoch returning token, seq";
+
+const MOVE: &str = "update ops.checkpoints set token = coalesce($5, token), seq = seq + 1, \
+    cluster_time = greatest(cluster_time, timestamptz 'epoch' + $6::bigint * interval '1 millisecond'), \
+    caught_up_at = coalesce(timestamptz 'epoch' + $7::bigint * interval '1 millisecond', caught_up_at), \
+    updated_at = now() \
+    where collection = $1 and shard = $2 and epoch = $3 and seq = $4";
+
+/// A token as it is stored: a BSON document, because a token may be any BSON value.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    token: ResumeToken,
+}
+
+/// Ownership of one collection's position.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    source: Source,
+    epoch: i64,
+    seq: i64,
+}
+
+impl Checkpoint {
+    /// Takes the checkpoint over with this epoch; gives the durable token, or none before the first snapshot.
+    pub(crate) async fn claim(
+        client: &Client,
+        source: Source,
+        epoch: i64,
+    ) -> Result<(Self, Option<ResumeToken>), LoaderError> {
+        let collection = source.name();
+        let row = client
+            .query_opt(CLAIM, &[&collection, &SHARD, &epoch])
+            .await
+            .map_err(LoaderError::statement("taking over a checkpoint"))?
+            .ok_or(LoaderError::Fenced {
+                collection,
+                epoch,
+                seq: -1,
+            })?;
+        let stored: Option<&[u8]> = row.get(0);
+        let token = stored.map(|bytes| decode(source, bytes)).transpose()?;
+        Ok((
+            Self {
+                source,
+                epoch,
+                seq: row.get(1),
+            },
+            token,
+        ))
+    }
+
+    /// Moves the position inside the transaction that holds the rows.
+    pub(crate) async fn advance(
+        &self,
+        client: &impl GenericClient,
+        progress: &Progress,
+    ) -> Result<(), LoaderError> {
+        let token = progress
+            .token
+            .as_ref()
+            .map(|token| encode(self.source, token))
+            .transpose()?;
+        let collection = self.source.name();
+        let moved = client
+            .execute(
+                MOVE,
+                &[
+                    &collection,
+                    &SHARD,
+                    &self.epoch,
+                    &self.seq,
+                    &token,
+                    &progress.cluster_time,
+                    &progress.caught_up_at,
+                ],
+            )
+            .await
+            .map_err(LoaderError::statement("moving the checkpoint"))?;
+        if moved == 1 {
+            return Ok(());
+        }
+        Err(LoaderError::Fenced {
+            collection,
+            epoch: self.epoch,
+            seq: self.seq,
+        })
+    }
+
+    /// The transaction that called [`Checkpoint::advance`] is committed.
+    pub(crate) fn committed(&mut self) {
+        self.seq += 1;
+    }
+}
+
+fn encode(source: Source, token: &ResumeToken) -> Result<Vec<u8>, LoaderError> {
+    bson::serialize_to_vec(&Stored { token: token.clone() }).map_err(|error| LoaderError::Protocol {
+        collection: source.name(),
+        detail: format!("resume token: {error}"),
+    })
+}
+
+fn decode(source: Source, bytes: &[u8]) -> Result<ResumeToken, LoaderError> {
+    let stored: Stored = bson::deserialize_from_slice(bytes).map_err(|error| LoaderError::Protocol {
+        collection: source.name(),
+        detail: format!("the stored resume token cannot be read: {error}"),
+    })?;
+    Ok(stored.token)
+}

@@ -1,0 +1,135 @@
+//! What can be configured about the loader, and why the defaults are what they are.
+
+use std::time::Duration;
+
+use pulseline_runtime::batch::Limits;
+use serde::{Deserialize, Serialize};
+
+/// Rows after which a batch is written: large enough that a transaction's fixed cost is small beside its rows,
+/// small enough that one transaction holds the warehouse for well under a second.
+pub const BATCH_ROWS: usize = 20_000;
+/// Bytes of documents after which a batch is written; twice this is the most the loader holds per collection.
+pub const BATCH_BYTES: usize = 4 << 20;
+/// How long a batch waits for more while data keeps coming. An idle collection's first document never waits.
+pub const BATCH_WAIT_MS: u64 = 200;
+/// How long the server holds an empty poll open. Also the longest a stop has to wait for intake to end.
+pub const MAX_AWAIT_MS: u64 = 1_000;
+/// How often an idle collection's position is saved: often enough that the server never forgets it.
+pub const IDLE_SAVE_MS: u64 = 5_000;
+/// How long a loader that went silent keeps its lease: many renewals long, short enough for a quick takeover.
+pub const LEASE_TTL_MS: u64 = 10_000;
+/// Devices whose newest loaded reading is remembered, per stream (about 100 bytes each).
+pub const FRONTIER_DEVICES: usize = 100_000;
+
+/// What happens when the server no longer knows the position.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadToken {
+    /// Stop, and say so: a human decides.
+    #[default]
+    Fail,
+    /// Read the whole collection again, then follow it from before that reading. Loading twice changes nothing.
+    Resnapshot,
+}
+
+/// Settings of the loader.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LoaderConfig {
+    /// Most rows in a batch.
+    pub batch_rows: usize,
+    /// Most bytes of documents in a batch.
+    pub batch_bytes: usize,
+    /// Longest a batch waits for more, in milliseconds.
+    pub batch_wait_ms: u64,
+    /// How long the server holds an empty poll open, in milliseconds.
+    pub max_await_ms: u64,
+    /// How often an idle position is saved, in milliseconds.
+    pub idle_save_ms: u64,
+    /// How long the lease lasts without renewal, in milliseconds.
+    pub lease_ttl_ms: u64,
+    /// Devices whose newest reading is remembered, per stream.
+    pub frontier_devices: usize,
+    /// What happens when the server no longer knows the position.
+    pub dead_token: DeadToken,
+}
+
+impl Default for LoaderConfig {
+    fn default() -> Self {
+        Self {
+            batch_rows: BATCH_ROWS,
+            batch_bytes: BATCH_BYTES,
+            batch_wait_ms: BATCH_WAIT_MS,
+            max_await_ms: MAX_AWAIT_MS,
+            idle_save_ms: IDLE_SAVE_MS,
+            lease_ttl_ms: LEASE_TTL_MS,
+            frontier_devices: FRONTIER_DEVICES,
+            dead_token: DeadToken::default(),
+        }
+    }
+}
+
+impl LoaderConfig {
+    /// Checks limits, each alone and across fields.
+    ///
+    /// # Errors
+    /// The full name of the field at fault and what it must be.
+    pub fn validate(&self) -> Result<(), String> {
+        self.limits().validate("loader")?;
+        if self.batch_bytes > u32::MAX as usize / 2 {
+            return Err(format!("loader.batch_bytes must be at most {}", u32::MAX / 2));
+        }
+        if self.max_await_ms == 0 {
+            return Err("loader.max_await_ms must be at least 1".into());
+        }
+        if self.lease_ttl_ms < 1_000 {
+            return Err("loader.lease_ttl_ms must be at least 1000".into());
+        }
+        if self.frontier_devices == 0 {
+            return Err("loader.frontier_devices must be at least 1".into());
+        }
+        Ok(())
+    }
+
+    /// When a batch is written.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            batch_rows: self.batch_rows,
+            batch_bytes: self.batch_bytes,
+            batch_wait_ms: self.batch_wait_ms,
+        }
+    }
+
+    pub(crate) fn max_await(&self) -> Duration {
+        Duration::from_millis(self.max_await_ms)
+    }
+
+    pub(crate) fn idle_save(&self) -> Duration {
+        Duration::from_millis(self.idle_save_ms)
+    }
+
+    pub(crate) fn lease_ttl(&self) -> Duration {
+        Duration::from_millis(self.lease_ttl_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_valid_and_a_bad_field_is_named() {
+        assert_eq!(LoaderConfig::default().validate(), Ok(()));
+        let bad = LoaderConfig {
+            batch_rows: 0,
+            ..LoaderConfig::default()
+        };
+        assert!(bad.validate().unwrap_err().contains("loader.batch_rows"));
+        let bad = LoaderConfig {
+            lease_ttl_ms: 10,
+            ..LoaderConfig::default()
+        };
+        assert!(bad.validate().unwrap_err().contains("loader.lease_ttl_ms"));
+    }
+}

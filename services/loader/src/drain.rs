@@ -1,0 +1,126 @@
+//! Writing: takes what was read, in batches. While one is written the next one fills.
+
+use std::time::Duration;
+
+use bson::RawBson;
+use pulseline_runtime::clock::system_utc_millis;
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::time::Instant;
+
+use crate::batch::{Batch, Progress};
+use crate::config::LoaderConfig;
+use crate::error::LoaderError;
+use crate::metrics;
+use crate::tail::Message;
+use crate::write::Writer;
+
+/// A batch that fills.
+struct Filling {
+    batch: Batch,
+    /// Id of the last document, where the reader tells it.
+    id: Option<RawBson>,
+    is_idle: bool,
+}
+
+/// Writes everything that comes, until the reader ends. Calls `committed` after each commit.
+pub(crate) async fn drain(
+    writer: &mut Writer,
+    mut messages: Receiver<Message>,
+    config: &LoaderConfig,
+    mut committed: impl FnMut(Option<RawBson>),
+) -> Result<(), LoaderError> {
+    let wait = Duration::from_millis(config.batch_wait_ms);
+    let mut last_batch: Option<Instant> = None;
+    let mut last_save: Option<Instant> = None;
+    let mut unsaved = Progress::default();
+    while let Some(first) = messages.recv().await {
+        // Data keeps coming: waiting a little makes fewer, larger transactions. Otherwise nothing waits.
+        let is_busy = last_batch.is_some_and(|at| at.elapsed() < wait);
+        let linger = if is_busy {
+            Instant::now() + wait
+        } else {
+            Instant::now()
+        };
+        let mut filling = fill(first, &mut messages, config, linger).await;
+        unsaved.follow(std::mem::take(&mut filling.batch.progress));
+        if filling.batch.is_empty() {
+            report(writer, &unsaved, filling.is_idle);
+            if last_save.is_some_and(|at| at.elapsed() < config.idle_save()) {
+                continue;
+            }
+            writer.save(&std::mem::take(&mut unsaved)).await?;
+            last_save = Some(Instant::now());
+        } else {
+            filling.batch.progress = std::mem::take(&mut unsaved);
+            writer.write(&mut filling.batch).await?;
+            report(writer, &filling.batch.progress, filling.is_idle);
+            last_batch = Some(Instant::now());
+            // The first idle poll after a batch is saved at once: it says that this was all.
+            last_save = None;
+        }
+        committed(filling.id);
+    }
+    if unsaved.token.is_some() {
+        writer.save(&unsaved).await?;
+    }
+    Ok(())
+}
+
+/// Takes in what is there, and what comes until `linger`, up to the limits of a batch.
+async fn fill(
+    first: Message,
+    messages: &mut Receiver<Message>,
+    config: &LoaderConfig,
+    linger: Instant,
+) -> Filling {
+    let mut filling = Filling {
+        batch: Batch::default(),
+        id: None,
+        is_idle: false,
+    };
+    filling.take(first);
+    while filling.batch.rows < config.batch_rows && filling.batch.bytes < config.batch_bytes {
+        let next = match messages.try_recv() {
+            Ok(message) => Some(message),
+            Err(TryRecvError::Disconnected) => None,
+            Err(TryRecvError::Empty) if filling.is_idle || Instant::now() >= linger => None,
+            Err(TryRecvError::Empty) => tokio::time::timeout_at(linger, messages.recv())
+                .await
+                .ok()
+                .flatten(),
+        };
+        let Some(message) = next else { break };
+        filling.take(message);
+    }
+    filling
+}
+
+impl Filling {
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Document {
+                mapped,
+                progress,
+                id,
+                bytes,
+                permit,
+            } => {
+                self.is_idle = false;
+                self.id = id.or(self.id.take());
+                self.batch.progress.follow(progress);
+                self.batch.push(*mapped, bytes, Some(permit));
+            }
+            Message::Idle(progress) => {
+                self.is_idle = true;
+                self.batch.progress.follow(progress);
+            }
+        }
+    }
+}
+
+fn report(writer: &Writer, progress: &Progress, is_idle: bool) {
+    let now = system_utc_millis();
+    let behind = progress.cluster_time.filter(|_| !is_idle);
+    metrics::record_progress(writer.source(), now, behind.map_or(0, |at| now - at));
+}

@@ -1,0 +1,245 @@
+//! Mapping: strict, total, and every offset accounted exactly once (D-3, D-4).
+
+use bson::{DateTime, RawDocumentBuf, rawdoc};
+use proptest::prelude::*;
+use pulseline_schemas::{
+    Decoded, Event, HeartRate, HeartRates, LocalMillis, Position, Upload, UtcMillis, to_document,
+};
+use uuid::Uuid;
+
+use super::*;
+
+const DEVICE: &str = "0f6d5c1e-7b0a-4f3e-9d55-0a1b2c3d4e5f";
+const EVENT: &str = "1f6d5c1e-7b0a-4f3e-9d55-0a1b2c3d4e5f";
+/// 2019-11-03T01:00, as a wall clock and as an instant.
+const NIGHT: i64 = 1_572_742_800_000;
+const NOW: i64 = NIGHT + 1;
+
+fn heart_rates(metrics: bson::raw::RawArrayBuf) -> RawDocumentBuf {
+    rawdoc! {
+        "_id": EVENT, "device_id": DEVICE,
+        "created_at": DateTime::from_millis(NIGHT), "ended_at": DateTime::from_millis(NIGHT + 900_000),
+        "synced_at": DateTime::from_millis(NIGHT), "utc_offset_minutes": 60,
+        "metrics": metrics,
+        "kafka": { "topic": "fitbit.heart_rates", "generation": 0, "partition": 2, "offset": 41_i64 },
+    }
+}
+
+fn metric(ts: i64, bpm: i32, confidence: i32) -> RawDocumentBuf {
+    rawdoc! { "ts": DateTime::from_millis(ts), "bpm": bpm, "confidence": confidence }
+}
+
+fn of(source: Stream) -> Source {
+    Source::Stream(source)
+}
+
+fn kind(mapped: &Mapped) -> Option<(Kind, i64, i64)> {
+    mapped
+        .account
+        .as_ref()
+        .map(|account| (account.kind, account.from, account.to))
+}
+
+#[test]
+fn d_4_readings_outside_the_guards_are_letters_and_the_upload_is_loaded() {
+    let metrics = [
+        metric(NIGHT, 60, 3),
+        metric(NIGHT + 5_000, 19, 3),
+        metric(NIGHT + 10_000, 60, 4),
+        metric(NIGHT + 15_000, 60, 70_000),
+        metric(1_167_609_599_999, 60, 1),
+        // More than a day after it was synced, though the wall clock runs an hour ahead of UTC.
+        metric(NIGHT + 86_400_000 + 3_600_001, 60, 1),
+        metric(NIGHT + 86_400_000 + 3_600_000, 250, 0),
+    ];
+    let document = heart_rates(metrics.into_iter().collect());
+    let mapped = map(of(Stream::HeartRates), &document, NOW);
+    assert_eq!(kind(&mapped), Some((Kind::Loaded, 41, 42)));
+    let items: Vec<_> = mapped
+        .letters
+        .iter()
+        .map(|letter| (letter.item, letter.reason.as_str()))
+        .collect();
+    assert_eq!(items, [1, 2, 3, 4, 5].map(|item| (item, "out_of_range")));
+    assert_eq!(mapped.letters[0].origin, format!("mongo:heart_rates/{EVENT}"));
+    assert_eq!(
+        mapped.letters[0].payload.as_deref(),
+        Some(metric(NIGHT + 5_000, 19, 3).as_bytes())
+    );
+    assert_eq!(mapped.letters[0].message_key.as_deref(), Some(DEVICE.as_bytes()));
+    let Rows::Readings(upload) = &mapped.rows else {
+        panic!("no readings")
+    };
+    let kept: Vec<_> = upload
+        .readings
+        .iter()
+        .map(|reading| (reading.item, reading.value))
+        .collect();
+    assert_eq!(kept, [(0, 60), (6, 250)]);
+}
+
+#[test]
+fn d_4_a_document_that_cannot_be_mapped_is_one_letter_and_a_dead_offset() {
+    let good = heart_rates([metric(NIGHT, 60, 3)].into_iter().collect());
+    for field in ["device_id", "synced_at", "utc_offset_minutes", "metrics"] {
+        let mut bad = RawDocumentBuf::new();
+        for element in &good {
+            let (key, value) = element.unwrap();
+            if key.as_str() == field {
+                bad.append(key, "nonsense");
+            } else {
+                bad.append(key, value);
+            }
+        }
+        let mapped = map(of(Stream::HeartRates), &bad, NOW);
+        assert_eq!(kind(&mapped), Some((Kind::Dead, 41, 42)), "{field}");
+        assert_eq!(mapped.rows, Rows::Nothing);
+        let [letter] = &mapped.letters[..] else {
+            panic!("{field}: not one letter")
+        };
+        assert_eq!((letter.item, letter.reason.as_str()), (-1, "unmappable"));
+        assert!(letter.detail.contains(field), "{}", letter.detail);
+        assert_eq!(letter.payload.as_deref(), Some(bad.as_bytes()));
+    }
+}
+
+#[test]
+fn a_metric_of_the_wrong_type_refuses_the_whole_upload() {
+    let bad = rawdoc! { "ts": "yesterday", "bpm": 60, "confidence": 1 };
+    let mapped = map(
+        of(Stream::HeartRates),
+        &heart_rates([metric(NIGHT, 60, 3), bad].into_iter().collect()),
+        NOW,
+    );
+    assert_eq!(kind(&mapped), Some((Kind::Dead, 41, 42)));
+    assert!(
+        mapped.letters[0].detail.starts_with("metrics[1]: ts"),
+        "{}",
+        mapped.letters[0].detail
+    );
+}
+
+#[test]
+fn d_4_receipts_account_their_range_and_letters_of_kafka_a_dead_offset() {
+    let receipt = rawdoc! {
+        "_id": "t/0/1/5-7", "kind": "void",
+        "kafka": { "topic": "t", "generation": 0, "partition": 1, "offset": 5_i64, "last_offset": 7_i64 },
+    };
+    assert_eq!(
+        kind(&map(Source::Receipts, &receipt, NOW)),
+        Some((Kind::Void, 5, 8))
+    );
+    let letter = |origin: &str, item: i32| {
+        rawdoc! {
+            "_id": format!("{origin}#{item}"), "origin": origin, "item": item, "stream": "steps",
+            "kafka": { "topic": "t", "generation": 0, "partition": 1, "offset": 5_i64 },
+            "message_key": bson::RawBson::Null, "payload": bson::RawBson::Null, "reason": "undecodable",
+            "detail": "d", "program_version": "1", "created_at": DateTime::from_millis(NIGHT),
+        }
+    };
+    let of_kafka = map(Source::DeadLetters, &letter("kafka:t/0/1/5", -1), NOW);
+    assert_eq!(kind(&of_kafka), Some((Kind::Dead, 5, 6)));
+    assert!(of_kafka.letters[0].is_stored);
+    assert_eq!(
+        kind(&map(Source::DeadLetters, &letter("kafka:t/0/1/5", 3), NOW)),
+        None
+    );
+    assert_eq!(
+        kind(&map(Source::DeadLetters, &letter("mongo:steps/x", -1), NOW)),
+        None
+    );
+}
+
+#[test]
+fn a_letter_of_the_loader_comes_back_as_it_went_out() {
+    let mapped = map(of(Stream::Sleeps), &rawdoc! { "_id": "x" }, NOW);
+    let [letter] = &mapped.letters[..] else {
+        panic!("not one letter")
+    };
+    let again = map(Source::DeadLetters, &letter.to_document(), NOW + 5);
+    assert_eq!(again.account, None);
+    assert_eq!(
+        again.letters,
+        [Letter {
+            is_stored: true,
+            ..letter.clone()
+        }]
+    );
+}
+
+#[test]
+fn users_and_sleeps_are_read_whole() {
+    let kafka = rawdoc! { "topic": "t", "generation": 0, "partition": 0, "offset": 0_i64 };
+    let user = rawdoc! {
+        "_id": EVENT, "user_id": DEVICE, "synced_at": DateTime::from_millis(NIGHT),
+        "created_at": DateTime::from_millis(NIGHT), "dob": "1980-02-29", "height": 180, "devices": [DEVICE],
+        "kafka": kafka.clone(), "extra": { "shoe": 44_i64, "path": "a\\u0000b" },
+    };
+    let Rows::User(user) = map(of(Stream::Users), &user, NOW).rows else {
+        panic!("no user")
+    };
+    assert_eq!(
+        (user.date_of_birth, user.height_cm, user.email.as_deref()),
+        (Some(3_711), Some(180), None)
+    );
+    assert_eq!(user.extra.as_deref(), Some(r#"{"shoe":44,"path":"a\\u0000b"}"#));
+    let level = rawdoc! { "ts": DateTime::from_millis(NIGHT), "level": "deep", "seconds": 60 };
+    let sleep = |end: i64| {
+        rawdoc! {
+            "_id": EVENT, "device_id": DEVICE, "synced_at": DateTime::from_millis(NIGHT),
+            "created_at": DateTime::from_millis(NIGHT - 7_200_000), "ended_at": DateTime::from_millis(end),
+            "utc_offset_minutes": 120, "end_utc_offset_minutes": 60, "log_id": 9_i64,
+            "date_of_sleep": "2019-11-03", "duration_ms": 7_200_000_i64, "minutes_to_fall_asleep": 0,
+            "minutes_asleep": 100, "minutes_awake": 20, "minutes_after_wakeup": 0, "time_in_bed": 120,
+            "efficiency": 91, "type": "stages", "main_sleep": true, "kafka": kafka.clone(),
+            "levels": { "data": [level.clone()], "short_data": [level.clone()] },
+        }
+    };
+    let Rows::Sleep(row) = map(of(Stream::Sleeps), &sleep(NIGHT), NOW).rows else {
+        panic!("no sleep")
+    };
+    let sources: Vec<_> = row.levels.iter().map(|level| (level.source, level.seq)).collect();
+    assert_eq!((row.info_code, sources), (None, vec![("data", 0), ("short", 0)]));
+    let late = map(of(Stream::Sleeps), &sleep(NIGHT + 200_000_000), NOW);
+    assert_eq!(
+        (kind(&late), late.letters[0].reason.as_str()),
+        (Some((Kind::Dead, 0, 1)), "out_of_range")
+    );
+}
+
+proptest! {
+    /// What the sink writes, the loader reads: whatever the values, each offset gets exactly one fate.
+    #[test]
+    fn d_4_every_document_of_the_contract_is_accounted_once(
+        offset in 0..i64::MAX - 1,
+        samples in prop::collection::vec((any::<i32>(), any::<i32>(), any::<i32>()), 0..20),
+        utc_offset_minutes in prop_oneof![Just(60), any::<i32>()],
+    ) {
+        let samples: Vec<HeartRate> = samples
+            .into_iter()
+            .map(|(ts, bpm, confidence)| HeartRate { ts: LocalMillis(NIGHT + i64::from(ts)), bpm, confidence })
+            .collect();
+        let total = samples.len();
+        let upload = Upload {
+            event_id: Uuid::from_u128(1),
+            device_id: Uuid::from_u128(2),
+            synced_at: UtcMillis(NIGHT),
+            utc_offset_minutes,
+            window_start: LocalMillis(NIGHT),
+            window_end: LocalMillis(NIGHT),
+        };
+        let decoded = Decoded {
+            event: Event::HeartRates(HeartRates { upload, samples }),
+            extra: serde_json::Map::new(),
+            content_hash: [0; 32],
+        };
+        let position = Position { topic: "t".into(), generation: 0, partition: 0, offset };
+        let document = to_document(&decoded, &position, 1, UtcMillis(NIGHT));
+        let mapped = map(of(Stream::HeartRates), &document, NOW);
+        prop_assert!(matches!(kind(&mapped), Some((Kind::Loaded | Kind::Dead, from, to)) if from == offset && to == offset + 1));
+        match &mapped.rows {
+            Rows::Readings(upload) => prop_assert_eq!(upload.readings.len() + mapped.letters.len(), total),
+            _ => prop_assert!(mapped.letters.len() == 1 && mapped.letters[0].item == -1),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What the loader tells about itself. One `record_*` per happening, once per batch.
+#![allow(
+    clippy::disallowed_macros,
+    reason = "the one place of this crate that names metrics"
+)]
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+use crate::letter::Letter;
+use crate::map::Source;
+
+/// Which way rows went into the warehouse.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Path {
+    /// Copied straight into the hypertable.
+    Direct,
+    /// Through a temporary table and ON CONFLICT.
+    Merge,
+    /// Sessions and profiles, replaced whole.
+    Whole,
+}
+
+impl Path {
+    const ALL: [Self; 3] = [Self::Direct, Self::Merge, Self::Whole];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Merge => "merge",
+            Self::Whole => "whole",
+        }
+    }
+}
+
+/// Why a collection was opened anew.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Recovery {
+    /// An outage, or a commit whose outcome is unknown.
+    Outage,
+    /// A dead position: the collection was read again.
+    Resnapshot,
+}
+
+impl Recovery {
+    const ALL: [Self; 2] = [Self::Outage, Self::Resnapshot];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Outage => "outage",
+            Self::Resnapshot => "resnapshot",
+        }
+    }
+}
+
+/// Reasons that this crate gives.
+const REASONS: [&str; 3] = ["unmappable", "out_of_range", "refused"];
+
+const ROWS: &str = "pulseline_loader_rows_total";
+const DOCUMENTS: &str = "pulseline_loader_documents_total";
+const BATCHES: &str = "pulseline_loader_batches_total";
+const BATCH_ROWS: &str = "pulseline_loader_batch_rows";
+const BATCH_BYTES: &str = "pulseline_loader_batch_bytes";
+const BATCH_SECONDS: &str = "pulseline_loader_batch_seconds";
+const BLOCKED: &str = "pulseline_loader_blocked_seconds";
+const LAG: &str = "pulseline_loader_lag_seconds";
+const LAST_SUCCESS: &str = "pulseline_loader_last_success_timestamp_seconds";
+const DEAD: &str = "pulseline_loader_dead_letters_total";
+const RECOVERIES: &str = "pulseline_loader_recoveries_total";
+const FALLBACKS: &str = "pulseline_loader_merge_fallbacks_total";
+const OWNER: &str = "pulseline_loader_owner";
+
+/// Describes every metric and touches every counter, so that `rate()` sees the first happening.
+pub(crate) fn describe() {
+    describe_counter!(ROWS, Unit::Count, "Rows written, by collection and path");
+    describe_counter!(DOCUMENTS, Unit::Count, "Documents dealt with, by collection");
+    describe_counter!(BATCHES, Unit::Count, "Transactions committed, by collection");
+    describe_histogram!(BATCH_ROWS, Unit::Count, "Rows of a batch");
+    describe_histogram!(BATCH_BYTES, Unit::Bytes, "Bytes of a batch's documents");
+    describe_histogram!(BATCH_SECONDS, Unit::Seconds, "Time to write a batch");
+    describe_histogram!(
+        BLOCKED,
+        Unit::Seconds,
+        "Time reading stood still because writing was behind"
+    );
+    describe_gauge!(
+        LAG,
+        Unit::Seconds,
+        "Age of the last loaded event when more is to come, 0 when caught up"
+    );
+    describe_gauge!(
+        LAST_SUCCESS,
+        Unit::Seconds,
+        "When the position last moved, or a poll last found nothing more"
+    );
+    describe_counter!(DEAD, Unit::Count, "Dead letters written by the loader, by reason");
+    describe_counter!(
+        RECOVERIES,
+        Unit::Count,
+        "Times a collection was opened anew, by cause"
+    );
+    describe_counter!(
+        FALLBACKS,
+        Unit::Count,
+        "Batches whose direct rows met others and were merged instead"
+    );
+    describe_gauge!(
+        OWNER,
+        Unit::Count,
+        "1 while this loader holds the lease, 0 while it stands by"
+    );
+    gauge!(OWNER).set(0.0);
+    for source in Source::ALL {
+        let collection = source.name();
+        for path in Path::ALL {
+            counter!(ROWS, "collection" => collection, "path" => path.name()).increment(0);
+        }
+        for cause in Recovery::ALL {
+            counter!(RECOVERIES, "collection" => collection, "cause" => cause.name()).increment(0);
+        }
+        counter!(DOCUMENTS, "collection" => collection).increment(0);
+        counter!(BATCHES, "collection" => collection).increment(0);
+        counter!(FALLBACKS, "collection" => collection).increment(0);
+    }
+    for reason in REASONS {
+        counter!(DEAD, "reason" => reason).increment(0);
+    }
+}
+
+/// What a committed batch was.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BatchFigures {
+    pub(crate) documents: usize,
+    pub(crate) direct: usize,
+    pub(crate) merged: usize,
+    pub(crate) whole: usize,
+    pub(crate) bytes: usize,
+}
+
+#[allow(clippy::cast_precision_loss, reason = "metrics are floating point")]
+pub(crate) fn record_batch(source: Source, figures: BatchFigures, took: Duration) {
+    let collection = source.name();
+    let rows = figures.direct + figures.merged + figures.whole;
+    for (path, count) in [
+        (Path::Direct, figures.direct),
+        (Path::Merge, figures.merged),
+        (Path::Whole, figures.whole),
+    ] {
+        if count > 0 {
+            counter!(ROWS, "collection" => collection, "path" => path.name()).increment(count as u64);
+        }
+    }
+    counter!(DOCUMENTS, "collection" => collection).increment(figures.documents as u64);
+    counter!(BATCHES, "collection" => collection).increment(1);
+    histogram!(BATCH_ROWS, "collection" => collection).record(rows as f64);
+    histogram!(BATCH_BYTES, "collection" => collection).record(figures.bytes as f64);
+    histogram!(BATCH_SECONDS, "collection" => collection).record(took.as_secs_f64());
+    tracing::debug!(
+        collection,
+        rows,
+        direct = figures.direct,
+        took_ms = took.as_millis(),
+        "batch committed"
+    );
+}
+
+/// The position of a collection moved, or a poll found nothing more.
+#[allow(clippy::cast_precision_loss, reason = "metrics are floating point")]
+pub(crate) fn record_progress(source: Source, now: i64, lag_millis: i64) {
+    gauge!(LAG, "collection" => source.name()).set(lag_millis.max(0) as f64 / 1e3);
+    gauge!(LAST_SUCCESS, "collection" => source.name()).set(now as f64 / 1e3);
+}
+
+pub(crate) fn record_blocked(source: Source, stood: Duration) {
+    histogram!(BLOCKED, "collection" => source.name()).record(stood.as_secs_f64());
+}
+
+pub(crate) fn record_dead_letter(source: Source, letter: &Letter) {
+    let label = REASONS
+        .into_iter()
+        .find(|known| *known == letter.reason)
+        .unwrap_or("other");
+    counter!(DEAD, "reason" => label).increment(1);
+    let Letter {
+        origin,
+        item,
+        reason,
+        detail,
+        ..
+    } = letter;
+    tracing::warn!(
+        collection = source.name(),
+        origin,
+        item,
+        reason,
+        detail,
+        "dead letter"
+    );
+}
+
+pub(crate) fn record_recovery(source: Source, cause: Recovery) {
+    counter!(RECOVERIES, "collection" => source.name(), "cause" => cause.name()).increment(1);
+}
+
+pub(crate) fn record_fallback(source: Source) {
+    counter!(FALLBACKS, "collection" => source.name()).increment(1);
+    tracing::warn!(
+        collection = source.name(),
+        "direct rows met others: the batch is merged instead"
+    );
+}
+
+pub(crate) fn record_owner(owner: bool) {
+    gauge!(OWNER).set(if owner { 1.0 } else { 0.0 });
+}

@@ -1,0 +1,134 @@
+//! The loader as a whole: the lease, and a task per collection under it.
+
+use std::time::Duration;
+
+use mongodb::options::{ClientOptions, ReadConcern, WriteConcern};
+use mongodb::{Client, Database};
+use pulseline_runtime::config::{MongoConfig, TimescaleConfig};
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_runtime::telemetry::Health;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::collection::{self, Context};
+use crate::config::LoaderConfig;
+use crate::error::LoaderError;
+use crate::map::Source;
+use crate::metrics;
+use crate::owner::Owner;
+use crate::readiness::Readiness;
+
+/// How long the driver looks for a server before the outage is ours to wait out, with a line in the log.
+const SERVER_SELECTION: Duration = Duration::from_secs(5);
+
+/// The servers between which documents travel.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    /// Where documents come from.
+    pub mongo: MongoConfig,
+    /// Where their rows go.
+    pub timescale: TimescaleConfig,
+}
+
+/// Loads until told to stop. Outages are waited out; a second loader stands by until the first one's lease ends.
+///
+/// # Errors
+/// What cannot be waited out: a wrong setting, a lost lease, a position that the server no longer knows, an error
+/// that nobody knows. Whatever was not committed is loaded at the next start.
+pub async fn run(
+    config: LoaderConfig,
+    connections: Connections,
+    health: Health,
+    shutdown: Shutdown,
+) -> Result<(), LoaderError> {
+    config.validate().map_err(LoaderError::Config)?;
+    metrics::describe();
+    let database = open_database(&connections.mongo).await?;
+    let acquired = Owner::acquire(&connections.timescale, config.lease_ttl(), &shutdown).await?;
+    let Some(owner) = acquired else { return Ok(()) };
+    // A stop from outside reaches the collections, and so does the failure of one of them.
+    let inner = Shutdown::new();
+    let forwarder = tokio::spawn(forward(shutdown.clone(), inner.clone()));
+    let client = database.client().clone();
+    let context = Context {
+        config,
+        timescale: connections.timescale,
+        database,
+        epoch: owner.epoch(),
+        shutdown: inner.clone(),
+        readiness: Readiness::new(health.clone()),
+    };
+    let mut collections = JoinSet::new();
+    for source in Source::ALL {
+        collections.spawn(collection::load(context.clone(), source));
+    }
+    let released = CancellationToken::new();
+    let keeper = tokio::spawn(owner.keep(released.clone()));
+    let ended = supervise(collections, keeper, &released, &inner).await;
+    forwarder.abort();
+    health.set_ready(false);
+    // Without it the driver's own tasks meet the end of the runtime and panic.
+    client.shutdown().immediate(true).await;
+    ended
+}
+
+/// Waits for every task; the first error stops the others and is the one that is told.
+async fn supervise(
+    mut collections: JoinSet<Result<(), LoaderError>>,
+    mut keeper: JoinHandle<(Owner, Result<(), LoaderError>)>,
+    released: &CancellationToken,
+    shutdown: &Shutdown,
+) -> Result<(), LoaderError> {
+    let mut first: Result<(), LoaderError> = Ok(());
+    loop {
+        tokio::select! {
+            biased;
+            // 1. The lease: without it nothing can be committed, so there is nothing to drain.
+            kept = &mut keeper => {
+                shutdown.abandon();
+                collections.shutdown().await;
+                return match kept {
+                    Ok((_, lost)) => first.and(lost),
+                    Err(error) => first.and(Err(died(&error))),
+                };
+            }
+            // 2. The collections: they end together, each after its own drain.
+            ended = collections.join_next() => {
+                let Some(ended) = ended else { break };
+                if let Err(error) = ended.unwrap_or_else(|error| Err(died(&error))) {
+                    shutdown.stop();
+                    first = first.and(Err(error));
+                }
+            }
+        }
+    }
+    released.cancel();
+    if let Ok((owner, _)) = keeper.await
+        && !shutdown.is_abandoned()
+    {
+        owner.release().await;
+    }
+    first
+}
+
+async fn forward(outer: Shutdown, inner: Shutdown) {
+    outer.stopping().await;
+    inner.stop();
+    outer.abandoned().await;
+    inner.abandon();
+}
+
+fn died(error: &JoinError) -> LoaderError {
+    LoaderError::Task(error.to_string())
+}
+
+async fn open_database(mongo: &MongoConfig) -> Result<Database, LoaderError> {
+    let parsed = ClientOptions::parse(mongo.uri.expose()).await;
+    let mut options = parsed.map_err(LoaderError::mongo("reading the connection string"))?;
+    options.app_name.get_or_insert_with(|| "pulseline-loader".into());
+    options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+    options.read_concern = Some(ReadConcern::majority());
+    options.write_concern = Some(WriteConcern::majority());
+    let client = Client::with_options(options).map_err(LoaderError::mongo("opening the client"))?;
+    Ok(client.database(&mongo.database))
+}

@@ -1,0 +1,202 @@
+//! One batch, one transaction: rows, accounting, dirty days, letters and the position, or nothing of them.
+
+mod bisect;
+mod books;
+mod copying;
+mod letterbox;
+mod profiles;
+pub(crate) mod readings;
+mod sessions;
+mod transaction;
+
+use std::time::Instant;
+
+use bson::RawDocumentBuf;
+use mongodb::Collection;
+use mongodb::change_stream::event::ResumeToken;
+use pulseline_runtime::config::TimescaleConfig;
+use tokio_postgres::Client;
+
+use crate::batch::{Batch, Progress};
+use crate::checkpoint::Checkpoint;
+use crate::error::LoaderError;
+use crate::frontier::Frontier;
+use crate::map::{Source, UserRow};
+use crate::metrics;
+use crate::resolve::{self, Row};
+use readings::Table;
+use transaction::Pieces;
+
+/// A batch of late readings may unpack a great deal: slow, but better than never.
+const LIFT_LIMIT: &str = "set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0";
+
+/// Writes the batches of one collection over one connection. After an error that is not its own to mend it is
+/// thrown away: the next one starts from the durable position.
+pub(crate) struct Writer {
+    source: Source,
+    client: Client,
+    checkpoint: Checkpoint,
+    frontier: Frontier,
+    table: Option<&'static Table>,
+    letters: Collection<RawDocumentBuf>,
+    /// True while a batch is written that touches more packed rows than the server allows by default.
+    is_limit_lifted: bool,
+}
+
+/// The readings of a batch, resolved.
+struct Plan {
+    direct: Vec<Row>,
+    merge: Vec<Row>,
+}
+
+/// How direct rows are treated.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// Rows after the newest loaded one go straight in.
+    Frontier,
+    /// Every row is merged: the frontier was proven wrong.
+    Nothing,
+}
+
+impl Writer {
+    /// Connects, and takes the checkpoint over; gives the durable token.
+    pub(crate) async fn open(
+        timescale: &TimescaleConfig,
+        source: Source,
+        epoch: i64,
+        frontier_devices: usize,
+        letters: Collection<RawDocumentBuf>,
+    ) -> Result<(Self, Option<ResumeToken>), LoaderError> {
+        let name = format!("pulseline-loader-{}", source.name());
+        let client = pulseline_sql::connect(timescale, &name)
+            .await
+            .map_err(LoaderError::sql("connecting"))?;
+        let (checkpoint, token) = Checkpoint::claim(&client, source, epoch).await?;
+        let table = match source {
+            Source::Stream(stream) => readings::table_of(stream),
+            Source::Receipts | Source::DeadLetters => None,
+        };
+        let frontier = Frontier::new(frontier_devices);
+        Ok((
+            Self {
+                source,
+                client,
+                checkpoint,
+                frontier,
+                table,
+                letters,
+                is_limit_lifted: false,
+            },
+            token,
+        ))
+    }
+
+    pub(crate) fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Saves a position when there is nothing to write with it.
+    pub(crate) async fn save(&mut self, progress: &Progress) -> Result<(), LoaderError> {
+        self.checkpoint.advance(&self.client, progress).await?;
+        self.checkpoint.committed();
+        Ok(())
+    }
+
+    /// Writes a batch. Conflicts are tried again, met rows are merged, refused rows become letters.
+    pub(crate) async fn write(&mut self, batch: &mut Batch) -> Result<(), LoaderError> {
+        let began = Instant::now();
+        let mut trust = Trust::Frontier;
+        let mut stored = 0;
+        self.is_limit_lifted = false;
+        loop {
+            stored += letterbox::store(self.source, &self.letters, &batch.letters[stored..]).await?;
+            let plan = self.plan(batch, trust).await?;
+            let Err(error) = self.transact(batch, &plan).await else {
+                return self.committed(batch, &plan, began);
+            };
+            if error.is_conflict() {
+                tracing::info!(collection = self.source.name(), %error, "conflict: the batch is tried again");
+            } else if error.is_unique_violation() && trust == Trust::Frontier {
+                metrics::record_fallback(self.source);
+                self.frontier.clear();
+                trust = Trust::Nothing;
+            } else if error.is_unpacking_limit() && !self.is_limit_lifted {
+                self.is_limit_lifted = true;
+            } else if error.is_data_error() {
+                if !self.bisect(batch).await? {
+                    return Err(error);
+                }
+            } else {
+                return Err(error);
+            }
+        }
+    }
+
+    async fn plan(&mut self, batch: &Batch, trust: Trust) -> Result<Plan, LoaderError> {
+        let Some(table) = self.table else {
+            return Ok(Plan {
+                direct: Vec::new(),
+                merge: Vec::new(),
+            });
+        };
+        let rows = resolve::winners(&batch.readings);
+        if trust == Trust::Nothing {
+            return Ok(Plan {
+                direct: Vec::new(),
+                merge: rows,
+            });
+        }
+        let unseen = self.frontier.unseen(&rows);
+        if !unseen.is_empty() {
+            for (device_id, newest) in readings::newest(&self.client, table, &unseen).await? {
+                self.frontier.learn(device_id, newest);
+            }
+        }
+        let (direct, merge) = resolve::split(rows, |device_id| self.frontier.newest(device_id));
+        Ok(Plan { direct, merge })
+    }
+
+    async fn transact(&mut self, batch: &Batch, plan: &Plan) -> Result<(), LoaderError> {
+        let sleeps = sessions::winners(&batch.sleeps);
+        let users: Vec<&UserRow> = batch.users.iter().collect();
+        let pieces = Pieces::encode(self.table, plan, &batch.readings, &sleeps, &users);
+        let tx = self
+            .client
+            .transaction()
+            .await
+            .map_err(LoaderError::statement("beginning a transaction"))?;
+        if self.is_limit_lifted {
+            tx.batch_execute(LIFT_LIMIT)
+                .await
+                .map_err(LoaderError::statement("lifting the unpacking limit"))?;
+        }
+        let old_days = pieces.apply(&tx).await?;
+        let mut days = batch.dirty_days();
+        days.extend(old_days);
+        books::dirty_days(&tx, self.source, &days).await?;
+        books::accounts(&tx, &crate::account::merge(batch.accounts.clone())).await?;
+        books::letters(&tx, &batch.letters).await?;
+        self.checkpoint.advance(&tx, &batch.progress).await?;
+        // From here the outcome may stay unknown: whoever opens this collection next reads it from the checkpoint.
+        tx.commit().await.map_err(LoaderError::statement("committing"))
+    }
+
+    fn committed(&mut self, batch: &Batch, plan: &Plan, began: Instant) -> Result<(), LoaderError> {
+        self.checkpoint.committed();
+        self.frontier.advance(&plan.direct);
+        self.frontier.advance(&plan.merge);
+        let levels: usize = batch.sleeps.iter().map(|sleep| sleep.levels.len()).sum();
+        let figures = metrics::BatchFigures {
+            documents: batch.documents,
+            direct: plan.direct.len(),
+            merged: plan.merge.len(),
+            whole: batch.sleeps.len() + batch.users.len() + levels,
+            bytes: batch.bytes,
+        };
+        metrics::record_batch(self.source, figures, began.elapsed());
+        for letter in batch.letters.iter().filter(|letter| !letter.is_stored) {
+            metrics::record_dead_letter(self.source, letter);
+        }
+        Ok(())
+    }
+}

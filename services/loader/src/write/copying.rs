@@ -1,0 +1,51 @@
+//! COPY through a connection, and the one type the driver has no millisecond form of.
+
+use std::error::Error;
+use std::pin::pin;
+
+use bytes::Bytes;
+use futures_util::SinkExt;
+use tokio_postgres::Transaction;
+use tokio_postgres::types::{FromSql, Type, accepts};
+
+use crate::error::LoaderError;
+
+/// Bytes per message: large enough to cost nothing, small enough that no side buffers a batch twice.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// Sends finished COPY bytes and waits until the server has taken them in.
+pub(super) async fn copy(
+    tx: &Transaction<'_>,
+    statement: &str,
+    mut rows: Bytes,
+    what: &'static str,
+) -> Result<(), LoaderError> {
+    let sink = tx
+        .copy_in::<str, Bytes>(statement)
+        .await
+        .map_err(LoaderError::statement(what))?;
+    let mut sink = pin!(sink);
+    while !rows.is_empty() {
+        let piece = rows.split_to(rows.len().min(PIECE_BYTES));
+        // When the server has ended the COPY by an error, only `finish` can tell which.
+        if sink.feed(piece).await.is_err() {
+            break;
+        }
+    }
+    sink.finish().await.map_err(LoaderError::statement(what))?;
+    Ok(())
+}
+
+/// A `timestamp`, in milliseconds since 1970 as if it were UTC.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LocalMillis(pub(super) i64);
+
+impl<'a> FromSql<'a> for LocalMillis {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
+        const EPOCH_2000_MILLIS: i64 = 946_684_800_000;
+        let micros = i64::from_be_bytes(raw.try_into()?);
+        Ok(Self(micros.div_euclid(1_000).saturating_add(EPOCH_2000_MILLIS)))
+    }
+
+    accepts!(TIMESTAMP);
+}

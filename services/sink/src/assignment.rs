@@ -1,0 +1,289 @@
+//! Where reading a partition begins. Positions are explicit, and what is gone is a loss, never a silent jump (P2).
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer;
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::consumer::{SinkConsumer, blocking};
+use crate::entry::Identity;
+use crate::error::SinkError;
+use crate::gaps::Gap;
+use crate::generations::{self, Bound};
+use crate::outage::Server;
+use crate::service::Context;
+use crate::source::Partition;
+use crate::topic_id;
+
+/// How often an end before the committed offset is looked at again: a broker that starts may report it for a moment.
+const TRUNCATED_LOOKS: u32 = 20;
+const TRUNCATED_PAUSE: Duration = Duration::from_millis(500);
+
+/// What the group had committed for a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Committed {
+    pub(crate) offset: i64,
+    /// The topic id that the offset belongs to; empty when somebody else committed it.
+    pub(crate) topic_id: String,
+}
+
+/// Where reading begins, and what is lost before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    At {
+        offset: i64,
+        lost: Option<Gap>,
+    },
+    /// The partition ends before what was committed.
+    Truncated {
+        committed: i64,
+    },
+}
+
+/// Decides where to begin: what was committed for this very topic, else 0; never below the log start.
+pub(crate) fn begin(committed: Option<&Committed>, bound: &Bound, log: std::ops::Range<i64>) -> Begin {
+    let ours = committed.filter(|committed| {
+        if committed.topic_id.is_empty() {
+            // Set by hand. For a topic that was never seen before, it was set for another one.
+            !bound.is_new
+        } else {
+            committed.topic_id == *bound.identity.topic_id
+        }
+    });
+    let wanted = ours.map_or(0, |committed| committed.offset);
+    if wanted > log.end {
+        return Begin::Truncated { committed: wanted };
+    }
+    Begin::At {
+        offset: wanted.max(log.start),
+        lost: Gap::between(wanted, log.start),
+    }
+}
+
+/// A partition that is ready to be read.
+#[derive(Clone, Debug)]
+pub(crate) struct Start {
+    pub(crate) partition: Partition,
+    pub(crate) identity: Identity,
+    pub(crate) offset: i64,
+    pub(crate) lost: Option<Gap>,
+}
+
+/// Finds the generation and the start of each partition. Outages are waited out.
+pub(crate) async fn resolve(context: Context, partitions: Vec<Partition>) -> Result<Vec<Start>, SinkError> {
+    let topics: BTreeSet<&'static str> = partitions
+        .iter()
+        .map(|partition| partition.source.topic())
+        .collect();
+    let topics: Vec<_> = topics.into_iter().collect();
+    let timeout = context.config.request_timeout();
+    let ids = || {
+        let (consumer, topics) = (Arc::clone(&context.consumer), topics.clone());
+        blocking(move || {
+            let ids = topic_id::describe(&*consumer, &topics, timeout)
+                .map_err(SinkError::kafka("asking for topic ids"))?;
+            match topics.iter().find(|topic| !ids.contains_key(**topic)) {
+                Some(topic) => Err(SinkError::NoTopic {
+                    topic: (*topic).to_owned(),
+                }),
+                None => Ok(ids),
+            }
+        })
+    };
+    let ids = context.outages.outlast(Server::Kafka, "topic ids", ids).await?;
+    let now = context.clock.now_utc_millis();
+    let bind = || generations::bind_all(&context.store, &ids, now);
+    let bound = context
+        .outages
+        .outlast(Server::Mongo, "generations", bind)
+        .await?;
+    let committed = || {
+        let (consumer, partitions) = (Arc::clone(&context.consumer), partitions.clone());
+        blocking(move || read_committed(&consumer, &partitions, timeout))
+    };
+    let committed = context
+        .outages
+        .outlast(Server::Kafka, "committed offsets", committed)
+        .await?;
+    let mut starts = Vec::with_capacity(partitions.len());
+    for partition in partitions {
+        let topic = partition.source.topic();
+        let bound = bound.get(topic).ok_or_else(|| SinkError::NoTopic {
+            topic: topic.to_owned(),
+        })?;
+        starts.push(start(&context, partition, bound, committed.get(&partition)).await?);
+    }
+    Ok(starts)
+}
+
+async fn start(
+    context: &Context,
+    partition: Partition,
+    bound: &Bound,
+    committed: Option<&Committed>,
+) -> Result<Start, SinkError> {
+    let mut looks = 0;
+    loop {
+        let log = watermarks(context, partition).await?;
+        match begin(committed, bound, log.clone()) {
+            Begin::At { offset, lost } => {
+                return Ok(Start {
+                    partition,
+                    identity: bound.identity.clone(),
+                    offset,
+                    lost,
+                });
+            }
+            Begin::Truncated { committed } => {
+                looks += 1;
+                if looks >= TRUNCATED_LOOKS {
+                    return Err(SinkError::Truncated {
+                        partition: partition.to_string(),
+                        committed,
+                        end: log.end,
+                    });
+                }
+                tracing::warn!(%partition, committed, end = log.end, "ends before the committed offset: looking again");
+                tokio::time::sleep(TRUNCATED_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Log start and last stable offset of a partition.
+pub(crate) async fn watermarks(
+    context: &Context,
+    partition: Partition,
+) -> Result<std::ops::Range<i64>, SinkError> {
+    let timeout = context.config.request_timeout();
+    let ask = || {
+        let consumer = Arc::clone(&context.consumer);
+        blocking(move || {
+            let marks = consumer.fetch_watermarks(partition.source.topic(), partition.number, timeout);
+            marks
+                .map(|(low, high)| low..high)
+                .map_err(SinkError::kafka("asking for the ends of a partition"))
+        })
+    };
+    context
+        .outages
+        .outlast(Server::Kafka, "ends of a partition", ask)
+        .await
+}
+
+fn read_committed(
+    consumer: &SinkConsumer,
+    partitions: &[Partition],
+    timeout: Duration,
+) -> Result<HashMap<Partition, Committed>, SinkError> {
+    let failed = SinkError::kafka("reading committed offsets");
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        list.add_partition(partition.source.topic(), partition.number);
+    }
+    let list = consumer.committed_offsets(list, timeout).map_err(failed)?;
+    let mut committed = HashMap::new();
+    for (element, partition) in list.elements().iter().zip(partitions) {
+        element.error().map_err(failed)?;
+        if let Offset::Offset(offset) = element.offset() {
+            committed.insert(
+                *partition,
+                Committed {
+                    offset,
+                    topic_id: element.metadata().to_owned(),
+                },
+            );
+        }
+    }
+    Ok(committed)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn bound(is_new: bool) -> Bound {
+        Bound {
+            identity: Identity {
+                topic_id: Arc::from("new"),
+                generation: 1,
+            },
+            is_new,
+        }
+    }
+
+    fn committed(offset: i64, topic_id: &str) -> Committed {
+        Committed {
+            offset,
+            topic_id: topic_id.into(),
+        }
+    }
+
+    #[test]
+    fn reading_goes_on_where_it_was_committed_else_at_0() {
+        let at = |offset| Begin::At { offset, lost: None };
+        assert_eq!(begin(None, &bound(false), 0..9), at(0));
+        assert_eq!(begin(Some(&committed(5, "new")), &bound(false), 0..9), at(5));
+        assert_eq!(begin(Some(&committed(9, "new")), &bound(false), 3..9), at(9));
+    }
+
+    #[test]
+    fn below_the_log_start_is_a_loss() {
+        let lost = |from, to, offset| Begin::At {
+            offset,
+            lost: Some(Gap { from, to }),
+        };
+        assert_eq!(
+            begin(Some(&committed(5, "new")), &bound(false), 7..9),
+            lost(5, 6, 7)
+        );
+        assert_eq!(begin(None, &bound(false), 7..9), lost(0, 6, 7));
+    }
+
+    #[test]
+    fn p4_a_topic_made_anew_begins_at_0_whatever_was_committed_for_the_old_one() {
+        let at_0 = Begin::At {
+            offset: 0,
+            lost: None,
+        };
+        for is_new in [true, false] {
+            assert_eq!(begin(Some(&committed(5, "old")), &bound(is_new), 0..9), at_0);
+            assert_eq!(begin(Some(&committed(50, "old")), &bound(is_new), 0..9), at_0);
+        }
+        assert_eq!(begin(Some(&committed(5, "")), &bound(true), 0..9), at_0);
+        assert_eq!(
+            begin(Some(&committed(5, "")), &bound(false), 0..9),
+            Begin::At {
+                offset: 5,
+                lost: None
+            }
+        );
+    }
+
+    #[test]
+    fn an_end_before_the_committed_offset_is_not_read_over() {
+        let begun = begin(Some(&committed(10, "new")), &bound(false), 0..9);
+        assert_eq!(begun, Begin::Truncated { committed: 10 });
+    }
+
+    proptest! {
+        /// D-1, D-3: nothing at or after the committed offset is passed over without being called lost.
+        #[test]
+        fn d3_no_offset_is_passed_over_in_silence(offset in 0_i64..100, low in 0_i64..100, length in 0_i64..100) {
+            match begin(Some(&committed(offset, "new")), &bound(false), low..low + length) {
+                Begin::At { offset: first, lost } => {
+                    prop_assert!(first >= low && first <= low + length.max(0).max(offset - low));
+                    for passed in offset..first {
+                        prop_assert!(lost.is_some_and(|lost| lost.contains(passed)));
+                    }
+                    prop_assert!(lost.is_none_or(|lost| lost.to < low && lost.from >= offset));
+                }
+                Begin::Truncated { committed } => prop_assert!(committed > low + length),
+            }
+        }
+    }
+}

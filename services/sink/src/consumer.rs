@@ -1,0 +1,285 @@
+//! The consumer: its settings, what its group tells it, and how it is left.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use pulseline_runtime::config::KafkaConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol, StreamConsumer};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::Headers;
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
+use rdkafka::{Message, Statistics, TopicPartitionList};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::config::{GroupProtocol, SinkConfig};
+use crate::error::SinkError;
+use crate::metrics;
+use crate::source::{Partition, Raw, Source};
+use crate::statistics::Look;
+
+/// Room for what the group says; it waits for our answer to one before it says the next.
+const REBALANCES: usize = 16;
+/// How often it is looked whether anybody still uses the consumer at the end.
+const CALLED_BACK_PAUSE: Duration = Duration::from_millis(5);
+/// Smallest value that the client takes for the size of a fetch.
+const FETCH_BYTES_MIN: u64 = 1_000_000;
+
+pub(crate) type SinkConsumer = StreamConsumer<Group>;
+
+/// What the group asks of us. It waits until the consumer's assignment has been changed accordingly.
+#[derive(Debug)]
+pub(crate) struct Rebalance {
+    pub(crate) kind: RebalanceKind,
+    pub(crate) partitions: Vec<Partition>,
+    /// True when this changes the assignment, false when it replaces it.
+    pub(crate) is_incremental: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RebalanceKind {
+    Assign,
+    Revoke,
+    /// Taken away already: others may be reading there.
+    Lost,
+}
+
+/// Receives what the client reports. Nothing here waits: it runs inside of polling.
+#[derive(Debug)]
+pub(crate) struct Group {
+    rebalances: mpsc::Sender<Rebalance>,
+    looks: watch::Sender<Look>,
+    is_closing: AtomicBool,
+}
+
+impl ClientContext for Group {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error => {
+                tracing::warn!(target: "librdkafka", facility, "{message}");
+            }
+            RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
+                tracing::info!(target: "librdkafka", facility, "{message}");
+            }
+            RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
+                tracing::debug!(target: "librdkafka", facility, "{message}");
+            }
+        }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.looks.send_replace(Look::at(&statistics));
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
+            tracing::debug!(%error, reason, "Kafka");
+        }
+    }
+}
+
+impl ConsumerContext for Group {
+    fn rebalance(&self, base: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let is_incremental = matches!(base.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        if self.is_closing.load(Ordering::Acquire) {
+            // Nobody listens any more: what was to be committed is committed.
+            let left = if is_incremental {
+                base.incremental_unassign(list)
+            } else {
+                base.unassign()
+            };
+            if let Err(error) = left {
+                tracing::debug!(%error, "leaving the group");
+            }
+            return;
+        }
+        let kind = match code {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => RebalanceKind::Assign,
+            _ if base.assignment_lost() => RebalanceKind::Lost,
+            _ => RebalanceKind::Revoke,
+        };
+        let rebalance = Rebalance {
+            kind,
+            partitions: partitions_of(list),
+            is_incremental,
+        };
+        if self.rebalances.try_send(rebalance).is_err() {
+            tracing::error!("the group said more than it may before it was answered");
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        match result {
+            Err(error) if error.rdkafka_error_code() != Some(RDKafkaErrorCode::NoOffset) => {
+                metrics::record_commit_error(&error);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn partitions_of(list: &TopicPartitionList) -> Vec<Partition> {
+    let elements = list.elements();
+    let known = elements.iter().filter_map(|element| {
+        let source = Source::from_topic(element.topic())?;
+        Some(Partition {
+            source,
+            number: element.partition(),
+        })
+    });
+    known.collect()
+}
+
+/// What the consumer says, besides messages.
+#[derive(Debug)]
+pub(crate) struct Channels {
+    pub(crate) rebalances: mpsc::Receiver<Rebalance>,
+    pub(crate) looks: watch::Receiver<Look>,
+}
+
+/// A consumer that has subscribed to every topic.
+pub(crate) fn subscribe(
+    config: &SinkConfig,
+    kafka: &KafkaConfig,
+) -> Result<(Arc<SinkConsumer>, Channels), SinkError> {
+    let (rebalances, received) = mpsc::channel(REBALANCES);
+    let (looks, seen) = watch::channel(Look::default());
+    let group = Group {
+        rebalances,
+        looks,
+        is_closing: AtomicBool::new(false),
+    };
+    let created = settings(config, kafka).create_with_context(group);
+    let consumer: SinkConsumer = created.map_err(SinkError::kafka("creating the consumer"))?;
+    consumer
+        .subscribe(&Source::topics())
+        .map_err(SinkError::kafka("subscribing"))?;
+    Ok((
+        Arc::new(consumer),
+        Channels {
+            rebalances: received,
+            looks: seen,
+        },
+    ))
+}
+
+/// Settings of the consumer.
+fn settings(config: &SinkConfig, kafka: &KafkaConfig) -> ClientConfig {
+    let fetch_bytes = (u64::from(config.queued_kbytes) * 1024).clamp(FETCH_BYTES_MIN, 1 << 30);
+    let mut settings = reading(config, kafka);
+    settings
+        .set("group.id", &config.group)
+        // D-1: offsets are committed in the background, but only those that were stored, which are durable.
+        .set("enable.auto.commit", "true")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.commit.interval.ms", config.commit_interval_ms.to_string())
+        .set(
+            "statistics.interval.ms",
+            config.statistics_interval_ms.to_string(),
+        )
+        .set("queued.max.messages.kbytes", config.queued_kbytes.to_string())
+        .set("fetch.max.bytes", fetch_bytes.to_string())
+        // A full queue is looked at again soon: the default of a second would starve a small queue.
+        .set("fetch.queue.backoff.ms", "20")
+        // Topics that are created after us are found in seconds, not in minutes.
+        .set("topic.metadata.refresh.interval.ms", "5000");
+    match config.group_protocol {
+        GroupProtocol::Classic => settings
+            .set("group.protocol", "classic")
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", config.session_timeout_ms.to_string())
+            .set(
+                "heartbeat.interval.ms",
+                (config.session_timeout_ms / 3).max(1).to_string(),
+            ),
+        GroupProtocol::Consumer => settings.set("group.protocol", "consumer"),
+    };
+    if let Some(instance) = &config.instance {
+        settings.set("group.instance.id", instance);
+    }
+    settings
+}
+
+/// Settings of any consumer of ours that reads what was committed.
+fn reading(config: &SinkConfig, kafka: &KafkaConfig) -> ClientConfig {
+    let mut settings = ClientConfig::new();
+    settings
+        .set("bootstrap.servers", &kafka.brokers)
+        .set("client.id", "pulseline-sink")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true")
+        // Messages that were deleted before we came show as a jump, which is examined and reported.
+        .set("auto.offset.reset", "earliest")
+        .set("allow.auto.create.topics", "false")
+        .set("socket.keepalive.enable", "true")
+        .set("reconnect.backoff.max.ms", "2000")
+        .set(
+            "queued.max.messages.kbytes",
+            config.queued_kbytes.min(1_024).to_string(),
+        );
+    settings
+}
+
+/// Settings of the short-lived consumer that reads gaps again. It is a member of no group and commits nothing.
+pub(crate) fn second_reader(config: &SinkConfig, kafka: &KafkaConfig) -> ClientConfig {
+    let mut settings = reading(config, kafka);
+    settings
+        .set("group.id", format!("{}-second-reading", config.group))
+        .set("enable.auto.commit", "false");
+    settings
+}
+
+/// A message as it came, or none when it is of a topic we did not ask for.
+pub(crate) fn raw_of(message: &impl Message) -> Option<Raw> {
+    let source = Source::from_topic(message.topic())?;
+    let mut headers = Vec::new();
+    if let (Source::DeadLetters, Some(given)) = (source, message.headers()) {
+        headers.extend(
+            given
+                .iter()
+                .filter_map(|header| Some((header.key.to_owned(), header.value?.to_vec()))),
+        );
+    }
+    Some(Raw {
+        partition: Partition {
+            source,
+            number: message.partition(),
+        },
+        offset: message.offset(),
+        key: message.key().map(<[u8]>::to_vec),
+        payload: message.payload().map(<[u8]>::to_vec),
+        headers,
+    })
+}
+
+/// Runs a call of the client that blocks where it blocks nobody.
+pub(crate) async fn blocking<T: Send + 'static>(
+    call: impl FnOnce() -> Result<T, SinkError> + Send + 'static,
+) -> Result<T, SinkError> {
+    let done = tokio::task::spawn_blocking(call).await;
+    done.unwrap_or_else(|error| Err(SinkError::Task(error.to_string())))
+}
+
+/// Leaves the group. Dropping a consumer can hang: it happens on a thread of its own, with a deadline.
+pub(crate) async fn close(consumer: Arc<SinkConsumer>, deadline: Duration) {
+    consumer.context().is_closing.store(true, Ordering::Release);
+    // Tasks that were called back may still hold it for a moment; whoever is last leaves, and that is to be us.
+    let called_back = tokio::time::Instant::now() + deadline;
+    while Arc::strong_count(&consumer) > 1 && tokio::time::Instant::now() < called_back {
+        tokio::time::sleep(CALLED_BACK_PAUSE).await;
+    }
+    let (left, done) = oneshot::channel();
+    std::thread::spawn(move || {
+        drop(consumer);
+        // The receiver is gone when the deadline has passed.
+        let _late = left.send(());
+    });
+    if tokio::time::timeout(deadline, done).await.is_err() {
+        tracing::warn!("leaving the group takes too long: it will notice by itself");
+    }
+}

@@ -1,0 +1,243 @@
+//! Messages to entries: decoded with the schema that the writer used, or a dead letter. Never an outage.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use pulseline_schemas::{
+    Position, RegistryError, Stream, UtcMillis, WriterSchema, decode, to_document, unframe,
+};
+
+use crate::entry::{Entry, Pending};
+use crate::error::SinkError;
+use crate::letters::{DOCUMENT_BYTES_MAX, Letter, Reason};
+use crate::outage::Server;
+use crate::service::Context;
+use crate::source::{Raw, Source};
+
+/// What the registry said about an id.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Schema(Arc<WriterSchema>),
+    /// There is no such schema, or it is none of ours.
+    Unusable(String),
+}
+
+/// The schemas that were asked for so far.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    bytes_max: usize,
+    schemas: HashMap<u32, Arc<WriterSchema>>,
+    /// Holds for the message it was asked for; the next one with this id asks again.
+    unusable: Option<(u32, String)>,
+}
+
+impl Decoder {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self {
+            bytes_max,
+            schemas: HashMap::new(),
+            unusable: None,
+        }
+    }
+
+    /// The schema that has to be asked for before this message can be dealt with.
+    pub(crate) fn needs(&self, raw: &Raw) -> Option<u32> {
+        let Source::Stream(_) = raw.partition.source else {
+            return None;
+        };
+        let payload = raw
+            .payload
+            .as_ref()
+            .filter(|payload| payload.len() <= self.bytes_max)?;
+        let (id, _) = unframe(payload).ok()?;
+        let is_answered =
+            self.schemas.contains_key(&id) || self.unusable.as_ref().is_some_and(|(of, _)| *of == id);
+        (!is_answered).then_some(id)
+    }
+
+    pub(crate) fn learn(&mut self, id: u32, answer: Answer) {
+        match answer {
+            Answer::Schema(schema) => {
+                self.schemas.insert(id, schema);
+            }
+            Answer::Unusable(reason) => self.unusable = Some((id, reason)),
+        }
+    }
+
+    /// Makes an entry of a message whose schema is known.
+    pub(crate) fn entry(&mut self, raw: Raw, position: Position, now: i64) -> Entry {
+        let Source::Stream(stream) = raw.partition.source else {
+            return Entry::Letter(Box::new(Letter::reported(raw, position)));
+        };
+        let Raw { key, payload, .. } = raw;
+        match self.event(stream, payload.as_deref(), &position, now) {
+            Ok((document, event_id)) => Entry::Event(Box::new(Pending {
+                stream,
+                position,
+                event_id,
+                document,
+                key,
+                payload: payload.unwrap_or_default(),
+            })),
+            Err((reason, detail)) => Entry::Letter(Box::new(Letter {
+                position,
+                stream: Some(stream),
+                key,
+                payload,
+                reason,
+                detail,
+            })),
+        }
+    }
+
+    fn event(
+        &mut self,
+        stream: Stream,
+        payload: Option<&[u8]>,
+        position: &Position,
+        now: i64,
+    ) -> Result<(bson::RawDocumentBuf, uuid::Uuid), (Reason, String)> {
+        let undecodable = |detail: String| (Reason::Undecodable, detail);
+        let payload = payload.ok_or_else(|| undecodable("the message has no value".into()))?;
+        if payload.len() > self.bytes_max {
+            let detail = format!(
+                "{} bytes, more than the {} that are decoded",
+                payload.len(),
+                self.bytes_max
+            );
+            return Err((Reason::Oversized, detail));
+        }
+        let (id, datum) = unframe(payload).map_err(|error| undecodable(error.to_string()))?;
+        let Some(schema) = self.schemas.get(&id) else {
+            let reason = self
+                .unusable
+                .take()
+                .map_or_else(|| format!("no schema has the id {id}"), |(_, said)| said);
+            return Err((Reason::UnknownSchema, reason));
+        };
+        let decoded = decode(stream, schema, datum).map_err(|error| undecodable(error.to_string()))?;
+        let document = to_document(&decoded, position, id, UtcMillis(now));
+        if document.as_bytes().len() > DOCUMENT_BYTES_MAX {
+            let detail = format!("its document has {} bytes", document.as_bytes().len());
+            return Err((Reason::Oversized, detail));
+        }
+        Ok((document, decoded.event.event_id()))
+    }
+}
+
+/// Asks the registry for a schema. An outage is waited out.
+pub(crate) async fn fetch(context: Context, id: u32) -> Result<(u32, Answer), SinkError> {
+    let ask = || async {
+        match context.registry.schema(id).await {
+            Ok(schema) => Ok(Answer::Schema(schema)),
+            Err(error @ (RegistryError::NotFound { .. } | RegistryError::Invalid { .. })) => {
+                Ok(Answer::Unusable(error.to_string()))
+            }
+            Err(error @ (RegistryError::Unavailable { .. } | RegistryError::Refused { .. })) => {
+                Err(error.into())
+            }
+        }
+    };
+    Ok((
+        id,
+        context.outages.outlast(Server::Registry, "schema", ask).await?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use pulseline_schemas::{Event, Step, Steps, Upload, encode, frame};
+
+    use super::*;
+    use crate::source::Partition;
+
+    const PARTITION: Partition = Partition {
+        source: Source::Stream(Stream::Steps),
+        number: 0,
+    };
+
+    fn raw(payload: Option<Vec<u8>>) -> Raw {
+        Raw {
+            partition: PARTITION,
+            offset: 7,
+            key: Some(vec![9]),
+            payload,
+            headers: Vec::new(),
+        }
+    }
+
+    fn steps() -> Vec<u8> {
+        let upload = Upload {
+            event_id: uuid::Uuid::from_u128(1),
+            device_id: uuid::Uuid::from_u128(2),
+            synced_at: UtcMillis(1_000),
+            utc_offset_minutes: 60,
+            window_start: pulseline_schemas::LocalMillis(0),
+            window_end: pulseline_schemas::LocalMillis(900_000),
+        };
+        let samples = vec![Step {
+            ts: pulseline_schemas::LocalMillis(0),
+            steps: 5,
+        }];
+        frame(3, &encode(&Event::Steps(Steps { upload, samples })).unwrap())
+    }
+
+    fn decoder() -> Decoder {
+        let mut decoder = Decoder::new(1 << 20);
+        let schema = WriterSchema::parse(Stream::Steps.schema_json()).unwrap();
+        decoder.learn(3, Answer::Schema(Arc::new(schema)));
+        decoder
+    }
+
+    fn letter(decoder: &mut Decoder, payload: Option<Vec<u8>>) -> Letter {
+        match decoder.entry(raw(payload), PARTITION.position(0, 7), 5) {
+            Entry::Letter(letter) => *letter,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_event_carries_its_id_and_its_bytes() {
+        let mut decoder = decoder();
+        assert_eq!(decoder.needs(&raw(Some(steps()))), None);
+        let Entry::Event(pending) = decoder.entry(raw(Some(steps())), PARTITION.position(0, 7), 5) else {
+            panic!("not an event")
+        };
+        assert_eq!(pending.event_id, uuid::Uuid::from_u128(1));
+        assert_eq!(pending.payload, steps());
+        assert_eq!(
+            pending.document.get_str("_id").unwrap(),
+            "00000000-0000-0000-0000-000000000001"
+        );
+    }
+
+    #[test]
+    fn d3_what_is_no_event_is_a_letter_with_its_bytes() {
+        let mut decoder = decoder();
+        let mut cut = steps();
+        cut.pop();
+        for payload in [None, Some(vec![]), Some(b"{\"steps\": 1}".to_vec()), Some(cut)] {
+            let letter = letter(&mut decoder, payload.clone());
+            assert_eq!(letter.reason, Reason::Undecodable);
+            assert_eq!((letter.payload, letter.key), (payload, Some(vec![9])));
+        }
+        let large = vec![0; (1 << 20) + 1];
+        assert_eq!(decoder.needs(&raw(Some(large.clone()))), None);
+        assert_eq!(letter(&mut decoder, Some(large)).reason, Reason::Oversized);
+    }
+
+    #[test]
+    fn an_unknown_schema_is_asked_for_each_time() {
+        let mut decoder = decoder();
+        let payload = frame(8, &[1, 2]);
+        assert_eq!(decoder.needs(&raw(Some(payload.clone()))), Some(8));
+        decoder.learn(8, Answer::Unusable("gone".into()));
+        assert_eq!(decoder.needs(&raw(Some(payload.clone()))), None);
+        let letter = letter(&mut decoder, Some(payload.clone()));
+        assert_eq!(
+            (letter.reason, letter.detail.as_str()),
+            (Reason::UnknownSchema, "gone")
+        );
+        assert_eq!(decoder.needs(&raw(Some(payload))), Some(8));
+    }
+}

@@ -1,0 +1,107 @@
+//! What it means that MongoDB has this `_id`, or this position, already. A pure decision.
+
+use pulseline_schemas::Position;
+
+/// What is known of a stored document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) position: Position,
+    pub(crate) content_hash: String,
+}
+
+/// What becomes of an event that could not be inserted because of a duplicate key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is this very message: an earlier attempt of ours stored it.
+    OwnRetry,
+    /// The same event at another offset: a receipt.
+    Duplicate,
+    /// Other content under the same id: a dead letter.
+    Conflicting {
+        /// Where the stored one stands.
+        stored_at: Position,
+    },
+    /// The id is free, so the position is taken by another event: offsets would lie (P4).
+    PositionTaken {
+        /// The id of the event that stands there.
+        by: String,
+    },
+    /// Neither is there any more: the world moved, try again.
+    Unsettled,
+}
+
+/// Judges an event at `position` with `content_hash`.
+///
+/// `stored` is the document with the event's id; `holder` the id of the document at the event's position, looked
+/// for when no document has the event's id.
+pub(crate) fn judge(
+    position: &Position,
+    content_hash: &str,
+    stored: Option<&Stored>,
+    holder: Option<String>,
+) -> Verdict {
+    match (stored, holder) {
+        (Some(stored), _) if stored.position == *position => Verdict::OwnRetry,
+        (Some(stored), _) if stored.content_hash == content_hash => Verdict::Duplicate,
+        (Some(stored), _) => Verdict::Conflicting {
+            stored_at: stored.position.clone(),
+        },
+        (None, Some(by)) => Verdict::PositionTaken { by },
+        (None, None) => Verdict::Unsettled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn position(offset: i64, generation: i32) -> Position {
+        Position {
+            topic: "fitbit.steps".into(),
+            generation,
+            partition: 0,
+            offset,
+        }
+    }
+
+    fn stored(offset: i64, content_hash: &str) -> Stored {
+        Stored {
+            position: position(offset, 0),
+            content_hash: content_hash.into(),
+        }
+    }
+
+    #[test]
+    fn d1_the_own_position_is_an_own_retry() {
+        assert_eq!(
+            judge(&position(5, 0), "a", Some(&stored(5, "a")), None),
+            Verdict::OwnRetry
+        );
+    }
+
+    #[test]
+    fn another_position_is_a_duplicate_or_a_contradiction() {
+        assert_eq!(
+            judge(&position(6, 0), "a", Some(&stored(5, "a")), None),
+            Verdict::Duplicate
+        );
+        assert_eq!(
+            judge(&position(5, 1), "a", Some(&stored(5, "a")), None),
+            Verdict::Duplicate
+        );
+        let verdict = judge(&position(6, 0), "b", Some(&stored(5, "a")), None);
+        assert_eq!(
+            verdict,
+            Verdict::Conflicting {
+                stored_at: position(5, 0)
+            }
+        );
+    }
+
+    #[test]
+    fn a_taken_position_stops_and_nothing_at_all_is_tried_again() {
+        let verdict = judge(&position(6, 0), "a", None, Some("other".into()));
+        assert_eq!(verdict, Verdict::PositionTaken { by: "other".into() });
+        assert_eq!(judge(&position(6, 0), "a", None, None), Verdict::Unsettled);
+    }
+}

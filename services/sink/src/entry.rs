@@ -1,0 +1,74 @@
+//! What a batch is made of: one entry per message, or per range of offsets without messages.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bson::RawDocumentBuf;
+use pulseline_schemas::{Position, Stream};
+use uuid::Uuid;
+
+use crate::gaps::Gap;
+use crate::letters::Letter;
+use crate::source::Partition;
+
+/// An event that is ready to be stored.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) stream: Stream,
+    pub(crate) position: Position,
+    pub(crate) event_id: Uuid,
+    pub(crate) document: RawDocumentBuf,
+    /// The message itself: should the event turn out to contradict a stored one, the letter carries it.
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// One thing to be stored.
+#[derive(Debug)]
+pub(crate) enum Entry {
+    Event(Box<Pending>),
+    Letter(Box<Letter>),
+    Gap {
+        partition: Partition,
+        generation: i32,
+        gap: Gap,
+        /// True when a second reading has shown already that nothing is there.
+        is_proven: bool,
+    },
+}
+
+impl Entry {
+    /// Bytes that this entry holds in memory, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Event(pending) => pending.document.as_bytes().len() + pending.payload.len(),
+            Self::Letter(letter) => letter.bytes(),
+            Self::Gap { .. } => size_of::<Self>(),
+        }
+    }
+}
+
+/// Which topic it is, not only what it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) topic_id: Arc<str>,
+    pub(crate) generation: i32,
+}
+
+/// Up to where a batch reaches in a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    /// The assignment under which the messages were read.
+    pub(crate) epoch: u64,
+    pub(crate) identity: Identity,
+    /// The offset after the last one.
+    pub(crate) next: i64,
+}
+
+/// What is written together.
+#[derive(Debug)]
+pub(crate) struct Cargo {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) ends: HashMap<Partition, End>,
+    pub(crate) bytes: usize,
+}

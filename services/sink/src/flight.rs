@@ -1,0 +1,148 @@
+//! A batch on its way into MongoDB. It has landed when everything of it is acknowledged by a majority (D-1).
+//!
+//! ```text
+//!  is it still the same topic? ─▶ gaps: lost, or proven empty ─▶ events by stream ─▶ letters, receipts ─▶ landed
+//! ```
+
+mod events;
+mod voids;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use bson::RawDocumentBuf;
+use pulseline_schemas::{Stream, collections};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::consumer::blocking;
+use crate::entry::{Cargo, End, Entry, Pending};
+use crate::error::{Fault, SinkError};
+use crate::letters::Letter;
+use crate::metrics::{self, Tally};
+use crate::outage::Server;
+use crate::receipts::Receipt;
+use crate::service::Context;
+use crate::source::Partition;
+use crate::topic_id;
+
+pub(crate) use voids::{Examined, examine_tail};
+
+/// How a flight ended.
+#[derive(Debug)]
+pub(crate) enum Landing {
+    /// Everything is durable up to these ends.
+    Durable(HashMap<Partition, End>),
+    /// A topic was deleted, or made anew, while its messages were with us: nothing was written, because nobody can
+    /// tell which of the two they came from.
+    TopicChanged(String),
+}
+
+/// What became of the events of one stream.
+#[derive(Debug)]
+struct Settled {
+    stream: Stream,
+    stored: u64,
+    retries: u64,
+    receipts: Vec<Receipt>,
+    letters: Vec<Letter>,
+}
+
+/// Writes a batch.
+pub(crate) async fn fly(context: Context, cargo: Cargo) -> Result<Landing, SinkError> {
+    let departed = Instant::now();
+    if let Some(topic) = changed_topic(&context, &cargo.ends).await? {
+        return Ok(Landing::TopicChanged(topic));
+    }
+    let mut tally = Tally {
+        rows: cargo.entries.len(),
+        bytes: cargo.bytes,
+        ..Tally::default()
+    };
+    let mut events: HashMap<Stream, Vec<Pending>> = HashMap::new();
+    let mut letters = Vec::new();
+    let mut gaps = Vec::new();
+    for entry in cargo.entries {
+        match entry {
+            Entry::Event(pending) => events.entry(pending.stream).or_default().push(*pending),
+            Entry::Letter(letter) => letters.push(*letter),
+            Entry::Gap {
+                partition,
+                generation,
+                gap,
+                is_proven,
+            } => gaps.push((partition, generation, gap, is_proven)),
+        }
+    }
+    let mut receipts = voids::prove(&context, gaps).await?;
+    let mut settling = JoinSet::new();
+    for (stream, pending) in events {
+        settling.spawn(events::store(context.clone(), stream, pending));
+    }
+    // All are waited for, even after an error: the driver's futures must not be dropped half way.
+    for settled in settling.join_all().await {
+        let settled = settled?;
+        tally.stored.insert(settled.stream, settled.stored);
+        tally.retries.insert(settled.stream, settled.retries);
+        tally
+            .duplicates
+            .insert(settled.stream, settled.receipts.len() as u64);
+        receipts.extend(settled.receipts);
+        letters.extend(settled.letters);
+    }
+    store_letters(&context, &letters).await?;
+    voids::store_receipts(&context, receipts).await?;
+    metrics::record_batch(&tally, departed.elapsed(), context.clock.now_utc_millis());
+    Ok(Landing::Durable(cargo.ends))
+}
+
+/// The topic that is no longer the one that was read, if any. What was read before this question was asked came
+/// from the topic that answers: ids are never used twice.
+async fn changed_topic(
+    context: &Context,
+    ends: &HashMap<Partition, End>,
+) -> Result<Option<String>, SinkError> {
+    let topics: BTreeSet<&'static str> = ends.keys().map(|partition| partition.source.topic()).collect();
+    let topics: Vec<_> = topics.into_iter().collect();
+    if topics.is_empty() {
+        return Ok(None);
+    }
+    let timeout = context.config.request_timeout();
+    let ask = || {
+        let (consumer, topics) = (Arc::clone(&context.consumer), topics.clone());
+        let asking = SinkError::kafka("asking for topic ids");
+        blocking(move || topic_id::describe(&*consumer, &topics, timeout).map_err(asking))
+    };
+    let ids = context.outages.outlast(Server::Kafka, "topic ids", ask).await?;
+    let changed = ends.iter().find(|(partition, end)| {
+        ids.get(partition.source.topic())
+            .is_none_or(|id| id.to_string() != *end.identity.topic_id)
+    });
+    Ok(changed.map(|(partition, _)| partition.source.topic().to_owned()))
+}
+
+async fn store_letters(context: &Context, letters: &[Letter]) -> Result<(), SinkError> {
+    let now = context.clock.now_utc_millis();
+    let documents: Vec<RawDocumentBuf> = letters.iter().map(|letter| letter.to_document(now)).collect();
+    let insert = || context.store.insert(collections::DEAD_LETTERS, &documents);
+    let failures = context
+        .outages
+        .outlast(Server::Mongo, "storing dead letters", insert)
+        .await?;
+    // A letter that is there already is one of an earlier attempt; one that cannot be stored is the end.
+    if let Some(failure) = failures
+        .into_iter()
+        .find(|failure| failure.fault != Fault::Duplicate)
+    {
+        let (code, message) = (failure.code, failure.message);
+        return Err(SinkError::Write {
+            collection: collections::DEAD_LETTERS,
+            code,
+            message,
+        });
+    }
+    for letter in letters {
+        metrics::record_dead_letter(letter);
+    }
+    Ok(())
+}

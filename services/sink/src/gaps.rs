@@ -1,0 +1,169 @@
+//! Offsets without messages: told apart from losses, and proven by a second reading before they are written down.
+//!
+//! Control records of transactions, aborted and compacted records show as a jump between two messages. A receipt is
+//! written only for what lies at or after the log start offset, read after the jump, and where a second
+//! read_committed reading found nothing (P2). What lies below the log start is a loss, never a receipt.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+use crate::error::SinkError;
+use crate::source::Partition;
+
+/// How long one poll of the second reading waits.
+const POLL: Duration = Duration::from_millis(200);
+
+/// A range of offsets, both ends inclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+}
+
+impl Gap {
+    /// The offsets from `from` up to, not including, `end`; none when there are none.
+    pub(crate) fn between(from: i64, end: i64) -> Option<Self> {
+        (from < end).then(|| Self { from, to: end - 1 })
+    }
+
+    pub(crate) fn count(self) -> u64 {
+        (self.to - self.from + 1).unsigned_abs()
+    }
+
+    pub(crate) fn contains(self, offset: i64) -> bool {
+        (self.from..=self.to).contains(&offset)
+    }
+}
+
+/// A gap, seen with the log start offset that was read after it showed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Split {
+    /// Deleted before it was read: a loss.
+    pub(crate) lost: Option<Gap>,
+    /// Perhaps without messages: to be read again.
+    pub(crate) candidate: Option<Gap>,
+}
+
+/// What is lost and what may be empty.
+pub(crate) fn split(gap: Gap, log_start: i64) -> Split {
+    Split {
+        lost: Gap::between(gap.from, log_start.min(gap.to + 1)),
+        candidate: Gap::between(gap.from.max(log_start), gap.to + 1),
+    }
+}
+
+/// Reads the gaps of one partition again and returns the offsets at which there is a message after all.
+///
+/// Blocks. `gaps` are in rising order, and everything up to the last one's end is known to be decided: a message
+/// after it was read, or the end of the partition was seen there.
+pub(crate) fn read_again(
+    config: &ClientConfig,
+    partition: Partition,
+    gaps: &[Gap],
+    patience: Duration,
+) -> Result<Vec<i64>, SinkError> {
+    let (Some(first), Some(last)) = (gaps.first(), gaps.last()) else {
+        return Ok(Vec::new());
+    };
+    let topic = partition.source.topic();
+    let failed = SinkError::kafka("reading a gap again");
+    let consumer: BaseConsumer = config.create().map_err(&failed)?;
+    let mut start = TopicPartitionList::new();
+    start
+        .add_partition_offset(topic, partition.number, Offset::Offset(first.from))
+        .map_err(&failed)?;
+    consumer.assign(&start).map_err(&failed)?;
+    let mut found = Vec::new();
+    let deadline = Instant::now() + patience;
+    loop {
+        match consumer.poll(POLL) {
+            Some(Ok(message)) => {
+                let offset = message.offset();
+                if gaps.iter().any(|gap| gap.contains(offset)) {
+                    found.push(offset);
+                }
+                if offset >= last.to {
+                    return Ok(found);
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(found),
+            Some(Err(error)) => return Err(failed(error)),
+            None if Instant::now() >= deadline => {
+                return Err(SinkError::SlowGap {
+                    partition: partition.to_string(),
+                });
+            }
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_jump_is_a_gap_and_the_next_offset_is_none() {
+        assert_eq!(Gap::between(5, 5), None);
+        assert_eq!(Gap::between(5, 4), None);
+        assert_eq!(Gap::between(5, 7), Some(Gap { from: 5, to: 6 }));
+        assert_eq!(Gap { from: 5, to: 6 }.count(), 2);
+    }
+
+    #[test]
+    fn below_the_log_start_is_a_loss_never_a_receipt() {
+        let gap = Gap { from: 10, to: 19 };
+        assert_eq!(
+            split(gap, 0),
+            Split {
+                lost: None,
+                candidate: Some(gap)
+            }
+        );
+        assert_eq!(
+            split(gap, 10),
+            Split {
+                lost: None,
+                candidate: Some(gap)
+            }
+        );
+        assert_eq!(
+            split(gap, 20),
+            Split {
+                lost: Some(gap),
+                candidate: None
+            }
+        );
+        assert_eq!(
+            split(gap, 99),
+            Split {
+                lost: Some(gap),
+                candidate: None
+            }
+        );
+        let both = split(gap, 15);
+        assert_eq!(both.lost, Some(Gap { from: 10, to: 14 }));
+        assert_eq!(both.candidate, Some(Gap { from: 15, to: 19 }));
+    }
+
+    proptest! {
+        /// D-3: each offset of a gap is either reported as lost or examined, never both, never neither.
+        #[test]
+        fn d3_a_split_covers_each_offset_once(from in 0_i64..50, length in 1_i64..50, log_start in 0_i64..120) {
+            let gap = Gap { from, to: from + length - 1 };
+            let Split { lost, candidate } = split(gap, log_start);
+            for offset in from - 1..=gap.to + 1 {
+                let is_lost = lost.is_some_and(|lost| lost.contains(offset));
+                let is_candidate = candidate.is_some_and(|candidate| candidate.contains(offset));
+                prop_assert_eq!(is_lost, gap.contains(offset) && offset < log_start);
+                prop_assert_eq!(is_candidate, gap.contains(offset) && offset >= log_start);
+            }
+        }
+    }
+}

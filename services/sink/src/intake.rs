@@ -1,0 +1,330 @@
+//! The loop of the sink: one batch in flight, one filling, and the consumer polled all the time.
+//!
+//! ```text
+//!        ┌──────────── next(): whatever happens first ───────────┐
+//!        │ abandon · landed · answered by the registry · resolved │
+//!        │ committed · group · stop · examined · message · timers │
+//!        └──────────────▶ handle() ─▶ advance(): launch, pause ───┘
+//! ```
+
+mod errand;
+mod gate;
+pub(crate) mod group;
+mod partitions;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use pulseline_runtime::batch::Batch;
+use pulseline_runtime::shutdown::Shutdown;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::KafkaError;
+use tokio::time::{Instant, sleep_until};
+
+use self::errand::Errand;
+use self::gate::{Gate, Turn};
+use self::partitions::{Accepted, Partitions};
+use crate::assignment::Start;
+use crate::consumer::{Channels, Rebalance, raw_of};
+use crate::decode::{Answer, Decoder, fetch};
+use crate::entry::{Cargo, Entry};
+use crate::error::{SinkError, ends_consuming};
+use crate::flight::{Examined, Landing, examine_tail, fly};
+use crate::metrics;
+use crate::outage::Server;
+use crate::service::Context;
+use crate::source::Raw;
+use crate::statistics::Look;
+use crate::tails::Tails;
+
+/// State of the loop.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    context: Context,
+    channels: Channels,
+    shutdown: Shutdown,
+    partitions: Partitions,
+    tails: Tails,
+    decoder: Decoder,
+    /// Messages that were received and not yet accepted: one that waits for its schema, and what a consumer that
+    /// was just paused still had.
+    inbox: VecDeque<Raw>,
+    filling: Batch<Entry>,
+    gate: Gate,
+    is_stopping: bool,
+    /// What the group wants back, until everything taken from there is durable.
+    revoked: Option<Rebalance>,
+    /// Whether the assignment that is being resolved adds to what there is.
+    is_incremental: bool,
+    flight: Errand<Landing>,
+    fetching: Errand<(u32, Answer)>,
+    resolving: Errand<Vec<Start>>,
+    committing: Errand<()>,
+    examining: Errand<Examined>,
+}
+
+/// Whatever happened.
+enum Happening {
+    Landed(Landing),
+    Answered(u32, Answer),
+    Resolved(Vec<Start>),
+    Committed,
+    Asked(Rebalance),
+    Stop,
+    Examined(Examined),
+    Looked(Look),
+    Message(Option<Raw>),
+    Trouble(KafkaError),
+    Time,
+}
+
+impl Intake {
+    pub(crate) fn new(context: Context, channels: Channels, shutdown: Shutdown) -> Self {
+        Self {
+            decoder: Decoder::new(context.config.message_bytes_max),
+            filling: Batch::new(context.config.limits()),
+            context,
+            channels,
+            shutdown,
+            partitions: Partitions::default(),
+            tails: Tails::default(),
+            inbox: VecDeque::new(),
+            gate: Gate::default(),
+            is_stopping: false,
+            revoked: None,
+            is_incremental: false,
+            flight: Errand::default(),
+            fetching: Errand::default(),
+            resolving: Errand::default(),
+            committing: Errand::default(),
+            examining: Errand::default(),
+        }
+    }
+
+    /// Runs until a stop was asked for and everything that was taken in is durable.
+    pub(crate) async fn run(mut self) -> Result<(), SinkError> {
+        while !(self.is_stopping && self.is_drained()) {
+            let happening = self.next().await?;
+            self.handle(happening)?;
+            self.advance()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for whatever happens first. Nothing is lost when another arm is faster: tasks go on by themselves.
+    async fn next(&mut self) -> Result<Happening, SinkError> {
+        let polls = !self.is_closed() || self.gate.is_paused();
+        let due = [
+            self.filling.due_at().filter(|_| !self.flight.is_out()),
+            self.gate.due_at(),
+        ];
+        let due = due.into_iter().flatten().min();
+        tokio::select! {
+            biased;
+            // 1. Giving up comes before everything.
+            () = self.shutdown.abandoned() => Err(SinkError::Abandoned),
+            // 2. What was under way and makes room, or lets the group go on.
+            landing = self.flight.ended() => Ok(Happening::Landed(landing?)),
+            answered = self.fetching.ended() => answered.map(|(id, answer)| Happening::Answered(id, answer)),
+            starts = self.resolving.ended() => Ok(Happening::Resolved(starts?)),
+            committed = self.committing.ended() => committed.map(|()| Happening::Committed),
+            // 3. The group waits for an answer. One at a time.
+            Some(asked) = self.channels.rebalances.recv(), if !self.is_answering() => Ok(Happening::Asked(asked)),
+            // 4. A stop ends intake, so it comes before intake.
+            () = self.shutdown.stopping(), if !self.is_stopping => Ok(Happening::Stop),
+            // 5. Once a second each; behind messages they would never have their turn.
+            examined = self.examining.ended() => Ok(Happening::Examined(examined?)),
+            Ok(()) = self.channels.looks.changed() => {
+                Ok(Happening::Looked(self.channels.looks.borrow_and_update().clone()))
+            }
+            // 6. A batch that waited long enough, or a gate that stood closed for too long.
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Ok(Happening::Time),
+            // 7. Messages, and with them everything else that polling serves.
+            received = self.context.consumer.recv(), if polls => Ok(match received {
+                Ok(message) => Happening::Message(raw_of(&message)),
+                Err(KafkaError::PartitionEOF(_)) => Happening::Message(None),
+                Err(error) => Happening::Trouble(error),
+            }),
+        }
+    }
+
+    fn handle(&mut self, happening: Happening) -> Result<(), SinkError> {
+        match happening {
+            Happening::Landed(Landing::Durable(ends)) => self.store_offsets(&ends),
+            Happening::Landed(Landing::TopicChanged(topic)) => self.begin_again(&topic)?,
+            Happening::Answered(id, answer) => self.decoder.learn(id, answer),
+            Happening::Resolved(starts) => self.assign(&starts),
+            Happening::Committed => self.give_back(),
+            Happening::Asked(rebalance) => self.asked(rebalance),
+            Happening::Stop => {
+                // What was not accepted was not promised: it is read again at the next start.
+                self.is_stopping = true;
+                self.inbox.clear();
+                self.context.outages.set_member(false);
+            }
+            Happening::Examined(examined) => self.examined(&examined),
+            Happening::Looked(look) => self.looked(&look),
+            Happening::Message(raw) => self.inbox.extend(raw),
+            Happening::Trouble(error) if ends_consuming(&error) => {
+                return Err(SinkError::kafka("reading messages")(error));
+            }
+            Happening::Trouble(error) => tracing::warn!(%error, "Kafka: waiting for it to recover"),
+            Happening::Time => {}
+        }
+        Ok(())
+    }
+
+    /// Does what has become possible.
+    fn advance(&mut self) -> Result<(), SinkError> {
+        self.digest();
+        if !self.flight.is_out() && self.is_ready_to_launch() {
+            self.launch();
+            self.digest();
+        }
+        self.commit_before_giving_back();
+        match self.gate.turn(self.is_closed(), Instant::now()) {
+            Turn::Stay => Ok(()),
+            Turn::Pause => self.pause(true),
+            Turn::Resume { stood } => {
+                metrics::record_blocked(stood);
+                self.pause(false)
+            }
+            Turn::Open { stood } => {
+                metrics::record_blocked(stood);
+                Ok(())
+            }
+        }
+    }
+
+    /// True while no message may be accepted.
+    fn is_closed(&self) -> bool {
+        self.is_stopping || self.revoked.is_some() || self.fetching.is_out() || self.filling.is_full()
+    }
+
+    /// True when everything that was accepted is durable, and known to be.
+    fn is_drained(&self) -> bool {
+        self.filling.is_empty() && !self.flight.is_out() && !self.partitions.have_moved()
+    }
+
+    fn is_ready_to_launch(&self) -> bool {
+        if self.filling.is_empty() {
+            // Positions that moved without anything to write: past what was lost.
+            return self.partitions.have_moved();
+        }
+        self.filling.is_due() || self.is_stopping || self.revoked.is_some()
+    }
+
+    /// Accepts messages from the inbox as long as there is room.
+    fn digest(&mut self) {
+        while !self.is_closed()
+            && let Some(raw) = self.inbox.pop_front()
+        {
+            if let Some(id) = self.decoder.needs(&raw) {
+                self.inbox.push_front(raw);
+                self.fetching.start(fetch(self.context.clone(), id));
+                return;
+            }
+            self.accept(raw);
+        }
+    }
+
+    fn accept(&mut self, raw: Raw) {
+        let partition = raw.partition;
+        // Taken away in the meantime: whoever reads it now gets it.
+        let Some(Accepted { identity, gap }) = self.partitions.accept(partition, raw.offset) else {
+            return;
+        };
+        metrics::record_message(partition.source);
+        let generation = identity.generation;
+        if let Some(gap) = gap {
+            let entry = Entry::Gap {
+                partition,
+                generation,
+                gap,
+                is_proven: false,
+            };
+            self.push(entry);
+        }
+        let position = partition.position(generation, raw.offset);
+        let entry = self
+            .decoder
+            .entry(raw, position, self.context.clock.now_utc_millis());
+        self.push(entry);
+    }
+
+    fn push(&mut self, entry: Entry) {
+        let bytes = entry.bytes();
+        self.filling.push(entry, 1, bytes);
+    }
+
+    fn launch(&mut self) {
+        let bytes = self.filling.bytes();
+        let cargo = Cargo {
+            entries: self.filling.take(),
+            ends: self.partitions.take_moved(),
+            bytes,
+        };
+        self.flight.start(fly(self.context.clone(), cargo));
+    }
+
+    fn pause(&self, is_paused: bool) -> Result<(), SinkError> {
+        let list = self.partitions.list();
+        let consumer = Arc::clone(&self.context.consumer);
+        let done = if is_paused {
+            consumer.pause(&list)
+        } else {
+            consumer.resume(&list)
+        };
+        done.map_err(SinkError::kafka("pausing or resuming partitions"))
+    }
+
+    fn looked(&mut self, look: &Look) {
+        self.context.outages.note(Server::Kafka, !look.is_connected);
+        let mut lags = std::collections::HashMap::new();
+        for sight in &look.partitions {
+            let Some(next) = self.partitions.next(sight.partition) else {
+                continue;
+            };
+            *lags.entry(sight.partition.source).or_insert(0) += sight.lag.max(0);
+            let tail = self.tails.observe(sight.partition, next, sight.end);
+            if let Some(tail) = tail.filter(|_| !self.is_closed() && !self.examining.is_out()) {
+                self.examining
+                    .start(examine_tail(self.context.clone(), sight.partition, tail));
+            }
+        }
+        for (source, lag) in &lags {
+            metrics::record_lag(*source, *lag);
+        }
+        if look.is_connected && lags.values().all(|lag| *lag == 0) {
+            metrics::record_success(self.context.clock.now_utc_millis());
+        }
+    }
+
+    fn examined(&mut self, examined: &Examined) {
+        let Examined {
+            partition,
+            tail,
+            lost,
+            void,
+        } = examined;
+        self.tails.forget(*partition);
+        // Messages came in the meantime, or the partition went: then the look was in vain.
+        if self.partitions.next(*partition) != Some(tail.from) || self.is_stopping {
+            return;
+        }
+        if let Some(lost) = lost {
+            metrics::record_loss(*partition, *lost);
+            self.partitions.skip_to(*partition, lost.to + 1);
+        }
+        let Some(gap) = *void else { return };
+        if let Some(identity) = self.partitions.skip_to(*partition, gap.to + 1) {
+            let generation = identity.generation;
+            self.push(Entry::Gap {
+                partition: *partition,
+                generation,
+                gap,
+                is_proven: true,
+            });
+        }
+    }
+}

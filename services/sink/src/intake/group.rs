@@ -1,0 +1,177 @@
+//! What the group asks for, and how far it is told we are.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::Intake;
+use crate::assignment::{Start, resolve};
+use crate::consumer::{Rebalance, RebalanceKind, SinkConsumer, blocking};
+use crate::entry::End;
+use crate::error::SinkError;
+use crate::metrics;
+use crate::source::{Partition, Source};
+
+impl Intake {
+    /// True while the group waits for our answer.
+    pub(super) fn is_answering(&self) -> bool {
+        self.revoked.is_some() || self.resolving.is_out() || self.committing.is_out()
+    }
+
+    pub(super) fn asked(&mut self, rebalance: Rebalance) {
+        let count = rebalance.partitions.len();
+        match rebalance.kind {
+            RebalanceKind::Assign => {
+                tracing::info!(partitions = count, "the group assigns partitions");
+                self.is_incremental = rebalance.is_incremental;
+                self.resolving
+                    .start(resolve(self.context.clone(), rebalance.partitions));
+            }
+            RebalanceKind::Revoke => {
+                tracing::info!(partitions = count, "the group takes partitions back");
+                self.revoked = Some(rebalance);
+            }
+            RebalanceKind::Lost => {
+                // Others may be reading there: what is in hand is written, which does no harm, but not committed.
+                tracing::warn!(partitions = count, "partitions were lost to the group");
+                self.release(&rebalance);
+            }
+        }
+    }
+
+    /// Takes the partitions that the group gave us, each at its own start.
+    pub(super) fn assign(&mut self, starts: &[Start]) {
+        let mut list = TopicPartitionList::with_capacity(starts.len());
+        for start in starts {
+            let Start {
+                partition,
+                identity,
+                offset,
+                lost,
+            } = start;
+            if let Some(lost) = lost {
+                metrics::record_loss(*partition, *lost);
+            }
+            tracing::debug!(%partition, generation = identity.generation, offset, "reading begins");
+            add(&mut list, *partition, *offset);
+        }
+        let consumer = &self.context.consumer;
+        let assigned = if self.is_incremental {
+            consumer.incremental_assign(&list)
+        } else {
+            consumer.assign(&list)
+        };
+        if let Err(error) = assigned {
+            tracing::warn!(%error, "the assignment came too late; the group gives another one");
+            return;
+        }
+        if !self.is_incremental {
+            self.partitions.clear();
+        }
+        self.partitions.begin(starts);
+        metrics::record_partitions(self.partitions.count());
+        if self.gate.is_paused()
+            && let Err(error) = consumer.pause(&list)
+        {
+            tracing::warn!(%error, "new partitions were not paused");
+        }
+        self.context.outages.set_member(!self.is_stopping);
+    }
+
+    /// Commits what is durable once nothing is under way, before partitions are given back.
+    pub(super) fn commit_before_giving_back(&mut self) {
+        if self.revoked.is_some() && self.is_drained() && !self.committing.is_out() {
+            self.committing.start(commit(Arc::clone(&self.context.consumer)));
+        }
+    }
+
+    pub(super) fn give_back(&mut self) {
+        if let Some(revoked) = self.revoked.take() {
+            self.release(&revoked);
+        }
+    }
+
+    fn release(&mut self, taken: &Rebalance) {
+        let mut list = TopicPartitionList::with_capacity(taken.partitions.len());
+        for partition in &taken.partitions {
+            list.add_partition(partition.source.topic(), partition.number);
+            self.tails.forget(*partition);
+        }
+        let consumer = &self.context.consumer;
+        let released = if taken.is_incremental {
+            consumer.incremental_unassign(&list)
+        } else {
+            consumer.unassign()
+        };
+        if let Err(error) = released {
+            tracing::warn!(%error, "partitions were not given back");
+        }
+        self.partitions.end(&taken.partitions);
+        let partitions = &self.partitions;
+        self.inbox.retain(|raw| partitions.holds(raw.partition));
+        metrics::record_partitions(partitions.count());
+    }
+
+    /// Hands durable positions to the client, which commits them in the background (D-1).
+    pub(super) fn store_offsets(&self, ends: &HashMap<Partition, End>) {
+        let mut list = TopicPartitionList::with_capacity(ends.len());
+        for (partition, end) in ends
+            .iter()
+            .filter(|(partition, end)| self.partitions.is_current(**partition, end))
+        {
+            add(&mut list, *partition, end.next);
+            // Tells at the next start to which topic of this name the offset belongs.
+            if let Some(mut element) = list.find_partition(partition.source.topic(), partition.number) {
+                element.set_metadata(&*end.identity.topic_id);
+            }
+        }
+        if list.count() == 0 {
+            return;
+        }
+        if let Err(error) = self.context.consumer.store_offsets(&list) {
+            // The group took the partition in this moment: the next reader finds what we stored.
+            tracing::debug!(%error, "positions came too late");
+        }
+    }
+
+    /// A topic is not the one it was: everything not yet written is dropped, and read again from what is committed.
+    pub(super) fn begin_again(&mut self, topic: &str) -> Result<(), SinkError> {
+        tracing::warn!(
+            topic,
+            "the topic was deleted or made anew: joining the group again"
+        );
+        self.filling.take();
+        self.inbox.clear();
+        self.partitions.clear();
+        self.fetching.cancel();
+        self.examining.cancel();
+        self.context.consumer.unsubscribe();
+        self.context
+            .consumer
+            .subscribe(&Source::topics())
+            .map_err(SinkError::kafka("subscribing"))
+    }
+}
+
+fn add(list: &mut TopicPartitionList, partition: Partition, offset: i64) {
+    let added = list.add_partition_offset(partition.source.topic(), partition.number, Offset::Offset(offset));
+    if let Err(error) = added {
+        tracing::error!(%error, %partition, offset, "not an offset");
+    }
+}
+
+/// Commits what was stored, and waits for it.
+pub(crate) async fn commit(consumer: Arc<SinkConsumer>) -> Result<(), SinkError> {
+    blocking(move || {
+        match consumer.commit_consumer_state(CommitMode::Sync) {
+            Err(error) if error.rdkafka_error_code() != Some(rdkafka::types::RDKafkaErrorCode::NoOffset) => {
+                metrics::record_commit_error(&error);
+            }
+            _ => {}
+        }
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,228 @@
+//! The partitions that are read, and how far. Positions only rise.
+
+use std::collections::HashMap;
+
+use rdkafka::TopicPartitionList;
+
+use crate::assignment::Start;
+use crate::entry::{End, Identity};
+use crate::gaps::Gap;
+use crate::source::Partition;
+
+/// What is read at present.
+#[derive(Debug, Default)]
+pub(super) struct Partitions {
+    open: HashMap<Partition, Open>,
+    /// Rises with every assignment, so that work of an older one can be told apart.
+    epoch: u64,
+}
+
+#[derive(Debug)]
+struct Open {
+    epoch: u64,
+    identity: Identity,
+    /// The next offset that is expected.
+    next: i64,
+    /// True when `next` moved since a batch was last launched.
+    has_moved: bool,
+}
+
+/// A message that belongs to us.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Accepted {
+    pub(super) identity: Identity,
+    /// Offsets before it for which no message came.
+    pub(super) gap: Option<Gap>,
+}
+
+impl Partitions {
+    pub(super) fn begin(&mut self, starts: &[Start]) {
+        self.epoch += 1;
+        for start in starts {
+            let open = Open {
+                epoch: self.epoch,
+                identity: start.identity.clone(),
+                next: start.offset,
+                // Past what is lost for good, even if no message ever comes.
+                has_moved: start.lost.is_some(),
+            };
+            self.open.insert(start.partition, open);
+        }
+    }
+
+    pub(super) fn end(&mut self, partitions: &[Partition]) {
+        for partition in partitions {
+            self.open.remove(partition);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.open.clear();
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(super) fn holds(&self, partition: Partition) -> bool {
+        self.open.contains_key(&partition)
+    }
+
+    /// Takes in a message; none when its partition is not ours.
+    pub(super) fn accept(&mut self, partition: Partition, offset: i64) -> Option<Accepted> {
+        let open = self.open.get_mut(&partition)?;
+        let gap = Gap::between(open.next, offset);
+        open.next = open.next.max(offset + 1);
+        open.has_moved = true;
+        Some(Accepted {
+            identity: open.identity.clone(),
+            gap,
+        })
+    }
+
+    /// The next offset that is expected.
+    pub(super) fn next(&self, partition: Partition) -> Option<i64> {
+        self.open.get(&partition).map(|open| open.next)
+    }
+
+    /// Moves on to `next` without a message.
+    pub(super) fn skip_to(&mut self, partition: Partition, next: i64) -> Option<Identity> {
+        let open = self.open.get_mut(&partition)?;
+        open.next = open.next.max(next);
+        open.has_moved = true;
+        Some(open.identity.clone())
+    }
+
+    pub(super) fn have_moved(&self) -> bool {
+        self.open.values().any(|open| open.has_moved)
+    }
+
+    /// How far each partition was read that moved since the last call.
+    pub(super) fn take_moved(&mut self) -> HashMap<Partition, End> {
+        let ends = self.open.iter_mut().filter_map(|(partition, open)| {
+            let end = End {
+                epoch: open.epoch,
+                identity: open.identity.clone(),
+                next: open.next,
+            };
+            std::mem::take(&mut open.has_moved).then_some((*partition, end))
+        });
+        ends.collect()
+    }
+
+    /// True when an end was reached under the present assignment of its partition.
+    pub(super) fn is_current(&self, partition: Partition, end: &End) -> bool {
+        self.open
+            .get(&partition)
+            .is_some_and(|open| open.epoch == end.epoch)
+    }
+
+    pub(super) fn list(&self) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(self.open.len());
+        for partition in self.open.keys() {
+            list.add_partition(partition.source.topic(), partition.number);
+        }
+        list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use pulseline_schemas::Stream;
+
+    use super::*;
+    use crate::source::Source;
+
+    const PARTITION: Partition = Partition {
+        source: Source::Stream(Stream::Users),
+        number: 1,
+    };
+
+    fn begun(offset: i64) -> Partitions {
+        let identity = Identity {
+            topic_id: Arc::from("id"),
+            generation: 0,
+        };
+        let mut partitions = Partitions::default();
+        partitions.begin(&[Start {
+            partition: PARTITION,
+            identity,
+            offset,
+            lost: None,
+        }]);
+        partitions
+    }
+
+    #[test]
+    fn d1_work_of_an_older_assignment_moves_nothing() {
+        let mut partitions = begun(5);
+        assert!(partitions.accept(PARTITION, 5).is_some());
+        let ends = partitions.take_moved();
+        assert!(partitions.is_current(PARTITION, &ends[&PARTITION]));
+        partitions.end(&[PARTITION]);
+        assert!(!partitions.is_current(PARTITION, &ends[&PARTITION]));
+        assert_eq!(partitions.accept(PARTITION, 6), None);
+        let identity = ends[&PARTITION].identity.clone();
+        partitions.begin(&[Start {
+            partition: PARTITION,
+            identity,
+            offset: 5,
+            lost: None,
+        }]);
+        assert!(!partitions.is_current(PARTITION, &ends[&PARTITION]));
+    }
+
+    #[test]
+    fn what_was_lost_moves_the_position_by_itself() {
+        let mut partitions = begun(0);
+        assert!(!partitions.have_moved());
+        let identity = Identity {
+            topic_id: Arc::from("id"),
+            generation: 0,
+        };
+        let lost = Gap::between(0, 3);
+        partitions.begin(&[Start {
+            partition: PARTITION,
+            identity,
+            offset: 3,
+            lost,
+        }]);
+        assert!(partitions.have_moved());
+        assert_eq!(partitions.take_moved()[&PARTITION].next, 3);
+        assert!(!partitions.have_moved());
+    }
+
+    proptest! {
+        /// D-1, D-3: up to the position that would be committed, every offset was a message or is in a gap, each
+        /// once; and the position never falls, whatever comes again.
+        #[test]
+        fn d1_every_offset_below_the_position_was_a_message_or_a_gap(
+            start in 0_i64..20,
+            steps in prop::collection::vec(-3_i64..5, 1..60),
+        ) {
+            let mut partitions = begun(start);
+            let mut seen = vec![0_u32; 400];
+            let (mut offset, mut committed) = (start, start);
+            for step in steps {
+                offset = (offset + step).max(0);
+                let before = partitions.next(PARTITION).unwrap();
+                let accepted = partitions.accept(PARTITION, offset).unwrap();
+                if offset >= before {
+                    seen[usize::try_from(offset).unwrap()] += 1;
+                }
+                for missing in accepted.gap.iter().flat_map(|gap| gap.from..=gap.to) {
+                    seen[usize::try_from(missing).unwrap()] += 1;
+                }
+                let next = partitions.take_moved()[&PARTITION].next;
+                prop_assert!(next >= committed);
+                committed = next;
+            }
+            for offset in start..committed {
+                prop_assert_eq!(seen[usize::try_from(offset).unwrap()], 1);
+            }
+        }
+    }
+}

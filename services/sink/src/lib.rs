@@ -1,0 +1,39 @@
+//! Kafka to MongoDB: every message stored once, or kept as a dead letter.
+//!
+//! ```text
+//!  topics ──▶ intake ──▶ decode ──▶ filling batch ──▶ flight: gaps, insert_many, duplicates, letters, receipts
+//!  (group)    polls all   writer's    rows, bytes,       majority, unordered; one at a time
+//!     ▲       the time    schema      age                                          │
+//!     └───────────────────────────── store offsets ◀── only what is durable (D-1) ─┘
+//! ```
+//!
+//! One batch is in flight and one fills. Every offset that was read ends as exactly one of: the event's document,
+//! a receipt (a duplicate, or a range without messages), a dead letter; or it is reported as lost, never papered
+//! over. Whatever was not committed is read again: documents are found by their `_id` and their position.
+
+mod assignment;
+pub mod config;
+mod consumer;
+mod decode;
+mod duplicates;
+mod entry;
+mod error;
+mod flight;
+mod gaps;
+mod generations;
+mod intake;
+mod letters;
+mod metrics;
+mod outage;
+mod receipts;
+mod service;
+mod source;
+mod statistics;
+mod store;
+mod tails;
+mod topic_id;
+
+pub use config::{GroupProtocol, SinkConfig};
+pub use error::SinkError;
+pub use metrics::describe as describe_metrics;
+pub use service::{Connections, run};

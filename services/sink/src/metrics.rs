@@ -1,0 +1,213 @@
+//! What the sink tells about itself. One `record_*` per happening, once per batch.
+#![allow(
+    clippy::disallowed_macros,
+    reason = "the one place of this crate that names metrics"
+)]
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use pulseline_schemas::Stream;
+
+use crate::gaps::Gap;
+use crate::letters::{Letter, Reason};
+use crate::outage::Server;
+use crate::source::{Partition, Source};
+
+const MESSAGES: &str = "pulseline_sink_messages_total";
+const STORED: &str = "pulseline_sink_stored_total";
+const DUPLICATES: &str = "pulseline_sink_duplicates_total";
+const RETRIES: &str = "pulseline_sink_own_retries_total";
+const DEAD: &str = "pulseline_sink_dead_letters_total";
+const VOID: &str = "pulseline_sink_void_offsets_total";
+const LOST: &str = "pulseline_sink_lost_offsets_total";
+const BATCHES: &str = "pulseline_sink_batches_total";
+const BATCH_ROWS: &str = "pulseline_sink_batch_rows";
+const BATCH_BYTES: &str = "pulseline_sink_batch_bytes";
+const BATCH_SECONDS: &str = "pulseline_sink_batch_seconds";
+const BLOCKED: &str = "pulseline_sink_blocked_seconds";
+const LAG: &str = "pulseline_sink_lag_messages";
+const LAST_SUCCESS: &str = "pulseline_sink_last_success_timestamp_seconds";
+const OUTAGES: &str = "pulseline_sink_outages_total";
+const AWAY: &str = "pulseline_sink_server_away";
+const COMMIT_ERRORS: &str = "pulseline_sink_commit_errors_total";
+const GENERATIONS: &str = "pulseline_sink_generations_opened_total";
+const PARTITIONS: &str = "pulseline_sink_partitions";
+
+/// Describes every metric and touches every counter, so that `rate()` sees the first happening.
+pub fn describe() {
+    describe_counter!(MESSAGES, Unit::Count, "Messages read, by topic");
+    describe_counter!(STORED, Unit::Count, "Events stored, by stream");
+    describe_counter!(
+        DUPLICATES,
+        Unit::Count,
+        "Events that were stored already from another offset, by stream"
+    );
+    describe_counter!(
+        RETRIES,
+        Unit::Count,
+        "Events that an earlier attempt had stored already, by stream"
+    );
+    describe_counter!(DEAD, Unit::Count, "Dead letters stored, by reason");
+    describe_counter!(VOID, Unit::Count, "Offsets without a message, by topic");
+    describe_counter!(
+        LOST,
+        Unit::Count,
+        "Offsets that Kafka had deleted before they were read, by topic"
+    );
+    describe_counter!(BATCHES, Unit::Count, "Batches that became durable");
+    describe_histogram!(BATCH_ROWS, Unit::Count, "Entries of a batch");
+    describe_histogram!(
+        BATCH_BYTES,
+        Unit::Bytes,
+        "Bytes of a batch, documents and messages"
+    );
+    describe_histogram!(BATCH_SECONDS, Unit::Seconds, "Time until a batch was durable");
+    describe_histogram!(
+        BLOCKED,
+        Unit::Seconds,
+        "Time intake stood still because storing was behind"
+    );
+    describe_gauge!(
+        LAG,
+        Unit::Count,
+        "Messages that are not stored yet, by topic, of the partitions read here"
+    );
+    describe_gauge!(
+        LAST_SUCCESS,
+        Unit::Seconds,
+        "When a batch last became durable, or there was nothing to store"
+    );
+    describe_counter!(OUTAGES, Unit::Count, "Outages that began, by server");
+    describe_gauge!(AWAY, Unit::Count, "1 while a server does not answer");
+    describe_counter!(
+        COMMIT_ERRORS,
+        Unit::Count,
+        "Commits of offsets that failed; they are repeated"
+    );
+    describe_counter!(GENERATIONS, Unit::Count, "Generations of topics that were opened");
+    describe_gauge!(PARTITIONS, Unit::Count, "Partitions read here");
+    touch();
+}
+
+/// Counters that were never touched are not there, and `rate()` misses their first step.
+fn touch() {
+    for source in Source::ALL {
+        for name in [MESSAGES, VOID, LOST] {
+            counter!(name, "topic" => source.name()).increment(0);
+        }
+    }
+    for stream in Stream::ALL {
+        for name in [STORED, DUPLICATES, RETRIES] {
+            counter!(name, "stream" => stream.name()).increment(0);
+        }
+    }
+    for reason in Reason::LABELS {
+        counter!(DEAD, "reason" => reason).increment(0);
+    }
+    for server in Server::ALL {
+        counter!(OUTAGES, "server" => server.name()).increment(0);
+        gauge!(AWAY, "server" => server.name()).set(0.0);
+    }
+    for name in [BATCHES, COMMIT_ERRORS, GENERATIONS] {
+        counter!(name).increment(0);
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) stored: HashMap<Stream, u64>,
+    pub(crate) duplicates: HashMap<Stream, u64>,
+    pub(crate) retries: HashMap<Stream, u64>,
+    pub(crate) rows: usize,
+    pub(crate) bytes: usize,
+}
+
+pub(crate) fn record_batch(tally: &Tally, took: Duration, now: i64) {
+    for (name, counts) in [
+        (STORED, &tally.stored),
+        (DUPLICATES, &tally.duplicates),
+        (RETRIES, &tally.retries),
+    ] {
+        for (stream, count) in counts {
+            counter!(name, "stream" => stream.name()).increment(*count);
+        }
+    }
+    counter!(BATCHES).increment(1);
+    histogram!(BATCH_ROWS).record(tally.rows as f64);
+    histogram!(BATCH_BYTES).record(tally.bytes as f64);
+    histogram!(BATCH_SECONDS).record(took.as_secs_f64());
+    record_success(now);
+    let sum = |counts: &HashMap<Stream, u64>| counts.values().sum::<u64>();
+    let (stored, duplicates) = (sum(&tally.stored), sum(&tally.duplicates));
+    tracing::debug!(
+        rows = tally.rows,
+        stored,
+        duplicates,
+        seconds = took.as_secs_f64(),
+        "batch durable"
+    );
+}
+
+/// Everything read is durable.
+pub(crate) fn record_success(now: i64) {
+    gauge!(LAST_SUCCESS).set(now as f64 / 1e3);
+}
+
+pub(crate) fn record_message(source: Source) {
+    counter!(MESSAGES, "topic" => source.name()).increment(1);
+}
+
+pub(crate) fn record_dead_letter(letter: &Letter) {
+    counter!(DEAD, "reason" => letter.reason.label()).increment(1);
+    let Letter {
+        position,
+        reason,
+        detail,
+        ..
+    } = letter;
+    tracing::warn!(%position, reason = reason.name(), detail, "dead letter");
+}
+
+pub(crate) fn record_void(partition: Partition, gap: Gap) {
+    counter!(VOID, "topic" => partition.source.name()).increment(gap.count());
+    tracing::debug!(%partition, from = gap.from, to = gap.to, "no messages at these offsets");
+}
+
+pub(crate) fn record_loss(partition: Partition, gap: Gap) {
+    counter!(LOST, "topic" => partition.source.name()).increment(gap.count());
+    tracing::error!(%partition, from = gap.from, to = gap.to, "LOSS: Kafka deleted these offsets before they were read");
+}
+
+pub(crate) fn record_blocked(stood: Duration) {
+    histogram!(BLOCKED).record(stood.as_secs_f64());
+}
+
+pub(crate) fn record_lag(source: Source, messages: i64) {
+    gauge!(LAG, "topic" => source.name()).set(messages as f64);
+}
+
+pub(crate) fn record_outage(server: Server, is_away: bool) {
+    gauge!(AWAY, "server" => server.name()).set(if is_away { 1.0 } else { 0.0 });
+    if is_away {
+        counter!(OUTAGES, "server" => server.name()).increment(1);
+    } else {
+        tracing::info!(server = server.name(), "answers again");
+    }
+}
+
+pub(crate) fn record_commit_error(error: &rdkafka::error::KafkaError) {
+    counter!(COMMIT_ERRORS).increment(1);
+    tracing::warn!(%error, "offsets were not committed; they are committed with the next ones");
+}
+
+pub(crate) fn record_generation(topic: &str, generation: i32, topic_id: &str) {
+    counter!(GENERATIONS).increment(1);
+    tracing::info!(topic, generation, topic_id, "a new generation of this topic");
+}
+
+pub(crate) fn record_partitions(count: usize) {
+    gauge!(PARTITIONS).set(count as f64);
+}

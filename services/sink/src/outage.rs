@@ -1,0 +1,134 @@
+//! Outages are waited out; while one lasts, the sink says that it is not ready.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use pulseline_runtime::retry::{Class, Classify, retry_transient};
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_runtime::telemetry::Health;
+
+use crate::error::SinkError;
+use crate::metrics;
+
+/// What can be away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Server {
+    Kafka,
+    Mongo,
+    Registry,
+}
+
+impl Server {
+    pub(crate) const ALL: [Self; 3] = [Self::Kafka, Self::Mongo, Self::Registry];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Kafka => "kafka",
+            Self::Mongo => "mongo",
+            Self::Registry => "registry",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        match self {
+            Self::Kafka => 1,
+            Self::Mongo => 2,
+            Self::Registry => 4,
+        }
+    }
+}
+
+/// Who is away, and with it whether the sink is ready.
+#[derive(Clone, Debug)]
+pub(crate) struct Outages {
+    shutdown: Shutdown,
+    health: Health,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    away: AtomicU8,
+    is_member: AtomicBool,
+}
+
+impl Outages {
+    pub(crate) fn new(shutdown: Shutdown, health: Health) -> Self {
+        Self {
+            shutdown,
+            health,
+            state: Arc::default(),
+        }
+    }
+
+    /// Says whether a server answered.
+    pub(crate) fn note(&self, server: Server, is_away: bool) {
+        let before = if is_away {
+            self.state.away.fetch_or(server.bit(), Ordering::AcqRel)
+        } else {
+            self.state.away.fetch_and(!server.bit(), Ordering::AcqRel)
+        };
+        if (before & server.bit() != 0) != is_away {
+            metrics::record_outage(server, is_away);
+            self.publish();
+        }
+    }
+
+    /// Says whether the group has given us our share, perhaps an empty one.
+    pub(crate) fn set_member(&self, is_member: bool) {
+        self.state.is_member.store(is_member, Ordering::Release);
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let is_well = self.state.away.load(Ordering::Acquire) == 0;
+        self.health
+            .set_ready(is_well && self.state.is_member.load(Ordering::Acquire));
+    }
+
+    /// Runs `attempt` until it succeeds or fails for good.
+    pub(crate) async fn outlast<T, F, A>(
+        &self,
+        server: Server,
+        what: &str,
+        mut attempt: F,
+    ) -> Result<T, SinkError>
+    where
+        F: FnMut() -> A,
+        A: Future<Output = Result<T, SinkError>>,
+    {
+        let noted = || {
+            let attempted = attempt();
+            async move {
+                let result = attempted.await;
+                match &result {
+                    Ok(_) => self.note(server, false),
+                    Err(error) => self.note(server, error.class() == Class::Transient),
+                }
+                result
+            }
+        };
+        Ok(retry_transient(&self.shutdown, what, noted).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_means_member_of_the_group_and_nobody_away() {
+        let health = Health::new();
+        let outages = Outages::new(Shutdown::new(), health.clone());
+        assert!(!health.is_ready());
+        outages.set_member(true);
+        assert!(health.is_ready());
+        outages.note(Server::Mongo, true);
+        outages.note(Server::Registry, true);
+        outages.note(Server::Mongo, false);
+        assert!(!health.is_ready());
+        outages.note(Server::Registry, false);
+        assert!(health.is_ready());
+    }
+}

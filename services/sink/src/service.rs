@@ -1,0 +1,105 @@
+//! The sink as a whole: wiring.
+
+use std::sync::Arc;
+
+use pulseline_runtime::clock::Clock;
+use pulseline_runtime::config::{KafkaConfig, MongoConfig, RegistryConfig, require};
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_runtime::telemetry::Health;
+use pulseline_schemas::Registry;
+use rdkafka::ClientConfig;
+
+use crate::config::SinkConfig;
+use crate::consumer::{self, SinkConsumer};
+use crate::error::SinkError;
+use crate::intake::Intake;
+use crate::intake::group::commit;
+use crate::metrics;
+use crate::outage::{Outages, Server};
+use crate::store::Store;
+
+/// The servers between which messages travel.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    /// Where messages come from.
+    pub kafka: KafkaConfig,
+    /// Where their schemas are.
+    pub registry: RegistryConfig,
+    /// Where their documents go.
+    pub mongo: MongoConfig,
+}
+
+/// What every part of the sink works with.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) config: Arc<SinkConfig>,
+    pub(crate) consumer: Arc<SinkConsumer>,
+    pub(crate) second_reader: ClientConfig,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) store: Store,
+    pub(crate) outages: Outages,
+    pub(crate) clock: Clock,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Stores messages until told to stop. Outages are waited out; several sinks share the partitions.
+///
+/// A stop ends intake; what was taken in is stored and committed. Abandoning leaves it, to be read again.
+///
+/// # Errors
+/// What cannot be waited out: a wrong setting, a fenced member, a position that another event holds, an error that
+/// nobody knows; [`SinkError::Abandoned`] when the drain was cut short.
+pub async fn run(
+    config: SinkConfig,
+    connections: Connections,
+    health: Health,
+    shutdown: Shutdown,
+) -> Result<(), SinkError> {
+    config.validate().map_err(SinkError::Config)?;
+    let Connections {
+        kafka,
+        registry,
+        mongo,
+    } = connections;
+    let needed = [
+        ("kafka", "brokers", kafka.brokers.as_str()),
+        ("registry", "url", &registry.url),
+    ];
+    for (section, field, value) in needed.into_iter().chain([("mongo", "uri", mongo.uri.expose())]) {
+        require(value, section, field).map_err(|error| SinkError::Config(error.to_string()))?;
+    }
+    metrics::describe();
+    let outages = Outages::new(shutdown.clone(), health.clone());
+    let registry = Arc::new(Registry::new(&registry.url)?);
+    let store = Store::open(&mongo).await?;
+    outages
+        .outlast(Server::Mongo, "position indexes", || store.ensure_indexes())
+        .await?;
+    let close_timeout = config.close_timeout();
+    let second_reader = consumer::second_reader(&config, &kafka);
+    let (consumer, channels) = consumer::subscribe(&config, &kafka)?;
+    let context = Context {
+        config: Arc::new(config),
+        consumer: Arc::clone(&consumer),
+        second_reader,
+        registry,
+        store,
+        outages,
+        clock: Clock::system(),
+    };
+    tracing::info!(group = context.config.group, "sink: Kafka to MongoDB");
+    let ended = Intake::new(context, channels, shutdown).run().await;
+    health.set_ready(false);
+    if ended.is_ok() {
+        commit(Arc::clone(&consumer)).await?;
+    }
+    consumer::close(consumer, close_timeout).await;
+    ended
+}

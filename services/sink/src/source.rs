@@ -1,0 +1,95 @@
+//! What is read: the topics, their partitions, and messages as they came.
+
+use pulseline_schemas::{DEAD_LETTER_TOPIC, Position, Stream};
+
+/// A topic that the sink reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Source {
+    /// Events of a stream.
+    Stream(Stream),
+    /// What the generator could not make an event of.
+    DeadLetters,
+}
+
+impl Source {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Stream(Stream::HeartRates),
+        Self::Stream(Stream::Steps),
+        Self::Stream(Stream::Sleeps),
+        Self::Stream(Stream::Users),
+        Self::DeadLetters,
+    ];
+
+    pub(crate) const fn topic(self) -> &'static str {
+        match self {
+            Self::Stream(stream) => stream.topic(),
+            Self::DeadLetters => DEAD_LETTER_TOPIC,
+        }
+    }
+
+    /// Short name, as a label of metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Stream(stream) => stream.name(),
+            Self::DeadLetters => "dead_letters",
+        }
+    }
+
+    pub(crate) fn from_topic(topic: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.topic() == topic)
+    }
+
+    pub(crate) fn topics() -> [&'static str; 5] {
+        Self::ALL.map(Self::topic)
+    }
+}
+
+/// A partition of a topic that the sink reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Partition {
+    pub(crate) source: Source,
+    pub(crate) number: i32,
+}
+
+impl Partition {
+    /// The place of an offset in this partition.
+    pub(crate) fn position(self, generation: i32, offset: i64) -> Position {
+        Position {
+            topic: self.source.topic().to_owned(),
+            generation,
+            partition: self.number,
+            offset,
+        }
+    }
+}
+
+impl std::fmt::Display for Partition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.source.topic(), self.number)
+    }
+}
+
+/// A message as it came.
+#[derive(Debug)]
+pub(crate) struct Raw {
+    pub(crate) partition: Partition,
+    pub(crate) offset: i64,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) payload: Option<Vec<u8>>,
+    /// Only of the topic of dead letters: reason, detail and stream stand there.
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_topic_leads_back_to_its_source() {
+        for source in Source::ALL {
+            assert_eq!(Source::from_topic(source.topic()), Some(source));
+        }
+        assert_eq!(Source::ALL.len(), Stream::ALL.len() + 1);
+        assert_eq!(Source::from_topic("fitbit.other"), None);
+    }
+}

@@ -1,0 +1,53 @@
+//! What the Kafka client's statistics say about the end of each partition.
+
+use rdkafka::Statistics;
+
+use crate::source::{Partition, Source};
+
+/// One look at the client.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Look {
+    /// False while no broker is connected.
+    pub(crate) is_connected: bool,
+    pub(crate) partitions: Vec<Sight>,
+}
+
+/// What was seen of a partition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sight {
+    pub(crate) partition: Partition,
+    /// Offset of the last end-of-partition event; negative before the first.
+    pub(crate) end: i64,
+    /// Messages between what is stored and the end; negative while unknown.
+    pub(crate) lag: i64,
+}
+
+impl Look {
+    pub(crate) fn at(statistics: &Statistics) -> Self {
+        let is_connected = statistics.brokers.values().any(|broker| broker.state == "UP");
+        let mut partitions = Vec::new();
+        for (topic, seen) in &statistics.topics {
+            let Some(source) = Source::from_topic(topic) else {
+                continue;
+            };
+            for (number, seen) in &seen.partitions {
+                // Not a partition: the client's place for messages without one.
+                if *number < 0 {
+                    continue;
+                }
+                partitions.push(Sight {
+                    partition: Partition {
+                        source,
+                        number: *number,
+                    },
+                    end: seen.eof_offset,
+                    lag: seen.consumer_lag_stored,
+                });
+            }
+        }
+        Self {
+            is_connected,
+            partitions,
+        }
+    }
+}

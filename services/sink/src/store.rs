@@ -1,0 +1,231 @@
+//! MongoDB: everything that is written, and what is looked up about it. Majority, always.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bson::{RawDocument, RawDocumentBuf, doc};
+use mongodb::error::ErrorKind;
+use mongodb::options::{ClientOptions, IndexOptions, ReadConcern, WriteConcern};
+use mongodb::{Client, Collection, Database, IndexModel};
+use pulseline_runtime::config::MongoConfig;
+use pulseline_schemas::{Position, Stream, collections};
+
+use crate::duplicates::Stored;
+use crate::error::{Fault, SinkError, fault_of, is_duplicate};
+
+/// How long the driver looks for a server before the outage is ours to wait out, with a line in the log.
+const SERVER_SELECTION: Duration = Duration::from_secs(5);
+/// Name of the unique index on positions.
+const POSITION_INDEX: &str = "kafka_position";
+
+/// A document that was not inserted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// Its index among those that were given.
+    pub(crate) index: usize,
+    pub(crate) fault: Fault,
+    pub(crate) code: i32,
+    pub(crate) message: String,
+}
+
+/// The database of events.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    database: Database,
+}
+
+impl Store {
+    /// A client of the database; nothing is asked yet.
+    pub(crate) async fn open(mongo: &MongoConfig) -> Result<Self, SinkError> {
+        let parsed = ClientOptions::parse(mongo.uri.expose()).await;
+        let mut options = parsed.map_err(SinkError::mongo("reading the connection string"))?;
+        options.app_name.get_or_insert_with(|| "pulseline-sink".into());
+        options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+        options.read_concern = Some(ReadConcern::majority());
+        options.write_concern = Some(WriteConcern::majority());
+        let client = Client::with_options(options).map_err(SinkError::mongo("opening the client"))?;
+        Ok(Self {
+            database: client.database(&mongo.database),
+        })
+    }
+
+    fn collection(&self, name: &str) -> Collection<RawDocumentBuf> {
+        self.database.collection(name)
+    }
+
+    /// Creates the unique position indexes. Doing it again changes nothing.
+    pub(crate) async fn ensure_indexes(&self) -> Result<(), SinkError> {
+        let streams = Stream::ALL.map(Stream::collection);
+        for name in streams.into_iter().chain([collections::RECEIPTS]) {
+            let keys = doc! {
+                "kafka.topic": 1, "kafka.generation": 1, "kafka.partition": 1, "kafka.offset": 1,
+            };
+            let options = IndexOptions::builder()
+                .unique(true)
+                .name(POSITION_INDEX.to_owned())
+                .build();
+            let index = IndexModel::builder().keys(keys).options(options).build();
+            let created = self.collection(name).create_index(index).await;
+            created.map_err(SinkError::mongo("creating the position index"))?;
+        }
+        Ok(())
+    }
+
+    /// Inserts documents, each by itself. Returns those that were refused for their own sake; all others are
+    /// acknowledged by a majority.
+    pub(crate) async fn insert(
+        &self,
+        collection: &'static str,
+        documents: &[RawDocumentBuf],
+    ) -> Result<Vec<Failure>, SinkError> {
+        if documents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Err(error) = self
+            .collection(collection)
+            .insert_many(documents)
+            .ordered(false)
+            .await
+        else {
+            return Ok(Vec::new());
+        };
+        let ErrorKind::InsertMany(many) = error.kind.as_ref() else {
+            return Err(SinkError::mongo("inserting documents")(error));
+        };
+        // What was inserted may yet be undone: nothing of this attempt counts.
+        if let Some(concern) = &many.write_concern_error {
+            let message = concern.message.clone();
+            return Err(SinkError::WriteConcern {
+                collection,
+                code: concern.code,
+                message,
+            });
+        }
+        let mut failures = Vec::new();
+        for error in many.write_errors.iter().flatten() {
+            let fault = fault_of(error.code);
+            let (code, message) = (error.code, error.message.clone());
+            match fault {
+                Fault::Duplicate | Fault::Document => {
+                    failures.push(Failure {
+                        index: error.index,
+                        fault,
+                        code,
+                        message,
+                    });
+                }
+                Fault::Server | Fault::Unknown => {
+                    return Err(SinkError::Write {
+                        collection,
+                        code,
+                        message,
+                    });
+                }
+            }
+        }
+        Ok(failures)
+    }
+
+    /// What is stored under these ids.
+    pub(crate) async fn find_events(
+        &self,
+        collection: &'static str,
+        ids: &[String],
+    ) -> Result<HashMap<String, Stored>, SinkError> {
+        let mut found = HashMap::with_capacity(ids.len());
+        if ids.is_empty() {
+            return Ok(found);
+        }
+        let reading = || SinkError::mongo("reading stored positions");
+        let wanted = doc! { "_id": 1, "kafka": 1, "content_hash": 1 };
+        let filter = doc! { "_id": { "$in": ids } };
+        let mut cursor = self
+            .collection(collection)
+            .find(filter)
+            .projection(wanted)
+            .await
+            .map_err(reading())?;
+        while cursor.advance().await.map_err(reading())? {
+            let document = cursor.current();
+            let stored = stored_of(document).map_err(SinkError::foreign(collection))?;
+            let id = document.get_str("_id").map_err(SinkError::foreign(collection))?;
+            found.insert(id.to_owned(), stored);
+        }
+        Ok(found)
+    }
+
+    /// The document at a position.
+    pub(crate) async fn find_at(
+        &self,
+        collection: &'static str,
+        position: &Position,
+    ) -> Result<Option<RawDocumentBuf>, SinkError> {
+        let filter = doc! {
+            "kafka.topic": &position.topic,
+            "kafka.generation": position.generation,
+            "kafka.partition": position.partition,
+            "kafka.offset": position.offset,
+        };
+        let found = self.collection(collection).find_one(filter).await;
+        found.map_err(SinkError::mongo("looking for a position"))
+    }
+
+    /// The generations that are known of a topic, with the topic ids they are bound to.
+    pub(crate) async fn generations(&self, topic: &str) -> Result<Vec<(i32, String)>, SinkError> {
+        const NAME: &str = collections::GENERATIONS;
+        let reading = || SinkError::mongo("reading generations");
+        let mut cursor = self
+            .collection(NAME)
+            .find(doc! { "topic": topic })
+            .await
+            .map_err(reading())?;
+        let mut known = Vec::new();
+        while cursor.advance().await.map_err(reading())? {
+            let document = cursor.current();
+            let generation = document.get_i32("generation").map_err(SinkError::foreign(NAME))?;
+            let topic_id = document.get_str("topic_id").map_err(SinkError::foreign(NAME))?;
+            known.push((generation, topic_id.to_owned()));
+        }
+        Ok(known)
+    }
+
+    /// Opens a generation; false when somebody else has opened one of this number.
+    pub(crate) async fn open_generation(
+        &self,
+        topic: &str,
+        generation: i32,
+        topic_id: &str,
+        now: i64,
+    ) -> Result<bool, SinkError> {
+        let document = doc! {
+            "_id": format!("{topic}/{generation}"),
+            "topic": topic,
+            "generation": generation,
+            "topic_id": topic_id,
+            "opened_at": bson::DateTime::from_millis(now),
+        };
+        let inserted = self
+            .database
+            .collection(collections::GENERATIONS)
+            .insert_one(document)
+            .await;
+        match inserted {
+            Ok(_) => Ok(true),
+            Err(error) if is_duplicate(&error) => Ok(false),
+            Err(error) => Err(SinkError::mongo("opening a generation")(error)),
+        }
+    }
+}
+
+fn stored_of(document: &RawDocument) -> Result<Stored, bson::error::Error> {
+    let kafka = document.get_document("kafka")?;
+    Ok(Stored {
+        position: Position {
+            topic: kafka.get_str("topic")?.to_owned(),
+            generation: kafka.get_i32("generation")?,
+            partition: kafka.get_i32("partition")?,
+            offset: kafka.get_i64("offset")?,
+        },
+        content_hash: document.get_str("content_hash")?.to_owned(),
+    })
+}

@@ -1,0 +1,127 @@
+//! A relay before a real server that loses replies: the request is carried out, and nobody learns of it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, Result};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// Which replies are lost: those to requests that contain these bytes.
+#[derive(Debug)]
+struct Script {
+    marker: Vec<u8>,
+    left: AtomicUsize,
+    lost: AtomicUsize,
+}
+
+/// A relay; ends when dropped.
+pub struct Relay {
+    address: SocketAddr,
+    script: Arc<Script>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Relay {
+    /// Listens before `upstream` (`host:port`). Requests that contain `marker` are the ones whose replies can be lost.
+    ///
+    /// # Errors
+    /// When no port is free.
+    pub async fn start(upstream: &str, marker: &[u8]) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let script = Arc::new(Script {
+            marker: marker.to_vec(),
+            left: AtomicUsize::new(0),
+            lost: AtomicUsize::new(0),
+        });
+        let (upstream, shared) = (upstream.to_owned(), Arc::clone(&script));
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (upstream, script) = (upstream.clone(), Arc::clone(&shared));
+                tokio::spawn(async move {
+                    // Either side may leave at any time; the other one sees its connection end.
+                    drop(carry(client, &upstream, &script).await);
+                });
+            }
+        });
+        Ok(Self {
+            address,
+            script,
+            task,
+        })
+    }
+
+    /// The address to connect to instead.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Loses the replies to the next `count` marked requests.
+    pub fn lose(&self, count: usize) {
+        self.script.left.fetch_add(count, Ordering::SeqCst);
+    }
+
+    /// How many replies were lost so far.
+    #[must_use]
+    pub fn lost(&self) -> usize {
+        self.script.lost.load(Ordering::SeqCst)
+    }
+}
+
+impl Script {
+    fn hits(&self, request: &[u8]) -> bool {
+        let is_marked = request
+            .windows(self.marker.len())
+            .any(|window| window == self.marker);
+        let take = |left: usize| left.checked_sub(1);
+        is_marked
+            && self
+                .left
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take)
+                .is_ok()
+    }
+}
+
+/// Carries one connection. On a hit the request goes through, its reply is awaited and thrown away, and both sides end.
+async fn carry(mut client: TcpStream, upstream: &str, script: &Script) -> Result<()> {
+    let mut server = TcpStream::connect(upstream).await.context("upstream")?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let (mut up, mut down) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
+    loop {
+        tokio::select! {
+            read = client.read(&mut up) => {
+                let request = &up[..read?];
+                if request.is_empty() {
+                    return Ok(());
+                }
+                server.write_all(request).await?;
+                if script.hits(request) {
+                    // The reply proves that the request was carried out.
+                    let replied = server.read(&mut down).await?;
+                    script.lost.fetch_add(usize::from(replied > 0), Ordering::SeqCst);
+                    return Ok(());
+                }
+            }
+            read = server.read(&mut down) => {
+                let reply = &down[..read?];
+                if reply.is_empty() {
+                    return Ok(());
+                }
+                client.write_all(reply).await?;
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What scenario tests stand on: real servers, services as processes, faults between them, and an oracle.
+
+pub mod faults;
+pub mod producer;
+pub mod service;
+pub mod truth;
+pub mod world;
+
+pub use service::{Role, Service};
+pub use truth::Findings;
+pub use world::World;

@@ -1,0 +1,225 @@
+//! Services as they run in production: processes of the real binary.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+
+use crate::world::World;
+
+const POLL: Duration = Duration::from_millis(100);
+const READY: Duration = Duration::from_secs(90);
+
+/// A service of the flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Kafka → MongoDB.
+    Sink,
+    /// MongoDB → raw.
+    Loader,
+    /// raw → stage, agg.
+    Compactor,
+}
+
+impl Role {
+    /// All services, in flow order.
+    pub const ALL: [Self; 3] = [Self::Sink, Self::Loader, Self::Compactor];
+
+    fn command(self) -> &'static str {
+        match self {
+            Self::Sink => "sink",
+            Self::Loader => "load",
+            Self::Compactor => "compact",
+        }
+    }
+}
+
+/// A running service; killed when dropped.
+pub struct Service {
+    role: Role,
+    child: Child,
+    address: String,
+    log: PathBuf,
+}
+
+impl Service {
+    /// Starts a service against the servers of `world`.
+    ///
+    /// # Errors
+    /// When the binary is missing or older than the sources.
+    pub fn start(world: &World, role: Role) -> Result<Self> {
+        Self::start_with(world, role, &[])
+    }
+
+    /// Starts a service with settings of its own, as environment variables.
+    ///
+    /// # Errors
+    /// As [`Service::start`].
+    pub fn start_with(world: &World, role: Role, settings: &[(&str, &str)]) -> Result<Self> {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let log = world
+            .logs()
+            .join(format!("{}-{}.log", role.command(), address.replace(':', "-")));
+        let output = File::create(&log)?;
+        let child = Command::new(binary()?)
+            .arg(role.command())
+            .envs(world.endpoints.environment())
+            .env("PULSELINE__TELEMETRY__LISTEN", &address)
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .kill_on_drop(true)
+            .spawn()?;
+        Ok(Self {
+            role,
+            child,
+            address,
+            log,
+        })
+    }
+
+    /// Starts all three services.
+    ///
+    /// # Errors
+    /// As [`Service::start`].
+    pub fn start_all(world: &World) -> Result<Vec<Self>> {
+        Role::ALL
+            .into_iter()
+            .map(|role| Self::start(world, role))
+            .collect()
+    }
+
+    /// Which service it is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// SIGKILL, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When it cannot be killed.
+    pub async fn kill(mut self) -> Result<()> {
+        Ok(self.child.kill().await?)
+    }
+
+    /// SIGTERM, and its exit code.
+    ///
+    /// # Errors
+    /// When it does not end within the time that an orchestrator gives.
+    pub async fn terminate(mut self) -> Result<Option<i32>> {
+        let pid = self.child.id().and_then(|id| i32::try_from(id).ok());
+        let pid = pid.and_then(Pid::from_raw).context("it has ended already")?;
+        kill_process(pid, Signal::TERM)?;
+        self.ended().await
+    }
+
+    /// Waits until it ends by itself; gives its exit code.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ended(&mut self) -> Result<Option<i32>> {
+        let ended = tokio::time::timeout(READY, self.child.wait()).await;
+        Ok(ended
+            .with_context(|| format!("{:?} does not end", self.role))??
+            .code())
+    }
+
+    /// True while it runs.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn is_running(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
+    /// What it logged so far.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn log(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(&self.log)?)
+    }
+
+    /// Asks its HTTP server for `path`; gives status and body.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn get(&self, path: &str) -> Result<(u16, String)> {
+        let answer = reqwest::get(format!("http://{}{path}", self.address)).await?;
+        Ok((answer.status().as_u16(), answer.text().await?))
+    }
+
+    /// Waits until it says that it is ready.
+    ///
+    /// # Errors
+    /// When it ends, or never says so.
+    pub async fn until_ready(&mut self) -> Result<()> {
+        let deadline = tokio::time::Instant::now() + READY;
+        loop {
+            if self.get("/readyz").await.is_ok_and(|(status, _)| status == 200) {
+                return Ok(());
+            }
+            ensure!(self.is_running()?, "{:?} ended:\n{}", self.role, self.log()?);
+            if tokio::time::Instant::now() >= deadline {
+                bail!("{:?} is never ready:\n{}", self.role, self.log()?);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+/// The program under test: built by the same `cargo test` that runs this.
+///
+/// # Errors
+/// When it is not there, or older than a source: a test of yesterday's program proves nothing.
+pub fn binary() -> Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let folder = test.parent().and_then(Path::parent).context("no target folder")?;
+    let binary = folder.join("pulseline");
+    let built = std::fs::metadata(&binary).and_then(|file| file.modified());
+    let built = built.with_context(|| {
+        format!(
+            "{} is missing: run the whole suite with scripts/test",
+            binary.display()
+        )
+    })?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for folder in ["services", "schemas", "sql"] {
+        if let Some(path) = newer(&root.join(folder), built)? {
+            bail!(
+                "{} is newer than the program: run `cargo build --release` first",
+                path.display()
+            );
+        }
+    }
+    Ok(binary)
+}
+
+/// A Rust source below `folder` that was changed after `time`, tests left out.
+fn newer(folder: &Path, time: SystemTime) -> Result<Option<PathBuf>> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            if path.ends_with("tests") {
+                continue;
+            }
+            if let Some(found) = newer(&path, time)? {
+                return Ok(Some(found));
+            }
+        } else if path
+            .extension()
+            .is_some_and(|ending| ending == "rs" || ending == "sql")
+            && std::fs::metadata(&path)?.modified()? > time
+        {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,236 @@
+//! What must have become of a cohort's messages, compared with what has: the oracle reads the plan, never a store.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+
+use anyhow::{Context, Result};
+use bson::{Document, doc};
+use futures_util::TryStreamExt;
+use pulseline_generator::{HeartRateRow, Oracle, ReadingKey, SimulateConfig, StepsRow, Version, plan};
+use pulseline_schemas::{LocalMillis, Sleep, Stream, User, UtcMillis, collections};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::world::World;
+
+/// Findings that are shown of each kind.
+const SHOWN: usize = 5;
+
+const HEART_RATES: &str = "select device_id, (extract(epoch from local_ts) * 1000)::bigint, utc_offset_minutes::int, \
+    bpm::int, confidence::int, (extract(epoch from synced_at) * 1000)::bigint, event_id from raw.heart_rates";
+const STEPS: &str = "select device_id, (extract(epoch from local_ts) * 1000)::bigint, utc_offset_minutes::int, \
+    steps, 0, (extract(epoch from synced_at) * 1000)::bigint, event_id from raw.steps";
+const SLEEPS: &str = "select s.device_id, s.log_id, s.event_id, s.minutes_asleep, \
+    (select count(*) from raw.sleep_levels l where (l.device_id, l.log_id) = (s.device_id, s.log_id)) from raw.sleeps s";
+const USERS: &str = "select u.user_id, u.event_id, \
+    array(select device_id from raw.devices d where d.user_id = u.user_id order by 1) from raw.users u";
+
+/// What a comparison found. Each list holds a text for every deviation.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Rows and documents that were compared.
+    pub compared: usize,
+    /// Must be there, and is not.
+    pub missing: Vec<String>,
+    /// Is there, and must not be.
+    pub spurious: Vec<String>,
+    /// Is there with other values.
+    pub corrupted: Vec<String>,
+}
+
+impl Findings {
+    /// True when everything is as it must be.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.missing.is_empty() && self.spurious.is_empty() && self.corrupted.is_empty()
+    }
+
+    fn compare<K, V>(
+        &mut self,
+        what: &str,
+        expected: impl IntoIterator<Item = (K, V)>,
+        mut found: HashMap<K, V>,
+    ) where
+        K: fmt::Debug + Eq + std::hash::Hash,
+        V: fmt::Debug + PartialEq,
+    {
+        for (key, value) in expected {
+            self.compared += 1;
+            match found.remove(&key) {
+                None => self.missing.push(format!("{what} {key:?}")),
+                Some(other) if other != value => {
+                    self.corrupted
+                        .push(format!("{what} {key:?}: {other:?} instead of {value:?}"));
+                }
+                Some(_) => {}
+            }
+        }
+        self.spurious
+            .extend(found.into_keys().map(|key| format!("{what} {key:?}")));
+    }
+}
+
+impl fmt::Display for Findings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds = [
+            ("missing", &self.missing),
+            ("spurious", &self.spurious),
+            ("corrupted", &self.corrupted),
+        ];
+        write!(f, "{} compared", self.compared)?;
+        for (kind, texts) in kinds {
+            write!(f, "; {} {kind}", texts.len())?;
+            for text in texts.iter().take(SHOWN) {
+                write!(f, "\n  {kind}: {text}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the deliveries of a cohort must have become.
+///
+/// # Errors
+/// When the configuration is wrong.
+pub fn oracle(config: &SimulateConfig) -> Result<Oracle> {
+    Ok(Oracle::of(
+        plan(config, UtcMillis(0)).map_err(anyhow::Error::msg)?,
+    ))
+}
+
+/// Compares documents, receipts, rows and letters with the oracle.
+///
+/// # Errors
+/// A store that cannot be asked.
+pub async fn compare(world: &World, oracle: &Oracle) -> Result<Findings> {
+    let mut findings = Findings::default();
+    stored(world, oracle, &mut findings).await?;
+    let warehouse = world.warehouse().await?;
+    let rows = warehouse.query(HEART_RATES, &[]).await?;
+    let found = rows.iter().map(heart_rate).collect();
+    findings.compare("heart rate", oracle.heart_rates.clone(), found);
+    let rows = warehouse.query(STEPS, &[]).await?;
+    let found = rows.iter().map(steps).collect();
+    findings.compare("steps", oracle.steps.clone(), found);
+    let rows = warehouse.query(SLEEPS, &[]).await?;
+    let found = rows
+        .iter()
+        .map(|row| ((row.get(0), row.get(1)), (row.get(2), row.get(3), row.get(4))));
+    let expected = oracle.sleeps.iter().map(|(key, sleep)| (*key, shown(sleep)));
+    findings.compare::<(Uuid, i64), (Uuid, i32, i64)>("sleep", expected, found.collect());
+    let rows = warehouse.query(USERS, &[]).await?;
+    let found = rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2))));
+    let expected = oracle.users.iter().map(|(id, user)| (*id, profile(user)));
+    findings.compare::<Uuid, (Uuid, Vec<Uuid>)>("user", expected, found.collect());
+    books(world, oracle, &mut findings).await?;
+    Ok(findings)
+}
+
+/// One document per event, one receipt per repeated message.
+async fn stored(world: &World, oracle: &Oracle, findings: &mut Findings) -> Result<()> {
+    let database = world.documents().await?;
+    for stream in Stream::ALL {
+        let collection = database.collection::<Document>(stream.collection());
+        let ids = collection.find(doc! {}).projection(doc! { "_id": 1 }).await?;
+        let ids: Vec<Document> = ids.try_collect().await?;
+        let found = ids
+            .iter()
+            .map(|id| Ok((id.get_str("_id")?.parse()?, ())))
+            .collect::<Result<_>>()?;
+        let none = HashSet::new();
+        let expected = oracle
+            .events
+            .get(&stream)
+            .unwrap_or(&none)
+            .iter()
+            .map(|id| (*id, ()));
+        findings.compare::<Uuid, ()>(&format!("document of {stream}"), expected, found);
+    }
+    let receipts = database.collection::<Document>(collections::RECEIPTS);
+    let found = receipts.count_documents(doc! { "kind": "duplicate" }).await?;
+    let expected: u64 = oracle.duplicates.values().sum();
+    findings.compare("receipts", [((), expected)], HashMap::from([((), found)]));
+    Ok(())
+}
+
+/// Every offset counts once, by its kind.
+async fn books(world: &World, oracle: &Oracle, findings: &mut Findings) -> Result<()> {
+    let status = world.status().await;
+    for stream in Stream::ALL {
+        let flow = status.flows.iter().find(|flow| flow.topic == stream.topic());
+        let flow = flow.with_context(|| format!("no flow of {stream}"))?;
+        let of = |counts: &HashMap<Stream, u64>| counts.get(&stream).copied().unwrap_or_default();
+        let expected = [
+            of(&oracle.issued),
+            oracle.loaded_messages(stream),
+            of(&oracle.duplicates),
+            of(&oracle.dead_messages),
+        ];
+        let found = [flow.produced, flow.loaded, flow.duplicate, flow.dead].map(i64::unsigned_abs);
+        let what = format!("produced, loaded, duplicate, dead messages of {stream}");
+        findings.compare(&what, [((), expected)], HashMap::from([((), found)]));
+    }
+    let warehouse = world.warehouse().await?;
+    let letters = "select stream, count(*) from ops.dead_letters group by stream";
+    let rows = warehouse.query(letters, &[]).await?;
+    let found = rows
+        .iter()
+        .map(|row| (row.get::<_, Option<String>>(0).unwrap_or_default(), row.get(1)));
+    let mut expected: BTreeMap<String, i64> = BTreeMap::new();
+    for (stream, _) in &oracle.dead {
+        *expected.entry(stream.name().to_owned()).or_default() += 1;
+    }
+    findings.compare("dead letters", expected, found.collect());
+    Ok(())
+}
+
+fn key(row: &Row) -> ReadingKey {
+    ReadingKey {
+        device_id: row.get(0),
+        local_ts: LocalMillis(row.get(1)),
+        utc_offset_minutes: row.get(2),
+    }
+}
+
+fn version(row: &Row) -> Version {
+    Version {
+        synced_at: UtcMillis(row.get(5)),
+        event_id: row.get(6),
+    }
+}
+
+fn heart_rate(row: &Row) -> (ReadingKey, HeartRateRow) {
+    (
+        key(row),
+        HeartRateRow {
+            bpm: row.get(3),
+            confidence: row.get(4),
+            version: version(row),
+        },
+    )
+}
+
+fn steps(row: &Row) -> (ReadingKey, StepsRow) {
+    (
+        key(row),
+        StepsRow {
+            steps: row.get(3),
+            version: version(row),
+        },
+    )
+}
+
+fn shown(sleep: &Sleep) -> (Uuid, i32, i64) {
+    let levels = sleep.levels.len() + sleep.short_levels.len();
+    (
+        sleep.upload.event_id,
+        sleep.minutes_asleep,
+        i64::try_from(levels).unwrap_or(i64::MAX),
+    )
+}
+
+fn profile(user: &User) -> (Uuid, Vec<Uuid>) {
+    let mut devices = user.devices.clone();
+    devices.sort_unstable();
+    (user.event_id, devices)
+}

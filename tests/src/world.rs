@@ -1,0 +1,234 @@
+//! Four fresh servers with a migrated warehouse, and what a test asks of them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use pulseline_auditor::{Connections, Status, Verdict, VerifyConfig};
+use pulseline_generator::{Counts, SimulateConfig, Summary};
+use pulseline_runtime::clock::Clock;
+use pulseline_runtime::config::{KafkaConfig, MongoConfig, RegistryConfig, Secret, TimescaleConfig};
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_stack::{Endpoints, Stack, StackOptions};
+use tokio::sync::{Mutex, MutexGuard};
+
+/// How often stores are asked whether something has come true.
+const POLL: Duration = Duration::from_millis(250);
+/// Nothing in these tests takes that long on two cores: whoever waits longer waits for something that never comes.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// One set of servers at a time: two would fight for the machine's memory and cores.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// Running servers of a test.
+pub struct World {
+    /// The servers; kill and restart them here.
+    pub stack: Stack,
+    /// What the services are told about where the servers are.
+    pub endpoints: Endpoints,
+    name: String,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl World {
+    /// Starts fresh servers under a name of the test's own, and migrates.
+    ///
+    /// # Errors
+    /// A server that does not come up.
+    pub async fn start(name: &str) -> Result<Self> {
+        let turn = TURN.lock().await;
+        let name = format!("test-{name}");
+        let options = StackOptions {
+            root: stack_root(),
+            name: name.clone(),
+            fresh: true,
+        };
+        let stack = Stack::start(&options, &|_: &str| ()).await?;
+        let endpoints = stack.endpoints().clone();
+        let world = Self {
+            stack,
+            endpoints,
+            name,
+            _turn: turn,
+        };
+        pulseline_sql::migrate(&world.timescale()).await?;
+        Ok(world)
+    }
+
+    /// Stops the servers.
+    ///
+    /// # Errors
+    /// A process that can be neither stopped nor killed.
+    pub async fn stop(self) -> Result<()> {
+        Ok(self.stack.stop().await?)
+    }
+
+    /// Folder of the services' logs.
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        stack_root().join("run").join(&self.name).join("logs")
+    }
+
+    /// Where Kafka is.
+    #[must_use]
+    pub fn kafka(&self) -> KafkaConfig {
+        KafkaConfig {
+            brokers: self.endpoints.kafka_brokers.clone(),
+        }
+    }
+
+    /// Where the registry is.
+    #[must_use]
+    pub fn registry(&self) -> RegistryConfig {
+        RegistryConfig {
+            url: self.endpoints.registry_url.clone(),
+        }
+    }
+
+    /// Where MongoDB is.
+    #[must_use]
+    pub fn mongo(&self) -> MongoConfig {
+        MongoConfig {
+            uri: Secret::new(self.endpoints.mongo_uri.clone()),
+            ..MongoConfig::default()
+        }
+    }
+
+    /// Where TimescaleDB is.
+    #[must_use]
+    pub fn timescale(&self) -> TimescaleConfig {
+        TimescaleConfig {
+            url: Secret::new(self.endpoints.timescale_url.clone()),
+        }
+    }
+
+    /// A connection to the warehouse.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn warehouse(&self) -> Result<tokio_postgres::Client> {
+        Ok(pulseline_sql::connect(&self.timescale(), "pulseline-tests").await?)
+    }
+
+    /// The database of documents.
+    ///
+    /// # Errors
+    /// When its address is wrong.
+    pub async fn documents(&self) -> Result<mongodb::Database> {
+        let client = mongodb::Client::with_uri_str(&self.endpoints.mongo_uri).await?;
+        Ok(client.database(&self.mongo().database))
+    }
+
+    /// What `status` and `verify` compare.
+    #[must_use]
+    pub fn audited(&self) -> Connections {
+        Connections {
+            kafka: self.kafka(),
+            mongo: self.mongo(),
+            timescale: self.timescale(),
+            group: pulseline_sink::config::GROUP.into(),
+        }
+    }
+
+    /// Sends a cohort's uploads and waits for every acknowledgement.
+    ///
+    /// # Errors
+    /// What the generator says, or a message that was not acknowledged.
+    pub async fn simulate(&self, config: &SimulateConfig) -> Result<Summary> {
+        let connections = pulseline_generator::Connections {
+            kafka: self.kafka(),
+            registry: self.registry(),
+        };
+        let summary = pulseline_generator::simulate(
+            config,
+            &connections,
+            Clock::system(),
+            Arc::new(Counts::new()),
+            Shutdown::new(),
+        )
+        .await?;
+        let total = summary.total();
+        ensure!(total.issued == total.acknowledged, "not acknowledged: {total:?}");
+        Ok(summary)
+    }
+
+    /// `status`, as the program prints it.
+    pub async fn status(&self) -> Status {
+        pulseline_auditor::status(&self.audited()).await
+    }
+
+    /// Waits until `is_so` of the status.
+    ///
+    /// # Errors
+    /// When it does not come true; the last status is told.
+    pub async fn until(&self, what: &str, is_so: impl Fn(&Status) -> bool) -> Result<Status> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let status = self.status().await;
+            if is_so(&status) {
+                return Ok(status);
+            }
+            if Instant::now() >= deadline {
+                bail!("{what}: not within {} s:\n{status}", PATIENCE.as_secs());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Waits until everything that was produced is accounted for.
+    ///
+    /// # Errors
+    /// When that does not come true.
+    pub async fn until_accounted(&self) -> Result<Status> {
+        self.until("everything is accounted for", |status| {
+            status.unreachable.is_empty() && status.unaccounted() == 0 && status.produced() > 0
+        })
+        .await
+    }
+
+    /// Waits until everything is accounted for and refreshed.
+    ///
+    /// # Errors
+    /// When that does not come true.
+    pub async fn until_quiet(&self) -> Result<Status> {
+        self.until("everything is accounted for and refreshed", |status| {
+            status.is_quiet() && status.produced() > 0
+        })
+        .await
+    }
+
+    /// `verify`, waiting at most `settle` for what is still on its way.
+    ///
+    /// # Errors
+    /// A store that cannot be asked.
+    pub async fn verify(&self, settle: Duration) -> Result<Verdict> {
+        let config = VerifyConfig { settle };
+        Ok(pulseline_auditor::verify(config, &self.audited(), &Shutdown::new(), &|_: &str| ()).await?)
+    }
+
+    /// Verifies, and refuses anything but equality.
+    ///
+    /// # Errors
+    /// What differs.
+    pub async fn verify_equal(&self) -> Result<()> {
+        let verdict = self.verify(Duration::from_secs(60)).await?;
+        ensure!(verdict.is_equal() && verdict.in_flight == 0, "{verdict}");
+        Ok(())
+    }
+
+    /// One number of the warehouse.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn count(&self, sql: &str) -> Result<i64> {
+        let row = self.warehouse().await?.query_one(sql, &[]).await;
+        Ok(row.with_context(|| sql.to_owned())?.get(0))
+    }
+}
+
+/// Folder of the embedded servers' programs and data, shared by all tests.
+#[must_use]
+pub fn stack_root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../.stack")
+}

@@ -1,0 +1,154 @@
+//! Rules of the house that no compiler checks: sizes, first lines, names, and who may import which driver.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+const FILE_LINES_MAX: usize = 400;
+const SOURCE_ENDINGS: [&str; 5] = ["rs", "sql", "mjs", "sh", "toml"];
+const SKIPPED_FOLDERS: [&str; 5] = ["target", ".git", ".stack", "node_modules", "proptest-regressions"];
+const NAMES_REFUSED: [&str; 4] = ["utils", "util", "common", "helpers"];
+
+/// Driver → the only members that may name it.
+const DRIVERS: [(&str, &[&str]); 3] = [
+    (
+        "rdkafka",
+        &["services/generator", "services/sink", "services/auditor", "tests"],
+    ),
+    (
+        "mongodb",
+        &["services/sink", "services/loader", "services/auditor", "tests"],
+    ),
+    (
+        "tokio_postgres",
+        &[
+            "sql",
+            "services/loader",
+            "services/compactor",
+            "services/auditor",
+            "services/stack",
+            "services/cli",
+            "tests",
+        ],
+    ),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn sources() -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).with_context(|| format!("{}", folder.display()))? {
+            let path = entry?.path();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            if path.is_dir() && !SKIPPED_FOLDERS.contains(&name.as_str()) {
+                folders.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|e| SOURCE_ENDINGS.contains(&e.to_string_lossy().as_ref()))
+            {
+                let shown = path.strip_prefix(root())?.to_string_lossy().into_owned();
+                found.push((shown, fs::read_to_string(&path)?));
+            }
+        }
+    }
+    ensure!(
+        found.len() > 50,
+        "only {} sources found: the walk is broken",
+        found.len()
+    );
+    Ok(found)
+}
+
+#[test]
+fn files_are_small() -> Result<()> {
+    let long: Vec<_> = sources()?
+        .into_iter()
+        .filter(|(_, text)| text.lines().count() > FILE_LINES_MAX)
+        .map(|(name, _)| name)
+        .collect();
+    ensure!(long.is_empty(), "over {FILE_LINES_MAX} lines: {long:?}");
+    Ok(())
+}
+
+#[test]
+fn every_rust_file_says_what_it_is() -> Result<()> {
+    let mute: Vec<_> = sources()?
+        .into_iter()
+        .filter(|(name, text)| name.ends_with(".rs") && !text.starts_with("//! "))
+        .map(|(name, _)| name)
+        .collect();
+    ensure!(mute.is_empty(), "no `//!` first line: {mute:?}");
+    Ok(())
+}
+
+#[test]
+fn every_migration_has_a_header() -> Result<()> {
+    let mute: Vec<_> = sources()?
+        .into_iter()
+        .filter(|(name, text)| name.ends_with(".sql") && !text.starts_with("-- "))
+        .map(|(name, _)| name)
+        .collect();
+    ensure!(mute.is_empty(), "no header: {mute:?}");
+    Ok(())
+}
+
+#[test]
+fn modules_are_named_for_what_they_own() -> Result<()> {
+    let vague: Vec<_> = sources()?
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| {
+            Path::new(name)
+                .file_stem()
+                .is_some_and(|stem| NAMES_REFUSED.contains(&stem.to_string_lossy().as_ref()))
+        })
+        .collect();
+    ensure!(vague.is_empty(), "named for nothing: {vague:?}");
+    Ok(())
+}
+
+#[test]
+fn drivers_stay_where_they_belong() -> Result<()> {
+    for (name, text) in sources()?
+        .into_iter()
+        .filter(|(name, _)| name.ends_with(".rs") && !name.ends_with("tidy.rs"))
+    {
+        for (driver, members) in DRIVERS {
+            let uses = text.lines().any(|line| {
+                let code = line.split("//").next().unwrap_or_default();
+                code.contains(&format!("{driver}::"))
+            });
+            let allowed = members.iter().any(|member| name.starts_with(member));
+            ensure!(
+                !uses || allowed,
+                "{name} uses {driver}, which belongs to {members:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn no_test_is_ignored_and_nothing_is_left_to_do() -> Result<()> {
+    let marks = [
+        concat!("#[", "ignore"),
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+    ];
+    for (name, text) in sources()? {
+        for mark in marks {
+            ensure!(!text.contains(mark), "{name} contains {mark}");
+        }
+    }
+    Ok(())
+}
