@@ -1,6 +1,7 @@
 //! What scenario tests stand on: real servers, services as processes, faults between them, and an oracle.
 
 pub mod faults;
+pub mod foreign;
 pub mod producer;
 pub mod service;
 pub mod truth;

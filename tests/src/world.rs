@@ -37,6 +37,8 @@ impl World {
     /// # Errors
     /// A server that does not come up.
     pub async fn start(name: &str) -> Result<Self> {
+        // The HTTP client wants one; a second installation is refused, not harmful.
+        let _installed = rustls::crypto::ring::default_provider().install_default();
         let turn = TURN.lock().await;
         let name = format!("test-{name}");
         let options = StackOptions {

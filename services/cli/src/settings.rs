@@ -117,3 +117,32 @@ impl Settings {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_example_file_holds_every_setting_with_its_default() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/pulseline.toml");
+        let read: Settings = pulseline_runtime::config::load_from(Some(&path), Some(HashMap::new())).unwrap();
+        let defaults = Settings::default();
+        assert_eq!(format!("{read:?}"), format!("{defaults:?}"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let sections = [
+            serde_json::to_value(&defaults.sink).unwrap(),
+            serde_json::to_value(&defaults.loader).unwrap(),
+            serde_json::to_value(&defaults.compactor).unwrap(),
+        ];
+        for key in sections
+            .iter()
+            .flat_map(|section| section.as_object().unwrap().keys())
+        {
+            let stands = |line: &str| line.trim_start_matches("# ").starts_with(&format!("{key} = "));
+            assert!(text.lines().any(stands), "{key} is missing");
+        }
+    }
+}

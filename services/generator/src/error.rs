@@ -49,6 +49,11 @@ impl Classify for GeneratorError {
     fn class(&self) -> Class {
         match self {
             Self::Registry(RegistryError::Unavailable { .. }) => Class::Transient,
+            // The client's own look-up knows no code for what an admin request answers.
+            Self::Kafka {
+                source: KafkaError::AdminOp(code),
+                ..
+            } => class_of(*code),
             Self::Kafka { source, .. } => source.rdkafka_error_code().map_or(Class::Fatal, class_of),
             Self::Topic { code, .. } => class_of(*code),
             Self::Config(_)
@@ -84,4 +89,26 @@ fn class_of(code: Code) -> Class {
             | Code::TimedOutQueue
     );
     if passes { Class::Transient } else { Class::Fatal }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_that_goes_during_an_admin_request_is_an_outage() {
+        let of = |source| GeneratorError::Kafka { what: "x", source }.class();
+        assert_eq!(
+            of(KafkaError::AdminOp(Code::BrokerTransportFailure)),
+            Class::Transient
+        );
+        assert_eq!(
+            of(KafkaError::AdminOp(Code::TopicAuthorizationFailed)),
+            Class::Fatal
+        );
+        assert_eq!(
+            of(KafkaError::MessageProduction(Code::AllBrokersDown)),
+            Class::Transient
+        );
+    }
 }

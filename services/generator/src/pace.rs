@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(pace.wait(later), Duration::ZERO);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn as_fast_as_possible_never_waits_and_a_stop_ends_a_wait() {
         let shutdown = Shutdown::new();
         let far = UtcMillis(i64::MAX / 2);

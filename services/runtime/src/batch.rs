@@ -117,11 +117,11 @@ mod tests {
     const LIMITS: Limits = Limits {
         batch_rows: 3,
         batch_bytes: 100,
-        batch_wait_ms: 50,
+        batch_wait_ms: 3_600_000,
     };
 
-    #[tokio::test(start_paused = true)]
-    async fn rows_bytes_or_age_make_it_due() {
+    #[test]
+    fn rows_bytes_or_age_make_it_due() {
         let mut batch = Batch::new(LIMITS);
         assert!(!batch.is_due());
         batch.push('a', 3, 1);
@@ -132,8 +132,12 @@ mod tests {
         batch.take();
         batch.push('c', 1, 1);
         assert!(!batch.is_due());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        assert!(batch.is_due() && !batch.is_full());
+        let mut impatient = Batch::new(Limits {
+            batch_wait_ms: 0,
+            ..LIMITS
+        });
+        impatient.push('d', 1, 1);
+        assert!(impatient.is_due() && !impatient.is_full());
     }
 
     #[test]

@@ -60,6 +60,20 @@ pub fn pauses() -> impl Iterator<Item = Duration> + Send {
 pub async fn retry_transient<T, E, F, A>(
     shutdown: &Shutdown,
     what: &str,
+    attempt: F,
+) -> Result<T, RetryError<E>>
+where
+    E: Classify + Display,
+    F: FnMut() -> A,
+    A: Future<Output = Result<T, E>>,
+{
+    retry_with(pauses(), shutdown, what, attempt).await
+}
+
+async fn retry_with<T, E, F, A>(
+    mut pauses: impl Iterator<Item = Duration>,
+    shutdown: &Shutdown,
+    what: &str,
     mut attempt: F,
 ) -> Result<T, RetryError<E>>
 where
@@ -67,7 +81,6 @@ where
     F: FnMut() -> A,
     A: Future<Output = Result<T, E>>,
 {
-    let mut pauses = pauses();
     loop {
         let error = match attempt().await {
             Ok(value) => return Ok(value),
@@ -98,10 +111,11 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_outage_is_waited_out() {
         let mut left = 40;
-        let got = retry_transient(&Shutdown::new(), "test", || {
+        let no_pause = std::iter::repeat(Duration::ZERO);
+        let got = retry_with(no_pause, &Shutdown::new(), "test", || {
             left -= 1;
             let answer = if left == 0 {
                 Ok(7)
@@ -114,7 +128,14 @@ mod tests {
         assert!(matches!(got, Ok(7)));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[test]
+    fn pauses_grow_to_their_longest_and_never_end() {
+        let longest = Duration::from_millis(2 * BACKOFF_MAX_MS);
+        assert!(pauses().take(1_000).all(|pause| pause <= longest));
+        assert!(pauses().nth(1_000) >= Some(Duration::from_millis(BACKOFF_MAX_MS)));
+    }
+
+    #[tokio::test]
     async fn an_unknown_error_ends_at_once() {
         let got = retry_transient(&Shutdown::new(), "test", || async {
             Err::<(), _>(Scripted(Class::Fatal))
@@ -123,20 +144,25 @@ mod tests {
         assert!(matches!(got, Err(RetryError::Failed(Scripted(Class::Fatal)))));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_stop_does_not_end_a_retry_but_the_deadline_does() {
         let shutdown = Shutdown::new();
         shutdown.stop();
-        let waiting = shutdown.clone();
-        let task = tokio::spawn(async move {
-            retry_transient(&waiting, "test", || async {
-                Err::<(), _>(Scripted(Class::Transient))
-            })
-            .await
+        let an_hour = std::iter::repeat(Duration::from_secs(3_600));
+        let attempts = std::cell::Cell::new(0);
+        let waiting = retry_with(an_hour, &shutdown, "test", || {
+            attempts.set(attempts.get() + 1);
+            async { Err::<(), _>(Scripted(Class::Transient)) }
         });
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        assert!(!task.is_finished());
+        tokio::pin!(waiting);
+        // Polled once: it has tried, and waits although a stop was asked for.
+        tokio::select! {
+            biased;
+            _ = &mut waiting => panic!("a stop must not end it"),
+            () = std::future::ready(()) => {}
+        }
         shutdown.abandon();
-        assert!(matches!(task.await, Ok(Err(RetryError::Abandoned))));
+        assert!(matches!(waiting.await, Err(RetryError::Abandoned)));
+        assert_eq!(attempts.get(), 1);
     }
 }

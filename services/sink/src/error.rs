@@ -231,7 +231,7 @@ fn kafka_class(error: &KafkaError) -> Class {
         return Class::Fatal;
     }
     // The codes are non-exhaustive: what is not known to pass is fatal.
-    match error.rdkafka_error_code() {
+    match code_of(error) {
         Some(
             Code::BrokerTransportFailure
             | Code::AllBrokersDown
@@ -271,6 +271,14 @@ fn kafka_class(error: &KafkaError) -> Class {
             | Code::ThrottlingQuotaExceeded,
         ) => Class::Transient,
         _ => Class::Fatal,
+    }
+}
+
+/// The client's code. Its own look-up knows none for what an admin request answers.
+fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
+    match error {
+        KafkaError::AdminOp(code) => Some(*code),
+        other => other.rdkafka_error_code(),
     }
 }
 
@@ -356,6 +364,9 @@ mod tests {
             RDKafkaErrorCode::BrokerTransportFailure,
         ));
         assert_eq!(outage.class(), Class::Transient);
+        // An admin request (topic ids) in the very moment in which the broker goes.
+        let admin = SinkError::kafka("x")(KafkaError::AdminOp(RDKafkaErrorCode::BrokerTransportFailure));
+        assert_eq!(admin.class(), Class::Transient);
         let fenced = KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId);
         assert!(ends_consuming(&fenced));
         assert_eq!(SinkError::kafka("x")(fenced).class(), Class::Fatal);

@@ -53,10 +53,14 @@ impl Store {
         self.database.collection(name)
     }
 
-    /// Creates the unique position indexes. Doing it again changes nothing.
+    /// Creates the indexes: unique by position, and by device for whoever reads one device's documents (`verify`).
+    /// Doing it again changes nothing.
     pub(crate) async fn ensure_indexes(&self) -> Result<(), SinkError> {
-        let streams = Stream::ALL.map(Stream::collection);
-        for name in streams.into_iter().chain([collections::RECEIPTS]) {
+        for name in Stream::ALL
+            .map(Stream::collection)
+            .into_iter()
+            .chain([collections::RECEIPTS])
+        {
             let keys = doc! {
                 "kafka.topic": 1, "kafka.generation": 1, "kafka.partition": 1, "kafka.offset": 1,
             };
@@ -65,10 +69,18 @@ impl Store {
                 .name(POSITION_INDEX.to_owned())
                 .build();
             let index = IndexModel::builder().keys(keys).options(options).build();
-            let created = self.collection(name).create_index(index).await;
-            created.map_err(SinkError::mongo("creating the position index"))?;
+            self.ensure_index(name, index).await?;
+        }
+        for stream in [Stream::HeartRates, Stream::Steps, Stream::Sleeps] {
+            let index = IndexModel::builder().keys(doc! { "device_id": 1 }).build();
+            self.ensure_index(stream.collection(), index).await?;
         }
         Ok(())
+    }
+
+    async fn ensure_index(&self, collection: &str, index: IndexModel) -> Result<(), SinkError> {
+        let created = self.collection(collection).create_index(index).await;
+        created.map(drop).map_err(SinkError::mongo("creating an index"))
     }
 
     /// Inserts documents, each by itself. Returns those that were refused for their own sake; all others are

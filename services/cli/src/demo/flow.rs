@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use pulseline_auditor::{Connections, Status};
-use pulseline_generator::{Counts, SimulateConfig, Summary};
+use pulseline_generator::{Counts, GeneratorError, SimulateConfig, Summary};
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::shutdown::Shutdown;
+use tokio::task::JoinHandle;
 
 use crate::args::DemoArgs;
 use crate::print;
@@ -52,77 +53,116 @@ pub(super) async fn run(
         "simulating {} people for {} days",
         config.participants, config.days
     ));
-    let counts = Arc::new(Counts::new());
     let began = Instant::now();
-    let summary = pulseline_generator::simulate(
-        &config,
-        &connections,
-        Clock::system(),
-        Arc::clone(&counts),
-        shutdown.clone(),
-    )
-    .await?;
-    let produced_in = began.elapsed();
-    let total = summary.total();
-    print::line(&format!(
-        "produced {} messages with {} readings in {:.1} s",
-        total.acknowledged,
-        print::thousands(i64::try_from(total.readings)?),
-        produced_in.as_secs_f64()
-    ));
-    let (status, accounted_in, refreshed_in) = wait(&audited, began, total.acknowledged, shutdown).await?;
-    Ok(Flowed {
-        summary,
-        status,
-        produced_in,
-        accounted_in,
-        refreshed_in,
-    })
+    let stop = shutdown.clone();
+    let simulating = tokio::spawn(async move {
+        let counts = Arc::new(Counts::new());
+        pulseline_generator::simulate(&config, &connections, Clock::system(), counts, stop).await
+    });
+    Watch::new(audited, began, simulating)?
+        .until_quiet(shutdown)
+        .await
 }
 
-/// Waits until every message is accounted for, and then until every dirty day is refreshed.
-async fn wait(
-    audited: &Connections,
+/// Looks at every hop while messages flow.
+struct Watch {
+    audited: Connections,
     began: Instant,
-    produced: u64,
-    shutdown: &Shutdown,
-) -> anyhow::Result<(Status, Duration, Duration)> {
-    let bar = ProgressBar::new(produced);
-    bar.set_style(ProgressStyle::with_template(
-        "{elapsed} {bar:30} {percent:>3} %  {msg}",
-    )?);
-    let mut accounted_in = None;
-    let (mut last, mut moved) = (String::new(), Instant::now());
-    for tick in 0_u32.. {
-        let status = pulseline_auditor::status(audited).await;
-        let line = hops(&status);
-        if line != last {
-            (last, moved) = (line.clone(), Instant::now());
-        }
-        bar.set_position(produced.saturating_sub(status.unaccounted().unsigned_abs()));
-        bar.set_message(line.clone());
-        if bar.is_hidden() && tick.is_multiple_of(LINE_EVERY) {
-            print::line(&format!("{:>4} s  {line}", began.elapsed().as_secs()));
-        }
-        let is_complete = status.unreachable.is_empty() && status.unaccounted() == 0;
-        if is_complete && accounted_in.is_none() {
-            accounted_in = Some(began.elapsed());
-        }
-        if let (Some(accounted_in), true) = (accounted_in, status.is_quiet()) {
-            bar.finish_and_clear();
-            return Ok((status, accounted_in, began.elapsed()));
-        }
-        anyhow::ensure!(
-            moved.elapsed() < STUCK,
-            "nothing has moved for {} s:\n{status}",
-            STUCK.as_secs()
-        );
-        anyhow::ensure!(
-            shutdown.sleep(POLL).await,
-            "stopped before everything was through:\n{status}"
-        );
+    simulating: JoinHandle<Result<Summary, GeneratorError>>,
+    bar: ProgressBar,
+    produced: Option<(Summary, Duration)>,
+    accounted_in: Option<Duration>,
+    last: String,
+    moved: Instant,
+}
+
+impl Watch {
+    fn new(
+        audited: Connections,
+        began: Instant,
+        simulating: JoinHandle<Result<Summary, GeneratorError>>,
+    ) -> anyhow::Result<Self> {
+        let style = ProgressStyle::with_template("{elapsed} {bar:30} {percent:>3} %  {msg}")?;
+        Ok(Self {
+            audited,
+            began,
+            simulating,
+            bar: ProgressBar::new(0).with_style(style),
+            produced: None,
+            accounted_in: None,
+            last: String::new(),
+            moved: began,
+        })
     }
-    unreachable!("the loop above has no end of its own")
+
+    /// Waits until every message is accounted for, and then until every dirty day is refreshed.
+    async fn until_quiet(mut self, shutdown: &Shutdown) -> anyhow::Result<Flowed> {
+        for tick in 0_u32.. {
+            self.note_produced().await?;
+            let status = pulseline_auditor::status(&self.audited).await;
+            self.show(&status, tick);
+            if let Some((summary, produced_in)) = &self.produced {
+                let is_complete = status.unreachable.is_empty()
+                    && status.unaccounted() == 0
+                    && status.produced().unsigned_abs() == summary.total().acknowledged;
+                if is_complete {
+                    self.accounted_in.get_or_insert(self.began.elapsed());
+                }
+                if let (Some(accounted_in), true) = (self.accounted_in, is_complete && status.is_quiet()) {
+                    self.bar.finish_and_clear();
+                    return Ok(Flowed {
+                        summary: summary.clone(),
+                        status,
+                        produced_in: *produced_in,
+                        accounted_in,
+                        refreshed_in: self.began.elapsed(),
+                    });
+                }
+            }
+            let stuck = STUCK.as_secs();
+            anyhow::ensure!(
+                self.moved.elapsed() < STUCK,
+                "nothing has moved for {stuck} s:\n{status}"
+            );
+            anyhow::ensure!(
+                shutdown.sleep(POLL).await,
+                "stopped before everything was through:\n{status}"
+            );
+        }
+        unreachable!("the loop above has no end of its own")
+    }
+
+    async fn note_produced(&mut self) -> anyhow::Result<()> {
+        if self.produced.is_some() || !self.simulating.is_finished() {
+            return Ok(());
+        }
+        let summary = (&mut self.simulating).await??;
+        let (total, took) = (summary.total(), self.began.elapsed());
+        self.bar.suspend(|| {
+            print::line(&format!(
+                "produced {} messages with {} readings in {:.1} s",
+                total.acknowledged,
+                print::thousands(i64::try_from(total.readings).unwrap_or(i64::MAX)),
+                took.as_secs_f64()
+            ));
+        });
+        self.produced = Some((summary, took));
+        Ok(())
+    }
+
+    fn show(&mut self, status: &Status, tick: u32) {
+        let line = hops(status);
+        if line != self.last {
+            (self.last, self.moved) = (line.clone(), Instant::now());
+        }
+        self.bar.set_length(status.produced().unsigned_abs());
+        self.bar
+            .set_position((status.produced() - status.unaccounted()).unsigned_abs());
+        if self.bar.is_hidden() && tick.is_multiple_of(LINE_EVERY) {
+            print::line(&format!("{:>4} s  {line}", self.began.elapsed().as_secs()));
+        }
+        self.bar.set_message(line);
+    }
 }
 
 fn hops(status: &Status) -> String {

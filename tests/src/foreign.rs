@@ -1,0 +1,78 @@
+//! A client of Kafka that is not ours: Python, in an environment of its own beside the embedded servers' programs.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Result, ensure};
+use tokio::process::Command;
+
+use crate::world::{World, stack_root};
+
+/// Reads a topic to its end; gives what the script prints.
+///
+/// # Errors
+/// When the environment cannot be made, or the script fails.
+pub async fn read_topic(world: &World, topic: &str) -> Result<serde_json::Value> {
+    let python = environment().await?;
+    let script = folder().join("read_topic.py");
+    let (brokers, registry) = (&world.endpoints.kafka_brokers, &world.endpoints.registry_url);
+    let words = [
+        script.as_os_str(),
+        brokers.as_ref(),
+        registry.as_ref(),
+        topic.as_ref(),
+    ];
+    let output = Command::new(python)
+        .args(words)
+        .stdin(Stdio::null())
+        .output()
+        .await?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign")
+}
+
+/// The Python of an environment that has exactly the pinned packages; made once.
+async fn environment() -> Result<PathBuf> {
+    let venv = stack_root().join("programs/foreign-client");
+    let python = venv.join("bin/python");
+    let pins = std::fs::read_to_string(folder().join("requirements.txt"))?;
+    let stamp = venv.join("stamp");
+    if std::fs::read_to_string(&stamp).is_ok_and(|found| found == pins) {
+        return Ok(python);
+    }
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv)).await?;
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        "-r",
+    ];
+    run(Command::new(&python)
+        .args(pip)
+        .arg(folder().join("requirements.txt")))
+    .await?;
+    std::fs::write(&stamp, pins)?;
+    Ok(python)
+}
+
+async fn run(command: &mut Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output().await?;
+    ensure!(
+        output.status.success(),
+        "{command:?}:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}

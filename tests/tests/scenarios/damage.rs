@@ -1,0 +1,144 @@
+//! What nobody should do by hand is noticed: a wrong row, a missing row, a document that vanished before it was loaded.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use bson::{Document, doc};
+use pulseline_generator::SimulateConfig;
+use pulseline_tests::{Role, Service, World};
+
+const SETTLE: Duration = Duration::from_secs(10);
+
+fn cohort() -> SimulateConfig {
+    SimulateConfig {
+        participants: 2,
+        days: 1,
+        ..SimulateConfig::default()
+    }
+}
+
+#[tokio::test]
+async fn p_8_a_wrong_row_and_a_deleted_row_of_raw_are_reported() -> Result<()> {
+    let world = World::start("damage").await?;
+    let services = Service::start_all(&world)?;
+    world.simulate(&cohort()).await?;
+    world.until_quiet().await?;
+    world.verify_equal().await?;
+    let warehouse = world.warehouse().await?;
+    // Each damage is found in raw itself and in the layers above it; mended, everything is equal again.
+    let damages = [
+        (
+            "raw.heart_rates",
+            "update raw.heart_rates set bpm = bpm + 1 where ctid = (select min(ctid) from raw.heart_rates)",
+        ),
+        (
+            "raw.steps",
+            "delete from raw.steps where (device_id, local_ts) = (select device_id, local_ts from raw.steps limit 1)",
+        ),
+        (
+            "raw.sleeps",
+            "update raw.sleeps set minutes_asleep = minutes_asleep + 1 where log_id = (select min(log_id) from raw.sleeps)",
+        ),
+    ];
+    for (table, damage) in damages {
+        let before = format!("create table public.undamaged as table {table}");
+        warehouse.batch_execute(&before).await?;
+        ensure!(warehouse.execute(damage, &[]).await? >= 1, "{damage}");
+        let verdict = world.verify(SETTLE).await?;
+        ensure!(!verdict.is_equal(), "not noticed: {damage}");
+        let named = verdict.differences.iter().any(|text| text.contains(table));
+        ensure!(named, "{table} is not named: {verdict}");
+        let mend = format!(
+            "begin; delete from {table}; insert into {table} table public.undamaged; drop table public.undamaged; commit"
+        );
+        warehouse.batch_execute(&mend).await?;
+        world
+            .verify_equal()
+            .await
+            .with_context(|| format!("after mending {table}"))?;
+    }
+    drop(services);
+    world.stop().await
+}
+
+#[tokio::test]
+async fn a_1_a_wrong_figure_of_an_aggregate_is_reported() -> Result<()> {
+    let world = World::start("figures").await?;
+    let services = Service::start_all(&world)?;
+    world.simulate(&cohort()).await?;
+    world.until_quiet().await?;
+    let warehouse = world.warehouse().await?;
+    let hidden = "select format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) \
+        from timescaledb_information.continuous_aggregates where view_name = 'daily_steps'";
+    let hypertable: String = warehouse.query_one(hidden, &[]).await?.get(0);
+    warehouse
+        .batch_execute(&format!("update {hypertable} set steps = steps + 1"))
+        .await?;
+    let verdict = world.verify(SETTLE).await?;
+    let relations = ["agg.daily_steps", "agg.daily_summary"];
+    for relation in relations {
+        ensure!(
+            verdict.differences.iter().any(|text| text.contains(relation)),
+            "{relation}: {verdict}"
+        );
+    }
+    drop(services);
+    world.stop().await
+}
+
+#[tokio::test]
+async fn d_4_a_document_that_vanished_before_it_was_loaded_is_a_hole() -> Result<()> {
+    let world = World::start("hole").await?;
+    let sink = Service::start(&world, Role::Sink)?;
+    let summary = world.simulate(&cohort()).await?;
+    let produced = i64::try_from(summary.total().acknowledged)?;
+    let stored =
+        |status: &pulseline_auditor::Status| status.flows.iter().map(|flow| flow.stored).sum::<i64>();
+    world
+        .until("everything is stored", |status| stored(status) == produced)
+        .await?;
+    // Before the loader's first start, which reads the collection as it is.
+    let documents = world.documents().await?.collection::<Document>("heart_rates");
+    let victim = documents
+        .find_one_and_delete(doc! { "kafka.offset": 7 })
+        .await?
+        .context("no document at offset 7")?;
+    let partition = victim.get_document("kafka")?.get_i32("partition")?;
+    let services = [
+        Service::start(&world, Role::Loader)?,
+        Service::start(&world, Role::Compactor)?,
+    ];
+    world
+        .until("all but the victim is accounted for", |status| {
+            status.unaccounted() == 1 && status.dirty_days == 0
+        })
+        .await?;
+    let verdict = world.verify(SETTLE).await?;
+    ensure!(
+        verdict.holes == [format!("fitbit.heart_rates/{partition} [7, 8)")],
+        "{verdict}"
+    );
+    ensure!(!verdict.is_equal() && verdict.in_flight == 0, "{verdict}");
+    drop((sink, services));
+    world.stop().await
+}
+
+#[tokio::test]
+async fn p_3_lag_is_not_reported_as_loss() -> Result<()> {
+    let world = World::start("lag").await?;
+    let mut services = Service::start_all(&world)?;
+    world.simulate(&SimulateConfig { seed: 1, ..cohort() }).await?;
+    world.until_quiet().await?;
+    // Without a loader, what is stored and committed is on its way, however long one waits.
+    services.remove(1).kill().await?;
+    world.simulate(&SimulateConfig { seed: 2, ..cohort() }).await?;
+    world
+        .until("everything is stored", |status| {
+            status.flows.iter().all(|flow| flow.stored == flow.produced)
+        })
+        .await?;
+    let verdict = world.verify(Duration::from_secs(3)).await?;
+    ensure!(verdict.holes.is_empty() && verdict.in_flight > 0, "{verdict}");
+    drop(services);
+    world.stop().await
+}

@@ -1,0 +1,13 @@
+//! Scenarios on real servers, named after the invariant that they try to break.
+
+mod damage;
+mod kills;
+mod loaders;
+mod lookers;
+mod offsets;
+mod oracle;
+mod poison;
+mod replies;
+mod restarts;
+mod stops;
+mod telemetry;

@@ -1,0 +1,84 @@
+//! Lost replies: the server did it, and nobody was told.
+
+use anyhow::{Context, Result, ensure};
+use pulseline_generator::SimulateConfig;
+use pulseline_tests::faults::Relay;
+use pulseline_tests::{Role, Service, World, truth};
+
+const LOST: usize = 3;
+
+fn cohort() -> SimulateConfig {
+    SimulateConfig {
+        participants: 3,
+        days: 2,
+        duplicate: 0.1,
+        ..SimulateConfig::default()
+    }
+}
+
+#[tokio::test]
+async fn d_1_the_sink_recognises_what_it_stored_when_the_reply_was_lost() -> Result<()> {
+    let world = World::start("mongo-replies").await?;
+    let upstream = world
+        .endpoints
+        .mongo_uri
+        .trim_start_matches("mongodb://")
+        .split('/')
+        .next()
+        .context("no host")?;
+    let relay = Relay::start(upstream, b"insert\0").await?;
+    // Directly: the set's own idea of its address would lead around the relay.
+    let uri = format!(
+        "mongodb://{}/?directConnection=true&retryWrites=false",
+        relay.address()
+    );
+    let sink = Service::start_with(&world, Role::Sink, &[("PULSELINE__MONGO__URI", &uri)])?;
+    let others = [
+        Service::start(&world, Role::Loader)?,
+        Service::start(&world, Role::Compactor)?,
+    ];
+    relay.lose(LOST);
+    world.simulate(&cohort()).await?;
+    world.until_quiet().await?;
+    ensure!(
+        relay.lost() == LOST,
+        "only {} replies were lost: nothing was tried",
+        relay.lost()
+    );
+    let findings = truth::compare(&world, &truth::oracle(&cohort())?).await?;
+    ensure!(findings.is_clean(), "{findings}");
+    world.verify_equal().await?;
+    drop((sink, others));
+    world.stop().await
+}
+
+#[tokio::test]
+async fn d_2_the_loader_goes_on_from_what_is_committed_when_the_reply_was_lost() -> Result<()> {
+    let world = World::start("sql-replies").await?;
+    let url = &world.endpoints.timescale_url;
+    let upstream = url
+        .split('@')
+        .nth(1)
+        .and_then(|rest| rest.split('/').next())
+        .context("no host")?;
+    let relay = Relay::start(upstream, b"COMMIT").await?;
+    let through = url.replace(upstream, &relay.address());
+    let loader = Service::start_with(&world, Role::Loader, &[("PULSELINE__TIMESCALE__URL", &through)])?;
+    let others = [
+        Service::start(&world, Role::Sink)?,
+        Service::start(&world, Role::Compactor)?,
+    ];
+    relay.lose(LOST);
+    world.simulate(&cohort()).await?;
+    world.until_quiet().await?;
+    ensure!(
+        relay.lost() == LOST,
+        "only {} replies were lost: nothing was tried",
+        relay.lost()
+    );
+    let findings = truth::compare(&world, &truth::oracle(&cohort())?).await?;
+    ensure!(findings.is_clean(), "{findings}");
+    world.verify_equal().await?;
+    drop((loader, others));
+    world.stop().await
+}

@@ -1,0 +1,54 @@
+//! Every server is killed and started again while messages flow: outages are waited out, never dead letters.
+
+use anyhow::{Result, ensure};
+use pulseline_generator::{Oracle, SimulateConfig, plan};
+use pulseline_schemas::UtcMillis;
+use pulseline_stack::Server;
+use pulseline_tests::{Service, World, truth};
+
+fn cohort(seed: u64) -> SimulateConfig {
+    SimulateConfig {
+        participants: 2,
+        days: 1,
+        seed,
+        late: 0.1,
+        duplicate: 0.05,
+        correct: 0.05,
+        broken: 0.0,
+        ..SimulateConfig::default()
+    }
+}
+
+#[tokio::test]
+async fn d_3_a_restart_of_each_server_during_flow_is_waited_out() -> Result<()> {
+    let mut world = World::start("restarts").await?;
+    let mut services = Service::start_all(&world)?;
+    let mut oracle = Oracle::default();
+    for (seed, server) in (0..).zip(Server::ALL) {
+        let config = cohort(seed);
+        world.simulate(&config).await?;
+        world.stack.restart(server).await?;
+        for planned in plan(&config, UtcMillis(0)).map_err(anyhow::Error::msg)? {
+            oracle.observe(&planned);
+        }
+    }
+    let status = world.until_quiet().await?;
+    ensure!(
+        status.dead_letters == 0,
+        "an outage became dead letters:\n{status}"
+    );
+    let findings = truth::compare(&world, &oracle).await?;
+    ensure!(findings.is_clean(), "{findings}");
+    world.verify_equal().await?;
+    for service in &mut services {
+        ensure!(
+            service.is_running()?,
+            "{:?} ended:\n{}",
+            service.role(),
+            service.log()?
+        );
+        service.until_ready().await?;
+    }
+    drop(services);
+    world.stop().await
+}

@@ -1,0 +1,96 @@
+//! A graceful stop: what was taken in is finished, and positions stand exactly at its end.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use bson::doc;
+use pulseline_generator::{SimulateConfig, ensure_topics};
+use pulseline_schemas::Stream;
+use pulseline_tests::{Role, Service, World, truth};
+
+#[tokio::test]
+async fn d_1_d_2_a_graceful_stop_leaves_positions_exactly_at_the_end_of_the_work() -> Result<()> {
+    let world = World::start("stops").await?;
+    let config = SimulateConfig {
+        participants: 6,
+        days: 3,
+        ..SimulateConfig::default()
+    };
+    ensure_topics(&world.kafka(), 4).await?;
+    let (mut sink, mut loader) = (
+        Service::start(&world, Role::Sink)?,
+        Service::start(&world, Role::Loader)?,
+    );
+    sink.until_ready().await?;
+    loader.until_ready().await?;
+    world.simulate(&config).await?;
+    // In the middle of the flow.
+    let stopped = world
+        .until("some are stored", |status| {
+            status.flows.iter().any(|flow| flow.stored > 0)
+        })
+        .await?;
+    ensure!(sink.terminate().await? == Some(0), "the sink's exit code");
+    let status = world.status().await;
+    println!("stopped at\n{stopped}\nleft\n{status}");
+    // D-1: what is committed is stored, and what is stored is committed: the stop left nothing in between.
+    let documents = world.documents().await?;
+    let mut stored = 0;
+    for name in Stream::ALL
+        .map(Stream::collection)
+        .into_iter()
+        .chain(["receipts", "dead_letters"])
+    {
+        stored += documents
+            .collection::<bson::Document>(name)
+            .count_documents(doc! {})
+            .await?;
+    }
+    let committed: i64 = status.flows.iter().map(|flow| flow.stored).sum();
+    ensure!(
+        stored == committed.unsigned_abs(),
+        "{stored} documents, {committed} committed"
+    );
+    // D-2: once the loader has seen the last of them it stops, and what it accounted for is what is stored.
+    world
+        .until("all that is stored is loaded", |status| {
+            accounted(status) == committed
+        })
+        .await?;
+    ensure!(loader.terminate().await? == Some(0), "the loader's exit code");
+    let letters = world.count("select count(*) from ops.accounted_log").await?;
+    ensure!(letters > 0, "the loader wrote no books");
+    // The next ones go on from there: nothing is read twice.
+    let (sink, loader) = (
+        Service::start(&world, Role::Sink)?,
+        Service::start(&world, Role::Loader)?,
+    );
+    let compactor = Service::start(&world, Role::Compactor)?;
+    world.until_quiet().await?;
+    let (_, metrics) = sink.get("/metrics").await?;
+    ensure!(
+        sum(&metrics, "pulseline_sink_retries_total") == 0.0,
+        "the sink read stored messages again"
+    );
+    let findings = truth::compare(&world, &truth::oracle(&config)?).await?;
+    ensure!(findings.is_clean(), "{findings}");
+    let verdict = world.verify(Duration::from_secs(60)).await?;
+    ensure!(verdict.is_equal(), "{verdict}");
+    drop((loader, compactor));
+    world.stop().await
+}
+
+fn accounted(status: &pulseline_auditor::Status) -> i64 {
+    status
+        .flows
+        .iter()
+        .map(|flow| flow.produced - flow.unaccounted)
+        .sum()
+}
+
+fn sum(metrics: &str, name: &str) -> f64 {
+    let values = metrics.lines().filter(|line| line.starts_with(name));
+    values
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
+}
