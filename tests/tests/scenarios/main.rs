@@ -9,5 +9,6 @@ mod oracle;
 mod poison;
 mod replies;
 mod restarts;
+mod stack;
 mod stops;
 mod telemetry;

@@ -14,6 +14,8 @@ async fn d_1_d_2_a_graceful_stop_leaves_positions_exactly_at_the_end_of_the_work
     let config = SimulateConfig {
         participants: 6,
         days: 3,
+        // Letters about single readings would be documents of the loader's.
+        broken: 0.0,
         ..SimulateConfig::default()
     };
     ensure_topics(&world.kafka(), 4).await?;
