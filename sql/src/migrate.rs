@@ -124,11 +124,16 @@ async fn require_licensed(client: &Client) -> Result<(), SqlError> {
     let license = client
         .query_one("select current_setting('timescaledb.license', true)", &[])
         .await?;
-    match license.get::<_, Option<String>>(0) {
-        Some(license) if license == "timescale" => Ok(()),
+    judge(license.get::<_, Option<&str>>(0))
+}
+
+/// What `timescaledb.license` says: the Apache build calls itself `apache`.
+fn judge(license: Option<&str>) -> Result<(), SqlError> {
+    match license {
+        Some("timescale") => Ok(()),
         other => Err(SqlError::Unlicensed(format!(
             "Timescale-licensed TimescaleDB (timescaledb.license is {})",
-            other.as_deref().unwrap_or("not set")
+            other.unwrap_or("not set")
         ))),
     }
 }
@@ -143,6 +148,18 @@ fn checksum(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_without_the_licensed_part_is_told_what_is_missing() {
+        assert!(judge(Some("timescale")).is_ok());
+        for (license, shown) in [(Some("apache"), "apache"), (None, "not set")] {
+            let text = judge(license).unwrap_err().to_string();
+            assert!(
+                text.contains(shown) && text.contains("continuous aggregates need"),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn migrations_are_numbered_without_gaps() {

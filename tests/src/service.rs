@@ -114,10 +114,36 @@ impl Service {
     /// # Errors
     /// When it does not end within the time that an orchestrator gives.
     pub async fn terminate(mut self) -> Result<Option<i32>> {
+        self.signal()?;
+        self.ended().await
+    }
+
+    /// SIGTERM.
+    ///
+    /// # Errors
+    /// When it has ended already.
+    pub fn signal(&self) -> Result<()> {
         let pid = self.child.id().and_then(|id| i32::try_from(id).ok());
         let pid = pid.and_then(Pid::from_raw).context("it has ended already")?;
-        kill_process(pid, Signal::TERM)?;
-        self.ended().await
+        Ok(kill_process(pid, Signal::TERM)?)
+    }
+
+    /// Waits until it has logged this.
+    ///
+    /// # Errors
+    /// When it ends, or never logs it.
+    pub async fn until_logged(&mut self, text: &str) -> Result<()> {
+        let deadline = tokio::time::Instant::now() + READY;
+        while !self.log()?.contains(text) {
+            ensure!(self.is_running()?, "{:?} ended:\n{}", self.role, self.log()?);
+            ensure!(
+                tokio::time::Instant::now() < deadline,
+                "never logged: {text}\n{}",
+                self.log()?
+            );
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
     }
 
     /// Waits until it ends by itself; gives its exit code.

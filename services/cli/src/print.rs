@@ -1,18 +1,16 @@
 //! What a person at the terminal reads: results to standard output, everything else to standard error.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the one place that prints"
-)]
+//! Whoever reads may leave early, as `| head` does: then there is nobody to tell, and the exit code still counts.
+
+use std::io::Write;
 
 /// A result.
 pub(crate) fn line(text: &str) {
-    println!("{text}");
+    drop(writeln!(std::io::stdout(), "{text}"));
 }
 
 /// A failure.
 pub(crate) fn error(text: &str) {
-    eprintln!("{text}");
+    drop(writeln!(std::io::stderr(), "{text}"));
 }
 
 /// A number with its thousands apart: 1,889,227.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use bson::{Document, doc};
 use pulseline_generator::SimulateConfig;
+use pulseline_tests::service::binary;
 use pulseline_tests::{Role, Service, World};
 
 const SETTLE: Duration = Duration::from_secs(10);
@@ -24,6 +25,7 @@ async fn p_8_a_wrong_row_and_a_deleted_row_of_raw_are_reported() -> Result<()> {
     world.simulate(&cohort()).await?;
     world.until_quiet().await?;
     world.verify_equal().await?;
+    ensure!(exit_code(&world).await? == Some(0), "the command's exit code");
     let warehouse = world.warehouse().await?;
     // Each damage is found in raw itself and in the layers above it; mended, everything is equal again.
     let damages = [
@@ -46,6 +48,7 @@ async fn p_8_a_wrong_row_and_a_deleted_row_of_raw_are_reported() -> Result<()> {
         ensure!(warehouse.execute(damage, &[]).await? >= 1, "{damage}");
         let verdict = world.verify(SETTLE).await?;
         ensure!(!verdict.is_equal(), "not noticed: {damage}");
+        ensure!(exit_code(&world).await? == Some(1), "the command's exit code");
         let named = verdict.differences.iter().any(|text| text.contains(table));
         ensure!(named, "{table} is not named: {verdict}");
         let mend = format!(
@@ -59,6 +62,18 @@ async fn p_8_a_wrong_row_and_a_deleted_row_of_raw_are_reported() -> Result<()> {
     }
     drop(services);
     world.stop().await
+}
+
+/// The exit code of `pulseline verify`, which prints the first differing rows.
+async fn exit_code(world: &World) -> Result<Option<i32>> {
+    let mut verify = tokio::process::Command::new(binary()?);
+    verify
+        .args(["verify", "--settle", "5"])
+        .envs(world.endpoints.environment());
+    let output = verify.output().await?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success() != text.contains("differs: "), "{text}");
+    Ok(output.status.code())
 }
 
 #[tokio::test]

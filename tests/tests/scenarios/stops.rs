@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use bson::doc;
 use pulseline_generator::{SimulateConfig, ensure_topics};
 use pulseline_schemas::Stream;
+use pulseline_stack::Server;
 use pulseline_tests::{Role, Service, World, truth};
 
 #[tokio::test]
@@ -95,4 +96,32 @@ fn sum(metrics: &str, name: &str) -> f64 {
     values
         .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
         .sum()
+}
+
+#[tokio::test]
+async fn d_1_a_second_signal_abandons_what_an_outage_holds_up_and_nothing_is_lost() -> Result<()> {
+    let mut world = World::start("abandons").await?;
+    let config = SimulateConfig {
+        participants: 1,
+        days: 1,
+        ..SimulateConfig::default()
+    };
+    ensure_topics(&world.kafka(), 4).await?;
+    let mut sink = Service::start(&world, Role::Sink)?;
+    sink.until_ready().await?;
+    world.stack.kill(Server::Mongo)?;
+    world.simulate(&config).await?;
+    sink.until_logged("waiting for an outage to end").await?;
+    sink.signal()?;
+    sink.until_logged("finishing what was taken in").await?;
+    ensure!(sink.is_running()?, "the first signal must not abandon a batch");
+    sink.signal()?;
+    ensure!(sink.ended().await? == Some(4), "{}", sink.log()?);
+    world.stack.restart(Server::Mongo).await?;
+    let services = Service::start_all(&world)?;
+    world.until_quiet().await?;
+    let findings = truth::compare(&world, &truth::oracle(&config)?).await?;
+    ensure!(findings.is_clean(), "{findings}");
+    drop(services);
+    world.stop().await
 }
