@@ -72,10 +72,14 @@ impl Intake {
         }
         self.partitions.begin(starts);
         metrics::record_partitions(self.partitions.count());
-        if self.gate.is_paused()
-            && let Err(error) = consumer.pause(&list)
-        {
-            tracing::warn!(%error, "new partitions were not paused");
+        // The client remembers a pause beyond the loss of a partition: what was paused then has to be resumed now.
+        let turned = if self.gate.is_paused() {
+            consumer.pause(&list)
+        } else {
+            consumer.resume(&list)
+        };
+        if let Err(error) = turned {
+            tracing::warn!(%error, "new partitions were not paused or resumed");
         }
         self.context.outages.set_member(!self.is_stopping);
     }
