@@ -8,7 +8,7 @@ use pulseline_generator::SimulateConfig;
 use pulseline_tests::service::binary;
 use pulseline_tests::{Role, Service, World};
 
-const SETTLE: Duration = Duration::from_secs(10);
+const SETTLE: Duration = Duration::from_secs(30);
 
 fn cohort() -> SimulateConfig {
     SimulateConfig {
