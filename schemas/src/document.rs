@@ -1,13 +1,11 @@
 //! The shape of events in MongoDB. Documents are written once and never changed.
 
-use bson::raw::{CStr, RawArrayBuf, RawDocumentBuf, cstr};
+use bson::raw::{CStr, RawDocumentBuf, cstr};
 use bson::{DateTime, RawBson};
 use serde_json::{Map, Value};
-use uuid::Uuid;
 
 use crate::codec::{Decoded, hexadecimal};
-use crate::event::{Event, HeartRate, Sleep, SleepLevel, Step, Upload, User};
-use crate::time::{LocalMillis, UtcMillis, date_text};
+use crate::time::UtcMillis;
 
 /// Names of the collections that are no stream's.
 pub mod collections {
@@ -54,125 +52,24 @@ pub fn to_document(
     stored_at: UtcMillis,
 ) -> RawDocumentBuf {
     let mut document = RawDocumentBuf::new();
-    match &decoded.event {
-        Event::HeartRates(event) => {
-            append_envelope(&mut document, &event.upload);
-            document.append(
-                cstr!("metrics"),
-                event.samples.iter().map(heart_rate).collect::<RawArrayBuf>(),
-            );
-        }
-        Event::Steps(event) => {
-            append_envelope(&mut document, &event.upload);
-            document.append(
-                cstr!("metrics"),
-                event.samples.iter().map(step).collect::<RawArrayBuf>(),
-            );
-        }
-        Event::Sleep(sleep) => append_sleep(&mut document, sleep),
-        Event::User(user) => append_user(&mut document, user),
-    }
+    decoded.event.store(&mut document);
     append_origin(&mut document, decoded, position, schema_id);
-    document.append(cstr!("stored_at"), instant(stored_at));
-    if !decoded.extra.is_empty() {
-        document.append(cstr!("extra"), fields(&decoded.extra));
+    document.append(cstr!("stored_at"), DateTime::from_millis(stored_at.0));
+    let extra = extra_of(decoded);
+    if !extra.is_empty() {
+        document.append(cstr!("extra"), fields(&extra));
     }
     document
 }
 
-fn append_envelope(document: &mut RawDocumentBuf, upload: &Upload) {
-    append_id(document, cstr!("_id"), upload.event_id);
-    append_id(document, cstr!("device_id"), upload.device_id);
-    document.append(cstr!("created_at"), wall_clock(upload.window_start));
-    document.append(cstr!("ended_at"), wall_clock(upload.window_end));
-    document.append(cstr!("synced_at"), instant(upload.synced_at));
-    document.append(cstr!("utc_offset_minutes"), upload.utc_offset_minutes);
-}
-
-fn heart_rate(sample: &HeartRate) -> RawDocumentBuf {
-    let mut metric = RawDocumentBuf::new();
-    metric.append(cstr!("ts"), wall_clock(sample.ts));
-    metric.append(cstr!("bpm"), sample.bpm);
-    metric.append(cstr!("confidence"), sample.confidence);
-    metric
-}
-
-fn step(sample: &Step) -> RawDocumentBuf {
-    let mut metric = RawDocumentBuf::new();
-    metric.append(cstr!("ts"), wall_clock(sample.ts));
-    metric.append(cstr!("steps"), sample.steps);
-    metric
-}
-
-fn append_sleep(document: &mut RawDocumentBuf, sleep: &Sleep) {
-    append_envelope(document, &sleep.upload);
-    document.append(cstr!("end_utc_offset_minutes"), sleep.end_utc_offset_minutes);
-    document.append(cstr!("log_id"), sleep.log_id);
-    document.append(cstr!("date_of_sleep"), date_text(sleep.date_of_sleep).as_str());
-    document.append(cstr!("duration_ms"), sleep.duration_ms);
-    document.append(cstr!("minutes_to_fall_asleep"), sleep.minutes_to_fall_asleep);
-    document.append(cstr!("minutes_asleep"), sleep.minutes_asleep);
-    document.append(cstr!("minutes_awake"), sleep.minutes_awake);
-    document.append(cstr!("minutes_after_wakeup"), sleep.minutes_after_wakeup);
-    document.append(cstr!("time_in_bed"), sleep.time_in_bed);
-    document.append(cstr!("efficiency"), sleep.efficiency);
-    document.append(cstr!("type"), sleep.kind.as_str());
-    if let Some(code) = sleep.info_code {
-        document.append(cstr!("info_code"), code);
-    }
-    document.append(cstr!("main_sleep"), sleep.main_sleep);
-    let mut levels = RawDocumentBuf::new();
-    levels.append(
-        cstr!("data"),
-        sleep.levels.iter().map(level).collect::<RawArrayBuf>(),
-    );
-    levels.append(
-        cstr!("short_data"),
-        sleep.short_levels.iter().map(level).collect::<RawArrayBuf>(),
-    );
-    document.append(cstr!("levels"), levels);
-}
-
-fn level(level: &SleepLevel) -> RawDocumentBuf {
-    let mut item = RawDocumentBuf::new();
-    item.append(cstr!("ts"), wall_clock(level.ts));
-    item.append(cstr!("level"), level.level.as_str());
-    item.append(cstr!("seconds"), level.seconds);
-    item
-}
-
-fn append_user(document: &mut RawDocumentBuf, user: &User) {
-    append_id(document, cstr!("_id"), user.event_id);
-    append_id(document, cstr!("user_id"), user.user_id);
-    document.append(cstr!("synced_at"), instant(user.synced_at));
-    document.append(cstr!("created_at"), instant(user.created_at));
-    let date_of_birth = user.date_of_birth.map(date_text);
-    let texts = [
-        (cstr!("email"), &user.email),
-        (cstr!("dob"), &date_of_birth),
-        (cstr!("gender"), &user.gender),
-        (cstr!("zone"), &user.zone),
-    ];
-    for (name, text) in texts {
-        if let Some(text) = text {
-            document.append(name, text.as_str());
-        }
-    }
-    for (name, number) in [
-        (cstr!("height"), user.height_cm),
-        (cstr!("max_heart_rate"), user.max_heart_rate),
-    ] {
-        if let Some(number) = number {
-            document.append(name, number);
-        }
-    }
-    document.append(
-        cstr!("devices"),
-        user.devices
-            .iter()
-            .map(|device| device.hyphenated().to_string())
-            .collect::<RawArrayBuf>(),
-    );
+/// What the source said beside the fields, and what the writer's schema has that this version does not know.
+fn extra_of(decoded: &Decoded) -> Map<String, Value> {
+    let said = decoded.event.extra().0.as_deref();
+    let mut extra: Map<String, Value> = said
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    extra.extend(decoded.extra.clone());
+    extra
 }
 
 fn append_origin(document: &mut RawDocumentBuf, decoded: &Decoded, position: &Position, schema_id: u32) {
@@ -185,18 +82,6 @@ fn append_origin(document: &mut RawDocumentBuf, decoded: &Decoded, position: &Po
     document.append(cstr!("content_hash"), hexadecimal(&decoded.content_hash).as_str());
     // Registries count up from 1; an id past 2³¹ is kept bit for bit.
     document.append(cstr!("schema_id"), schema_id.cast_signed());
-}
-
-fn append_id(document: &mut RawDocumentBuf, name: &CStr, id: Uuid) {
-    document.append(name, &*id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
-}
-
-fn instant(at: UtcMillis) -> DateTime {
-    DateTime::from_millis(at.0)
-}
-
-fn wall_clock(at: LocalMillis) -> DateTime {
-    DateTime::from_millis(at.0)
 }
 
 fn fields(values: &Map<String, Value>) -> RawDocumentBuf {

@@ -8,6 +8,7 @@ pub mod document;
 pub mod event;
 pub mod registry;
 pub mod stream;
+pub mod streams;
 pub mod time;
 
 pub use codec::{
@@ -15,7 +16,12 @@ pub use codec::{
     frame, unframe,
 };
 pub use document::{Position, collections, to_document};
-pub use event::{Event, HeartRate, HeartRates, Sleep, SleepLevel, Step, Steps, Upload, User};
+pub use event::Event;
 pub use registry::{Registry, RegistryError};
-pub use stream::{DEAD_LETTER_TOPIC, Stream};
-pub use time::{LocalMillis, UtcMillis};
+pub use stream::{DEAD_LETTER_TOPIC, Owner, Stream};
+pub use streams::{
+    ActivityMinute, ActivityMinutes, Calorie, Calories, Distance, Distances, Exercise, ExerciseLevel,
+    ExerciseZone, Extra, HeartRate, HeartRateZones, HeartRates, RestingHeartRate, RestingHeartRates, Sleep,
+    SleepLevel, SleepScore, Step, Steps, Upload, User, ZoneMinutes,
+};
+pub use time::{LocalDay, LocalMillis, UtcMillis};

@@ -121,11 +121,27 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::Refused`] when it is incompatible with a version that was there before.
     pub async fn register(&self, stream: Stream) -> Result<u32, RegistryError> {
-        let supplied = SuppliedSchema::new(None, SchemaType::Avro, stream.schema_json().to_owned());
+        self.register_schema(stream, stream.schema_json()).await
+    }
+
+    /// Registers another version of a stream's schema, as whoever writes a newer one does.
+    ///
+    /// # Errors
+    /// As [`Registry::register`].
+    pub async fn register_schema(&self, stream: Stream, json: &str) -> Result<u32, RegistryError> {
+        let supplied = SuppliedSchema::new(None, SchemaType::Avro, json.to_owned());
         let registered = post_schema(&self.settings, stream.subject(), supplied).await;
-        registered
-            .map(|schema| schema.id)
-            .map_err(|error| explained(&error, None))
+        match registered.map_err(|error| explained(&error, None)) {
+            Ok(schema) => Ok(schema.id),
+            Err(RegistryError::Refused { reason }) => Err(RegistryError::Refused {
+                reason: format!(
+                    "the schema of {} cannot read what earlier versions of it wrote (new fields need a default, \
+                     types may only widen): {reason}",
+                    stream.subject()
+                ),
+            }),
+            Err(other) => Err(other),
+        }
     }
 
     /// The schema with this id.

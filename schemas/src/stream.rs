@@ -1,47 +1,157 @@
-//! The streams: one topic, one subject, one collection and one raw table each.
+//! The table of streams: one topic, one subject, one collection and one raw table each.
 
-/// A kind of event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Stream {
-    /// Beats per minute, every few seconds while worn.
-    HeartRates,
-    /// Steps per minute; sparse.
-    Steps,
-    /// Sleep sessions with their levels.
-    Sleeps,
-    /// Versions of a person's profile.
-    Users,
-}
+use crate::codec::{DecodeError, Decoded, EncodeError, WriterSchema, read_event, write_event};
+use crate::event::Event;
+use crate::streams;
 
 /// Topic for events that the generator itself cannot map; its messages are [`Stream`]-less.
 pub const DEAD_LETTER_TOPIC: &str = "fitbit.dead_letters";
 
+/// What identifies the messages of a stream, and orders them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A device.
+    Device,
+    /// A person.
+    User,
+}
+
+/// Every stream is named here once, and nowhere else in this crate. The name is that of the topic (`fitbit.` before
+/// it), the collection, the raw table, the Avro file and the Rust file; the type is what one upload of it is.
+macro_rules! streams {
+    ($($(#[$about:meta])* $stream:ident($event:ident) = $name:literal, of $owner:ident;)*) => {
+        /// A kind of event.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Stream {
+            $($(#[$about])* $stream,)*
+        }
+
+        impl Stream {
+            /// Every stream, in the order in which they are shown.
+            pub const ALL: [Self; Self::COUNT] = [$(Self::$stream),*];
+
+            /// How many streams there are.
+            pub const COUNT: usize = [$($name),*].len();
+
+            /// Short name, as in metrics and in `ops`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$stream => $name,)*
+                }
+            }
+
+            /// Kafka topic.
+            #[must_use]
+            pub const fn topic(self) -> &'static str {
+                match self {
+                    $(Self::$stream => concat!("fitbit.", $name),)*
+                }
+            }
+
+            /// Table of the raw layer.
+            #[must_use]
+            pub const fn raw_table(self) -> &'static str {
+                match self {
+                    $(Self::$stream => concat!("raw.", $name),)*
+                }
+            }
+
+            /// The Avro schema that this version writes.
+            #[must_use]
+            pub const fn schema_json(self) -> &'static str {
+                match self {
+                    $(Self::$stream => include_str!(concat!("../avro/", $name, ".avsc")),)*
+                }
+            }
+
+            /// Name of its Avro record, without the namespace.
+            #[must_use]
+            pub const fn record(self) -> &'static str {
+                match self {
+                    $(Self::$stream => <streams::$event as crate::codec::Record>::NAME,)*
+                }
+            }
+
+            /// Whose its messages are.
+            #[must_use]
+            pub const fn owner(self) -> Owner {
+                match self {
+                    $(Self::$stream => Owner::$owner,)*
+                }
+            }
+
+            pub(crate) fn read(self, writer: &WriterSchema, datum: &[u8]) -> Result<Decoded, DecodeError> {
+                match self {
+                    $(Self::$stream => read_event(writer, datum, Event::$stream),)*
+                }
+            }
+        }
+
+        impl Event {
+            /// The stream it belongs to.
+            #[must_use]
+            pub const fn stream(&self) -> Stream {
+                match self {
+                    $(Self::$stream(_) => Stream::$stream,)*
+                }
+            }
+
+            pub(crate) fn write(&self, datum: &mut Vec<u8>) -> Result<(), EncodeError> {
+                match self {
+                    $(Self::$stream(event) => write_event(Stream::$stream, event, datum),)*
+                }
+            }
+
+            pub(crate) fn list<'a>(&'a self, fields: &mut crate::codec::Fields<'a>) {
+                match self {
+                    $(Self::$stream(event) => crate::codec::Record::list(event, fields),)*
+                }
+            }
+
+            pub(crate) fn store(&self, document: &mut bson::RawDocumentBuf) {
+                match self {
+                    $(Self::$stream(event) => crate::codec::Record::store(event, document),)*
+                }
+            }
+
+            /// What the source said beside the fields of this version.
+            #[must_use]
+            pub const fn extra(&self) -> &streams::Extra {
+                match self {
+                    $(Self::$stream(event) => &event.extra,)*
+                }
+            }
+        }
+    };
+}
+
+streams! {
+    /// Beats per minute, every few seconds while worn.
+    HeartRates(HeartRates) = "heart_rates", of Device;
+    /// Steps per minute; sparse.
+    Steps(Steps) = "steps", of Device;
+    /// Distance per minute.
+    Distances(Distances) = "distances", of Device;
+    /// Energy per minute.
+    Calories(Calories) = "calories", of Device;
+    /// Minutes of a day by how active they were.
+    ActivityMinutes(ActivityMinutes) = "activity_minutes", of Device;
+    /// Minutes of a day by heart-rate zone.
+    HeartRateZones(HeartRateZones) = "heart_rate_zones", of Device;
+    /// The resting heart rate of a day.
+    RestingHeartRates(RestingHeartRates) = "resting_heart_rates", of Device;
+    /// Sleep sessions with their levels.
+    Sleeps(Sleep) = "sleeps", of Device;
+    /// Scores of sleeps.
+    SleepScores(SleepScore) = "sleep_scores", of Device;
+    /// Exercises.
+    Exercises(Exercise) = "exercises", of Device;
+    /// Versions of a person's profile.
+    Users(User) = "users", of User;
+}
+
 impl Stream {
-    /// Every stream, in the order in which they are shown.
-    pub const ALL: [Self; 4] = [Self::HeartRates, Self::Steps, Self::Sleeps, Self::Users];
-
-    /// Short name, as in metrics and in `ops`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::HeartRates => "heart_rates",
-            Self::Steps => "steps",
-            Self::Sleeps => "sleeps",
-            Self::Users => "users",
-        }
-    }
-
-    /// Kafka topic.
-    #[must_use]
-    pub const fn topic(self) -> &'static str {
-        match self {
-            Self::HeartRates => "fitbit.heart_rates",
-            Self::Steps => "fitbit.steps",
-            Self::Sleeps => "fitbit.sleeps",
-            Self::Users => "fitbit.users",
-        }
-    }
-
     /// Subject in the schema registry (TopicNameStrategy).
     #[must_use]
     pub fn subject(self) -> String {
@@ -52,39 +162,6 @@ impl Stream {
     #[must_use]
     pub const fn collection(self) -> &'static str {
         self.name()
-    }
-
-    /// Table of the raw layer.
-    #[must_use]
-    pub const fn raw_table(self) -> &'static str {
-        match self {
-            Self::HeartRates => "raw.heart_rates",
-            Self::Steps => "raw.steps",
-            Self::Sleeps => "raw.sleeps",
-            Self::Users => "raw.users",
-        }
-    }
-
-    /// Name of its Avro record, without the namespace.
-    #[must_use]
-    pub const fn record(self) -> &'static str {
-        match self {
-            Self::HeartRates => "HeartRates",
-            Self::Steps => "Steps",
-            Self::Sleeps => "Sleep",
-            Self::Users => "User",
-        }
-    }
-
-    /// The Avro schema that this version writes.
-    #[must_use]
-    pub const fn schema_json(self) -> &'static str {
-        match self {
-            Self::HeartRates => include_str!("../avro/heart_rates.avsc"),
-            Self::Steps => include_str!("../avro/steps.avsc"),
-            Self::Sleeps => include_str!("../avro/sleeps.avsc"),
-            Self::Users => include_str!("../avro/users.avsc"),
-        }
     }
 
     /// The stream with this short name (or collection).

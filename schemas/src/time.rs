@@ -13,6 +13,10 @@ pub struct UtcMillis(pub i64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LocalMillis(pub i64);
 
+/// A date on the wearer's calendar: days since 1970-01-01.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LocalDay(pub i32);
+
 impl LocalMillis {
     /// The instant at which a clock `utc_offset_minutes` east of UTC shows this time.
     #[must_use]

@@ -6,24 +6,17 @@ use std::fmt;
 use anyhow::{Context, Result};
 use bson::{Document, doc};
 use futures_util::TryStreamExt;
-use pulseline_generator::{HeartRateRow, Oracle, ReadingKey, SimulateConfig, StepsRow, Version, plan};
-use pulseline_schemas::{LocalMillis, Sleep, Stream, User, UtcMillis, collections};
-use tokio_postgres::Row;
+use pulseline_generator::{Oracle, SimulateConfig, plan};
+use pulseline_schemas::{Stream, UtcMillis, collections};
 use uuid::Uuid;
 
 use crate::world::World;
 
+mod readings;
+mod whole;
+
 /// Findings that are shown of each kind.
 const SHOWN: usize = 5;
-
-const HEART_RATES: &str = "select device_id, (extract(epoch from local_ts) * 1000)::bigint, utc_offset_minutes::int, \
-    bpm::int, confidence::int, (extract(epoch from synced_at) * 1000)::bigint, event_id from raw.heart_rates";
-const STEPS: &str = "select device_id, (extract(epoch from local_ts) * 1000)::bigint, utc_offset_minutes::int, \
-    steps, 0, (extract(epoch from synced_at) * 1000)::bigint, event_id from raw.steps";
-const SLEEPS: &str = "select s.device_id, s.log_id, s.event_id, s.minutes_asleep, \
-    (select count(*) from raw.sleep_levels l where (l.device_id, l.log_id) = (s.device_id, s.log_id)) from raw.sleeps s";
-const USERS: &str = "select u.user_id, u.event_id, \
-    array(select device_id from raw.devices d where d.user_id = u.user_id order by 1) from raw.users u";
 
 /// What a comparison found. Each list holds a text for every deviation.
 #[derive(Debug, Default)]
@@ -106,22 +99,8 @@ pub async fn compare(world: &World, oracle: &Oracle) -> Result<Findings> {
     let mut findings = Findings::default();
     stored(world, oracle, &mut findings).await?;
     let warehouse = world.warehouse().await?;
-    let rows = warehouse.query(HEART_RATES, &[]).await?;
-    let found = rows.iter().map(heart_rate).collect();
-    findings.compare("heart rate", oracle.heart_rates.clone(), found);
-    let rows = warehouse.query(STEPS, &[]).await?;
-    let found = rows.iter().map(steps).collect();
-    findings.compare("steps", oracle.steps.clone(), found);
-    let rows = warehouse.query(SLEEPS, &[]).await?;
-    let found = rows
-        .iter()
-        .map(|row| ((row.get(0), row.get(1)), (row.get(2), row.get(3), row.get(4))));
-    let expected = oracle.sleeps.iter().map(|(key, sleep)| (*key, shown(sleep)));
-    findings.compare::<(Uuid, i64), (Uuid, i32, i64)>("sleep", expected, found.collect());
-    let rows = warehouse.query(USERS, &[]).await?;
-    let found = rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2))));
-    let expected = oracle.users.iter().map(|(id, user)| (*id, profile(user)));
-    findings.compare::<Uuid, (Uuid, Vec<Uuid>)>("user", expected, found.collect());
+    readings::compare(&warehouse, oracle, &mut findings).await?;
+    whole::compare(&warehouse, oracle, &mut findings).await?;
     books(world, oracle, &mut findings).await?;
     Ok(findings)
 }
@@ -182,55 +161,4 @@ async fn books(world: &World, oracle: &Oracle, findings: &mut Findings) -> Resul
     }
     findings.compare("dead letters", expected, found.collect());
     Ok(())
-}
-
-fn key(row: &Row) -> ReadingKey {
-    ReadingKey {
-        device_id: row.get(0),
-        local_ts: LocalMillis(row.get(1)),
-        utc_offset_minutes: row.get(2),
-    }
-}
-
-fn version(row: &Row) -> Version {
-    Version {
-        synced_at: UtcMillis(row.get(5)),
-        event_id: row.get(6),
-    }
-}
-
-fn heart_rate(row: &Row) -> (ReadingKey, HeartRateRow) {
-    (
-        key(row),
-        HeartRateRow {
-            bpm: row.get(3),
-            confidence: row.get(4),
-            version: version(row),
-        },
-    )
-}
-
-fn steps(row: &Row) -> (ReadingKey, StepsRow) {
-    (
-        key(row),
-        StepsRow {
-            steps: row.get(3),
-            version: version(row),
-        },
-    )
-}
-
-fn shown(sleep: &Sleep) -> (Uuid, i32, i64) {
-    let levels = sleep.levels.len() + sleep.short_levels.len();
-    (
-        sleep.upload.event_id,
-        sleep.minutes_asleep,
-        i64::try_from(levels).unwrap_or(i64::MAX),
-    )
-}
-
-fn profile(user: &User) -> (Uuid, Vec<Uuid>) {
-    let mut devices = user.devices.clone();
-    devices.sort_unstable();
-    (user.event_id, devices)
 }

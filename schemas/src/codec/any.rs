@@ -40,6 +40,19 @@ impl Any {
         i32::try_from(value).map_err(|_| E::custom(format_args!("{value} is no 32-bit integer")))
     }
 
+    /// Whole numbers too: a writer may have had none but these.
+    pub(super) fn float<E: Error>(self) -> Result<f64, E> {
+        match self {
+            Self::Float(value) => Ok(value),
+            #[allow(
+                clippy::cast_precision_loss,
+                reason = "beyond 2^53 the nearest float is meant"
+            )]
+            Self::Int(value) => Ok(value as f64),
+            other => Err(other.unexpected("a number")),
+        }
+    }
+
     pub(super) fn bool<E: Error>(self) -> Result<bool, E> {
         match self {
             Self::Bool(value) => Ok(value),

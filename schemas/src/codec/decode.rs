@@ -9,8 +9,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer};
 use serde_json::{Map, Value};
 
 use super::canonical::content_hash;
-use super::fields::{HeartRatesFields, SleepFields, StepsFields, UserFields};
-use super::record::{Extra, Record, RecordSeed};
+use super::record::{Record, RecordSeed, Unknown};
 use crate::event::Event;
 use crate::stream::Stream;
 
@@ -103,14 +102,16 @@ pub fn decode(stream: Stream, writer: &WriterSchema, datum: &[u8]) -> Result<Dec
             found: writer.record.clone(),
         });
     }
-    let (event, extra) = match stream {
-        Stream::HeartRates => {
-            read::<HeartRatesFields>(writer, datum).map(|(made, extra)| (Event::HeartRates(made), extra))
-        }
-        Stream::Steps => read::<StepsFields>(writer, datum).map(|(made, extra)| (Event::Steps(made), extra)),
-        Stream::Sleeps => read::<SleepFields>(writer, datum).map(|(made, extra)| (Event::Sleep(made), extra)),
-        Stream::Users => read::<UserFields>(writer, datum).map(|(made, extra)| (Event::User(made), extra)),
-    }?;
+    stream.read(writer, datum)
+}
+
+pub(crate) fn read_event<R: Record>(
+    writer: &WriterSchema,
+    datum: &[u8],
+    event: impl FnOnce(R) -> Event,
+) -> Result<Decoded, DecodeError> {
+    let (made, extra) = read::<R>(writer, datum)?;
+    let event = event(made);
     let content_hash = content_hash(&event, &extra);
     Ok(Decoded {
         event,
@@ -120,17 +121,17 @@ pub fn decode(stream: Stream, writer: &WriterSchema, datum: &[u8]) -> Result<Dec
 }
 
 /// A record with what was unknown in it; the form in which the reader of datums can return both.
-struct Whole<R: Record>(R::Made, Extra);
+struct Whole<R>(R, Unknown);
 
 impl<'de, R: Record> Deserialize<'de> for Whole<R> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut extra = Extra::new();
+        let mut extra = Unknown::new();
         let made = RecordSeed::<R>::new(&mut extra).deserialize(deserializer)?;
         Ok(Self(made, extra))
     }
 }
 
-fn read<R: Record>(writer: &WriterSchema, mut datum: &[u8]) -> Result<(R::Made, Extra), DecodeError> {
+fn read<R: Record>(writer: &WriterSchema, mut datum: &[u8]) -> Result<(R, Unknown), DecodeError> {
     let malformed = |error: apache_avro::Error| DecodeError::Malformed(shortened(&error.to_string()));
     let reader = GenericDatumReader::builder(&writer.schema)
         .human_readable(false)

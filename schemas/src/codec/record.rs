@@ -3,105 +3,114 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use bson::RawDocumentBuf;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::ser::SerializeStruct;
 use serde_json::{Map, Value};
 
 use super::any::Any;
+use super::canonical::Fields;
 
 /// Fields that a writer may have and this version does not know, by name.
-pub(super) type Extra = Map<String, Value>;
+pub(crate) type Unknown = Map<String, Value>;
 
-/// A record that is filled field by field, in whatever order and number the writer's schema has them.
-pub(super) trait Record: Default {
-    /// What the fields make once all are read.
-    type Made;
-    /// The fields that are known.
+/// A record that is declared once by `record!`.
+pub(crate) trait Record: Sized {
+    /// Name of its Avro record.
+    const NAME: &'static str;
+    /// The fields that are known, those of the envelope first.
     const FIELDS: &'static [&'static str];
+    /// The record while its fields arrive, in whatever order and number the writer's schema has them.
+    type Partial: Default;
 
-    /// Reads the value of the known field at `index`; `extra` takes what is unknown inside of it.
+    /// Reads the value of the known field at `index`; `unknown` takes what is unknown inside of it.
     fn read<'de, A: MapAccess<'de>>(
-        &mut self,
+        partial: &mut Self::Partial,
         index: usize,
         fields: &mut A,
-        extra: &mut Extra,
+        unknown: &mut Unknown,
     ) -> Result<(), A::Error>;
 
-    /// The finished value.
-    fn make<E: Error>(self) -> Result<Self::Made, E>;
+    /// The finished record.
+    fn make<E: Error>(partial: Self::Partial) -> Result<Self, E>;
+
+    /// Writes its fields in the schema's order.
+    fn write<S: SerializeStruct>(&self, record: &mut S) -> Result<(), S::Error>;
+
+    /// Lists its fields for the canonical form.
+    fn list<'a>(&'a self, fields: &mut Fields<'a>);
+
+    /// Puts its fields into a document.
+    fn store(&self, document: &mut RawDocumentBuf);
 }
 
-/// A field that must be there.
-pub(super) fn required<T, E: Error>(value: Option<T>, name: &'static str) -> Result<T, E> {
-    value.ok_or_else(|| E::missing_field(name))
-}
-
-/// Reads one record; what is unknown goes to `extra`.
+/// Reads one record; what is unknown goes to `unknown`.
 pub(super) struct RecordSeed<'x, R> {
-    extra: &'x mut Extra,
+    unknown: &'x mut Unknown,
     record: PhantomData<R>,
 }
 
 impl<'x, R> RecordSeed<'x, R> {
-    pub(super) fn new(extra: &'x mut Extra) -> Self {
+    pub(super) fn new(unknown: &'x mut Unknown) -> Self {
         Self {
-            extra,
+            unknown,
             record: PhantomData,
         }
     }
 }
 
 impl<'de, R: Record> DeserializeSeed<'de> for RecordSeed<'_, R> {
-    type Value = R::Made;
+    type Value = R;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<R::Made, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<R, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de, R: Record> Visitor<'de> for RecordSeed<'_, R> {
-    type Value = R::Made;
+    type Value = R;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a record")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<R::Made, A::Error> {
-        let mut record = R::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<R, A::Error> {
+        let mut partial = R::Partial::default();
         while let Some(key) = fields.next_key_seed(KeySeed(R::FIELDS))? {
             match key {
-                Key::Known(index) => record.read(index, &mut fields, self.extra)?,
+                Key::Known(index) => R::read(&mut partial, index, &mut fields, self.unknown)?,
                 Key::Unknown(name) => {
                     let value = fields.next_value::<Any>()?.into_json();
                     // Null says nothing: the field might as well be absent.
                     if !value.is_null() {
-                        self.extra.insert(name, value);
+                        self.unknown.insert(name, value);
                     }
                 }
             }
         }
-        record.make()
+        R::make(partial)
     }
 }
 
-/// Reads an array of records. What is unknown in an item goes to `extra[name][index of the item]`.
+/// Reads an array of records. What is unknown in an item goes to `unknown[name][index of the item]`.
 pub(super) struct ListSeed<'x, R> {
     name: &'static str,
-    extra: &'x mut Extra,
+    unknown: &'x mut Unknown,
     record: PhantomData<R>,
 }
 
 impl<'x, R> ListSeed<'x, R> {
-    pub(super) fn new(name: &'static str, extra: &'x mut Extra) -> Self {
+    pub(super) fn new(name: &'static str, unknown: &'x mut Unknown) -> Self {
         Self {
             name,
-            extra,
+            unknown,
             record: PhantomData,
         }
     }
 }
 
 impl<'de, R: Record> DeserializeSeed<'de> for ListSeed<'_, R> {
-    type Value = Vec<R::Made>;
+    type Value = Vec<R>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_any(self)
@@ -109,7 +118,7 @@ impl<'de, R: Record> DeserializeSeed<'de> for ListSeed<'_, R> {
 }
 
 impl<'de, R: Record> Visitor<'de> for ListSeed<'_, R> {
-    type Value = Vec<R::Made>;
+    type Value = Vec<R>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the array `{}`", self.name)
@@ -118,8 +127,8 @@ impl<'de, R: Record> Visitor<'de> for ListSeed<'_, R> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         // Grown as items arrive: the announced number may be a lie.
         let mut list = Vec::new();
-        let mut unknown = Extra::new();
-        let mut unknown_by_index = Extra::new();
+        let mut unknown = Unknown::new();
+        let mut unknown_by_index = Unknown::new();
         while let Some(item) = items.next_element_seed(RecordSeed::<R>::new(&mut unknown))? {
             if !unknown.is_empty() {
                 unknown_by_index.insert(
@@ -130,7 +139,7 @@ impl<'de, R: Record> Visitor<'de> for ListSeed<'_, R> {
             list.push(item);
         }
         if !unknown_by_index.is_empty() {
-            self.extra
+            self.unknown
                 .insert(self.name.to_owned(), Value::Object(unknown_by_index));
         }
         Ok(list)

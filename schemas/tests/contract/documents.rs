@@ -114,14 +114,12 @@ fn sleeps() {
         "type": "stages",
         "info_code": 0,
         "main_sleep": true,
-        "levels": {
-            "data": [
-                { "ts": date("2019-11-01T23:30:00Z"), "level": "wake", "seconds": 600 },
-                { "ts": date("2019-11-01T23:40:00Z"), "level": "light", "seconds": 12_000 },
-                { "ts": date("2019-11-02T03:00:00Z"), "level": "deep", "seconds": 14_400 },
-            ],
-            "short_data": [{ "ts": date("2019-11-02T02:00:00Z"), "level": "wake", "seconds": 60 }],
-        },
+        "levels": [
+            { "ts": date("2019-11-01T23:30:00Z"), "level": "wake", "seconds": 600 },
+            { "ts": date("2019-11-01T23:40:00Z"), "level": "light", "seconds": 12_000 },
+            { "ts": date("2019-11-02T03:00:00Z"), "level": "deep", "seconds": 14_400 },
+        ],
+        "short_levels": [{ "ts": date("2019-11-02T02:00:00Z"), "level": "wake", "seconds": 60 }],
     };
     assert_eq!(
         own_fields_of_upload(Stream::Sleeps, "2019-11-02T07:00:00Z"),
@@ -137,11 +135,23 @@ fn users() {
         "email": "p01@example.org",
         "dob": "1969-01-01",
         "gender": "female",
-        "zone": "Europe/Oslo",
         "height": 171,
+        "zone": "Europe/Oslo",
         "devices": [DEVICE_ID, "00000000-0000-0000-0000-000000000008"],
     };
     assert_eq!(own_fields(Stream::Users), expected);
+}
+
+#[test]
+fn days_are_dates_and_what_else_was_said_stands_under_extra() {
+    let expected = doc! {
+        "metrics": [{ "local_date": "2019-11-01", "zone": "IN_DEFAULT_ZONE_1", "minutes": 30.5 }],
+        "extra": { "source": { "name": "Charge 3" } },
+    };
+    assert_eq!(
+        own_fields_of_upload(Stream::HeartRateZones, "2019-11-01T23:45:00Z"),
+        expected
+    );
 }
 
 #[test]

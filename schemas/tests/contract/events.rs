@@ -1,12 +1,14 @@
 //! Events to test with: one fixed event per stream, and arbitrary ones.
 
+use std::collections::HashMap;
+
+use apache_avro::Schema;
+use apache_avro::types::Value as Avro;
+use apache_avro::writer::datum::GenericDatumWriter;
 use proptest::collection::vec;
-use proptest::option;
 use proptest::prelude::*;
-use pulseline_schemas::{
-    Event, HeartRate, HeartRates, LocalMillis, Sleep, SleepLevel, Step, Steps, Stream, Upload, User,
-    UtcMillis,
-};
+use proptest::strategy::Union;
+use pulseline_schemas::*;
 use uuid::Uuid;
 
 /// The event whose bytes are frozen. Never changed: a new version of a schema gets new golden bytes beside the old.
@@ -29,19 +31,20 @@ pub(crate) fn fixed(stream: Stream) -> Event {
                 HeartRate {
                     ts: at(5),
                     bpm: 54,
-                    confidence: 3,
+                    confidence: Some(3),
                 },
                 HeartRate {
                     ts: at(10),
                     bpm: 70,
-                    confidence: 0,
+                    confidence: Some(0),
                 },
                 HeartRate {
                     ts: at(895),
                     bpm: 201,
-                    confidence: 1,
+                    confidence: Some(1),
                 },
             ],
+            extra: none(),
         }),
         Stream::Steps => Event::Steps(Steps {
             upload,
@@ -52,9 +55,31 @@ pub(crate) fn fixed(stream: Stream) -> Event {
                     steps: 117,
                 },
             ],
+            extra: none(),
         }),
         Stream::Sleeps => fixed_sleep(upload),
         Stream::Users => fixed_user(&upload),
+        Stream::Distances => Event::Distances(Distances {
+            upload,
+            samples: vec![Distance {
+                ts: at(0),
+                distance_mm: 8_200,
+            }],
+            extra: other(),
+        }),
+        Stream::Calories => Event::Calories(Calories {
+            upload,
+            samples: vec![Calorie {
+                ts: at(0),
+                millikcal: 1_210,
+            }],
+            extra: other(),
+        }),
+        Stream::ActivityMinutes | Stream::HeartRateZones | Stream::RestingHeartRates => {
+            fixed_day(stream, upload)
+        }
+        Stream::SleepScores => fixed_score(upload),
+        Stream::Exercises => fixed_exercise(upload),
     }
 }
 
@@ -65,14 +90,14 @@ fn fixed_sleep(upload: Upload) -> Event {
         level: name.into(),
         seconds: length,
     };
-    Event::Sleep(Sleep {
+    Event::Sleeps(Sleep {
         upload: Upload {
             window_end: at(27_000),
             ..upload
         },
         end_utc_offset_minutes: 60,
         log_id: 24_500_000_001,
-        date_of_sleep: 18_202,
+        date_of_sleep: LocalDay(18_202),
         duration_ms: 27_000_000,
         minutes_to_fall_asleep: 0,
         minutes_asleep: 401,
@@ -89,136 +114,204 @@ fn fixed_sleep(upload: Upload) -> Event {
             level(12_600, "deep", 14_400),
         ],
         short_levels: vec![level(9_000, "wake", 60)],
+        log_type: None,
+        extra: none(),
     })
 }
 
 fn fixed_user(upload: &Upload) -> Event {
-    Event::User(User {
+    Event::Users(User {
         event_id: upload.event_id,
         user_id: Uuid::from_u128(7),
         synced_at: upload.synced_at,
         created_at: UtcMillis(1_572_566_400_000),
         email: Some("p01@example.org".into()),
-        date_of_birth: Some(-365),
+        date_of_birth: Some(LocalDay(-365)),
         gender: Some("female".into()),
         height_cm: Some(171),
         max_heart_rate: None,
         zone: Some("Europe/Oslo".into()),
         devices: vec![upload.device_id, Uuid::from_u128(8)],
+        extra: none(),
     })
 }
 
-fn ids() -> impl Strategy<Value = Uuid> {
-    any::<u128>().prop_map(Uuid::from_u128)
+fn fixed_day(stream: Stream, upload: Upload) -> Event {
+    let (local_date, extra) = (LocalDay(18_201), other());
+    match stream {
+        Stream::ActivityMinutes => Event::ActivityMinutes(ActivityMinutes {
+            upload,
+            samples: vec![ActivityMinute {
+                local_date,
+                level: "sedentary".into(),
+                minutes: 1_440,
+            }],
+            extra,
+        }),
+        Stream::HeartRateZones => Event::HeartRateZones(HeartRateZones {
+            upload,
+            samples: vec![ZoneMinutes {
+                local_date,
+                zone: "IN_DEFAULT_ZONE_1".into(),
+                minutes: 30.5,
+            }],
+            extra,
+        }),
+        _ => Event::RestingHeartRates(RestingHeartRates {
+            upload,
+            samples: vec![RestingHeartRate {
+                local_date,
+                bpm: 65.406_968_116_760_25,
+                error: Some(13.0),
+            }],
+            extra,
+        }),
+    }
 }
 
-fn clocks() -> impl Strategy<Value = LocalMillis> {
-    any::<i64>().prop_map(LocalMillis)
+fn fixed_score(upload: Upload) -> Event {
+    Event::SleepScores(SleepScore {
+        upload,
+        log_id: 24_500_000_001,
+        overall_score: Some(84),
+        composition_score: None,
+        revitalization_score: Some(22),
+        duration_score: Some(44),
+        deep_sleep_minutes: Some(117),
+        resting_heart_rate: Some(63.0),
+        restlessness: Some(0.083_536_090_835_360_91),
+        extra: other(),
+    })
 }
 
-fn instants() -> impl Strategy<Value = UtcMillis> {
-    any::<i64>().prop_map(UtcMillis)
+fn fixed_exercise(upload: Upload) -> Event {
+    Event::Exercises(Exercise {
+        upload,
+        end_utc_offset_minutes: 60,
+        log_id: 29_595_174_370,
+        activity_name: "Walk".into(),
+        activity_type_id: Some(90_013),
+        log_type: Some("auto_detected".into()),
+        duration_ms: 1_639_000,
+        active_duration_ms: Some(1_639_000),
+        average_heart_rate: Some(100),
+        calories: Some(170.0),
+        steps: Some(1_710),
+        distance: Some(1.25),
+        distance_unit: Some("Kilometer".into()),
+        speed: Some(2.74),
+        pace: None,
+        elevation_gain: Some(12.192),
+        has_gps: Some(false),
+        levels: vec![ExerciseLevel {
+            name: "very".into(),
+            minutes: 7,
+        }],
+        heart_rate_zones: vec![ExerciseZone {
+            name: "Fat Burn".into(),
+            min_bpm: Some(90),
+            max_bpm: None,
+            minutes: 21,
+        }],
+        extra: other(),
+    })
 }
 
-fn uploads() -> impl Strategy<Value = Upload> {
-    (ids(), ids(), instants(), any::<i32>(), clocks(), clocks()).prop_map(
-        |(event_id, device_id, synced_at, utc_offset_minutes, window_start, window_end)| Upload {
-            event_id,
-            device_id,
-            synced_at,
-            utc_offset_minutes,
-            window_start,
-            window_end,
-        },
-    )
+const fn none() -> Extra {
+    Extra(None)
 }
 
-fn levels() -> impl Strategy<Value = Vec<SleepLevel>> {
-    let level = (clocks(), any::<String>(), any::<i32>()).prop_map(|(ts, level, seconds)| SleepLevel {
-        ts,
-        level,
-        seconds,
+fn other() -> Extra {
+    Extra(Some(r#"{"source":{"name":"Charge 3"}}"#.into()))
+}
+
+/// [`fixed`] with the fields that came with version 2.
+pub(crate) fn fixed_2(stream: Stream) -> Option<Event> {
+    let mut event = fixed(stream);
+    match &mut event {
+        Event::HeartRates(event) => {
+            event.samples[1].confidence = None;
+            event.extra = other();
+        }
+        Event::Steps(event) => event.extra = other(),
+        Event::Sleeps(event) => {
+            event.log_type = Some("auto_detected".into());
+            event.extra = other();
+        }
+        Event::Users(event) => event.extra = other(),
+        _ => return None,
+    }
+    Some(event)
+}
+
+/// Any value of a schema, plausible or not; a text that has to be JSON is.
+fn values(schema: &Schema, names: &HashMap<String, Schema>, field: &str) -> BoxedStrategy<Avro> {
+    match schema {
+        Schema::Null => Just(Avro::Null).boxed(),
+        Schema::Boolean => any::<bool>().prop_map(Avro::Boolean).boxed(),
+        Schema::Int => any::<i32>().prop_map(Avro::Int).boxed(),
+        Schema::Date => any::<i32>().prop_map(Avro::Date).boxed(),
+        Schema::Long => any::<i64>().prop_map(Avro::Long).boxed(),
+        Schema::TimestampMillis => any::<i64>().prop_map(Avro::TimestampMillis).boxed(),
+        Schema::LocalTimestampMillis => any::<i64>().prop_map(Avro::LocalTimestampMillis).boxed(),
+        Schema::Double => (-1e9..1e9).prop_map(Avro::Double).boxed(),
+        Schema::String if field == "extra" => any::<String>()
+            .prop_map(|text| Avro::String(serde_json::json!({ "said": text }).to_string()))
+            .boxed(),
+        Schema::String => any::<String>().prop_map(Avro::String).boxed(),
+        Schema::Uuid(_) => any::<u128>()
+            .prop_map(|id| Avro::Uuid(Uuid::from_u128(id)))
+            .boxed(),
+        Schema::Union(union) => {
+            let variants = union.variants().iter().zip(0..).map(|(schema, index)| {
+                values(schema, names, field)
+                    .prop_map(move |value| Avro::Union(index, Box::new(value)))
+                    .boxed()
+            });
+            Union::new(variants).boxed()
+        }
+        Schema::Array(array) => vec(values(&array.items, names, field), 0..12)
+            .prop_map(Avro::Array)
+            .boxed(),
+        Schema::Ref { name } => values(&names[name.name()], names, field),
+        Schema::Record(record) => {
+            let mut known = names.clone();
+            let mut fields = Vec::new();
+            for field in &record.fields {
+                if let Schema::Array(array) = &field.schema
+                    && let Schema::Record(item) = &*array.items
+                {
+                    known.insert(item.name.name().to_owned(), (*array.items).clone());
+                }
+                let name = field.name.clone();
+                fields.push(
+                    values(&field.schema, &known, &field.name)
+                        .prop_map(move |value| (name.clone(), value))
+                        .boxed(),
+                );
+            }
+            fields.prop_map(Avro::Record).boxed()
+        }
+        other => panic!("no shipped schema has {other:?}"),
+    }
+}
+
+/// Any event of a stream: whatever its schema can hold.
+pub(crate) fn arbitrary_of(stream: Stream) -> BoxedStrategy<Event> {
+    let schema = Schema::parse_str(stream.schema_json()).unwrap();
+    let writer = WriterSchema::parse(stream.schema_json()).unwrap();
+    let events = values(&schema, &HashMap::new(), "").prop_map(move |value| {
+        let datum = GenericDatumWriter::builder(&schema)
+            .build()
+            .unwrap()
+            .write_value_to_vec(value)
+            .unwrap();
+        decode(stream, &writer, &datum).unwrap().event
     });
-    vec(level, 0..5)
+    events.boxed()
 }
 
-fn sleeps() -> impl Strategy<Value = Event> {
-    let parts = (
-        uploads(),
-        any::<[i32; 9]>(),
-        any::<[i64; 2]>(),
-        any::<String>(),
-        option::of(any::<i32>()),
-        any::<bool>(),
-        levels(),
-        levels(),
-    );
-    parts.prop_map(
-        |(upload, ints, longs, kind, info_code, main_sleep, levels, short_levels)| {
-            Event::Sleep(Sleep {
-                upload,
-                end_utc_offset_minutes: ints[0],
-                log_id: longs[0],
-                date_of_sleep: ints[1],
-                duration_ms: longs[1],
-                minutes_to_fall_asleep: ints[2],
-                minutes_asleep: ints[3],
-                minutes_awake: ints[4],
-                minutes_after_wakeup: ints[5],
-                time_in_bed: ints[6],
-                efficiency: ints[7],
-                kind,
-                info_code,
-                main_sleep,
-                levels,
-                short_levels,
-            })
-        },
-    )
-}
-
-fn users() -> impl Strategy<Value = Event> {
-    let text = || option::of(any::<String>());
-    let int = || option::of(any::<i32>());
-    let parts = (
-        (ids(), ids(), instants(), instants()),
-        (text(), text(), text()),
-        (int(), int(), int()),
-        vec(ids(), 0..4),
-    );
-    parts.prop_map(
-        |((event_id, user_id, synced_at, created_at), (email, gender, zone), ints, devices)| {
-            let (date_of_birth, height_cm, max_heart_rate) = ints;
-            Event::User(User {
-                event_id,
-                user_id,
-                synced_at,
-                created_at,
-                email,
-                date_of_birth,
-                gender,
-                height_cm,
-                max_heart_rate,
-                zone,
-                devices,
-            })
-        },
-    )
-}
-
-/// Any event at all, plausible or not.
+/// Any event at all.
 pub(crate) fn arbitrary() -> impl Strategy<Value = Event> {
-    let heart_rate = (clocks(), any::<i32>(), any::<i32>()).prop_map(|(ts, bpm, confidence)| HeartRate {
-        ts,
-        bpm,
-        confidence,
-    });
-    let step = (clocks(), any::<i32>()).prop_map(|(ts, steps)| Step { ts, steps });
-    prop_oneof![
-        (uploads(), vec(heart_rate, 0..20))
-            .prop_map(|(upload, samples)| Event::HeartRates(HeartRates { upload, samples })),
-        (uploads(), vec(step, 0..20)).prop_map(|(upload, samples)| Event::Steps(Steps { upload, samples })),
-        sleeps(),
-        users(),
-    ]
+    Union::new(Stream::ALL.map(arbitrary_of))
 }

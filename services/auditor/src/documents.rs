@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bson::{RawDocument, RawDocumentBuf, doc};
+use bson::{RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
 use mongodb::Database;
 use pulseline_schemas::Stream;
@@ -15,9 +15,11 @@ use crate::error::AuditError;
 use crate::warehouse::Loaded;
 
 mod checksum;
+mod tables;
 mod whole;
 
 use checksum::{DaySum, Reading, day_of, sums};
+pub(crate) use tables::tables;
 pub(crate) use whole::compare_whole;
 
 /// Days that one statement sums up.
@@ -26,7 +28,7 @@ const SLICE_DAYS: DayNumber = 28;
 /// A device's day.
 type DeviceDay = (String, DayNumber);
 
-/// The two streams of many small readings: table, value and confidence columns, and the value's name in a document.
+/// A stream of many small readings: table, value and confidence columns, and the value's name in a document.
 pub(crate) struct Readings {
     pub(crate) stream: Stream,
     value: &'static str,
@@ -35,20 +37,21 @@ pub(crate) struct Readings {
 }
 
 /// The streams that are compared by day.
-pub(crate) fn readings() -> [Readings; 2] {
+pub(crate) fn readings() -> [Readings; 4] {
+    let minutes = |stream, value, range| Readings {
+        stream,
+        value,
+        confidence: None,
+        range,
+    };
     [
         Readings {
-            stream: Stream::HeartRates,
-            value: "bpm",
             confidence: Some("confidence"),
-            range: 20..=250,
+            ..minutes(Stream::HeartRates, "bpm", 20..=250)
         },
-        Readings {
-            stream: Stream::Steps,
-            value: "steps",
-            confidence: None,
-            range: 0..=1_000,
-        },
+        minutes(Stream::Steps, "steps", 0..=1_000),
+        minutes(Stream::Distances, "distance_mm", 0..=5_000_000),
+        minutes(Stream::Calories, "millikcal", 0..=100_000),
     ]
 }
 
@@ -131,7 +134,7 @@ async fn raw_sums(
         let sql = checksum::statement(
             readings.stream.raw_table(),
             readings.value,
-            readings.confidence.unwrap_or("0"),
+            readings.confidence.unwrap_or("null::int"),
             (&date_of(start).to_string(), &date_of(end).to_string()),
         );
         let builder = client
@@ -205,7 +208,8 @@ fn upload(readings: &Readings, document: &RawDocument) -> Result<Vec<Reading>, A
         let local_ms = metric.get_datetime("ts")?.timestamp_millis();
         let value = metric.get_i32(readings.value)?;
         let confidence = confidence(readings, metric)?;
-        let is_kept = readings.range.contains(&value) && (0..=3).contains(&confidence);
+        let is_kept = readings.range.contains(&value)
+            && confidence.is_none_or(|confidence| (0..=3).contains(&confidence));
         if is_kept && checksum::could_be_lived(local_ms, offset, synced_at) {
             let event_id = Arc::clone(&event_id);
             all.push(Reading {
@@ -222,8 +226,11 @@ fn upload(readings: &Readings, document: &RawDocument) -> Result<Vec<Reading>, A
     Ok(all)
 }
 
-fn confidence(readings: &Readings, metric: &RawDocument) -> Result<i32, AuditError> {
-    readings
-        .confidence
-        .map_or(Ok(0), |name| Ok(metric.get_i32(name)?))
+fn confidence(readings: &Readings, metric: &RawDocument) -> Result<Option<i32>, AuditError> {
+    let found = readings.confidence.map(|name| metric.get(name)).transpose()?;
+    match found.flatten() {
+        None | Some(RawBsonRef::Null) => Ok(None),
+        Some(RawBsonRef::Int32(confidence)) => Ok(Some(confidence)),
+        Some(other) => Err(AuditError::Unexpected(format!("a confidence is {other:?}"))),
+    }
 }

@@ -76,6 +76,8 @@ pub(crate) async fn extent(client: &Client) -> Result<Option<Range<DayNumber>>, 
     let sql = "select min(day) - date '1970-01-01', max(day) - date '1970-01-01' from ( \
         select min(local_ts)::date, max(local_ts)::date from raw.heart_rates union all \
         select min(local_ts)::date, max(local_ts)::date from raw.steps union all \
+        select min(local_ts)::date, max(local_ts)::date from raw.distances union all \
+        select min(local_ts)::date, max(local_ts)::date from raw.calories union all \
         select min(bucket)::date, max(bucket)::date from agg.daily_summary) as e(low, high), \
         lateral (values (low), (high)) as d(day)";
     let row = client.query_one(sql, &[]).await?;

@@ -100,14 +100,14 @@ pub async fn verify(
         verdict.differences.extend(compared);
         verdict.relations += 1;
     }
-    for stream in [Stream::Sleeps, Stream::Users] {
+    for table in documents::tables() {
         progress(&format!(
             "comparing {} with MongoDB's documents",
-            stream.raw_table()
+            table.stream.raw_table()
         ));
         verdict
             .differences
-            .extend(documents::compare_whole(stream, &database, &mut client).await?);
+            .extend(documents::compare_whole(&table, &database, &mut client).await?);
         verdict.relations += 1;
     }
     database.client().clone().shutdown().immediate(true).await;

@@ -39,7 +39,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Devices that upload: simulated ones.
+    /// Devices that upload: simulated ones, and those whose files people have.
     #[command(subcommand)]
     Generate(Generate),
     /// Kafka → MongoDB.
@@ -67,6 +67,59 @@ pub(crate) enum Generate {
     #[command(after_help = "Example:
   pulseline --stack default generate simulate --participants 16 --from 2019-11-01 --days 7 --speed max")]
     Simulate(Box<SimulateArgs>),
+    /// The files that people have: a PMData folder, a Fitbit account export, Fitabase tables, zipped or not.
+    #[command(after_help = "Examples:
+  pulseline generate replay pmdata --dry-run                            only say what is there
+  pulseline --stack default generate replay pmdata --participant p01 --zone Europe/Oslo
+  pulseline --stack default generate replay MyFitbitData.zip --zone Australia/Sydney
+
+Stopped and run again, or run twice, it changes nothing: the same files give the same events.
+Records that no event can be made of become dead letters with their file, byte and reason.")]
+    Replay(Box<ReplayArgs>),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReplayArgs {
+    /// Folder or zip archive.
+    pub(crate) dir: PathBuf,
+    /// Only these people, by the names of their folders; may be said several times.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) participant: Vec<String>,
+    /// Name of the one person whose export it is; without it, the name of the folder.
+    #[arg(long = "as", value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// IANA zone of everybody who has none of their own.
+    #[arg(long, default_value = "Europe/Oslo")]
+    pub(crate) zone: String,
+    /// Zone of one person, as NAME=ZONE; may be said several times.
+    #[arg(long, value_name = "NAME=ZONE", value_parser = pair)]
+    pub(crate) zone_of: Vec<(String, String)>,
+    /// Clock of a stream's files, as STREAM=utc or STREAM=local, where it is not that of the layout.
+    #[arg(long, value_name = "STREAM=CLOCK", value_parser = pair)]
+    pub(crate) clock: Vec<(String, String)>,
+    /// When the files were exported (UTC, such as 2020-08-18T00:00Z); without it, each folder's newest reading.
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) exported_at: Option<String>,
+    /// First local date.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) from: Option<String>,
+    /// Last local date.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) to: Option<String>,
+    /// `max`, or a factor such as `x1000`: the time that the readings span, divided by it.
+    #[arg(long, default_value = "max")]
+    pub(crate) speed: String,
+    /// Read and report; send nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Partitions of topics that do not exist yet.
+    #[arg(long, default_value_t = 4)]
+    pub(crate) partitions: i32,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[derive(Debug, Clone, Args)]
@@ -98,12 +151,18 @@ pub(crate) struct SimulateArgs {
     /// Share of uploads beside which a broken one is sent.
     #[arg(long, default_value_t = 0.001, value_name = "FRACTION")]
     pub(crate) broken: f64,
+    /// Quirks of real data: `all`, `none`, or a list such as `all,-growing_sleeps` or `naps,unknown_keys`.
+    #[arg(long, default_value = "all", value_name = "LIST", allow_hyphen_values = true)]
+    pub(crate) quirks: String,
     /// Length of an upload's window in seconds; divides 900. Short windows make live data fresh.
     #[arg(long, default_value_t = 900, value_name = "SECONDS")]
     pub(crate) window_secs: u32,
     /// Partitions of topics that do not exist yet.
     #[arg(long, default_value_t = 4)]
     pub(crate) partitions: i32,
+    /// Write what it comes to as PMData files into this empty folder instead of sending it.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) write: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod args;
 mod demo;
 mod exit;
 mod print;
+mod replay;
 mod report;
 mod services;
 mod settings;
@@ -28,7 +29,11 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> anyhow::Result<Outcome> {
     let settings = || Settings::load(&cli);
     match &cli.command {
-        Command::Generate(Generate::Simulate(arguments)) => services::simulate(settings()?, arguments).await,
+        Command::Generate(Generate::Simulate(arguments)) => match &arguments.write {
+            Some(dir) => replay::write(services::simulate_config(arguments)?, dir).await,
+            None => services::simulate(settings()?, arguments).await,
+        },
+        Command::Generate(Generate::Replay(arguments)) => replay::replay(settings()?, arguments).await,
         Command::Sink => services::sink(settings()?).await,
         Command::Load => services::load(settings()?).await,
         Command::Compact(arguments) => services::compact(settings()?, arguments.once).await,

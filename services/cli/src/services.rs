@@ -146,6 +146,7 @@ pub(crate) fn simulate_config(arguments: &SimulateArgs) -> Result<SimulateConfig
         duplicate: arguments.duplicate,
         correct: arguments.correct,
         broken: arguments.broken,
+        quirks: arguments.quirks.parse().map_err(|error| invalid(&error))?,
         window_secs: arguments.window_secs,
         partitions: arguments.partitions,
     };
@@ -154,7 +155,7 @@ pub(crate) fn simulate_config(arguments: &SimulateArgs) -> Result<SimulateConfig
 }
 
 /// Logs, metrics, health and signals around a service.
-async fn serve<F, E>(
+pub(crate) async fn serve<F, E>(
     settings: &Settings,
     name: &str,
     run: impl FnOnce(Health, Shutdown) -> F,

@@ -77,3 +77,41 @@ fn a_reader_that_leaves_early_is_no_error() -> Result<()> {
     ensure!(output.status.success(), "{}", text(&output));
     Ok(())
 }
+
+#[test]
+fn a_dry_run_of_a_replay_says_what_is_there_and_sends_nothing() -> Result<()> {
+    let folder = std::env::temp_dir().join(format!("pulseline-replay-{}", std::process::id()));
+    let files = folder.join("p07/fitbit");
+    std::fs::create_dir_all(&files)?;
+    std::fs::write(
+        files.join("steps.json"),
+        r#"[{"dateTime":"2019-11-01 10:00:00","value":"12"},{"dateTime":"yesterday","value":"1"},{"dateTime":"2019-11-01 10:01:00","value":0}]"#,
+    )?;
+    std::fs::write(files.join("weather.json"), "[]")?;
+    let dry = |words: &[&str]| -> Result<(Option<i32>, String)> {
+        let mut command = pulseline(&["generate", "replay", "--dry-run"]);
+        let output = command.arg(&folder).args(words).output()?;
+        Ok((output.status.code(), text(&output)))
+    };
+    let (code, said) = dry(&[])?;
+    ensure!(code == Some(0), "{said}");
+    for expected in [
+        "p07",
+        "3 records",
+        "2 readings, 1 refused",
+        "p07/fitbit/steps.json: 1 refused (date), the first at byte 49",
+        "not carried: weather.json",
+        "no files of: ",
+        "nothing was sent",
+    ] {
+        ensure!(said.contains(expected), "{expected} is missing:\n{said}");
+    }
+    let (code, said) = dry(&["--participant", "p99"])?;
+    ensure!(
+        code == Some(3) && said.contains("nobody called p99; there are p07"),
+        "{said}"
+    );
+    let (code, said) = dry(&["--clock", "steps=lunar"])?;
+    ensure!(code == Some(2) && said.contains("lunar"), "{said}");
+    Ok(std::fs::remove_dir_all(&folder)?)
+}

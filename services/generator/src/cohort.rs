@@ -1,15 +1,21 @@
 //! The people, their devices, and what a day in their lives is like. Everything is a function of the seed.
 
 pub(crate) mod activity;
+pub(crate) mod bout;
+pub(crate) mod daily;
 pub(crate) mod day;
+pub(crate) mod movement;
 pub(crate) mod night;
+pub(crate) mod oddities;
+pub(crate) mod score;
 pub(crate) mod vitals;
 pub(crate) mod zone;
 
 use pulseline_schemas::time::DAY_MS;
-use pulseline_schemas::{User, UtcMillis};
+use pulseline_schemas::{Extra, LocalDay, User, UtcMillis};
 use uuid::Uuid;
 
+use crate::quirks::{Quirk, Quirks};
 use crate::random::{Draw, Purpose};
 use zone::Zone;
 
@@ -29,6 +35,20 @@ const ZONES: [&str; 8] = [
     "Europe/Oslo",
 ];
 
+/// Zones of the same offsets whose clocks stay as they are.
+const ZONES_WITHOUT_CHANGES: [&str; 8] = [
+    "Africa/Lagos",
+    "America/Panama",
+    "Africa/Lagos",
+    "Asia/Kathmandu",
+    "Africa/Lagos",
+    "Pacific/Tarawa",
+    "Africa/Lagos",
+    "Africa/Lagos",
+];
+/// The person whose device knows no confidence.
+const WITHOUT_CONFIDENCE: u32 = 2;
+
 /// 2019-11-01: accounts were made and ages given on that day.
 const DATA_SET_BEGAN: i32 = 18_201;
 
@@ -42,6 +62,10 @@ pub(crate) struct Person {
     pub(crate) max_bpm: i32,
     /// How much later than the average this person lives.
     pub(crate) chronotype_minutes: i64,
+    /// Millimetres of a walked step.
+    pub(crate) step_mm: i32,
+    /// Energy of a minute at rest, in thousandths of a kilocalorie.
+    pub(crate) basal_millikcal: i32,
     age: i32,
     height_cm: i32,
     knows_max_heart_rate: bool,
@@ -63,6 +87,7 @@ pub(crate) struct Device {
 #[derive(Debug)]
 pub(crate) struct Cohort {
     pub(crate) seed: u64,
+    pub(crate) quirks: Quirks,
     pub(crate) people: Vec<Person>,
     pub(crate) devices: Vec<Device>,
 }
@@ -72,9 +97,9 @@ impl Cohort {
     ///
     /// # Errors
     /// When the machine's time-zone database lacks one of the zones.
-    pub(crate) fn new(seed: u64, participants: u32) -> Result<Self, String> {
+    pub(crate) fn new(seed: u64, participants: u32, quirks: Quirks) -> Result<Self, String> {
         let people = (0..participants)
-            .map(|index| person(seed, index))
+            .map(|index| person(seed, index, quirks))
             .collect::<Result<Vec<_>, _>>()?;
         let mut devices = Vec::new();
         for (owner, person) in people.iter().enumerate() {
@@ -92,6 +117,7 @@ impl Cohort {
         }
         Ok(Self {
             seed,
+            quirks,
             people,
             devices,
         })
@@ -99,6 +125,15 @@ impl Cohort {
 
     pub(crate) fn owner(&self, device: &Device) -> &Person {
         &self.people[device.owner]
+    }
+
+    pub(crate) const fn has(&self, quirk: Quirk) -> bool {
+        self.quirks.has(quirk)
+    }
+
+    /// True when this device's heart rates have a confidence.
+    pub(crate) fn knows_confidence(&self, device: &Device) -> bool {
+        !(self.has(Quirk::NoConfidence) && self.owner(device).index == WITHOUT_CONFIDENCE)
     }
 
     pub(crate) fn draw(&self, who: u32, when: i64, what: Purpose) -> Draw {
@@ -119,12 +154,13 @@ impl Cohort {
             synced_at,
             created_at: UtcMillis(i64::from(DATA_SET_BEGAN) * DAY_MS),
             email: Some(format!("p{:02}@example.org", person.index + 1)),
-            date_of_birth: Some(date_of_birth),
-            gender: Some(if person.index % 3 == 1 { "female" } else { "male" }.to_owned()),
+            date_of_birth: Some(LocalDay(date_of_birth)),
+            gender: Some(if is_female(person.index) { "female" } else { "male" }.to_owned()),
             height_cm: Some(person.height_cm + version),
             max_heart_rate: person.knows_max_heart_rate.then_some(person.max_bpm),
             zone: Some(person.zone.name().to_owned()),
             devices: devices.map(|device| device.device_id).collect(),
+            extra: Extra::default(),
         }
     }
 }
@@ -133,18 +169,38 @@ fn devices_of(person: u32) -> u32 {
     if person % 4 == 1 { 2 } else { 1 }
 }
 
-fn person(seed: u64, index: u32) -> Result<Person, String> {
+const fn is_female(person: u32) -> bool {
+    person % 3 == 1
+}
+
+fn person(seed: u64, index: u32, quirks: Quirks) -> Result<Person, String> {
     let mut draw = Draw::new(seed, index.into(), 0, Purpose::Person);
     let age = draw.int(23, 60);
+    let (resting_bpm, chronotype_minutes) = (draw.int(48, 66), draw.between(-45, 45));
+    let height_cm = draw.int(158, 196);
+    let zones = if quirks.has(Quirk::ClockChanges) {
+        ZONES
+    } else {
+        ZONES_WITHOUT_CHANGES
+    };
+    let weight_kg = height_cm - 100 + Draw::new(seed, index.into(), 0, Purpose::Body).int(-12, 16);
     Ok(Person {
         index,
         user_id: Uuid::new_v5(&NAMESPACE, format!("{seed}/user/{index}").as_bytes()),
-        zone: Zone::new(ZONES[index as usize % ZONES.len()])?,
-        resting_bpm: draw.int(48, 66),
+        zone: Zone::new(zones[index as usize % zones.len()])?,
+        resting_bpm,
         max_bpm: 220 - age,
-        chronotype_minutes: draw.between(-45, 45),
+        chronotype_minutes,
+        step_mm: height_cm * 415 / 100,
+        basal_millikcal: basal_millikcal(weight_kg, height_cm, age, is_female(index)),
         age,
-        height_cm: draw.int(158, 196),
+        height_cm,
         knows_max_heart_rate: !draw.chance(0.19),
     })
+}
+
+/// Mifflin and St Jeor's estimate, a day's kilocalories spread over its minutes.
+const fn basal_millikcal(weight_kg: i32, height_cm: i32, age: i32, female: bool) -> i32 {
+    let sex = if female { -161 } else { 5 };
+    (10 * weight_kg + 25 * height_cm / 4 - 5 * age + sex) * 1_000 / 1_440
 }

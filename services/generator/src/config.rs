@@ -6,6 +6,8 @@ use std::str::FromStr;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use crate::quirks::Quirks;
+
 /// People of the data set that the cohort imitates.
 const PARTICIPANTS: u32 = 16;
 /// Most people: ids and log numbers are made for five digits.
@@ -45,6 +47,8 @@ pub struct SimulateConfig {
     pub window_secs: u32,
     /// Partitions of topics that do not exist yet.
     pub partitions: i32,
+    /// Which of the things that real data does the simulated one does too.
+    pub quirks: Quirks,
 }
 
 impl Default for SimulateConfig {
@@ -62,6 +66,7 @@ impl Default for SimulateConfig {
             broken: 0.001,
             window_secs: WINDOW_SECS,
             partitions: PARTITIONS,
+            quirks: Quirks::ALL,
         }
     }
 }

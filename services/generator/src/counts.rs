@@ -5,17 +5,19 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use pulseline_schemas::{Stream, UtcMillis};
 
 use crate::plan::Kind;
+use crate::produce::message::Route;
 
-const STREAMS: usize = Stream::ALL.len();
+const STREAMS: usize = Stream::COUNT;
+const ROUTES: usize = Route::COUNT;
 const KINDS: usize = Kind::ALL.len();
 
 /// Counters that go up while [`crate::simulate`] runs. Shared by reference; reading them costs nothing.
 #[derive(Debug, Default)]
 pub struct Counts {
-    issued: [AtomicU64; STREAMS],
-    acknowledged: [AtomicU64; STREAMS],
-    failed: [AtomicU64; STREAMS],
-    readings: [AtomicU64; STREAMS],
+    issued: [AtomicU64; ROUTES],
+    acknowledged: [AtomicU64; ROUTES],
+    failed: [AtomicU64; ROUTES],
+    readings: [AtomicU64; ROUTES],
     kinds: [AtomicU64; KINDS],
     simulated_until: AtomicI64,
 }
@@ -38,7 +40,9 @@ pub struct TopicCounts {
 pub struct Snapshot {
     /// In the order of [`Stream::ALL`].
     pub topics: [(Stream, TopicCounts); STREAMS],
-    /// In the order of [`Kind::ALL`].
+    /// Records that no event could be made of.
+    pub letters: TopicCounts,
+    /// In the order of [`Kind::ALL`]; nothing of a replay.
     pub kinds: [(Kind, u64); KINDS],
     /// Simulated instant up to which everything was handed to the producer.
     pub simulated_until: UtcMillis,
@@ -57,36 +61,38 @@ impl Counts {
     /// The numbers now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let topic = |stream: Stream| {
-            let index = stream as usize;
-            let counts = TopicCounts {
+        let of = |route: Route| {
+            let index = route.index();
+            TopicCounts {
                 issued: self.issued[index].load(Relaxed),
                 acknowledged: self.acknowledged[index].load(Relaxed),
                 failed: self.failed[index].load(Relaxed),
                 readings: self.readings[index].load(Relaxed),
-            };
-            (stream, counts)
+            }
         };
         Snapshot {
-            topics: Stream::ALL.map(topic),
+            topics: Stream::ALL.map(|stream| (stream, of(Route::Stream(stream)))),
+            letters: of(Route::DeadLetters),
             kinds: Kind::ALL.map(|kind| (kind, self.kinds[kind.index()].load(Relaxed))),
             simulated_until: UtcMillis(self.simulated_until.load(Relaxed)),
         }
     }
 
-    pub(crate) fn issue(&self, stream: Stream, kind: Kind, until: UtcMillis) {
-        self.issued[stream as usize].fetch_add(1, Relaxed);
-        self.kinds[kind.index()].fetch_add(1, Relaxed);
+    pub(crate) fn issue(&self, route: Route, kind: Option<Kind>, until: UtcMillis) {
+        self.issued[route.index()].fetch_add(1, Relaxed);
+        if let Some(kind) = kind {
+            self.kinds[kind.index()].fetch_add(1, Relaxed);
+        }
         self.simulated_until.fetch_max(until.0, Relaxed);
     }
 
-    pub(crate) fn acknowledge(&self, stream: Stream, readings: u64) {
-        self.acknowledged[stream as usize].fetch_add(1, Relaxed);
-        self.readings[stream as usize].fetch_add(readings, Relaxed);
+    pub(crate) fn acknowledge(&self, route: Route, readings: u64) {
+        self.acknowledged[route.index()].fetch_add(1, Relaxed);
+        self.readings[route.index()].fetch_add(readings, Relaxed);
     }
 
-    pub(crate) fn fail(&self, stream: Stream) {
-        self.failed[stream as usize].fetch_add(1, Relaxed);
+    pub(crate) fn fail(&self, route: Route) {
+        self.failed[route.index()].fetch_add(1, Relaxed);
     }
 }
 
@@ -96,7 +102,7 @@ impl Snapshot {
     pub fn total(&self) -> TopicCounts {
         self.topics
             .iter()
-            .fold(TopicCounts::default(), |sum, (_, topic)| TopicCounts {
+            .fold(self.letters, |sum, (_, topic)| TopicCounts {
                 issued: sum.issued + topic.issued,
                 acknowledged: sum.acknowledged + topic.acknowledged,
                 failed: sum.failed + topic.failed,

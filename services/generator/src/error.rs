@@ -1,5 +1,8 @@
-//! Why a simulation ended early.
+//! Why a simulation, writing one down, or a replay ended early.
 
+use std::path::PathBuf;
+
+use pulseline_archive::ArchiveError;
 use pulseline_runtime::retry::{Class, Classify};
 use pulseline_schemas::{EncodeError, RegistryError};
 use rdkafka::error::KafkaError;
@@ -34,6 +37,37 @@ pub enum GeneratorError {
     /// An event does not fit its own schema: a fault of this program.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// A file cannot be written.
+    #[error("{}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The files that are to be replayed cannot be read.
+    #[error(transparent)]
+    Archive(Box<ArchiveError>),
+    /// Somebody's files were replayed in another zone before.
+    #[error(
+        "the files of {person} were replayed in {recorded} before: in {asked} they would become other readings beside \
+         the first; replay them with --zone {recorded}, or into a deployment that has none of them"
+    )]
+    OtherZone {
+        /// Whose.
+        person: String,
+        /// The zone of the first replay.
+        recorded: String,
+        /// The zone of this one.
+        asked: String,
+    },
+    /// The topic of zones ends before its end.
+    #[error("kafka: the zones of earlier replays could not be read to their end; try again")]
+    ZonesUnread,
+    /// The folder that is to be written holds something already.
+    #[error("{} is not empty; files of another cohort must not stand beside those of this one", .0.display())]
+    NotEmpty(PathBuf),
     /// Kafka did not take messages, for good.
     #[error("kafka did not take {0} messages; the log says why")]
     Undelivered(u64),
@@ -63,6 +97,11 @@ impl Classify for GeneratorError {
                 | RegistryError::Invalid { .. },
             )
             | Self::Encode(_)
+            | Self::File { .. }
+            | Self::NotEmpty(_)
+            | Self::Archive(_)
+            | Self::OtherZone { .. }
+            | Self::ZonesUnread
             | Self::Undelivered(_)
             | Self::Abandoned(_)
             | Self::Planner => Class::Fatal,

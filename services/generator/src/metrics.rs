@@ -4,9 +4,12 @@
 use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
-use pulseline_schemas::Stream;
 
 use crate::plan::Kind;
+use crate::produce::message::Route;
+
+/// Kind of what is no simulation's.
+const REPLAYED: &str = "replayed";
 
 const ISSUED: &str = "pulseline_generator_issued_total";
 const ACKNOWLEDGED: &str = "pulseline_generator_acknowledged_total";
@@ -31,28 +34,29 @@ pub fn describe() {
         Unit::Seconds,
         "Waits for room in the producer's queue: backpressure of Kafka"
     );
-    for stream in Stream::ALL {
+    for route in Route::all() {
         for name in [ACKNOWLEDGED, FAILED, READINGS] {
-            counter!(name, "stream" => stream.name()).absolute(0);
+            counter!(name, "stream" => route.name()).absolute(0);
         }
-        for kind in Kind::ALL {
-            counter!(ISSUED, "stream" => stream.name(), "kind" => kind.name()).absolute(0);
+        for kind in Kind::ALL.map(Kind::name).into_iter().chain([REPLAYED]) {
+            counter!(ISSUED, "stream" => route.name(), "kind" => kind).absolute(0);
         }
     }
 }
 
-pub(crate) fn record_issued(stream: Stream, kind: Kind) {
-    counter!(ISSUED, "stream" => stream.name(), "kind" => kind.name()).increment(1);
+pub(crate) fn record_issued(route: Route, kind: Option<Kind>) {
+    let kind = kind.map_or(REPLAYED, Kind::name);
+    counter!(ISSUED, "stream" => route.name(), "kind" => kind).increment(1);
 }
 
-pub(crate) fn record_acknowledged(stream: Stream, readings: u64, after: Duration) {
-    counter!(ACKNOWLEDGED, "stream" => stream.name()).increment(1);
-    counter!(READINGS, "stream" => stream.name()).increment(readings);
+pub(crate) fn record_acknowledged(route: Route, readings: u64, after: Duration) {
+    counter!(ACKNOWLEDGED, "stream" => route.name()).increment(1);
+    counter!(READINGS, "stream" => route.name()).increment(readings);
     histogram!(DELIVERY).record(after.as_secs_f64());
 }
 
-pub(crate) fn record_failed(stream: Stream) {
-    counter!(FAILED, "stream" => stream.name()).increment(1);
+pub(crate) fn record_failed(route: Route) {
+    counter!(FAILED, "stream" => route.name()).increment(1);
 }
 
 pub(crate) fn record_queue_full(waited: Duration) {

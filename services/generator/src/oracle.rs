@@ -3,57 +3,18 @@
 //! For one natural key the upload with the greatest (synced_at, event_id) wins, and within it the last reading;
 //! in whatever order uploads arrive and however often. Sessions and profiles are replaced whole.
 
+mod observe;
+mod rows;
+
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use pulseline_schemas::time::DAY_MS;
-use pulseline_schemas::{Event, HeartRates, LocalMillis, Sleep, Steps, Stream, Upload, User, UtcMillis};
+use pulseline_schemas::{Exercise, Sleep, SleepScore, Stream, User};
 use uuid::Uuid;
 
 use crate::plan::{Breakage, Kind, Payload, Planned};
-
-/// 2007-01-01: no such device existed before.
-const READINGS_FROM: LocalMillis = LocalMillis(1_167_609_600_000);
-
-/// Which reading: device, wall clock, offset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ReadingKey {
-    /// The device.
-    pub device_id: Uuid,
-    /// When, on the wearer's clock.
-    pub local_ts: LocalMillis,
-    /// Minutes east of UTC.
-    pub utc_offset_minutes: i32,
-}
-
-/// Which upload a value comes from; the greater one wins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version {
-    /// When it was sent.
-    pub synced_at: UtcMillis,
-    /// Its id.
-    pub event_id: Uuid,
-}
-
-/// A row of `raw.heart_rates` behind its key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeartRateRow {
-    /// Beats per minute.
-    pub bpm: i32,
-    /// 0 to 3.
-    pub confidence: i32,
-    /// Where it comes from.
-    pub version: Version,
-}
-
-/// A row of `raw.steps` behind its key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StepsRow {
-    /// Steps in the minute.
-    pub steps: i32,
-    /// Where it comes from.
-    pub version: Version,
-}
+use rows::Versioned;
+pub use rows::{CaloriesRow, DayKey, DayRow, DistanceRow, HeartRateRow, ReadingKey, StepsRow, Version};
 
 /// What must have become a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +37,16 @@ pub struct Oracle {
     pub heart_rates: HashMap<ReadingKey, HeartRateRow>,
     /// Rows of `raw.steps`.
     pub steps: HashMap<ReadingKey, StepsRow>,
+    /// Rows of `raw.distances`.
+    pub distances: HashMap<ReadingKey, DistanceRow>,
+    /// Rows of `raw.calories`.
+    pub calories: HashMap<ReadingKey, CaloriesRow>,
+    /// Rows of `raw.activity_minutes`, `raw.heart_rate_zones` and `raw.resting_heart_rates`.
+    pub days: HashMap<DayKey, DayRow>,
+    /// Rows of `raw.sleep_scores`, by (device, log of the sleep).
+    pub sleep_scores: HashMap<(Uuid, i64), SleepScore>,
+    /// Rows of `raw.exercises`, by (device, log).
+    pub exercises: HashMap<(Uuid, i64), Exercise>,
     /// Rows of `raw.sleeps` with their levels, by (device, log).
     pub sleeps: HashMap<(Uuid, i64), Sleep>,
     /// Rows of `raw.users`.
@@ -128,83 +99,21 @@ impl Oracle {
             synced_at: event.synced_at(),
             event_id: event.event_id(),
         };
-        match event {
-            Event::HeartRates(event) => self.observe_heart_rates(event, version),
-            Event::Steps(event) => self.observe_steps(event, version),
-            Event::Sleep(sleep) => self.observe_sleep(sleep, version),
-            Event::User(user) => {
-                let of = |user: &User| Version {
-                    synced_at: user.synced_at,
-                    event_id: user.event_id,
-                };
-                keep(self.users.entry(user.user_id), user.clone(), of);
-            }
-        }
+        self.take(event, version);
     }
 
-    fn observe_heart_rates(&mut self, event: &HeartRates, version: Version) {
-        for (item, sample) in event.samples.iter().enumerate() {
-            let in_range = (20..=250).contains(&sample.bpm) && (0..=3).contains(&sample.confidence);
-            if in_range && is_possible(sample.ts, &event.upload) {
-                let row = HeartRateRow {
-                    bpm: sample.bpm,
-                    confidence: sample.confidence,
-                    version,
-                };
-                keep(
-                    self.heart_rates.entry(key(&event.upload, sample.ts)),
-                    row,
-                    |row| row.version,
-                );
-            } else {
-                self.dead_item(Stream::HeartRates, version, item);
-            }
-        }
-    }
-
-    fn observe_steps(&mut self, event: &Steps, version: Version) {
-        for (item, sample) in event.samples.iter().enumerate() {
-            if (0..=1_000).contains(&sample.steps) && is_possible(sample.ts, &event.upload) {
-                let row = StepsRow {
-                    steps: sample.steps,
-                    version,
-                };
-                keep(self.steps.entry(key(&event.upload, sample.ts)), row, |row| {
-                    row.version
-                });
-            } else {
-                self.dead_item(Stream::Steps, version, item);
-            }
-        }
-    }
-
-    fn observe_sleep(&mut self, sleep: &Sleep, version: Version) {
-        if is_possible(sleep.upload.window_start, &sleep.upload) {
-            let of = |sleep: &Sleep| Version {
-                synced_at: sleep.upload.synced_at,
-                event_id: sleep.upload.event_id,
-            };
-            keep(
-                self.sleeps.entry((sleep.upload.device_id, sleep.log_id)),
-                sleep.clone(),
-                of,
-            );
-        } else {
-            *self.dead_messages.entry(Stream::Sleeps).or_default() += 1;
-            self.dead.push((
-                Stream::Sleeps,
-                Dead::Unmappable {
-                    event_id: version.event_id,
-                    item: -1,
-                },
-            ));
-        }
-    }
-
-    /// Readings that raw must hold: heart rates, steps, sleeps and profiles.
+    /// Rows that raw must hold, without the levels of sleeps.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.heart_rates.len() + self.steps.len() + self.sleeps.len() + self.users.len()
+        self.heart_rates.len()
+            + self.steps.len()
+            + self.distances.len()
+            + self.calories.len()
+            + self.days.len()
+            + self.sleeps.len()
+            + self.sleep_scores.len()
+            + self.exercises.len()
+            + self.users.len()
     }
 
     /// Messages of a stream whose offsets must be accounted as loaded.
@@ -212,6 +121,12 @@ impl Oracle {
     pub fn loaded_messages(&self, stream: Stream) -> u64 {
         let of = |counts: &HashMap<Stream, u64>| counts.get(&stream).copied().unwrap_or_default();
         of(&self.issued) - of(&self.duplicates) - of(&self.dead_messages)
+    }
+
+    fn dead_upload(&mut self, stream: Stream, version: Version) {
+        *self.dead_messages.entry(stream).or_default() += 1;
+        let event_id = version.event_id;
+        self.dead.push((stream, Dead::Unmappable { event_id, item: -1 }));
     }
 
     fn dead_item(&mut self, stream: Stream, version: Version, item: usize) {
@@ -226,27 +141,14 @@ impl Oracle {
     }
 }
 
-fn key(upload: &Upload, local_ts: LocalMillis) -> ReadingKey {
-    ReadingKey {
-        device_id: upload.device_id,
-        local_ts,
-        utc_offset_minutes: upload.utc_offset_minutes,
-    }
-}
-
-/// A reading is from the age of these devices, and not from more than a day after it was sent.
-fn is_possible(ts: LocalMillis, upload: &Upload) -> bool {
-    ts >= READINGS_FROM && ts.at_offset(upload.utc_offset_minutes).0 <= upload.synced_at.0 + DAY_MS
-}
-
 /// Keeps the greater version; of equal ones the later, which is the later in the upload.
-fn keep<K, V>(entry: Entry<'_, K, V>, row: V, version: impl Fn(&V) -> Version) {
+fn keep<K, V: Versioned>(entry: Entry<'_, K, V>, row: V) {
     match entry {
         Entry::Vacant(free) => {
             free.insert(row);
         }
         Entry::Occupied(mut taken) => {
-            if version(&row) >= version(taken.get()) {
+            if row.version() >= taken.get().version() {
                 taken.insert(row);
             }
         }

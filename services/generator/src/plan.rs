@@ -4,127 +4,50 @@
 //! is made when its delivery is taken. So memory is bounded by the cohort and the longest delay (7 days), not by the
 //! number of days.
 
+mod breakage;
 mod content;
+mod delivery;
 mod fate;
+mod identity;
+mod schedule;
 
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
-use pulseline_schemas::{Event, Stream, UtcMillis};
-use uuid::Uuid;
+use pulseline_schemas::UtcMillis;
 
 use crate::cohort::Cohort;
 use crate::cohort::day::{Day, opens_at};
 use crate::cohort::zone::days_of;
 use crate::config::{SimulateConfig, Start};
-use fate::{Fate, Subject};
-
-/// Why an upload is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
-    /// Within minutes of its window.
-    OnTime,
-    /// Hours to 7 days after its window.
-    Late,
-    /// The same event once more.
-    Duplicate,
-    /// The same window again with other values.
-    Correction,
-    /// Not to be loaded as it is.
-    Broken(Breakage),
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 8] = [
-        Self::OnTime,
-        Self::Late,
-        Self::Duplicate,
-        Self::Correction,
-        Self::Broken(Breakage::Garbage),
-        Self::Broken(Breakage::Truncated),
-        Self::Broken(Breakage::UnknownSchema),
-        Self::Broken(Breakage::Unmappable),
-    ];
-
-    /// Name in metrics and summaries.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OnTime => "on_time",
-            Self::Late => "late",
-            Self::Duplicate => "duplicate",
-            Self::Correction => "correction",
-            Self::Broken(Breakage::Garbage) => "garbage",
-            Self::Broken(Breakage::Truncated) => "truncated",
-            Self::Broken(Breakage::UnknownSchema) => "unknown_schema",
-            Self::Broken(Breakage::Unmappable) => "unmappable",
-        }
-    }
-
-    /// Position in [`Kind::ALL`].
-    pub(crate) const fn index(self) -> usize {
-        match self {
-            Self::OnTime => 0,
-            Self::Late => 1,
-            Self::Duplicate => 2,
-            Self::Correction => 3,
-            Self::Broken(Breakage::Garbage) => 4,
-            Self::Broken(Breakage::Truncated) => 5,
-            Self::Broken(Breakage::UnknownSchema) => 6,
-            Self::Broken(Breakage::Unmappable) => 7,
-        }
-    }
-}
-
-/// In which way an upload is broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Breakage {
-    /// Bytes of no format.
-    Garbage,
-    /// A datum that ends too early.
-    Truncated,
-    /// The id of a schema that nobody registered.
-    UnknownSchema,
-    /// Good Avro; one reading cannot be: 400 beats per minute, or from the year 2099.
-    Unmappable,
-}
-
-/// What is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Payload {
-    /// An event, encoded and framed.
-    Event(Event),
-    /// A datum that is framed with the stream's schema as if it were whole.
-    Datum(Vec<u8>),
-    /// These very bytes.
-    Bytes(Vec<u8>),
-}
-
-/// One message of the plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Planned {
-    /// When it is sent. Not before its `synced_at`; a duplicate or a delayed original is sent after it.
-    pub delivered_at: UtcMillis,
-    /// When the device sent it first. The later of two uploads wins.
-    pub synced_at: UtcMillis,
-    /// Where to.
-    pub stream: Stream,
-    /// Device, or user of a profile.
-    pub key: Uuid,
-    /// Why.
-    pub kind: Kind,
-    /// What.
-    pub payload: Payload,
-}
+pub use delivery::{Breakage, Kind, Payload, Planned};
+use fate::Fate;
+use schedule::Subject;
 
 /// All deliveries of a cohort in the order of `delivered_at`. The same configuration gives the same deliveries.
 ///
 /// # Errors
 /// When the configuration is invalid, or the machine's time-zone database lacks a zone.
 pub fn plan(config: &SimulateConfig, now: UtcMillis) -> Result<Plan, String> {
+    plan_of(config, now, None)
+}
+
+/// One person's devices on some days: every day's uploads are the same in whichever plan it is, and no row comes of
+/// two days' uploads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    /// The person.
+    pub(crate) owner: usize,
+    /// Days of the whole plan before the first of these.
+    pub(crate) skipped: u32,
+    /// How many, if the whole plan has so many more.
+    pub(crate) days: u32,
+}
+
+/// [`plan`] of a part, without profiles.
+pub(crate) fn plan_of(config: &SimulateConfig, now: UtcMillis, part: Option<Part>) -> Result<Plan, String> {
     config.validate()?;
-    let cohort = Cohort::new(config.seed, config.participants)?;
+    let cohort = Cohort::new(config.seed, config.participants, config.quirks)?;
     let (first_day, not_before) = match config.from {
         Start::Day(day) => (days_of(day), UtcMillis(i64::MIN)),
         // Somewhere the date of Greenwich has not begun yet, somewhere it is tomorrow already; from yesterday on,
@@ -134,15 +57,18 @@ pub fn plan(config: &SimulateConfig, now: UtcMillis) -> Result<Plan, String> {
             now,
         ),
     };
+    let (skipped, days) = part.map_or((0, config.days), |part| (part.skipped, part.days));
+    let last_day = first_day.saturating_add_unsigned((skipped + days).min(config.days) - 1);
+    let first_day = first_day.saturating_add_unsigned(skipped);
     let mut plan = Plan {
         config: config.clone(),
-        last_day: first_day.saturating_add_unsigned(config.days - 1),
+        last_day,
         not_before,
         days: HashMap::new(),
         due: BinaryHeap::new(),
         cohort,
     };
-    plan.begin(first_day);
+    plan.begin(first_day, part.map(|part| part.owner));
     Ok(plan)
 }
 
@@ -214,11 +140,12 @@ impl Plan {
         self.due.len()
     }
 
-    fn begin(&mut self, first_day: i32) {
+    fn begin(&mut self, first_day: i32, only_owner: Option<usize>) {
         let opens = self
             .cohort
             .devices
             .iter()
+            .filter(|device| only_owner.is_none_or(|owner| device.owner == owner))
             .map(|device| (device.index, opens_at(&self.cohort, device, first_day).0));
         let opens: Vec<_> = opens.collect();
         for &(device, at) in &opens {
@@ -230,6 +157,9 @@ impl Plan {
                 what: What::Opens,
             });
         }
+        if only_owner.is_some() {
+            return;
+        }
         // Profiles first, at the first midnight of all.
         let start = opens
             .iter()
@@ -237,7 +167,7 @@ impl Plan {
             .min()
             .unwrap_or_default()
             .max(self.not_before.0);
-        for fate in fate::of_profiles(&self.cohort, &self.config, start) {
+        for fate in schedule::of_profiles(&self.cohort, &self.config, start) {
             let number = u32::try_from(self.due.len()).unwrap_or_default();
             let (subject, fate) = fate;
             self.due.push(Due {
@@ -254,7 +184,7 @@ impl Plan {
     fn open(&mut self, device: u32, date: i32) {
         let day = self.make_day(device, date);
         self.days.insert((device, false), Arc::clone(&day));
-        for (number, (subject, fate)) in fate::of_day(&self.cohort, &self.config, &day)
+        for (number, (subject, fate)) in schedule::of_day(&self.cohort, &self.config, &day)
             .into_iter()
             .enumerate()
         {

@@ -23,6 +23,27 @@ pub(crate) enum Purpose {
     FateOfUser,
     Correction,
     Breakage,
+    // New ones stand behind the old: their place is part of the key.
+    Body,
+    SensorOff,
+    NightOddities,
+    Growth,
+    Repeats,
+    UnknownKeys,
+    Resting,
+    DailyOddities,
+    Score,
+    Exercise,
+    ScoreCorrection,
+    DayCorrection,
+    FateOfDistances,
+    FateOfCalories,
+    FateOfActivityMinutes,
+    FateOfZones,
+    FateOfResting,
+    FateOfScore,
+    FateOfExercise,
+    Files,
 }
 
 /// A source of numbers for one purpose.

@@ -47,7 +47,7 @@ pub async fn simulate(
     metrics::describe();
     let now = UtcMillis(clock.now_utc_millis());
     let plan = plan(config, now).map_err(GeneratorError::Config)?;
-    let Some(schema_ids) = prepare(config, connections, &shutdown).await? else {
+    let Some(schema_ids) = prepare(config.partitions, connections, &shutdown).await? else {
         return Ok(counts.snapshot());
     };
     let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
@@ -85,16 +85,16 @@ pub async fn simulate(
 }
 
 /// Topics and schema ids; none when a stop was asked for while an outage lasted.
-async fn prepare(
-    config: &SimulateConfig,
+pub(crate) async fn prepare(
+    partitions: i32,
     connections: &Connections,
     shutdown: &Shutdown,
-) -> Result<Option<[u32; 4]>, GeneratorError> {
+) -> Result<Option<[u32; Stream::COUNT]>, GeneratorError> {
     let registry = Registry::new(&connections.registry.url)?;
     let prepared = retry_transient(shutdown, "preparing topics and schemas", || async {
-        ensure_topics(&connections.kafka, config.partitions).await?;
+        ensure_topics(&connections.kafka, partitions).await?;
         registry.set_compatibility().await?;
-        let mut ids = [0; 4];
+        let mut ids = [0; Stream::COUNT];
         for stream in Stream::ALL {
             ids[stream as usize] = registry.register(stream).await?;
         }
@@ -113,7 +113,7 @@ async fn prepare(
 
 fn start_planning(
     plan: Plan,
-    schema_ids: [u32; 4],
+    schema_ids: [u32; Stream::COUNT],
     planned: mpsc::Sender<Message>,
 ) -> JoinHandle<Result<(), GeneratorError>> {
     tokio::task::spawn_blocking(move || {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::account::{Account, Kind};
 use crate::letter::Letter;
 use crate::map::guard::DAY_MILLIS;
-use crate::map::{Mapped, Origin, ReadingsUpload, Rows, SleepRow, UserRow};
+use crate::map::{Entry, Mapped, Origin, ReadingsUpload, Rows, UserRow};
 
 /// How far a batch brings its collection. Later facts replace earlier ones; nothing is replaced by nothing.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +42,7 @@ pub(crate) struct DirtyDay {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) readings: Vec<ReadingsUpload>,
-    pub(crate) sleeps: Vec<SleepRow>,
+    pub(crate) entries: Vec<Entry>,
     pub(crate) users: Vec<UserRow>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) letters: Vec<Letter>,
@@ -68,7 +68,7 @@ impl Batch {
         match mapped.rows {
             Rows::Nothing => {}
             Rows::Readings(upload) => self.readings.push(upload),
-            Rows::Sleep(sleep) => self.sleeps.push(*sleep),
+            Rows::Entries(entries) => self.entries.extend(entries),
             Rows::User(user) => self.users.push(*user),
         }
         self.accounts.extend(mapped.account);
@@ -96,14 +96,10 @@ impl Batch {
                 }
             }
         }
-        for sleep in &self.sleeps {
-            let on = session_days(
-                day_of(sleep.start_local),
-                day_of(sleep.end_local),
-                sleep.date_of_sleep,
-            );
+        for entry in &self.entries {
+            let on = entry.days().map_or(0..0, |(first, last)| first..last + 1);
             days.extend(on.map(|local_date| DirtyDay {
-                device_id: sleep.device_id,
+                device_id: entry.device_id,
                 local_date,
             }));
         }
@@ -126,11 +122,4 @@ impl Batch {
 pub(crate) fn day_of(local_millis: i64) -> i32 {
     // The guards have bounded it to a few thousand years.
     i32::try_from(local_millis.div_euclid(DAY_MILLIS)).unwrap_or(i32::MAX)
-}
-
-/// The days a session touches: from its start to its end, and the date it is filed under.
-pub(crate) fn session_days(start: i32, end: i32, date_of_sleep: i32) -> impl Iterator<Item = i32> {
-    // Flown west, a night can end on an earlier date than it began.
-    let (first, last) = (start.min(end), start.max(end));
-    (first..=last).chain(std::iter::once(date_of_sleep))
 }

@@ -54,6 +54,12 @@ impl CopyRows {
         self
     }
 
+    pub(crate) fn float8(&mut self, value: f64) -> &mut Self {
+        self.buffer.put_i32(8);
+        self.buffer.put_f64(value);
+        self
+    }
+
     pub(crate) fn boolean(&mut self, value: bool) -> &mut Self {
         self.buffer.put_i32(1);
         self.buffer.put_u8(u8::from(value));

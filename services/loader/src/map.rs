@@ -1,11 +1,20 @@
 //! From documents to rows: pure, strict, nothing is dropped without a letter.
 
+mod activity_minutes;
+mod calories;
+pub(crate) mod column;
+mod distances;
+pub(crate) mod entries;
+mod exercises;
 pub(crate) mod fields;
 pub(crate) mod guard;
+mod heart_rate_zones;
 mod heart_rates;
 mod letters;
-mod readings;
+pub(crate) mod readings;
 mod receipts;
+mod resting_heart_rates;
+mod sleep_scores;
 mod sleeps;
 mod steps;
 mod users;
@@ -13,10 +22,10 @@ mod users;
 use std::sync::Arc;
 
 use bson::RawDocument;
-use pulseline_schemas::{Position, Stream, collections};
+use pulseline_schemas::{Owner, Position, Stream, collections};
 
-pub(crate) use readings::{Reading, ReadingsUpload};
-pub(crate) use sleeps::SleepRow;
+pub(crate) use entries::{Entries, Entry};
+pub(crate) use readings::{Reading, Readings, ReadingsUpload};
 pub(crate) use users::UserRow;
 
 use crate::account::{Account, Kind};
@@ -34,15 +43,38 @@ pub(crate) enum Source {
     DeadLetters,
 }
 
+/// How the documents of a stream become rows: the one place that names every stream in this crate.
+pub(crate) enum Shape {
+    /// Many small readings.
+    Readings(&'static Readings),
+    /// Days or sessions.
+    Entries(&'static Entries),
+    /// Profiles, with the devices they name.
+    Profiles,
+}
+
+pub(crate) const fn shape_of(stream: Stream) -> Shape {
+    match stream {
+        Stream::HeartRates => Shape::Readings(&heart_rates::READINGS),
+        Stream::Steps => Shape::Readings(&steps::READINGS),
+        Stream::Distances => Shape::Readings(&distances::READINGS),
+        Stream::Calories => Shape::Readings(&calories::READINGS),
+        Stream::ActivityMinutes => Shape::Entries(&activity_minutes::ENTRIES),
+        Stream::HeartRateZones => Shape::Entries(&heart_rate_zones::ENTRIES),
+        Stream::RestingHeartRates => Shape::Entries(&resting_heart_rates::ENTRIES),
+        Stream::Sleeps => Shape::Entries(&sleeps::ENTRIES),
+        Stream::SleepScores => Shape::Entries(&sleep_scores::ENTRIES),
+        Stream::Exercises => Shape::Entries(&exercises::ENTRIES),
+        Stream::Users => Shape::Profiles,
+    }
+}
+
 impl Source {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Stream(Stream::HeartRates),
-        Self::Stream(Stream::Steps),
-        Self::Stream(Stream::Sleeps),
-        Self::Stream(Stream::Users),
-        Self::Receipts,
-        Self::DeadLetters,
-    ];
+    /// Every collection.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        let streams = Stream::ALL.into_iter().map(Self::Stream);
+        streams.chain([Self::Receipts, Self::DeadLetters])
+    }
 
     /// Name of the collection.
     pub(crate) const fn name(self) -> &'static str {
@@ -73,8 +105,8 @@ pub(crate) enum Rows {
     Nothing,
     /// Readings of one upload.
     Readings(ReadingsUpload),
-    /// A session.
-    Sleep(Box<SleepRow>),
+    /// Days or sessions.
+    Entries(Vec<Entry>),
     /// A version of a profile.
     User(Box<UserRow>),
 }
@@ -85,7 +117,7 @@ impl Rows {
         match self {
             Self::Nothing => 1,
             Self::Readings(upload) => upload.readings.len().max(1),
-            Self::Sleep(sleep) => 1 + sleep.levels.len(),
+            Self::Entries(entries) => entries.iter().map(|entry| 1 + entry.children.len()).sum(),
             Self::User(user) => 1 + user.devices.len(),
         }
     }
@@ -109,6 +141,8 @@ impl Mapped {
     }
 }
 
+const OUT_OF_RANGE: &str = "out_of_range";
+
 /// Why a document cannot be loaded.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Refusal {
@@ -117,6 +151,11 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
+    /// True when a value cannot be, false when the document has another shape than it should.
+    pub(crate) fn is_of_value(&self) -> bool {
+        self.reason == OUT_OF_RANGE
+    }
+
     pub(crate) fn unmappable(detail: impl Into<String>) -> Self {
         Self {
             reason: "unmappable",
@@ -126,7 +165,7 @@ impl Refusal {
 
     pub(crate) fn out_of_range(detail: impl Into<String>) -> Self {
         Self {
-            reason: "out_of_range",
+            reason: OUT_OF_RANGE,
             detail: detail.into(),
         }
     }
@@ -144,10 +183,11 @@ pub(crate) fn map(source: Source, document: &RawDocument, now: i64) -> Mapped {
     let origin = Arc::new(origin_of(source, document));
     let fields = Fields(document);
     let mapped = match source {
-        Source::Stream(Stream::HeartRates) => heart_rates::map(&fields, &origin, now),
-        Source::Stream(Stream::Steps) => steps::map(&fields, &origin, now),
-        Source::Stream(Stream::Sleeps) => sleeps::map(&fields, &origin),
-        Source::Stream(Stream::Users) => users::map(&fields, &origin),
+        Source::Stream(stream) => match shape_of(stream) {
+            Shape::Readings(readings) => readings::map(readings, &fields, &origin, now),
+            Shape::Entries(entries) => entries::map(entries, &fields, &origin, now),
+            Shape::Profiles => users::map(&fields, &origin),
+        },
         Source::Receipts => receipts::map(&fields),
         Source::DeadLetters => letters::map(&fields),
     };
@@ -167,12 +207,11 @@ pub(crate) fn map(source: Source, document: &RawDocument, now: i64) -> Mapped {
 /// What can be told about a document even when it cannot be mapped.
 fn origin_of(source: Source, document: &RawDocument) -> Origin {
     let fields = Fields(document);
-    let key_field = if source == Source::Stream(Stream::Users) {
-        "user_id"
-    } else {
-        "device_id"
+    let key_field = match source {
+        Source::Stream(stream) if stream.owner() == Owner::User => "user_id",
+        _ => "device_id",
     };
-    let small = matches!(source, Source::Stream(Stream::Sleeps | Stream::Users));
+    let small = matches!(source, Source::Stream(stream) if !matches!(shape_of(stream), Shape::Readings(_)));
     let streams = matches!(source, Source::Stream(_));
     Origin {
         source,

@@ -111,7 +111,7 @@ pub(crate) fn describe() {
         "1 while this loader holds the lease, 0 while it stands by"
     );
     gauge!(OWNER).set(0.0);
-    for source in Source::ALL {
+    for source in Source::all() {
         let collection = source.name();
         for path in Path::ALL {
             counter!(ROWS, "collection" => collection, "path" => path.name()).increment(0);

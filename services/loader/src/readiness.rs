@@ -23,11 +23,10 @@ impl Readiness {
     }
 
     pub(crate) fn set(&self, source: Source, is_open: bool) {
-        let bit = Source::ALL
-            .iter()
-            .position(|other| *other == source)
+        let bit = Source::all()
+            .position(|other| other == source)
             .map_or(0, |place| 1_usize << place);
-        let all = (1 << Source::ALL.len()) - 1;
+        let all = (1 << Source::all().count()) - 1;
         let before = if is_open {
             self.open.fetch_or(bit, Ordering::AcqRel) | bit
         } else {
@@ -45,7 +44,7 @@ mod tests {
     fn ready_means_that_every_collection_is_open() {
         let health = Health::new();
         let readiness = Readiness::new(health.clone());
-        for source in Source::ALL {
+        for source in Source::all() {
             assert!(!health.is_ready());
             readiness.set(source, true);
         }

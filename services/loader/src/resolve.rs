@@ -10,7 +10,7 @@ pub(crate) struct Row {
     pub(crate) device_id: Uuid,
     pub(crate) local_ts: i64,
     pub(crate) utc_offset_minutes: i16,
-    pub(crate) confidence: i16,
+    pub(crate) confidence: Option<i16>,
     pub(crate) value: i32,
     /// Index of its upload in the batch.
     pub(crate) upload: u32,
@@ -27,7 +27,7 @@ impl Row {
             device_id,
             local_ts,
             utc_offset_minutes: 0,
-            confidence: 0,
+            confidence: None,
             value: 0,
             upload: 0,
             rank: 0,

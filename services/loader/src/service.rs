@@ -59,7 +59,7 @@ pub async fn run(
         readiness: Readiness::new(health.clone()),
     };
     let mut collections = JoinSet::new();
-    for source in Source::ALL {
+    for source in Source::all() {
         collections.spawn(collection::load(context.clone(), source));
     }
     let released = CancellationToken::new();

@@ -3,10 +3,10 @@
 mod bisect;
 mod books;
 mod copying;
+mod entries;
 mod letterbox;
 mod profiles;
-pub(crate) mod readings;
-mod sessions;
+mod readings;
 mod transaction;
 
 use std::time::Instant;
@@ -21,11 +21,10 @@ use crate::batch::{Batch, Progress};
 use crate::checkpoint::Checkpoint;
 use crate::error::LoaderError;
 use crate::frontier::Frontier;
-use crate::map::{Source, UserRow};
+use crate::map::Source;
 use crate::metrics;
 use crate::resolve::{self, Row};
-use readings::Table;
-use transaction::Pieces;
+use transaction::{Cargo, Pieces, Table};
 
 /// A batch of late readings may unpack a great deal: slow, but better than never.
 const LIFT_LIMIT: &str = "set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0";
@@ -37,13 +36,14 @@ pub(crate) struct Writer {
     client: Client,
     checkpoint: Checkpoint,
     frontier: Frontier,
-    table: Option<&'static Table>,
+    table: Table,
     letters: Collection<RawDocumentBuf>,
     /// True while a batch is written that touches more packed rows than the server allows by default.
     is_limit_lifted: bool,
 }
 
 /// The readings of a batch, resolved.
+#[derive(Default)]
 struct Plan {
     direct: Vec<Row>,
     merge: Vec<Row>,
@@ -73,8 +73,8 @@ impl Writer {
             .map_err(LoaderError::sql("connecting"))?;
         let (checkpoint, token) = Checkpoint::claim(&client, source, epoch).await?;
         let table = match source {
-            Source::Stream(stream) => readings::table_of(stream),
-            Source::Receipts | Source::DeadLetters => None,
+            Source::Stream(stream) => Table::of(Some(stream)),
+            Source::Receipts | Source::DeadLetters => Table::of(None),
         };
         let frontier = Frontier::new(frontier_devices);
         Ok((
@@ -133,11 +133,8 @@ impl Writer {
     }
 
     async fn plan(&mut self, batch: &Batch, trust: Trust) -> Result<Plan, LoaderError> {
-        let Some(table) = self.table else {
-            return Ok(Plan {
-                direct: Vec::new(),
-                merge: Vec::new(),
-            });
+        let Table::Readings(statements) = &self.table else {
+            return Ok(Plan::default());
         };
         let rows = resolve::winners(&batch.readings);
         if trust == Trust::Nothing {
@@ -148,7 +145,7 @@ impl Writer {
         }
         let unseen = self.frontier.unseen(&rows);
         if !unseen.is_empty() {
-            for (device_id, newest) in readings::newest(&self.client, table, &unseen).await? {
+            for (device_id, newest) in readings::newest(&self.client, statements, &unseen).await? {
                 self.frontier.learn(device_id, newest);
             }
         }
@@ -157,9 +154,7 @@ impl Writer {
     }
 
     async fn transact(&mut self, batch: &Batch, plan: &Plan) -> Result<(), LoaderError> {
-        let sleeps = sessions::winners(&batch.sleeps);
-        let users: Vec<&UserRow> = batch.users.iter().collect();
-        let pieces = Pieces::encode(self.table, plan, &batch.readings, &sleeps, &users);
+        let pieces = Pieces::encode(&self.table, plan, batch.cargo());
         let tx = self
             .client
             .transaction()
@@ -185,12 +180,12 @@ impl Writer {
         self.checkpoint.committed();
         self.frontier.advance(&plan.direct);
         self.frontier.advance(&plan.merge);
-        let levels: usize = batch.sleeps.iter().map(|sleep| sleep.levels.len()).sum();
+        let children: usize = batch.entries.iter().map(|entry| entry.children.len()).sum();
         let figures = metrics::BatchFigures {
             documents: batch.documents,
             direct: plan.direct.len(),
             merged: plan.merge.len(),
-            whole: batch.sleeps.len() + batch.users.len() + levels,
+            whole: batch.entries.len() + batch.users.len() + children,
             bytes: batch.bytes,
         };
         metrics::record_batch(self.source, figures, began.elapsed());
@@ -198,5 +193,15 @@ impl Writer {
             metrics::record_dead_letter(self.source, letter);
         }
         Ok(())
+    }
+}
+
+impl Batch {
+    fn cargo(&self) -> Cargo<'_> {
+        Cargo {
+            uploads: &self.readings,
+            entries: &self.entries,
+            users: &self.users,
+        }
     }
 }

@@ -86,6 +86,7 @@ impl Decoder {
                 payload,
                 reason,
                 detail,
+                record: None,
             })),
         }
     }
@@ -146,7 +147,7 @@ pub(crate) async fn fetch(context: Context, id: u32) -> Result<(u32, Answer), Si
 
 #[cfg(test)]
 mod tests {
-    use pulseline_schemas::{Event, Step, Steps, Upload, encode, frame};
+    use pulseline_schemas::{Event, Extra, Step, Steps, Upload, encode, frame};
 
     use super::*;
     use crate::source::Partition;
@@ -179,7 +180,15 @@ mod tests {
             ts: pulseline_schemas::LocalMillis(0),
             steps: 5,
         }];
-        frame(3, &encode(&Event::Steps(Steps { upload, samples })).unwrap())
+        frame(
+            3,
+            &encode(&Event::Steps(Steps {
+                upload,
+                samples,
+                extra: Extra::default(),
+            }))
+            .unwrap(),
+        )
     }
 
     fn decoder() -> Decoder {

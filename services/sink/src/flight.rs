@@ -5,19 +5,19 @@
 //! ```
 
 mod events;
+mod letters;
 mod voids;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use bson::RawDocumentBuf;
-use pulseline_schemas::{Stream, collections};
+use pulseline_schemas::Stream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::consumer::blocking;
 use crate::entry::{Cargo, End, Entry, Pending};
-use crate::error::{Fault, SinkError};
+use crate::error::SinkError;
 use crate::letters::Letter;
 use crate::metrics::{self, Tally};
 use crate::outage::Server;
@@ -90,7 +90,7 @@ pub(crate) async fn fly(context: Context, cargo: Cargo) -> Result<Landing, SinkE
         receipts.extend(settled.receipts);
         letters.extend(settled.letters);
     }
-    store_letters(&context, &letters).await?;
+    receipts.extend(letters::store(&context, &letters).await?);
     voids::store_receipts(&context, receipts).await?;
     metrics::record_batch(&tally, departed.elapsed(), context.clock.now_utc_millis());
     Ok(Landing::Durable(cargo.ends))
@@ -119,30 +119,4 @@ async fn changed_topic(
             .is_none_or(|id| id.to_string() != *end.identity.topic_id)
     });
     Ok(changed.map(|(partition, _)| partition.source.topic().to_owned()))
-}
-
-async fn store_letters(context: &Context, letters: &[Letter]) -> Result<(), SinkError> {
-    let now = context.clock.now_utc_millis();
-    let documents: Vec<RawDocumentBuf> = letters.iter().map(|letter| letter.to_document(now)).collect();
-    let insert = || context.store.insert(collections::DEAD_LETTERS, &documents);
-    let failures = context
-        .outages
-        .outlast(Server::Mongo, "storing dead letters", insert)
-        .await?;
-    // A letter that is there already is one of an earlier attempt; one that cannot be stored is the end.
-    if let Some(failure) = failures
-        .into_iter()
-        .find(|failure| failure.fault != Fault::Duplicate)
-    {
-        let (code, message) = (failure.code, failure.message);
-        return Err(SinkError::Write {
-            collection: collections::DEAD_LETTERS,
-            code,
-            message,
-        });
-    }
-    for letter in letters {
-        metrics::record_dead_letter(letter);
-    }
-    Ok(())
 }

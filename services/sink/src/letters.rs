@@ -16,6 +16,8 @@ pub(crate) const PAYLOAD_BYTES_MAX: usize = 14 << 20;
 const KEY_BYTES_MAX: usize = 64 << 10;
 /// Longest detail and reported reason, in characters.
 const DETAIL_CHARS_MAX: usize = 500;
+/// Origins that name a record of a file begin so; the rest is the hash of the file and the byte (P9).
+const FILE_ORIGIN: &str = "file:";
 /// The item that stands for the whole upload.
 const WHOLE: i32 = -1;
 
@@ -77,6 +79,8 @@ pub(crate) struct Letter {
     pub(crate) payload: Option<Vec<u8>>,
     pub(crate) reason: Reason,
     pub(crate) detail: String,
+    /// The record of a file that it is about, and the reading in it; none for a message that could not be stored.
+    pub(crate) record: Option<(String, i32)>,
 }
 
 impl Letter {
@@ -93,11 +97,17 @@ impl Letter {
         let reason = header("reason")
             .filter(|reason| !reason.is_empty())
             .unwrap_or_else(|| "reported".into());
+        let origin = header("origin");
+        let record = origin.clone().filter(|origin| origin.starts_with(FILE_ORIGIN));
+        let item = header("item").and_then(|item| item.parse().ok()).unwrap_or(WHOLE);
         let detail = [
             header("detail"),
-            header("origin").map(|origin| format!("origin {origin}")),
+            origin
+                .map(|origin| format!("origin {origin}"))
+                .filter(|_| record.is_none()),
         ];
         Self {
+            record: record.map(|origin| (origin.replace('\0', "\u{fffd}"), item)),
             stream: header("stream").and_then(|name| Stream::from_name(&name)),
             reason: Reason::Reported(reason),
             detail: detail.into_iter().flatten().collect::<Vec<_>>().join("; "),
@@ -111,13 +121,25 @@ impl Letter {
         self.payload.as_ref().map_or(0, Vec::len) + self.key.as_ref().map_or(0, Vec::len) + self.detail.len()
     }
 
+    /// What it is about: a message of Kafka, or a record of a file, which is the same however often it is sent (P9).
+    fn origin(&self) -> (String, i32) {
+        let whole = || (format!("kafka:{}", self.position), WHOLE);
+        self.record.clone().unwrap_or_else(whole)
+    }
+
+    /// The id of its document.
+    pub(crate) fn id(&self) -> String {
+        let (origin, item) = self.origin();
+        format!("{origin}#{item}")
+    }
+
     /// The document of this letter.
     pub(crate) fn to_document(&self, now: i64) -> RawDocumentBuf {
-        let origin = format!("kafka:{}", self.position);
+        let (origin, item) = self.origin();
         let mut document = RawDocumentBuf::new();
-        document.append(cstr!("_id"), format!("{origin}#{WHOLE}"));
+        document.append(cstr!("_id"), self.id());
         document.append(cstr!("origin"), origin);
-        document.append(cstr!("item"), WHOLE);
+        document.append(cstr!("item"), item);
         document.append(
             cstr!("stream"),
             self.stream.map_or(RawBson::Null, |stream| stream.name().into()),
@@ -218,6 +240,17 @@ mod tests {
             document.get_str("program_version").unwrap(),
             pulseline_runtime::VERSION
         );
+    }
+
+    #[test]
+    fn p_9_a_letter_about_a_file_is_one_however_often_it_is_sent() {
+        let letter = reported(&[("origin", "file:ab12/77"), ("item", "3"), ("reason", "json")]);
+        let document = bson::Document::try_from(letter.to_document(7)).unwrap();
+        assert_eq!(document.get_str("_id").unwrap(), "file:ab12/77#3");
+        assert_eq!(document.get_i32("item").unwrap(), 3);
+        let foreign = reported(&[("origin", "kafka:elsewhere")]);
+        assert_eq!(foreign.id(), "kafka:fitbit.dead_letters/0/3/9#-1");
+        assert_eq!(foreign.detail, "origin kafka:elsewhere");
     }
 
     #[test]

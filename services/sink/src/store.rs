@@ -8,7 +8,7 @@ use mongodb::error::ErrorKind;
 use mongodb::options::{ClientOptions, IndexOptions, ReadConcern, WriteConcern};
 use mongodb::{Client, Collection, Database, IndexModel};
 use pulseline_runtime::config::MongoConfig;
-use pulseline_schemas::{Position, Stream, collections};
+use pulseline_schemas::{Owner, Position, Stream, collections};
 
 use crate::duplicates::Stored;
 use crate::error::{Fault, SinkError, fault_of, is_duplicate};
@@ -71,7 +71,10 @@ impl Store {
             let index = IndexModel::builder().keys(keys).options(options).build();
             self.ensure_index(name, index).await?;
         }
-        for stream in [Stream::HeartRates, Stream::Steps, Stream::Sleeps] {
+        for stream in Stream::ALL {
+            if stream.owner() == Owner::User {
+                continue;
+            }
             let index = IndexModel::builder().keys(doc! { "device_id": 1 }).build();
             self.ensure_index(stream.collection(), index).await?;
         }
@@ -159,7 +162,7 @@ impl Store {
             .map_err(reading())?;
         while cursor.advance().await.map_err(reading())? {
             let document = cursor.current();
-            let stored = stored_of(document).map_err(SinkError::foreign(collection))?;
+            let stored = stored_of(collection, document).map_err(SinkError::foreign(collection))?;
             let id = document.get_str("_id").map_err(SinkError::foreign(collection))?;
             found.insert(id.to_owned(), stored);
         }
@@ -229,8 +232,13 @@ impl Store {
     }
 }
 
-fn stored_of(document: &RawDocument) -> Result<Stored, bson::error::Error> {
+fn stored_of(collection: &str, document: &RawDocument) -> Result<Stored, bson::error::Error> {
     let kafka = document.get_document("kafka")?;
+    // The id of a letter is all there is to it.
+    let content_hash = match collection {
+        collections::DEAD_LETTERS => "",
+        _ => document.get_str("content_hash")?,
+    };
     Ok(Stored {
         position: Position {
             topic: kafka.get_str("topic")?.to_owned(),
@@ -238,6 +246,6 @@ fn stored_of(document: &RawDocument) -> Result<Stored, bson::error::Error> {
             partition: kafka.get_i32("partition")?,
             offset: kafka.get_i64("offset")?,
         },
-        content_hash: document.get_str("content_hash")?.to_owned(),
+        content_hash: content_hash.to_owned(),
     })
 }

@@ -12,6 +12,9 @@ const EARLIEST_MS: i64 = 1_167_609_600_000;
 /// A prime below 2^31: the square of a remainder fits into 63 bits.
 const PRIME: i64 = 2_147_483_647;
 
+/// Stands for null in the sum.
+const NO_CONFIDENCE: i32 = 4;
+
 /// One reading of one upload.
 #[derive(Clone, Debug)]
 pub(super) struct Reading {
@@ -21,7 +24,7 @@ pub(super) struct Reading {
     pub(super) event_id: Arc<str>,
     pub(super) seq: usize,
     pub(super) value: i32,
-    pub(super) confidence: i32,
+    pub(super) confidence: Option<i32>,
 }
 
 /// Rows of a day and the sum over them.
@@ -68,7 +71,7 @@ fn mix(reading: &Reading) -> i64 {
     let hash = (reading.local_ms % PRIME * 31
         + (i64::from(reading.offset) + 1_440) * 7_919
         + i64::from(reading.value) * 131
-        + i64::from(reading.confidence) * 17
+        + i64::from(reading.confidence.unwrap_or(NO_CONFIDENCE)) * 17
         + reading.synced_at % 1_000_003)
         % PRIME;
     hash * hash % PRIME
@@ -79,7 +82,7 @@ pub(super) fn statement(table: &str, value: &str, confidence: &str, (from, to): 
     format!(
         "select device_id::text, local_ts::date - date '1970-01-01', count(*), sum(hash * hash % {PRIME})::bigint from ( \
          select device_id, local_ts, ((extract(epoch from local_ts) * 1000)::bigint % {PRIME} * 31 \
-         + (utc_offset_minutes + 1440)::bigint * 7919 + {value}::bigint * 131 + {confidence}::bigint * 17 \
+         + (utc_offset_minutes + 1440)::bigint * 7919 + {value}::bigint * 131 + coalesce({confidence}, {NO_CONFIDENCE})::bigint * 17 \
          + (extract(epoch from synced_at) * 1000)::bigint % 1000003) % {PRIME} as hash \
          from {table} where local_ts >= '{from}' and local_ts < '{to}') h group by 1, 2"
     )
@@ -97,7 +100,7 @@ mod tests {
             event_id: event_id.into(),
             seq,
             value,
-            confidence: 3,
+            confidence: Some(3),
         }
     }
 

@@ -1,103 +1,206 @@
-//! Sleeps and users: compared one by one, because there are few.
+//! Days, sessions and people: compared row by row and column by column, because there are few.
 
 use std::collections::BTreeMap;
 
-use bson::{RawDocumentBuf, doc};
+use bson::{RawDocument, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
 use mongodb::Database;
-use pulseline_schemas::Stream;
-use tokio_postgres::{Client, IsolationLevel};
+use tokio_postgres::{Client, IsolationLevel, Row};
 
 use super::checksum::could_be_lived;
+use super::tables::{Column, Form, Table};
 use crate::error::AuditError;
 use crate::warehouse::Loaded;
 
-const SLEEPS: &str = "select s.device_id::text || ' ' || s.log_id, s.event_id::text || ' asleep ' || s.minutes_asleep || ' levels ' || \
-    (select count(*) from raw.sleep_levels l where l.device_id = s.device_id and l.log_id = s.log_id) from raw.sleeps s";
-const USERS: &str = "select user_id::text, event_id::text from raw.users";
+const DAY_MS: i64 = 86_400_000;
 
-/// Key, rank and shown value of a session or profile.
-type Version = (String, (i64, String), String);
+/// What makes one version of a row later than another: synced_at, event_id, place in the upload.
+type Rank = (i64, String, usize);
 
-/// Reads a document; none when it belongs to no row.
-type Read = fn(&RawDocumentBuf) -> Result<Option<Version>, AuditError>;
-
-/// Compares every sleep and every user with the newest version among the documents.
+/// Compares every row of a table with the newest version among the documents.
 pub(crate) async fn compare_whole(
-    stream: Stream,
+    table: &Table,
     database: &Database,
     client: &mut Client,
 ) -> Result<Vec<String>, AuditError> {
-    let (sql, read): (_, Read) = match stream {
-        Stream::Sleeps => (SLEEPS, sleep),
-        _ => (USERS, user),
-    };
     let builder = client
         .build_transaction()
         .isolation_level(IsolationLevel::RepeatableRead)
         .read_only(true);
     let snapshot = builder.start().await?;
-    let loaded = Loaded::read(&snapshot, stream.topic()).await?;
-    let rows = snapshot.query(sql, &[]).await?;
+    let loaded = Loaded::read(&snapshot, table.stream.topic()).await?;
+    let rows = snapshot.query(&statement(table), &[]).await?;
     snapshot.rollback().await?;
-    let mut newest: BTreeMap<String, ((i64, String), String)> = BTreeMap::new();
+    let mut newest: BTreeMap<String, (Rank, String)> = BTreeMap::new();
     let mut cursor = database
-        .collection::<RawDocumentBuf>(stream.collection())
+        .collection::<RawDocumentBuf>(table.stream.collection())
         .find(doc! {})
         .await?;
     while let Some(document) = cursor.try_next().await? {
-        if !loaded.holds(&document) {
-            continue;
-        }
-        let Some((key, rank, shown)) = read(&document)? else {
-            continue;
-        };
-        if newest.get(&key).is_none_or(|(held, _)| *held < rank) {
-            newest.insert(key, (rank, shown));
+        if loaded.holds(&document) {
+            take(table, &document, &mut newest)?;
         }
     }
+    let name = table.stream.raw_table();
     let mut differences = Vec::new();
     for row in rows {
-        let (key, found): (String, String) = (row.get(0), row.get(1));
+        let (key, found) = shown(table, &row)?;
         let expected = newest.remove(&key).map(|(_, shown)| shown);
         if expected.as_ref() != Some(&found) {
             let expected = expected.unwrap_or_else(|| "nothing".into());
             differences.push(format!(
-                "{} {key}: {found}, but MongoDB's documents give {expected}",
-                stream.raw_table()
+                "{name} {key}: {found}, but MongoDB's documents give {expected}"
             ));
         }
     }
-    differences.extend(
-        newest
-            .into_keys()
-            .map(|key| format!("{} {key}: missing", stream.raw_table())),
-    );
+    differences.extend(newest.into_keys().map(|key| format!("{name} {key}: missing")));
     Ok(differences)
 }
 
-fn sleep(document: &RawDocumentBuf) -> Result<Option<Version>, AuditError> {
-    let synced_at = document.get_datetime("synced_at")?.timestamp_millis();
-    let start = document.get_datetime("created_at")?.timestamp_millis();
-    if !could_be_lived(start, document.get_i32("utc_offset_minutes")?, synced_at) {
-        return Ok(None);
-    }
-    let levels = document.get_document("levels")?;
-    let count = |name| Ok::<_, AuditError>(levels.get_array(name)?.into_iter().count());
-    let event_id = document.get_str("_id")?.to_owned();
-    let device = document.get_str("device_id")?;
-    let log_id = document.get_i64("log_id")?;
-    let asleep = document.get_i32("minutes_asleep")?;
-    let shown = format!(
-        "{event_id} asleep {asleep} levels {}",
-        count("data")? + count("short_data")?
-    );
-    Ok(Some((format!("{device} {log_id}"), (synced_at, event_id), shown)))
+/// All columns as text, then what belongs to the row.
+fn statement(table: &Table) -> String {
+    let columns: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| {
+            let name = column.name;
+            let text = match column.form {
+                Form::Text | Form::Json | Form::Day => format!("{name}::text"),
+                Form::Float => format!("encode(float8send({name}), 'hex')"),
+                Form::Time => format!("(extract(epoch from {name}) * 1000)::bigint::text"),
+            };
+            format!("coalesce({text}, '-')")
+        })
+        .collect();
+    let children = table.children.map_or("''", |children| children.sql);
+    format!(
+        "select {}, event_id::text, {children} from {} t",
+        columns.join(", "),
+        table.stream.raw_table()
+    )
 }
 
-fn user(document: &RawDocumentBuf) -> Result<Option<Version>, AuditError> {
+fn shown(table: &Table, row: &Row) -> Result<(String, String), AuditError> {
+    let mut values = Vec::new();
+    for (index, column) in table.columns.iter().enumerate() {
+        let text: &str = row.get(index);
+        values.push(match column.form {
+            Form::Json if text != "-" => serde_json::from_str::<serde_json::Value>(text)
+                .map_err(|error| AuditError::Unexpected(error.to_string()))?
+                .to_string(),
+            _ => text.to_owned(),
+        });
+    }
+    let (event_id, children): (&str, Option<&str>) = (row.get(values.len()), row.get(values.len() + 1));
+    Ok(split(table, &values, event_id, children.unwrap_or_default()))
+}
+
+fn split(table: &Table, values: &[String], event_id: &str, children: &str) -> (String, String) {
+    let (key, rest) = values.split_at(table.keys);
+    (key.join(" "), format!("{} {event_id} {children}", rest.join(" ")))
+}
+
+/// Puts a document's rows among the newest, where they are newer.
+fn take(
+    table: &Table,
+    document: &RawDocument,
+    newest: &mut BTreeMap<String, (Rank, String)>,
+) -> Result<(), AuditError> {
     let synced_at = document.get_datetime("synced_at")?.timestamp_millis();
-    let event_id = document.get_str("_id")?.to_owned();
-    let user = document.get_str("user_id")?.to_owned();
-    Ok(Some((user, (synced_at, event_id.clone()), event_id)))
+    let event_id = document.get_str("_id")?;
+    let mut put = |item: usize, values: &[String]| -> Result<(), AuditError> {
+        let children = table
+            .children
+            .map(|children| (children.read)(document))
+            .transpose()?;
+        let (key, shown) = split(table, values, event_id, &children.unwrap_or_default());
+        let rank = (synced_at, event_id.to_owned(), item);
+        if newest.get(&key).is_none_or(|(held, _)| *held < rank) {
+            newest.insert(key, (rank, shown));
+        }
+        Ok(())
+    };
+    if !table.is_of_samples {
+        return put(0, &values(table, document, document)?);
+    }
+    let offset = document.get_i32("utc_offset_minutes")?;
+    for (item, metric) in document.get_array("metrics")?.into_iter().enumerate() {
+        let metric = metric?;
+        let metric = metric
+            .as_document()
+            .ok_or_else(|| AuditError::Unexpected("a metric is no document".into()))?;
+        if is_kept(table, metric, (offset, synced_at))? {
+            put(item, &values(table, document, metric)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// False for what is a dead letter of its own.
+fn is_kept(table: &Table, metric: &RawDocument, (offset, synced_at): (i32, i64)) -> Result<bool, AuditError> {
+    let day: jiff::civil::Date = metric
+        .get_str("local_date")?
+        .parse()
+        .map_err(|_| AuditError::Unexpected("a local_date is no date".into()))?;
+    let local_ms = i64::from(pulseline_sql::periods::number_of(day)) * DAY_MS;
+    let Some((name, range)) = &table.range else {
+        return Ok(could_be_lived(local_ms, offset, synced_at));
+    };
+    let value = metric.get(name)?.and_then(number).unwrap_or(f64::NAN);
+    Ok(range.contains(&value) && could_be_lived(local_ms, offset, synced_at))
+}
+
+fn number(value: bson::RawBsonRef<'_>) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_i32().map(f64::from))
+}
+
+fn values(table: &Table, document: &RawDocument, of: &RawDocument) -> Result<Vec<String>, AuditError> {
+    let value = |column: &Column| -> Result<String, AuditError> {
+        if column.field == "extra" {
+            return extra(table, of);
+        }
+        let from = if column.is_of_envelope { document } else { of };
+        let found = from.get(column.field)?;
+        let kept = || {
+            let extra = from.get_document("extra").ok()?;
+            extra.get(column.field).ok()?
+        };
+        let Some(value) = found.or_else(kept) else {
+            return Ok("-".into());
+        };
+        Ok(match column.form {
+            Form::Float => format!("{:016x}", number(value).unwrap_or(f64::NAN).to_bits()),
+            Form::Time => value
+                .as_datetime()
+                .map(|at| at.timestamp_millis().to_string())
+                .unwrap_or_default(),
+            Form::Text | Form::Day => match value {
+                bson::RawBsonRef::String(text) => text.to_owned(),
+                bson::RawBsonRef::Int32(value) => value.to_string(),
+                bson::RawBsonRef::Int64(value) => value.to_string(),
+                bson::RawBsonRef::Boolean(value) => value.to_string(),
+                other => format!("{other:?}"),
+            },
+            Form::Json => serde_json::to_value(value)
+                .map_err(|error| AuditError::Unexpected(error.to_string()))?
+                .to_string(),
+        })
+    };
+    table.columns.iter().map(value).collect()
+}
+
+/// What stands under `extra` and is no column of this version.
+fn extra(table: &Table, document: &RawDocument) -> Result<String, AuditError> {
+    let Some(found) = document.get("extra")? else {
+        return Ok("-".into());
+    };
+    let found = serde_json::to_value(found).map_err(|error| AuditError::Unexpected(error.to_string()))?;
+    let serde_json::Value::Object(mut rest) = found else {
+        return Err(AuditError::Unexpected("extra is no document".into()));
+    };
+    rest.retain(|name, _| table.columns.iter().all(|column| column.field != name));
+    if rest.is_empty() {
+        return Ok("-".into());
+    }
+    Ok(serde_json::Value::Object(rest).to_string())
 }

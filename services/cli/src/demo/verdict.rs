@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pulseline_auditor::VerifyConfig;
 use pulseline_runtime::shutdown::Shutdown;
+use pulseline_schemas::Stream;
 
 use super::flow::Flowed;
 use crate::print;
@@ -13,9 +14,6 @@ const SETTLE: Duration = Duration::from_secs(30);
 const SAMPLE: &str = "select left(device_id::text, 8), bucket::date::text, minutes_worn, coalesce(steps, 0), \
     coalesce(bpm_avg::text, '-'), coalesce(minutes_asleep::text, '-') from agg.daily_summary \
     where device_id in (select device_id from raw.devices order by device_id limit 3) order by 1, 2 limit 24";
-const READINGS: &str = "select (select count(*) from raw.heart_rates), (select count(*) from raw.steps), \
-    (select count(*) from raw.sleeps), (select count(*) from raw.users)";
-
 /// Tells the verdict; true when it is good.
 pub(super) async fn tell(
     settings: &Settings,
@@ -68,11 +66,18 @@ pub(super) async fn tell(
 
 async fn sample(settings: &Settings) -> anyhow::Result<()> {
     let client = pulseline_sql::connect(&settings.timescale, "pulseline-demo").await?;
-    let counts = client.query_one(READINGS, &[]).await?;
-    let [heart_rates, steps, sleeps, users] = [0, 1, 2, 3].map(|column| print::thousands(counts.get(column)));
-    print::line(&format!(
-        "\nraw: {heart_rates} heart rates, {steps} step minutes, {sleeps} sleeps, {users} users\n"
-    ));
+    print::line("");
+    for stream in Stream::ALL {
+        let table = stream.raw_table();
+        let count = client
+            .query_one(&format!("select count(*) from {table}"), &[])
+            .await?;
+        print::line(&format!(
+            "{table:<24} {:>12} rows",
+            print::thousands(count.get(0))
+        ));
+    }
+    print::line("");
     print::line("device    day         minutes worn   steps   bpm avg   minutes asleep");
     for row in client.query(SAMPLE, &[]).await? {
         let (device, day, worn, steps): (&str, &str, i64, i64) =

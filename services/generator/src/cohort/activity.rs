@@ -3,6 +3,7 @@
 use pulseline_schemas::time::MINUTE_MS;
 
 use super::{Cohort, Device};
+use crate::quirks::Quirk;
 use crate::random::{Draw, Purpose};
 
 /// One minute.
@@ -10,10 +11,47 @@ use crate::random::{Draw, Purpose};
 pub(crate) struct Minute {
     /// False: no readings.
     pub(crate) worn: bool,
+    /// False: steps are counted, the heart is not measured.
+    pub(crate) senses_heart: bool,
     /// What the heart rate tends to.
     pub(crate) bpm: i32,
     /// Steps, if the minute is reported: a minute that is not may be anything.
     pub(crate) steps: Option<i32>,
+}
+
+/// How active a minute is, as Fitbit divides a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    Sedentary,
+    Lightly,
+    Moderately,
+    Very,
+}
+
+/// Steps from which on a minute is of a level: up and about, a brisk walk, a run.
+const LIGHTLY_FROM: i32 = 12;
+const MODERATELY_FROM: i32 = 100;
+const VERY_FROM: i32 = 142;
+
+impl Minute {
+    /// A device that is not worn counts as sitting.
+    pub(crate) fn level(&self) -> Level {
+        match self.steps.unwrap_or_default() {
+            VERY_FROM.. => Level::Very,
+            MODERATELY_FROM.. => Level::Moderately,
+            LIGHTLY_FROM.. => Level::Lightly,
+            _ => Level::Sedentary,
+        }
+    }
+
+    /// Beats per minute that are known of it.
+    pub(crate) const fn measured_bpm(&self) -> Option<i32> {
+        if self.worn && self.senses_heart {
+            Some(self.bpm)
+        } else {
+            None
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,6 +72,7 @@ pub(crate) fn minutes(
     let person = cohort.owner(device);
     let mut draw = cohort.draw(device.index, date.into(), Purpose::Minutes);
     let mut doing = Doing::Sits;
+    let says_zero = cohort.has(Quirk::ZeroMinutes);
     let count = (end - start) / MINUTE_MS;
     let one = |index: i64| {
         let at = start + index * MINUTE_MS;
@@ -44,7 +83,7 @@ pub(crate) fn minutes(
             next(doing, index / 60, &mut draw)
         };
         let steps = if worn && !asleep {
-            steps(doing, &mut draw)
+            steps(doing, &mut draw).filter(|steps| *steps > 0 || says_zero)
         } else {
             None
         };
@@ -57,6 +96,7 @@ pub(crate) fn minutes(
         let bpm = person.resting_bpm + i32::try_from(effort).unwrap_or_default();
         Minute {
             worn,
+            senses_heart: true,
             bpm: bpm.min(person.max_bpm - 5),
             steps,
         }

@@ -4,9 +4,11 @@ use pulseline_schemas::UtcMillis;
 use pulseline_schemas::time::MINUTE_MS;
 
 use super::activity::{Minute, minutes};
+use super::bout::{Bout, bouts};
 use super::night::{Session, night, sessions};
 use super::zone::{Span, windows};
 use super::{Cohort, Device};
+use crate::quirks::Quirk;
 use crate::random::Purpose;
 
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -14,6 +16,9 @@ const HOUR_MS: i64 = 60 * MINUTE_MS;
 const NOT_WORN_ALL_DAY: f64 = 0.02;
 /// Days with a gap of hours.
 const LONG_GAP: f64 = 0.10;
+
+/// Days with an hour of steps without heart rates.
+const SENSOR_OFF: f64 = 0.08;
 
 /// A day, planned.
 #[derive(Debug)]
@@ -27,6 +32,8 @@ pub(crate) struct Day {
     pub(crate) windows: Vec<Span>,
     /// The sleeps that end on this date.
     pub(crate) sessions: Vec<Session>,
+    /// The exercises that were noticed or recorded on this date.
+    pub(crate) bouts: Vec<Bout>,
     /// What happens in each minute from `start` on.
     pub(crate) minutes: Vec<Minute>,
 }
@@ -50,13 +57,16 @@ impl Day {
                 .any(|session| (session.start.0..session.end.0).contains(&at))
         };
         let worn = |at: i64| !gaps.iter().any(|&(from, to)| (from..to).contains(&at));
-        let minutes = minutes(cohort, &device, (date, start.0, end.0), worn, asleep);
+        let mut minutes = minutes(cohort, &device, (date, start.0, end.0), worn, asleep);
+        switch_sensor_off(cohort, &device, date, &mut minutes);
+        let bouts = bouts(cohort, &device, date, (start.0, &minutes));
         Self {
             device,
             date,
             start: start.0,
             windows: windows(&zone.spans(start, end), window_ms),
             sessions: today,
+            bouts,
             minutes,
         }
     }
@@ -65,6 +75,11 @@ impl Day {
     pub(crate) fn minute(&self, at: i64) -> Option<&Minute> {
         self.minutes
             .get(usize::try_from((at - self.start).div_euclid(MINUTE_MS)).ok()?)
+    }
+
+    /// Whether someone wore it for a minute.
+    pub(crate) fn is_worn(&self) -> bool {
+        self.minutes.iter().any(|minute| minute.worn)
     }
 
     /// The minutes that begin inside a window, each with its instant.
@@ -79,14 +94,18 @@ impl Day {
 }
 
 fn worn_at_all(cohort: &Cohort, device: &Device, date: i32) -> bool {
-    !cohort
-        .draw(device.index, date.into(), Purpose::Wear)
-        .chance(NOT_WORN_ALL_DAY)
+    !cohort.has(Quirk::Gaps)
+        || !cohort
+            .draw(device.index, date.into(), Purpose::Wear)
+            .chance(NOT_WORN_ALL_DAY)
 }
 
 /// When the device is not worn: on its charger, forgotten, or a second device in its drawer.
 fn gaps(cohort: &Cohort, device: &Device, date: i32, (start, end): (i64, i64)) -> Vec<(i64, i64)> {
     let mut draw = cohort.draw(device.index, date.into(), Purpose::Wear);
+    if !cohort.has(Quirk::Gaps) && !device.secondary {
+        return Vec::new();
+    }
     if draw.chance(NOT_WORN_ALL_DAY) {
         return vec![(start, end)];
     }
@@ -105,6 +124,18 @@ fn gaps(cohort: &Cohort, device: &Device, date: i32, (start, end): (i64, i64)) -
         gaps.push((forgotten, forgotten + draw.between(3, 9) * HOUR_MS));
     }
     gaps
+}
+
+/// An hour in which steps are counted and the heart is not measured.
+fn switch_sensor_off(cohort: &Cohort, device: &Device, date: i32, minutes: &mut [Minute]) {
+    let mut draw = cohort.draw(device.index, date.into(), Purpose::SensorOff);
+    if draw.chance(SENSOR_OFF) && cohort.has(Quirk::StepsWithoutHeartRate) {
+        let from = usize::try_from(draw.between(8 * 60, 20 * 60)).unwrap_or_default();
+        let until = (from + 60).min(minutes.len());
+        for minute in minutes.get_mut(from..until).unwrap_or_default() {
+            minute.senses_heart = false;
+        }
+    }
 }
 
 /// The first instant of a date for a device; all of the date's uploads are sent after it.

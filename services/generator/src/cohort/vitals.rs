@@ -6,6 +6,7 @@ use pulseline_schemas::{HeartRate, Step, UtcMillis};
 use super::Cohort;
 use super::day::Day;
 use super::zone::Span;
+use crate::quirks::Quirk;
 use crate::random::{Draw, Purpose};
 
 /// Time between two readings while nothing is missing.
@@ -22,19 +23,20 @@ const BPM_MAX: i32 = 205;
 /// Heart rates of a window: about every 5 seconds while worn.
 pub(crate) fn heart_rates(cohort: &Cohort, day: &Day, window: &Span) -> Vec<HeartRate> {
     let mut draw = cohort.draw(day.device.index, window.from, Purpose::HeartRates);
+    let knows_confidence = cohort.knows_confidence(&day.device);
     // Each device has its own second of the five.
     let phase = i64::from(day.device.index % 5) * 1_000;
     let slots = (window.to - window.from).div_euclid(EVERY_MS);
     let mut samples = Vec::with_capacity(usize::try_from(slots).unwrap_or_default());
     let mut put_on = day
         .minute(window.from - MINUTE_MS)
-        .is_some_and(|minute| !minute.worn);
+        .is_some_and(|minute| minute.measured_bpm().is_none());
     // Sixteenths of a beat; a window begins where its first minute tends to.
     let mut level = day.minute(window.from).map_or(0, |minute| minute.bpm * 16);
     for slot in 0..slots {
         let at = window.from + slot * EVERY_MS + phase;
         let bits = draw.bits();
-        let Some(minute) = day.minute(at).filter(|minute| minute.worn) else {
+        let Some(minute) = day.minute(at).filter(|minute| minute.measured_bpm().is_some()) else {
             put_on = true;
             continue;
         };
@@ -43,11 +45,11 @@ pub(crate) fn heart_rates(cohort: &Cohort, day: &Day, window: &Span) -> Vec<Hear
             continue;
         }
         let ts = UtcMillis(at).at_offset(window.utc_offset_minutes);
-        if std::mem::take(&mut put_on) {
+        if std::mem::take(&mut put_on) && cohort.has(Quirk::PutOnPlaceholder) {
             samples.push(HeartRate {
                 ts,
                 bpm: PUT_ON_BPM,
-                confidence: 0,
+                confidence: knows_confidence.then_some(0),
             });
             continue;
         }
@@ -57,7 +59,7 @@ pub(crate) fn heart_rates(cohort: &Cohort, day: &Day, window: &Span) -> Vec<Hear
         samples.push(HeartRate {
             ts,
             bpm: (level / 16).clamp(BPM_MIN, BPM_MAX),
-            confidence,
+            confidence: knows_confidence.then_some(confidence),
         });
     }
     samples
@@ -75,9 +77,15 @@ pub(crate) fn steps(cohort: &Cohort, day: &Day, window: &Span) -> Vec<Step> {
     let mut samples: Vec<_> = reported.collect();
     let mut draw = cohort.draw(day.device.index, window.from, Purpose::StepsTwice);
     if draw.chance(0.02)
-        && let Some(&first) = samples.iter().find(|sample| sample.steps > 0)
+        && cohort.has(Quirk::StepsTwice)
+        && let Some(ts) = samples
+            .iter()
+            .find(|sample| sample.steps > 0)
+            .map(|sample| sample.ts)
     {
-        samples.push(Step { steps: 0, ..first });
+        // The second source counted nothing, or next to nothing.
+        let steps = i32::from(!cohort.has(Quirk::ZeroMinutes));
+        samples.push(Step { ts, steps });
     }
     samples
 }
@@ -100,7 +108,7 @@ pub(crate) fn correct_heart_rates(samples: &mut Vec<HeartRate>, draw: &mut Draw)
         if draw.chance(share) || index == last {
             let shift = draw.int(1, 12);
             sample.bpm += if sample.bpm > 120 { -shift } else { shift };
-            sample.confidence = 3;
+            sample.confidence = sample.confidence.map(|_| 3);
         }
     }
 }

@@ -4,12 +4,10 @@ use pulseline_schemas::UtcMillis;
 use pulseline_schemas::time::{DAY_MS, MINUTE_MS};
 
 use super::{Breakage, Kind};
-use crate::cohort::Cohort;
-use crate::cohort::day::Day;
 use crate::config::SimulateConfig;
-use crate::random::{Draw, Purpose};
+use crate::random::Draw;
 
-const SECOND_MS: i64 = 1_000;
+pub(super) const SECOND_MS: i64 = 1_000;
 /// Devices keep readings this long before they upload.
 const LATE_MAX_MS: i64 = 7 * DAY_MS;
 /// What is later than this counts as late.
@@ -18,19 +16,6 @@ const LATE_MIN_MS: i64 = 60 * MINUTE_MS;
 const ORIGINAL_OVERTAKEN: f64 = 0.2;
 /// Corrections sent in the very millisecond of their original: the greater id wins.
 const SAME_INSTANT: f64 = 0.05;
-
-/// What is uploaded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Subject {
-    /// Heart rates of the window with this index.
-    HeartRates(usize),
-    /// Steps of the window with this index.
-    Steps(usize),
-    /// The sleep with this index.
-    Sleep(usize),
-    /// A version of a person's profile.
-    Profile { person: usize, version: i32 },
-}
 
 /// How and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,67 +27,8 @@ pub(super) struct Fate {
     pub(super) corrected: bool,
 }
 
-/// Everything that is sent of a day.
-pub(super) fn of_day(cohort: &Cohort, config: &SimulateConfig, day: &Day) -> Vec<(Subject, Fate)> {
-    let mut sent = Vec::new();
-    let device = day.device.index;
-    for (index, window) in day.windows.iter().enumerate() {
-        let worn = (window.from..window.to)
-            .step_by(5_000)
-            .any(|at| day.minute(at).is_some_and(|minute| minute.worn));
-        let walked = day.minutes_in(window).any(|(_, minute)| minute.steps.is_some());
-        let streams = [
-            (worn, Subject::HeartRates(index), Purpose::FateOfHeartRates),
-            (walked, Subject::Steps(index), Purpose::FateOfSteps),
-        ];
-        for (_, subject, purpose) in streams.into_iter().filter(|(any, ..)| *any) {
-            let mut draw = cohort.draw(device, window.from, purpose);
-            let first = window.to + draw.between(5, 240) * SECOND_MS + draw.between(0, 999);
-            sent.extend(
-                fates(config, &mut draw, first)
-                    .into_iter()
-                    .map(|fate| (subject, fate)),
-            );
-        }
-    }
-    for (index, session) in day.sessions.iter().enumerate() {
-        let mut draw = cohort.draw(device, session.start.0, Purpose::FateOfSleep);
-        let first = session.end.0 + draw.between(2 * 60, 40 * 60) * SECOND_MS + draw.between(0, 999);
-        sent.extend(
-            fates(config, &mut draw, first)
-                .into_iter()
-                .map(|fate| (Subject::Sleep(index), fate)),
-        );
-    }
-    sent
-}
-
-/// Every person's profile at the start, and a newer version of some a day and a half later.
-pub(super) fn of_profiles(cohort: &Cohort, config: &SimulateConfig, start: i64) -> Vec<(Subject, Fate)> {
-    let mut sent = Vec::new();
-    for (person, profile) in cohort.people.iter().enumerate() {
-        let newer = profile.index % 5 == 0 && config.days >= 3;
-        for version in 0..=i32::from(newer) {
-            let at = start + i64::from(version) * (DAY_MS * 3 / 2) + i64::from(profile.index) * 10;
-            let subject = Subject::Profile { person, version };
-            let fate = Fate {
-                synced_at: at,
-                delivered_at: at,
-                kind: Kind::OnTime,
-                corrected: false,
-            };
-            sent.push((subject, fate));
-            let mut draw = cohort.draw(profile.index, version.into(), Purpose::FateOfUser);
-            if draw.chance(config.duplicate) {
-                sent.push((subject, repeated(&fate, &mut draw)));
-            }
-        }
-    }
-    sent
-}
-
 /// What is sent of one upload that is first sent at `on_time` if nothing happens to it.
-fn fates(config: &SimulateConfig, draw: &mut Draw, on_time: i64) -> Vec<Fate> {
+pub(super) fn fates(config: &SimulateConfig, draw: &mut Draw, on_time: i64) -> Vec<Fate> {
     // All chances are drawn, whatever comes of them: another share changes nothing but what it is the share of.
     let (late, twice, corrected, broken) = (
         draw.chance(config.late),
@@ -168,7 +94,7 @@ fn fates(config: &SimulateConfig, draw: &mut Draw, on_time: i64) -> Vec<Fate> {
 }
 
 /// The same event once more, a second to two hours later.
-fn repeated(fate: &Fate, draw: &mut Draw) -> Fate {
+pub(super) fn repeated(fate: &Fate, draw: &mut Draw) -> Fate {
     Fate {
         delivered_at: fate.delivered_at + draw.between(1, 7_200) * SECOND_MS,
         kind: Kind::Duplicate,
@@ -177,6 +103,16 @@ fn repeated(fate: &Fate, draw: &mut Draw) -> Fate {
 }
 
 impl Fate {
+    /// Sent and delivered at an instant, as it should be.
+    pub(super) const fn plain(kind: Kind, at: i64) -> Self {
+        Self {
+            synced_at: at,
+            delivered_at: at,
+            kind,
+            corrected: false,
+        }
+    }
+
     pub(super) const fn sent(&self) -> (UtcMillis, UtcMillis) {
         (UtcMillis(self.delivered_at), UtcMillis(self.synced_at))
     }

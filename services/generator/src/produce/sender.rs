@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use pulseline_runtime::config::KafkaConfig;
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_schemas::Stream;
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::DeliveryResult;
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::message::Message;
+use super::message::{Message, Route};
 use crate::counts::Counts;
 use crate::error::GeneratorError;
 use crate::metrics;
@@ -29,7 +28,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What a delivery report is about.
 struct Sent {
-    stream: Stream,
+    route: Route,
     readings: u64,
     at: Instant,
 }
@@ -48,13 +47,13 @@ impl ProducerContext for Reports {
     fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent>) {
         match result {
             Ok(_) => {
-                self.counts.acknowledge(sent.stream, sent.readings);
-                metrics::record_acknowledged(sent.stream, sent.readings, sent.at.elapsed());
+                self.counts.acknowledge(sent.route, sent.readings);
+                metrics::record_acknowledged(sent.route, sent.readings, sent.at.elapsed());
             }
             Err((error, _)) => {
-                tracing::error!(%error, stream = sent.stream.name(), "a message was not delivered");
-                self.counts.fail(sent.stream);
-                metrics::record_failed(sent.stream);
+                tracing::error!(%error, stream = sent.route.name(), "a message was not delivered");
+                self.counts.fail(sent.route);
+                metrics::record_failed(sent.route);
             }
         }
         self.heard.notify_one();
@@ -106,21 +105,22 @@ impl Sender {
     pub(crate) async fn send(&self, message: &Message, shutdown: &Shutdown) -> Result<(), GeneratorError> {
         let mut waiting_since = None;
         let sent = Sent {
-            stream: message.stream,
+            route: message.route,
             readings: message.readings,
             at: Instant::now(),
         };
-        let mut record = BaseRecord::with_opaque_to(message.stream.topic(), Box::new(sent))
+        let mut record = BaseRecord::with_opaque_to(message.route.topic(), Box::new(sent))
             .key(&message.key)
-            .payload(&message.payload);
+            .payload(&message.payload)
+            .headers(headers_of(message));
         // Issued before it is sent: an acknowledgement must never be counted first.
         self.counts
-            .issue(message.stream, message.kind, message.delivered_at);
-        metrics::record_issued(message.stream, message.kind);
+            .issue(message.route, message.kind, message.delivered_at);
+        metrics::record_issued(message.route, message.kind);
         while let Err((error, refused)) = self.producer.send(record) {
             if !is_full(&error) {
-                self.counts.fail(message.stream);
-                metrics::record_failed(message.stream);
+                self.counts.fail(message.route);
+                metrics::record_failed(message.route);
                 return Err(GeneratorError::Kafka {
                     what: "producing",
                     source: error,
@@ -128,8 +128,8 @@ impl Sender {
             }
             waiting_since.get_or_insert_with(Instant::now);
             if shutdown.is_abandoned() {
-                self.counts.fail(message.stream);
-                metrics::record_failed(message.stream);
+                self.counts.fail(message.route);
+                metrics::record_failed(message.route);
                 return Err(GeneratorError::Abandoned(self.unacknowledged()));
             }
             record = refused;
@@ -186,6 +186,16 @@ impl Sender {
         let total = self.counts.snapshot().total();
         total.issued.saturating_sub(total.acknowledged + total.failed)
     }
+}
+
+fn headers_of(message: &Message) -> OwnedHeaders {
+    let none = OwnedHeaders::new_with_capacity(message.headers.len());
+    message.headers.iter().fold(none, |headers, (key, value)| {
+        headers.insert(Header {
+            key,
+            value: Some(value),
+        })
+    })
 }
 
 fn is_full(error: &KafkaError) -> bool {

@@ -1,6 +1,6 @@
 //! Strict reading of a document's fields: present, of the right type, in range, or a refusal that names the field.
 
-use bson::{RawArray, RawBsonRef, RawDocument};
+use bson::{RawArray, RawBsonRef, RawDocument, RawDocumentBuf};
 use pulseline_schemas::Position;
 use uuid::Uuid;
 
@@ -49,22 +49,12 @@ impl<'a> Fields<'a> {
             .transpose()
     }
 
-    pub(crate) fn boolean(&self, key: &str) -> Result<bool, Refusal> {
-        self.required(key)?
-            .as_bool()
-            .ok_or_else(|| wrong(key, "a boolean"))
-    }
-
     /// A date, as milliseconds since 1970.
     pub(crate) fn millis(&self, key: &str) -> Result<i64, Refusal> {
         as_millis(key, self.required(key)?)
     }
 
     /// A calendar date written as text, as days since 1970.
-    pub(crate) fn day(&self, key: &str) -> Result<i32, Refusal> {
-        parse_day(key, self.text(key)?)
-    }
-
     pub(crate) fn optional_day(&self, key: &str) -> Result<Option<i32>, Refusal> {
         self.optional(key)?
             .map(|value| parse_day(key, as_text(key, value)?))
@@ -97,15 +87,27 @@ impl<'a> Fields<'a> {
         let Some(value) = self.optional(key)? else {
             return Ok(None);
         };
-        let document = value.as_document().ok_or_else(|| wrong(key, "a document"))?;
-        let json = serde_json::to_string(&document);
-        let json = json.map_err(|error| Refusal::unmappable(format!("{key}: {error}")))?;
-        // PostgreSQL's jsonb cannot hold this one character; a refusal here beats one by the server. A backslash
-        // that is itself escaped begins no escape.
-        if json.contains("\\u0000") && json.replace("\\\\", "").contains("\\u0000") {
-            return Err(wrong(key, "free of NUL characters"));
+        value.as_document().ok_or_else(|| wrong(key, "a document"))?;
+        as_json(key, value).map(Some)
+    }
+
+    /// This document as JSON text without the fields that `is_known`; none when nothing is left.
+    pub(crate) fn json_without(
+        &self,
+        key: &str,
+        is_known: impl Fn(&str) -> bool,
+    ) -> Result<Option<String>, Refusal> {
+        let mut rest = RawDocumentBuf::new();
+        for field in self.0 {
+            let (name, value) = field.map_err(|error| Refusal::unmappable(format!("{key}: {error}")))?;
+            if !is_known(name.as_str()) {
+                rest.append(name, value);
+            }
         }
-        Ok(Some(json))
+        if rest.is_empty() {
+            return Ok(None);
+        }
+        as_json(key, RawBsonRef::Document(&rest)).map(Some)
     }
 
     /// Where in Kafka the event stood.
@@ -165,7 +167,22 @@ pub(crate) fn as_millis(key: &str, value: RawBsonRef<'_>) -> Result<i64, Refusal
         .ok_or_else(|| wrong(key, "a date"))
 }
 
-fn parse_day(key: &str, text: &str) -> Result<i32, Refusal> {
+/// JSON text, for `jsonb`.
+pub(crate) fn as_json(key: &str, value: RawBsonRef<'_>) -> Result<String, Refusal> {
+    if value.as_document().is_none() && value.as_array().is_none() {
+        return Err(wrong(key, "a document or an array"));
+    }
+    let json = serde_json::to_string(&value);
+    let json = json.map_err(|error| Refusal::unmappable(format!("{key}: {error}")))?;
+    // PostgreSQL's jsonb cannot hold this one character; a refusal here beats one by the server. A backslash
+    // that is itself escaped begins no escape.
+    if json.contains("\\u0000") && json.replace("\\\\", "").contains("\\u0000") {
+        return Err(wrong(key, "free of NUL characters"));
+    }
+    Ok(json)
+}
+
+pub(crate) fn parse_day(key: &str, text: &str) -> Result<i32, Refusal> {
     let date: jiff::civil::Date = text.parse().map_err(|_| wrong(key, "a calendar date"))?;
     let since = date.since((jiff::Unit::Day, jiff::civil::date(1970, 1, 1)));
     since

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::Refusal;
+use super::fields::Fields;
 
 pub(crate) const MINUTE_MILLIS: i64 = 60_000;
 pub(crate) const DAY_MILLIS: i64 = 86_400_000;
@@ -17,7 +18,10 @@ const OFFSET_MINUTES: RangeInclusive<i16> = -1_080..=1_080;
 
 pub(crate) const BPM: RangeInclusive<i32> = 20..=250;
 pub(crate) const CONFIDENCE: RangeInclusive<i32> = 0..=3;
-pub(crate) const STEPS: RangeInclusive<i32> = 0..=1_000;
+/// Minutes of the longest day there is: 25 hours.
+pub(crate) const DAY_MINUTES: f64 = 1_500.0;
+/// Longest session: a week.
+pub(crate) const SESSION_MS: f64 = 604_800_000.0;
 
 /// A wall clock that could have been lived before the upload was synced.
 pub(crate) fn local_time(name: &str, local: i64, offset_minutes: i16, synced_at: i64) -> Result<(), Refusal> {
@@ -67,4 +71,16 @@ pub(crate) fn instant(name: &str, millis: i64) -> Result<i64, Refusal> {
     Err(Refusal::unmappable(format!(
         "{name} is outside the years 1..9999"
     )))
+}
+
+/// A session that ends before it begins cannot be.
+pub(crate) fn session(fields: &Fields<'_>) -> Result<(), Refusal> {
+    let instant = |time: &str, name: &str| {
+        let minutes: i64 = fields.integer(name)?;
+        Ok(fields.millis(time)?.saturating_sub(minutes * MINUTE_MILLIS))
+    };
+    if instant("ended_at", "end_utc_offset_minutes")? < instant("created_at", "utc_offset_minutes")? {
+        return Err(Refusal::unmappable("ended_at is before created_at"));
+    }
+    Ok(())
 }

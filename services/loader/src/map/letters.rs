@@ -7,6 +7,8 @@ use crate::letter::Letter;
 
 /// Origins that stand for a whole message of Kafka begin so.
 const KAFKA_ORIGIN: &str = "kafka:";
+/// Origins that name a record of a file: each letter is a message of its own in the topic of dead letters.
+const FILE_ORIGIN: &str = "file:";
 /// The item that stands for the whole upload.
 const WHOLE: i32 = -1;
 
@@ -19,7 +21,7 @@ pub(super) fn map(fields: &Fields<'_>) -> Result<Mapped, Refusal> {
         None
     };
     // A letter of the loader was accounted when it was written: each offset counts once (P9).
-    let counts = item == WHOLE && origin.starts_with(KAFKA_ORIGIN);
+    let counts = origin.starts_with(FILE_ORIGIN) || (item == WHOLE && origin.starts_with(KAFKA_ORIGIN));
     let account = position
         .as_ref()
         .filter(|_| counts)

@@ -1,13 +1,33 @@
-//! Uploads of readings: what heart rates and steps have in common.
+//! Uploads of minute and second readings: the streams that are many, with one value each.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use bson::RawBsonRef;
+use bson::{RawBsonRef, RawDocument};
 use uuid::Uuid;
 
-use super::fields::{Fields, wrong};
+use super::fields::{Fields, as_integer, as_millis, wrong};
 use super::{Mapped, Origin, Refusal, Rows, guard};
 use crate::letter::Letter;
+
+/// Width of the value's column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Width {
+    Int2,
+    Int4,
+}
+
+/// How the samples of a stream become rows.
+#[derive(Debug)]
+pub(crate) struct Readings {
+    pub(crate) table: &'static str,
+    /// Name of the value, in documents and in the table.
+    pub(crate) value: &'static str,
+    pub(crate) width: Width,
+    pub(crate) has_confidence: bool,
+    /// Others are dead letters, reading by reading.
+    pub(crate) range: RangeInclusive<i32>,
+}
 
 /// One reading, as wide as its columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +36,10 @@ pub(crate) struct Reading {
     pub(crate) local_ts: i64,
     /// Its place in the document's array: the last in the array wins a tie.
     pub(crate) item: u32,
-    /// Beats per minute, or steps.
+    /// In the stream's unit.
     pub(crate) value: i32,
-    /// Confidence, where the stream has one.
-    pub(crate) confidence: i16,
+    /// Confidence, where the stream and the source have one.
+    pub(crate) confidence: Option<i16>,
 }
 
 /// The readings of one upload that are inside the guards.
@@ -33,13 +53,12 @@ pub(crate) struct ReadingsUpload {
     pub(crate) origin: Arc<Origin>,
 }
 
-/// Reads the envelope, then every reading by `read`; those outside the guards become letters of their own.
+/// Reads the envelope, then every reading; those outside the guards become letters of their own.
 pub(super) fn map(
+    stream: &Readings,
     fields: &Fields<'_>,
     origin: &Arc<Origin>,
     now: i64,
-    read: impl Fn(u32, &bson::RawDocument) -> Result<Reading, Refusal>,
-    check: impl Fn(&Reading) -> Result<(), Refusal>,
 ) -> Result<Mapped, Refusal> {
     fields.position()?;
     let synced_at = guard::synced_at(fields.millis("synced_at")?)?;
@@ -57,12 +76,12 @@ pub(super) fn map(
         let RawBsonRef::Document(document) = element else {
             return Err(wrong(&format!("metrics[{item}]"), "a document"));
         };
-        let reading = read(item, document).map_err(|refusal| Refusal {
+        let reading = read(stream, item, document).map_err(|refusal| Refusal {
             detail: format!("metrics[{item}]: {}", refusal.detail),
             ..refusal
         })?;
         let in_time = guard::local_time("ts", reading.local_ts, upload.utc_offset_minutes, synced_at);
-        match in_time.and_then(|()| check(&reading)) {
+        match in_time.and_then(|()| check(stream, &reading)) {
             Ok(()) => upload.readings.push(reading),
             Err(refusal) => {
                 let item = i32::try_from(item).unwrap_or(i32::MAX);
@@ -79,4 +98,38 @@ pub(super) fn map(
     let mut mapped = Mapped::loaded(Rows::Readings(upload), origin);
     mapped.letters = letters;
     Ok(mapped)
+}
+
+fn read(stream: &Readings, item: u32, metric: &RawDocument) -> Result<Reading, Refusal> {
+    let (mut ts, mut value, mut confidence) = (None, None, None);
+    // One pass: this runs for every reading of the busiest streams.
+    for field in metric {
+        let (key, found) = field.map_err(|error| Refusal::unmappable(error.to_string()))?;
+        match key.as_str() {
+            "ts" => ts = Some(as_millis("ts", found)?),
+            "confidence" if stream.has_confidence && found != RawBsonRef::Null => {
+                // Too wide for the column is far outside the guard: that reading's letter, not the upload's.
+                let wide: i64 = as_integer("confidence", found)?;
+                confidence = Some(i16::try_from(wide).unwrap_or(i16::MAX));
+            }
+            name if name == stream.value => value = Some(as_integer(stream.value, found)?),
+            _ => {}
+        }
+    }
+    match (ts, value) {
+        (Some(local_ts), Some(value)) => Ok(Reading {
+            local_ts,
+            item,
+            value,
+            confidence,
+        }),
+        _ => Err(Refusal::unmappable(format!("ts or {} is missing", stream.value))),
+    }
+}
+
+fn check(stream: &Readings, reading: &Reading) -> Result<(), Refusal> {
+    guard::value(stream.value, reading.value, &stream.range)?;
+    reading.confidence.map_or(Ok(()), |confidence| {
+        guard::value("confidence", i32::from(confidence), &guard::CONFIDENCE)
+    })
 }

@@ -3,10 +3,11 @@
 use bson::{DateTime, RawDocumentBuf, rawdoc};
 use proptest::prelude::*;
 use pulseline_schemas::{
-    Decoded, Event, HeartRate, HeartRates, LocalMillis, Position, Upload, UtcMillis, to_document,
+    Decoded, Event, Extra, HeartRate, HeartRates, LocalMillis, Position, Upload, UtcMillis, to_document,
 };
 use uuid::Uuid;
 
+use super::column::Cell;
 use super::*;
 
 const DEVICE: &str = "0f6d5c1e-7b0a-4f3e-9d55-0a1b2c3d4e5f";
@@ -145,6 +146,10 @@ fn d_4_receipts_account_their_range_and_letters_of_kafka_a_dead_offset() {
         None
     );
     assert_eq!(
+        kind(&map(Source::DeadLetters, &letter("file:ab/7", 3), NOW)),
+        Some((Kind::Dead, 5, 6))
+    );
+    assert_eq!(
         kind(&map(Source::DeadLetters, &letter("mongo:steps/x", -1), NOW)),
         None
     );
@@ -183,28 +188,105 @@ fn users_and_sleeps_are_read_whole() {
         (Some(3_711), Some(180), None)
     );
     assert_eq!(user.extra.as_deref(), Some(r#"{"shoe":44,"path":"a\\u0000b"}"#));
-    let level = rawdoc! { "ts": DateTime::from_millis(NIGHT), "level": "deep", "seconds": 60 };
-    let sleep = |end: i64| {
-        rawdoc! {
-            "_id": EVENT, "device_id": DEVICE, "synced_at": DateTime::from_millis(NIGHT),
-            "created_at": DateTime::from_millis(NIGHT - 7_200_000), "ended_at": DateTime::from_millis(end),
-            "utc_offset_minutes": 120, "end_utc_offset_minutes": 60, "log_id": 9_i64,
-            "date_of_sleep": "2019-11-03", "duration_ms": 7_200_000_i64, "minutes_to_fall_asleep": 0,
-            "minutes_asleep": 100, "minutes_awake": 20, "minutes_after_wakeup": 0, "time_in_bed": 120,
-            "efficiency": 91, "type": "stages", "main_sleep": true, "kafka": kafka.clone(),
-            "levels": { "data": [level.clone()], "short_data": [level.clone()] },
-        }
-    };
-    let Rows::Sleep(row) = map(of(Stream::Sleeps), &sleep(NIGHT), NOW).rows else {
+    let Rows::Entries(rows) = map(of(Stream::Sleeps), &sleep(NIGHT), NOW).rows else {
         panic!("no sleep")
     };
-    let sources: Vec<_> = row.levels.iter().map(|level| (level.source, level.seq)).collect();
-    assert_eq!((row.info_code, sources), (None, vec![("data", 0), ("short", 0)]));
+    let [row] = &rows[..] else { panic!("not one row") };
+    let places: Vec<_> = row.children.iter().map(|(list, seq, _)| (*list, *seq)).collect();
+    assert_eq!((row.item, places), (-1, vec![("data", 0), ("short", 0)]));
+    assert_eq!(row.cells[0], Cell::Int8(9));
+    assert_eq!(row.days(), Some((18_202, 18_203)));
     let late = map(of(Stream::Sleeps), &sleep(NIGHT + 200_000_000), NOW);
     assert_eq!(
         (kind(&late), late.letters[0].reason.as_str()),
         (Some((Kind::Dead, 0, 1)), "out_of_range")
     );
+}
+
+fn sleep(end: i64) -> RawDocumentBuf {
+    let level = rawdoc! { "ts": DateTime::from_millis(NIGHT), "level": "deep", "seconds": 60 };
+    rawdoc! {
+        "_id": EVENT, "device_id": DEVICE, "synced_at": DateTime::from_millis(NIGHT),
+        "created_at": DateTime::from_millis(NIGHT - 7_200_000), "ended_at": DateTime::from_millis(end),
+        "utc_offset_minutes": 120, "end_utc_offset_minutes": 60, "log_id": 9_i64,
+        "date_of_sleep": "2019-11-03", "duration_ms": 7_200_000_i64, "minutes_to_fall_asleep": 0,
+        "minutes_asleep": 100, "minutes_awake": 20, "minutes_after_wakeup": 0, "time_in_bed": 120,
+        "efficiency": 91, "type": "stages", "main_sleep": true,
+        "levels": [level.clone()], "short_levels": [level],
+        "kafka": { "topic": "t", "generation": 0, "partition": 0, "offset": 0_i64 },
+    }
+}
+
+/// The cell of a column, by the column's name.
+fn cell<'a>(entry: &'a Entry, stream: Stream, name: &str) -> &'a Cell {
+    let Shape::Entries(entries) = shape_of(stream) else {
+        panic!("{stream} has no such columns")
+    };
+    let at = entries.columns.iter().position(|column| column.name == name);
+    &entry.cells[at.unwrap()]
+}
+
+#[test]
+fn what_an_older_program_put_under_extra_moves_into_the_column_that_came_with_this_one() {
+    let older = |extra: RawDocumentBuf| {
+        let mut document = sleep(NIGHT);
+        document.append(bson::raw::cstr!("extra"), extra);
+        let Rows::Entries(mut rows) = map(of(Stream::Sleeps), &document, NOW).rows else {
+            panic!("no sleep")
+        };
+        rows.remove(0)
+    };
+    let entry = older(rawdoc! { "log_type": "manual", "shoe": 44_i64 });
+    assert_eq!(
+        cell(&entry, Stream::Sleeps, "log_type"),
+        &Cell::Text("manual".into())
+    );
+    assert_eq!(
+        cell(&entry, Stream::Sleeps, "extra"),
+        &Cell::Json(r#"{"shoe":44}"#.into())
+    );
+    let alone = older(rawdoc! { "log_type": "manual" });
+    assert_eq!(cell(&alone, Stream::Sleeps, "extra"), &Cell::Null);
+}
+
+#[test]
+fn d_4_a_day_outside_the_guards_is_a_letter_and_the_others_are_loaded() {
+    let day = |date: &str, level: &str, minutes: i32| rawdoc! { "local_date": date, "level": level, "minutes": minutes };
+    let days = [
+        day("2019-11-01", "sedentary", 1_440),
+        day("2019-11-01", "very_active", -1),
+        day("2019-11-01", "lightly_active", 1_501),
+        day("2019-11-05", "sedentary", 1_440),
+        day("2019-11-02", "a level of tomorrow", 0),
+    ];
+    let mut document = heart_rates(days.into_iter().collect());
+    let mapped = map(of(Stream::ActivityMinutes), &document, NOW);
+    assert_eq!(kind(&mapped), Some((Kind::Loaded, 41, 42)));
+    let items: Vec<_> = mapped.letters.iter().map(|letter| letter.item).collect();
+    assert_eq!(items, [1, 2, 3]);
+    let Rows::Entries(rows) = &mapped.rows else {
+        panic!("no rows")
+    };
+    let items: Vec<_> = rows.iter().map(|row| row.item).collect();
+    assert_eq!(items, [0, 4]);
+    document = heart_rates([rawdoc! { "local_date": "2019-11-01" }].into_iter().collect());
+    let mapped = map(of(Stream::ActivityMinutes), &document, NOW);
+    assert_eq!(kind(&mapped), Some((Kind::Dead, 41, 42)));
+    assert_eq!(mapped.letters[0].detail, "metrics[0]: level is missing");
+}
+
+#[test]
+fn a_heart_rate_without_a_confidence_has_none() {
+    let metrics = [rawdoc! { "ts": DateTime::from_millis(NIGHT), "bpm": 60 }];
+    let mapped = map(
+        of(Stream::HeartRates),
+        &heart_rates(metrics.into_iter().collect()),
+        NOW,
+    );
+    let Rows::Readings(upload) = mapped.rows else {
+        panic!("no readings")
+    };
+    assert_eq!(upload.readings[0].confidence, None);
 }
 
 proptest! {
@@ -217,7 +299,7 @@ proptest! {
     ) {
         let samples: Vec<HeartRate> = samples
             .into_iter()
-            .map(|(ts, bpm, confidence)| HeartRate { ts: LocalMillis(NIGHT + i64::from(ts)), bpm, confidence })
+            .map(|(ts, bpm, confidence)| HeartRate { ts: LocalMillis(NIGHT + i64::from(ts)), bpm, confidence: Some(confidence) })
             .collect();
         let total = samples.len();
         let upload = Upload {
@@ -229,7 +311,7 @@ proptest! {
             window_end: LocalMillis(NIGHT),
         };
         let decoded = Decoded {
-            event: Event::HeartRates(HeartRates { upload, samples }),
+            event: Event::HeartRates(HeartRates { upload, samples, extra: Extra::default() }),
             extra: serde_json::Map::new(),
             content_hash: [0; 32],
         };

@@ -25,7 +25,7 @@ fn upload(device: u8, event: u8, synced_at: i64, readings: &[(i64, i32)]) -> Rea
                 local_ts,
                 item,
                 value,
-                confidence: 1,
+                confidence: Some(1),
             })
             .collect(),
         origin: Arc::new(Origin {

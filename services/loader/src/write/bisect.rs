@@ -6,12 +6,12 @@ use bson::DateTime;
 use bson::raw::{RawDocumentBuf, cstr};
 use pulseline_runtime::clock::system_utc_millis;
 
-use super::transaction::Pieces;
+use super::transaction::{Cargo, Pieces};
 use super::{Plan, Writer};
 use crate::batch::Batch;
 use crate::error::LoaderError;
 use crate::letter::Letter;
-use crate::map::{Origin, Reading, ReadingsUpload, Refusal, SleepRow, UserRow};
+use crate::map::{Origin, Reading, ReadingsUpload, Refusal};
 use crate::resolve::{self, Row};
 
 impl Writer {
@@ -35,7 +35,11 @@ impl Writer {
                 direct: Vec::new(),
                 merge: rows[range.clone()].to_vec(),
             };
-            let Some(detail) = self.probe(&plan, &batch.readings, &[], &[]).await? else {
+            let cargo = Cargo {
+                uploads: &batch.readings,
+                ..Cargo::default()
+            };
+            let Some(detail) = self.probe(&plan, cargo).await? else {
                 continue;
             };
             if range.len() == 1 {
@@ -67,30 +71,32 @@ impl Writer {
     }
 
     async fn bisect_whole(&mut self, batch: &mut Batch) -> Result<(), LoaderError> {
-        for sleep in std::mem::take(&mut batch.sleeps) {
-            match self.probe(&Plan::none(), &[], &[&sleep], &[]).await? {
-                None => batch.sleeps.push(sleep),
-                Some(detail) => refuse(batch, &sleep.origin, detail),
+        for entry in std::mem::take(&mut batch.entries) {
+            let cargo = Cargo {
+                entries: std::slice::from_ref(&entry),
+                ..Cargo::default()
+            };
+            match self.probe(&Plan::default(), cargo).await? {
+                None => batch.entries.push(entry),
+                Some(detail) => refuse(batch, &entry.origin, entry.item, detail),
             }
         }
         for user in std::mem::take(&mut batch.users) {
-            match self.probe(&Plan::none(), &[], &[], &[&user]).await? {
+            let cargo = Cargo {
+                users: std::slice::from_ref(&user),
+                ..Cargo::default()
+            };
+            match self.probe(&Plan::default(), cargo).await? {
                 None => batch.users.push(user),
-                Some(detail) => refuse(batch, &user.origin, detail),
+                Some(detail) => refuse(batch, &user.origin, -1, detail),
             }
         }
         Ok(())
     }
 
     /// Tries rows and takes them back; what the warehouse says when it refuses their values.
-    async fn probe(
-        &mut self,
-        plan: &Plan,
-        uploads: &[ReadingsUpload],
-        sleeps: &[&SleepRow],
-        users: &[&UserRow],
-    ) -> Result<Option<String>, LoaderError> {
-        let pieces = Pieces::encode(self.table, plan, uploads, sleeps, users);
+    async fn probe(&mut self, plan: &Plan, cargo: Cargo<'_>) -> Result<Option<String>, LoaderError> {
+        let pieces = Pieces::encode(&self.table, plan, cargo);
         let tx = self
             .client
             .transaction()
@@ -108,20 +114,14 @@ impl Writer {
     }
 }
 
-impl Plan {
-    fn none() -> Self {
-        Self {
-            direct: Vec::new(),
-            merge: Vec::new(),
-        }
+/// A letter about an item; about the whole upload it also takes its offset from `loaded` to `dead`.
+fn refuse(batch: &mut Batch, origin: &Origin, item: i32, detail: String) {
+    if item == -1 {
+        batch.mark_dead(origin);
     }
-}
-
-fn refuse(batch: &mut Batch, origin: &Origin, detail: String) {
-    batch.mark_dead(origin);
     batch
         .letters
-        .push(letter(origin, -1, detail, origin.document.clone()));
+        .push(letter(origin, item, detail, origin.document.clone()));
 }
 
 fn letter(origin: &Origin, item: i32, detail: String, payload: Option<Vec<u8>>) -> Letter {
@@ -142,6 +142,8 @@ fn payload(upload: &ReadingsUpload, reading: &Reading) -> Vec<u8> {
     document.append(cstr!("device_id"), upload.device_id.hyphenated().to_string());
     document.append(cstr!("ts"), DateTime::from_millis(reading.local_ts));
     document.append(cstr!("value"), reading.value);
-    document.append(cstr!("confidence"), i32::from(reading.confidence));
+    if let Some(confidence) = reading.confidence {
+        document.append(cstr!("confidence"), i32::from(confidence));
+    }
     document.into_bytes()
 }

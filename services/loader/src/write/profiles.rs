@@ -31,11 +31,11 @@ const UPSERT_DEVICES: &str = "insert into raw.devices as t (device_id, user_id, 
     event_id = excluded.event_id where (excluded.synced_at, excluded.event_id) >= (t.synced_at, t.event_id)";
 
 /// Writes the winning version of each profile, and of each device's owner.
-pub(super) async fn apply(tx: &Transaction<'_>, users: &[&UserRow]) -> Result<(), LoaderError> {
+pub(super) async fn apply(tx: &Transaction<'_>, users: &[UserRow]) -> Result<(), LoaderError> {
     tx.batch_execute(CREATE)
         .await
         .map_err(LoaderError::statement("making room for profiles"))?;
-    let winners = newest(users.iter().map(|user| (user.user_id, *user)));
+    let winners = newest(users.iter().map(|user| (user.user_id, user)));
     copy(
         tx,
         COPY_USERS,
@@ -50,7 +50,7 @@ pub(super) async fn apply(tx: &Transaction<'_>, users: &[&UserRow]) -> Result<()
     let owners = newest(
         users
             .iter()
-            .flat_map(|user| user.devices.iter().map(|device| (*device, *user))),
+            .flat_map(|user| user.devices.iter().map(move |device| (*device, user))),
     );
     if owners.is_empty() {
         return Ok(());

@@ -1,100 +1,93 @@
 //! Readings: straight into the hypertable, or through a temporary table where a row may be met.
 
 use bytes::Bytes;
-use pulseline_schemas::Stream;
 use tokio_postgres::{Client, Transaction};
 use uuid::Uuid;
 
-use super::copying::copy;
+use super::copying::{LocalMillis, copy};
 use crate::copy::CopyRows;
 use crate::error::LoaderError;
 use crate::map::ReadingsUpload;
+use crate::map::readings::{Readings, Width};
 use crate::resolve::Row;
 
-/// Bytes of a row in binary COPY: the widest of the two.
+/// Bytes of a row in binary COPY: the widest of them.
 const ROW_BYTES: usize = 82;
 
 /// The statements of one stream's table.
 #[derive(Debug)]
-pub(crate) struct Table {
-    stream: Stream,
-    copy_direct: &'static str,
-    create: &'static str,
-    copy_merge: &'static str,
-    merge: &'static str,
-    newest: &'static str,
+pub(crate) struct Statements {
+    width: Width,
+    has_confidence: bool,
+    copy_direct: String,
+    create: String,
+    copy_merge: String,
+    merge: String,
+    newest: String,
 }
 
-/// The table of a stream of readings; none for the others.
-pub(crate) const fn table_of(stream: Stream) -> Option<&'static Table> {
-    match stream {
-        Stream::HeartRates => Some(&HEART_RATES),
-        Stream::Steps => Some(&STEPS),
-        Stream::Sleeps | Stream::Users => None,
+impl Statements {
+    pub(crate) fn of(readings: &Readings) -> Self {
+        let (table, value) = (readings.table, readings.value);
+        let values = if readings.has_confidence {
+            vec![value, "confidence"]
+        } else {
+            vec![value]
+        };
+        let list = |prefix: &str| {
+            let names: Vec<String> = values.iter().map(|name| format!("{prefix}{name}")).collect();
+            names.join(", ")
+        };
+        let set: Vec<String> = values
+            .iter()
+            .map(|name| format!("{name} = excluded.{name}"))
+            .collect();
+        let columns = format!(
+            "device_id, local_ts, utc_offset_minutes, {}, synced_at, event_id",
+            list("")
+        );
+        Self {
+            width: readings.width,
+            has_confidence: readings.has_confidence,
+            copy_direct: format!("copy {table} ({columns}) from stdin (format binary)"),
+            create: format!("create temporary table incoming_readings (like {table}) on commit drop"),
+            copy_merge: format!("copy pg_temp.incoming_readings ({columns}) from stdin (format binary)"),
+            merge: format!(
+                "insert into {table} as t ({columns}) select {columns} from pg_temp.incoming_readings \
+                 order by device_id, local_ts, utc_offset_minutes \
+                 on conflict (device_id, local_ts, utc_offset_minutes) do update set {}, \
+                 synced_at = excluded.synced_at, event_id = excluded.event_id \
+                 where (excluded.synced_at, excluded.event_id) > (t.synced_at, t.event_id) \
+                 or ((excluded.synced_at, excluded.event_id) = (t.synced_at, t.event_id) \
+                 and ({}) is distinct from ({}))",
+                set.join(", "),
+                list("excluded."),
+                list("t.")
+            ),
+            newest: format!(
+                "select d.id, (select max(r.local_ts) from {table} r where r.device_id = d.id) \
+                 from unnest($1::uuid[]) as d(id)"
+            ),
+        }
     }
 }
 
-static HEART_RATES: Table = Table {
-    stream: Stream::HeartRates,
-    copy_direct: "copy raw.heart_rates (device_id, local_ts, utc_offset_minutes, bpm, confidence, synced_at, event_id) \
-        from stdin (format binary)",
-    create: "create temporary table incoming_readings (device_id uuid, local_ts timestamp, \
-        utc_offset_minutes smallint, bpm smallint, confidence smallint, synced_at timestamptz, event_id uuid) \
-        on commit drop",
-    copy_merge: "copy pg_temp.incoming_readings (device_id, local_ts, utc_offset_minutes, bpm, confidence, \
-        synced_at, event_id) from stdin (format binary)",
-    merge: "insert into raw.heart_rates as t \
-        (device_id, local_ts, utc_offset_minutes, bpm, confidence, synced_at, event_id) \
-        select device_id, local_ts, utc_offset_minutes, bpm, confidence, synced_at, event_id \
-        from pg_temp.incoming_readings order by device_id, local_ts, utc_offset_minutes \
-        on conflict (device_id, local_ts, utc_offset_minutes) do update set bpm = excluded.bpm, \
-        confidence = excluded.confidence, synced_at = excluded.synced_at, event_id = excluded.event_id \
-        where (excluded.synced_at, excluded.event_id) > (t.synced_at, t.event_id) \
-        or ((excluded.synced_at, excluded.event_id) = (t.synced_at, t.event_id) \
-        and (excluded.bpm, excluded.confidence) is distinct from (t.bpm, t.confidence))",
-    newest: "select d.id, (select max(r.local_ts) from raw.heart_rates r where r.device_id = d.id) \
-        from unnest($1::uuid[]) as d(id)",
-};
-
-static STEPS: Table = Table {
-    stream: Stream::Steps,
-    copy_direct: "copy raw.steps (device_id, local_ts, utc_offset_minutes, steps, synced_at, event_id) \
-        from stdin (format binary)",
-    create: "create temporary table incoming_readings (device_id uuid, local_ts timestamp, \
-        utc_offset_minutes smallint, steps integer, synced_at timestamptz, event_id uuid) on commit drop",
-    copy_merge: "copy pg_temp.incoming_readings (device_id, local_ts, utc_offset_minutes, steps, synced_at, event_id) \
-        from stdin (format binary)",
-    merge: "insert into raw.steps as t (device_id, local_ts, utc_offset_minutes, steps, synced_at, event_id) \
-        select device_id, local_ts, utc_offset_minutes, steps, synced_at, event_id \
-        from pg_temp.incoming_readings order by device_id, local_ts, utc_offset_minutes \
-        on conflict (device_id, local_ts, utc_offset_minutes) do update set steps = excluded.steps, \
-        synced_at = excluded.synced_at, event_id = excluded.event_id \
-        where (excluded.synced_at, excluded.event_id) > (t.synced_at, t.event_id) \
-        or ((excluded.synced_at, excluded.event_id) = (t.synced_at, t.event_id) \
-        and excluded.steps is distinct from t.steps)",
-    newest: "select d.id, (select max(r.local_ts) from raw.steps r where r.device_id = d.id) \
-        from unnest($1::uuid[]) as d(id)",
-};
-
 /// Rows as bytes of a binary COPY, made before the transaction begins so that it is short.
-pub(crate) fn encode(table: &Table, rows: &[Row], uploads: &[ReadingsUpload]) -> CopyRows {
+pub(crate) fn encode(statements: &Statements, rows: &[Row], uploads: &[ReadingsUpload]) -> CopyRows {
     let mut copy = CopyRows::with_capacity(rows.len(), ROW_BYTES);
     for row in rows {
         let upload = &uploads[row.upload as usize];
-        if table.stream == Stream::HeartRates {
-            // The guards have bounded a heart rate far below what the column holds.
-            let bpm = i16::try_from(row.value).unwrap_or(i16::MAX);
-            copy.row(7)
-                .uuid(row.device_id)
-                .millis(row.local_ts)
-                .int2(row.utc_offset_minutes);
-            copy.int2(bpm).int2(row.confidence);
-        } else {
-            copy.row(6)
-                .uuid(row.device_id)
-                .millis(row.local_ts)
-                .int2(row.utc_offset_minutes);
-            copy.int4(row.value);
+        copy.row(6 + i16::from(statements.has_confidence))
+            .uuid(row.device_id)
+            .millis(row.local_ts)
+            .int2(row.utc_offset_minutes);
+        match statements.width {
+            // The guards have bounded the value far below what the column holds.
+            Width::Int2 => copy.int2(i16::try_from(row.value).unwrap_or(i16::MAX)),
+            Width::Int4 => copy.int4(row.value),
+        };
+        if statements.has_confidence {
+            copy.optional(row.confidence, CopyRows::int2);
         }
         copy.millis(upload.synced_at).uuid(upload.event_id);
     }
@@ -102,17 +95,25 @@ pub(crate) fn encode(table: &Table, rows: &[Row], uploads: &[ReadingsUpload]) ->
 }
 
 /// Copies rows that meet no other. Fast; a unique violation says that one does.
-pub(crate) async fn direct(tx: &Transaction<'_>, table: &Table, rows: Bytes) -> Result<(), LoaderError> {
-    copy(tx, table.copy_direct, rows, "copying readings").await
+pub(crate) async fn direct(
+    tx: &Transaction<'_>,
+    statements: &Statements,
+    rows: Bytes,
+) -> Result<(), LoaderError> {
+    copy(tx, &statements.copy_direct, rows, "copying readings").await
 }
 
 /// Writes rows where they are newer than what is there.
-pub(crate) async fn merge(tx: &Transaction<'_>, table: &Table, rows: Bytes) -> Result<(), LoaderError> {
-    tx.batch_execute(table.create)
+pub(crate) async fn merge(
+    tx: &Transaction<'_>,
+    statements: &Statements,
+    rows: Bytes,
+) -> Result<(), LoaderError> {
+    tx.batch_execute(&statements.create)
         .await
         .map_err(LoaderError::statement("making room to merge"))?;
-    copy(tx, table.copy_merge, rows, "copying readings to merge").await?;
-    tx.execute(table.merge, &[])
+    copy(tx, &statements.copy_merge, rows, "copying readings to merge").await?;
+    tx.execute(&statements.merge, &[])
         .await
         .map_err(LoaderError::statement("merging readings"))?;
     Ok(())
@@ -121,21 +122,13 @@ pub(crate) async fn merge(tx: &Transaction<'_>, table: &Table, rows: Bytes) -> R
 /// The newest loaded reading of each device, in milliseconds of its wall clock.
 pub(crate) async fn newest(
     client: &Client,
-    table: &Table,
+    statements: &Statements,
     devices: &[Uuid],
 ) -> Result<Vec<(Uuid, Option<i64>)>, LoaderError> {
     let rows = client
-        .query(table.newest, &[&devices])
+        .query(&statements.newest, &[&devices])
         .await
         .map_err(LoaderError::statement("looking up the newest readings"))?;
-    Ok(rows
-        .iter()
-        .map(|row| {
-            (
-                row.get(0),
-                row.get::<_, Option<super::copying::LocalMillis>>(1)
-                    .map(|at| at.0),
-            )
-        })
-        .collect())
+    let newest = |row: &tokio_postgres::Row| row.get::<_, Option<LocalMillis>>(1).map(|at| at.0);
+    Ok(rows.iter().map(|row| (row.get(0), newest(row))).collect())
 }

@@ -1,61 +1,97 @@
 //! The rows of a batch, encoded before their transaction begins.
 
 use bytes::Bytes;
+use pulseline_schemas::Stream;
 use tokio_postgres::Transaction;
 
-use super::readings::{self, Table};
-use super::{Plan, profiles, sessions};
+use super::{Plan, entries, profiles, readings};
 use crate::batch::DirtyDay;
 use crate::copy::CopyRows;
 use crate::error::LoaderError;
-use crate::map::{ReadingsUpload, SleepRow, UserRow};
+use crate::map::{Entry, ReadingsUpload, Shape, UserRow, shape_of};
+
+/// The table that a collection's rows go to, with its statements.
+#[derive(Debug)]
+pub(super) enum Table {
+    Readings(readings::Statements),
+    Entries {
+        keys: usize,
+        statements: Box<entries::Statements>,
+    },
+    Profiles,
+    /// Receipts and letters have no rows in raw.
+    None,
+}
+
+impl Table {
+    pub(super) fn of(stream: Option<Stream>) -> Self {
+        match stream.map(shape_of) {
+            Some(Shape::Readings(readings)) => Self::Readings(readings::Statements::of(readings)),
+            Some(Shape::Entries(entries)) => Self::Entries {
+                keys: entries.keys,
+                statements: Box::new(entries::Statements::of(entries)),
+            },
+            Some(Shape::Profiles) => Self::Profiles,
+            None => Self::None,
+        }
+    }
+}
+
+/// The rows of a batch as they were mapped.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Cargo<'a> {
+    pub(super) uploads: &'a [ReadingsUpload],
+    pub(super) entries: &'a [Entry],
+    pub(super) users: &'a [UserRow],
+}
 
 /// What one transaction puts into raw.
 pub(super) struct Pieces<'a> {
-    table: Option<&'static Table>,
+    table: &'a Table,
     direct: Bytes,
     merge: Bytes,
-    sleeps: &'a [&'a SleepRow],
-    users: &'a [&'a UserRow],
+    entries: Vec<&'a Entry>,
+    users: &'a [UserRow],
 }
 
 impl<'a> Pieces<'a> {
-    pub(super) fn encode(
-        table: Option<&'static Table>,
-        plan: &Plan,
-        uploads: &[ReadingsUpload],
-        sleeps: &'a [&'a SleepRow],
-        users: &'a [&'a UserRow],
-    ) -> Self {
+    pub(super) fn encode(table: &'a Table, plan: &Plan, cargo: Cargo<'a>) -> Self {
         let encoded = |rows: &[_]| match table {
-            Some(table) if !rows.is_empty() => CopyRows::finish(readings::encode(table, rows, uploads)),
+            Table::Readings(statements) if !rows.is_empty() => {
+                CopyRows::finish(readings::encode(statements, rows, cargo.uploads))
+            }
             _ => Bytes::new(),
+        };
+        let entries = match table {
+            Table::Entries { keys, .. } => entries::winners(*keys, cargo.entries),
+            _ => Vec::new(),
         };
         Self {
             table,
             direct: encoded(&plan.direct),
             merge: encoded(&plan.merge),
-            sleeps,
-            users,
+            entries,
+            users: cargo.users,
         }
     }
 
-    /// Writes everything; gives the days that sessions lay on before.
+    /// Writes everything; gives the days that rows lay on before.
     pub(super) async fn apply(&self, tx: &Transaction<'_>) -> Result<Vec<DirtyDay>, LoaderError> {
-        if let Some(table) = self.table {
-            if !self.direct.is_empty() {
-                readings::direct(tx, table, self.direct.clone()).await?;
+        match self.table {
+            Table::Readings(statements) => {
+                if !self.direct.is_empty() {
+                    readings::direct(tx, statements, self.direct.clone()).await?;
+                }
+                if !self.merge.is_empty() {
+                    readings::merge(tx, statements, self.merge.clone()).await?;
+                }
             }
-            if !self.merge.is_empty() {
-                readings::merge(tx, table, self.merge.clone()).await?;
+            Table::Entries { statements, .. } if !self.entries.is_empty() => {
+                return entries::apply(tx, statements, &self.entries).await;
             }
+            Table::Profiles if !self.users.is_empty() => profiles::apply(tx, self.users).await?,
+            Table::Entries { .. } | Table::Profiles | Table::None => {}
         }
-        if !self.users.is_empty() {
-            profiles::apply(tx, self.users).await?;
-        }
-        if self.sleeps.is_empty() {
-            return Ok(Vec::new());
-        }
-        sessions::apply(tx, self.sleeps).await
+        Ok(Vec::new())
     }
 }

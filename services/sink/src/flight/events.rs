@@ -58,6 +58,7 @@ pub(super) async fn store(
                 payload: Some(event.payload),
                 reason,
                 detail,
+                record: None,
             }),
         }
     }

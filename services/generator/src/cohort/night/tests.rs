@@ -2,13 +2,15 @@
 
 use super::*;
 use crate::cohort::zone::days_of;
+use crate::quirks::Quirks;
+use pulseline_schemas::Sleep;
 
 fn day(text: &str) -> i32 {
     days_of(text.parse().unwrap())
 }
 
 fn all(from: i32, days: i32) -> Vec<(i32, Sleep)> {
-    let cohort = Cohort::new(1, 16).unwrap();
+    let cohort = Cohort::new(1, 16, Quirks::ALL).unwrap();
     let of = |device: &Device, day| {
         let planned = sessions(&cohort, device, day);
         planned
@@ -37,10 +39,12 @@ fn sleeps_are_plausible_and_many_cross_midnight() {
     );
     for (day, sleep) in &sleeps {
         assert_eq!(
-            sleep.date_of_sleep, *day,
+            sleep.date_of_sleep.0, *day,
             "a sleep belongs to the date on which it ends"
         );
-        assert_eq!(sleep.time_in_bed, sleep.minutes_asleep + sleep.minutes_awake);
+        // A third of the logs does not add up, by a minute.
+        let off = sleep.time_in_bed - sleep.minutes_asleep - sleep.minutes_awake;
+        assert!((0..=1).contains(&off));
         let seconds: i32 = sleep.levels.iter().map(|level| level.seconds).sum();
         assert_eq!(
             i64::from(seconds) * 1_000,
@@ -93,7 +97,7 @@ fn the_night_of_a_clock_change_has_two_offsets() {
 
 #[test]
 fn an_edit_keeps_the_log_and_changes_the_rest() {
-    let cohort = Cohort::new(1, 1).unwrap();
+    let cohort = Cohort::new(1, 1, Quirks::ALL).unwrap();
     let session = (0..)
         .find_map(|day| night(&cohort, &cohort.devices[0], 18_200 + day))
         .unwrap();

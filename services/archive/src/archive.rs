@@ -1,0 +1,145 @@
+//! An archive: discovered once, then read twice.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::discover::{Carried, NotCarried, discover};
+use crate::events::Events;
+use crate::family::Family;
+use crate::people::People;
+use crate::pieces::Elements;
+use crate::record::devices_of;
+use crate::survey::Survey;
+use crate::tree::{Consumed, Tree};
+use crate::{ArchiveError, Clock, Options, manifest};
+
+/// The files of some people.
+#[derive(Debug)]
+pub struct Archive {
+    pub(crate) options: Options,
+    pub(crate) tree: Tree,
+    /// By person and folder; files of days after the others, for they run on past the others' end.
+    pub(crate) files: Vec<Carried>,
+    pub(crate) not_carried: Vec<NotCarried>,
+    /// Those whom folders and profiles name.
+    pub(crate) people: People,
+}
+
+impl Archive {
+    /// Finds out what is there; reads the first bytes of each file, and the profiles.
+    ///
+    /// # Errors
+    ///
+    /// The folder or a file cannot be read, the zip archive is none, a time zone is not known, or there is nothing
+    /// that is carried.
+    pub fn open(mut options: Options) -> Result<Self, ArchiveError> {
+        let shown = options.root.display().to_string();
+        let root: PathBuf = options
+            .root
+            .canonicalize()
+            .map_err(|source| ArchiveError::read(&shown, source))?;
+        let tree = Tree::open(&root)?;
+        for (name, zone) in manifest::zones(&tree)? {
+            options.zones.entry(name).or_insert(zone);
+        }
+        let people = People::new(&options)?;
+        let discovery = discover(&tree, &root, options.person.as_deref())?;
+        if discovery.carried.is_empty() {
+            return Err(ArchiveError::Empty {
+                path: shown,
+                seen: tree.entries.len(),
+            });
+        }
+        let mut files = discovery.carried;
+        files.sort_by(|a, b| {
+            let key = |file: &Carried| (file.entry.folder().to_owned(), file.family.is_daily());
+            (&a.person, key(a), &a.entry.path).cmp(&(&b.person, key(b), &b.entry.path))
+        });
+        let mut archive = Self {
+            options,
+            tree,
+            files,
+            not_carried: discovery.not_carried,
+            people,
+        };
+        archive.meet_people()?;
+        archive.leave_out()?;
+        Ok(archive)
+    }
+
+    /// Names of the people whom folders and profiles name. Tables and documents name theirs record by record: the
+    /// survey knows everybody.
+    #[must_use]
+    pub fn people(&self) -> Vec<String> {
+        let names = self.people.all().iter().map(|person| person.name.clone());
+        names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Bytes on the disk of everything that is carried: what one reading of it consumes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.entry.bytes).sum()
+    }
+
+    /// Reads everything once, and says what is there. `progress` is told the bytes consumed so far.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read.
+    pub fn survey(&self, progress: &mut dyn FnMut(u64)) -> Result<Survey, ArchiveError> {
+        Survey::of(self, progress)
+    }
+
+    /// Reads everything again, as events. The survey must be this archive's.
+    #[must_use]
+    pub fn events<'a>(&'a self, survey: &'a Survey) -> Events<'a> {
+        Events::new(self, survey)
+    }
+
+    /// The clock of a file: as told for its stream, else as its layout has it. Days have the wearer's.
+    pub(crate) fn clock_of(&self, file: &Carried) -> Clock {
+        let told = self.options.clocks.get(&file.family.stream()).copied();
+        told.filter(|_| !file.family.is_daily())
+            .unwrap_or_else(|| file.family.clock(file.layout))
+    }
+
+    /// Files of those who are not asked for are not even read.
+    fn leave_out(&mut self) -> Result<(), ArchiveError> {
+        // Tables and documents tell their people only when they are read.
+        let known = self.people();
+        let tells_all = self.files.iter().all(|file| file.person.is_some());
+        if let Some(name) = self
+            .options
+            .only
+            .iter()
+            .find(|name| tells_all && !known.contains(name))
+        {
+            let name = name.clone();
+            return Err(ArchiveError::Nobody { name, known });
+        }
+        let options = &self.options;
+        self.files
+            .retain(|file| file.person.as_deref().is_none_or(|name| options.wants(name)));
+        Ok(())
+    }
+
+    /// Profiles are read first: documents name only devices, and their owner's zone must be known.
+    fn meet_people(&mut self) -> Result<(), ArchiveError> {
+        for file in &self.files {
+            if let Some(name) = &file.person {
+                self.people.named(name);
+            }
+            if file.family != Family::StoreUsers {
+                continue;
+            }
+            let read = |source| ArchiveError::read(&file.entry.path, source);
+            let mut elements = Elements::new(self.tree.read(&file.entry, &Consumed::default())?);
+            while let Some(piece) = elements.next().map_err(read)? {
+                if let Some((user_id, devices)) = devices_of(piece.bytes) {
+                    self.people.profiled(user_id, &devices);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! A window on a file that slides forward and grows only for a record that is longer than it.
+
+use std::io::{self, Read};
+use std::ops::Range;
+
+use super::RECORD_BYTES_MAX;
+use crate::tree::is_damage;
+
+const BUFFER_BYTES: usize = 256 << 10;
+
+pub(super) struct Buffer<R> {
+    source: R,
+    bytes: Vec<u8>,
+    /// What is not consumed yet.
+    live: Range<usize>,
+    /// Offset of the first live byte in the file.
+    offset: u64,
+    at_end: bool,
+    /// The file ended in the middle of its compression.
+    cut_off: bool,
+}
+
+impl<R: Read> Buffer<R> {
+    pub(super) fn new(source: R) -> Self {
+        Self {
+            source,
+            bytes: vec![0; BUFFER_BYTES],
+            live: 0..0,
+            offset: 0,
+            at_end: false,
+            cut_off: false,
+        }
+    }
+
+    pub(super) fn live(&self) -> &[u8] {
+        &self.bytes[self.live.clone()]
+    }
+
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    pub(super) const fn at_end(&self) -> bool {
+        self.at_end
+    }
+
+    /// True once if the file's compression was cut off or damaged.
+    pub(super) const fn take_cut_off(&mut self) -> bool {
+        std::mem::replace(&mut self.cut_off, false)
+    }
+
+    /// True if a record that fills the buffer may not grow further.
+    pub(super) fn is_full(&self) -> bool {
+        self.live.len() >= RECORD_BYTES_MAX
+    }
+
+    /// Consumes bytes; what they were stays readable by [`Self::consumed`] until the next [`Self::fill`].
+    pub(super) fn consume(&mut self, count: usize) {
+        let count = count.min(self.live.len());
+        self.live.start += count;
+        self.offset += count as u64;
+    }
+
+    /// The bytes consumed last.
+    pub(super) fn consumed(&self, count: usize) -> &[u8] {
+        &self.bytes[self.live.start.saturating_sub(count)..self.live.start]
+    }
+
+    /// Reads more behind what is live.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read. What cannot be inflated is no error: the file ends there.
+    pub(super) fn fill(&mut self) -> io::Result<()> {
+        if self.live.end == self.bytes.len() {
+            self.bytes.copy_within(self.live.clone(), 0);
+            self.live = 0..self.live.len();
+            if self.live.end > self.bytes.len() / 2 {
+                self.bytes
+                    .resize((self.bytes.len() * 2).min(RECORD_BYTES_MAX + BUFFER_BYTES), 0);
+            }
+        }
+        while !self.at_end {
+            match self.source.read(&mut self.bytes[self.live.end..]) {
+                Ok(0) => self.at_end = true,
+                Ok(count) => {
+                    self.live.end += count;
+                    break;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_damage(&error) => {
+                    self.at_end = true;
+                    self.cut_off = true;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,184 @@
+//! Records to readings: one file per shape of record.
+
+mod dated;
+mod day;
+mod exercise;
+mod fitabase;
+mod heart_rate;
+mod minute;
+mod other;
+mod score;
+mod sleep;
+mod store;
+mod table;
+mod user;
+
+use std::collections::HashMap;
+
+use pulseline_schemas::time::DAY_MS;
+use pulseline_schemas::{
+    ActivityMinute, Calorie, Distance, Event, HeartRate, LocalDay, RestingHeartRate, Step, Upload, UtcMillis,
+    ZoneMinutes,
+};
+use serde::de::{Deserialize, IgnoredAny};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::Clock;
+use crate::family::Family;
+use crate::moment::{FileClock, Moment};
+use crate::people::{People, Who};
+use crate::value::Refusal;
+
+pub(crate) use other::extra_of;
+pub(crate) use table::Columns;
+pub(crate) use user::devices_of;
+
+/// Longest session in days: nobody sleeps or runs longer, but a broken number says so.
+const SESSION_DAYS_MAX: i64 = 31;
+
+/// What a record says beside what is known.
+pub(crate) type Unknown = Map<String, Value>;
+
+/// One sample, of any stream that has them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Sample {
+    HeartRate(HeartRate),
+    Step(Step),
+    Distance(Distance),
+    Calorie(Calorie),
+    ActivityMinute(ActivityMinute),
+    ZoneMinutes(ZoneMinutes),
+    RestingHeartRate(RestingHeartRate),
+}
+
+/// One reading of a person.
+#[derive(Debug)]
+pub(crate) enum Reading {
+    /// To be grouped with its neighbours.
+    Sample {
+        at: Moment,
+        sample: Sample,
+        unknown: Option<Box<Unknown>>,
+    },
+    /// An upload of its own, without id and without the time of sending.
+    Session {
+        day: LocalDay,
+        end: Moment,
+        event: Box<Event>,
+    },
+    /// A profile, without id and without the time of sending.
+    Profile(Box<Event>),
+}
+
+/// A reading, whose it is, and the device's id.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) who: Who,
+    pub(crate) device: Uuid,
+    pub(crate) reading: Reading,
+}
+
+/// What one record gave.
+#[derive(Debug, Default)]
+pub(crate) struct Out {
+    pub(crate) rows: Vec<Row>,
+    /// Readings that are not carried, by their index in the record; -1 for the record itself.
+    pub(crate) refusals: Vec<(i32, Refusal)>,
+    /// Rows that say "nothing was estimated".
+    pub(crate) sentinels: u64,
+}
+
+/// What is known of a file while its records are read.
+pub(crate) struct Context<'a> {
+    pub(crate) family: Family,
+    pub(crate) clock: Clock,
+    pub(crate) people: &'a mut People,
+    pub(crate) progress: &'a mut Progress,
+}
+
+/// What changes while the records of a file are read.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Whose record it is.
+    pub(crate) owner: Option<(Who, Uuid)>,
+    pub(crate) clocks: HashMap<Who, FileClock>,
+    /// Of a table, once its first row was read.
+    pub(crate) columns: Option<Box<Columns>>,
+}
+
+impl Context<'_> {
+    /// Reads one record: a JSON object, or a row of a table.
+    pub(crate) fn read(&mut self, bytes: &[u8], out: &mut Out) -> Result<(), Refusal> {
+        match self.family {
+            Family::HeartRate => heart_rate::read(self, bytes, out),
+            Family::Steps | Family::Distance | Family::Calories => minute::read(self, bytes, out),
+            Family::Activity(level) => day::activity(self, level, bytes, out),
+            Family::RestingHeartRate => day::resting_heart_rate(self, bytes, out),
+            Family::HeartRateZones => day::zones(self, bytes, out),
+            Family::Sleep => sleep::read(self, bytes, out),
+            Family::SleepScore => score::read(self, bytes, out),
+            Family::Exercise => exercise::read(self, bytes, out),
+            Family::TableHeartRate => fitabase::heart_rate(self, bytes, out),
+            Family::TableSteps => fitabase::steps(self, bytes, out),
+            Family::TableActivity => fitabase::activity(self, bytes, out),
+            Family::StoreHeartRates | Family::StoreSteps => store::samples(self, bytes, out),
+            Family::StoreSleeps => store::sleep(self, bytes, out),
+            Family::StoreUsers => user::read(self, bytes, out),
+        }
+    }
+
+    /// Whose the file is, or the record.
+    fn owner(&self) -> Result<(Who, Uuid), Refusal> {
+        self.progress.owner.ok_or_else(|| Refusal::missing("the person"))
+    }
+
+    /// The owner's clock in this file.
+    fn clock(&mut self) -> Result<&mut FileClock, Refusal> {
+        let (who, _) = self.owner()?;
+        let (clock, people) = (self.clock, &self.people);
+        Ok(self
+            .progress
+            .clocks
+            .entry(who)
+            .or_insert_with(|| FileClock::new(clock, people.get(who).zone.clone())))
+    }
+
+    fn push(&self, out: &mut Out, reading: Reading) -> Result<(), Refusal> {
+        let (who, device) = self.owner()?;
+        out.rows.push(Row { who, device, reading });
+        Ok(())
+    }
+
+    /// The envelope of a session, without id and without the time of sending.
+    fn upload(&self, start: Moment, end: Moment) -> Result<Upload, Refusal> {
+        let (_, device_id) = self.owner()?;
+        let length_ms = end.instant().0.saturating_sub(start.instant().0);
+        if length_ms < 0 {
+            return Err(Refusal::new("order", "it ends before it starts"));
+        }
+        if length_ms > SESSION_DAYS_MAX * DAY_MS {
+            let detail = format!("it lasts {} days", length_ms / DAY_MS);
+            return Err(Refusal::new("range", detail));
+        }
+        Ok(Upload {
+            event_id: Uuid::nil(),
+            device_id,
+            synced_at: UtcMillis::default(),
+            utc_offset_minutes: start.utc_offset_minutes,
+            window_start: start.local,
+            window_end: end.local,
+        })
+    }
+}
+
+/// Reads JSON into a type.
+fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let is_json = error.is_data() && serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
+        Refusal::new(if is_json { "shape" } else { "json" }, error.to_string())
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! The files of a folder or of a zip archive, and readers of what is in them.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::read::{DeflateDecoder, MultiGzDecoder};
+use zip::{CompressionMethod, ZipArchive};
+
+use crate::ArchiveError;
+
+/// A file as unpacked.
+pub(crate) type Source = Box<dyn Read + Send>;
+
+/// Bytes read from the disk so far.
+pub(crate) type Consumed = Arc<AtomicU64>;
+
+/// One file.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// Below the root, with `/` between.
+    pub(crate) path: String,
+    /// Size on the disk, packed as it is.
+    pub(crate) bytes: u64,
+    place: Place,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    File(PathBuf),
+    Zipped { start: u64, deflated: bool },
+}
+
+impl Entry {
+    /// Name without its folders and without `.gz`.
+    pub(crate) fn name(&self) -> &str {
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        name.strip_suffix(".gz").unwrap_or(name)
+    }
+
+    /// The folders it lies in, from the root on.
+    pub(crate) fn folder(&self) -> &str {
+        self.path.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+}
+
+/// All files of an archive, in the order of their paths.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    root: PathBuf,
+    pub(crate) entries: Vec<Entry>,
+    /// Entries of a zip that are encrypted or packed in an old-fashioned way.
+    pub(crate) locked: Vec<String>,
+}
+
+impl Tree {
+    pub(crate) fn open(root: &Path) -> Result<Self, ArchiveError> {
+        let shown = root.display().to_string();
+        let mut tree = Self {
+            root: root.to_owned(),
+            entries: Vec::new(),
+            locked: Vec::new(),
+        };
+        let about = fs::metadata(root).map_err(|source| ArchiveError::read(&shown, source))?;
+        if about.is_dir() {
+            tree.list_folder(root)?;
+        } else {
+            let file = File::open(root).map_err(|source| ArchiveError::read(&shown, source))?;
+            tree.list_zip(file)
+                .map_err(|source| ArchiveError::Zip { path: shown, source })?;
+        }
+        tree.entries.sort_by(|a, b| a.path.cmp(&b.path));
+        tree.locked.sort();
+        Ok(tree)
+    }
+
+    fn list_folder(&mut self, folder: &Path) -> Result<(), ArchiveError> {
+        let read = |path: &Path, source| ArchiveError::read(path.display().to_string(), source);
+        for entry in fs::read_dir(folder).map_err(|source| read(folder, source))? {
+            let entry = entry.map_err(|source| read(folder, source))?;
+            if is_hidden(&entry.file_name().to_string_lossy()) {
+                continue;
+            }
+            let path = entry.path();
+            let kind = entry.file_type().map_err(|source| read(&path, source))?;
+            // A link to a folder may lead round in a circle; one to a file is a file.
+            let about = fs::metadata(&path).map_err(|source| read(&path, source))?;
+            if kind.is_symlink() && about.is_dir() {
+                continue;
+            }
+            if about.is_dir() {
+                self.list_folder(&path)?;
+            } else {
+                let below = path.strip_prefix(&self.root).unwrap_or(&path);
+                let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+                self.entries.push(Entry {
+                    path: parts.join("/"),
+                    bytes: about.len(),
+                    place: Place::File(path),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn list_zip(&mut self, file: File) -> Result<(), zip::result::ZipError> {
+        let mut zip = ZipArchive::new(BufReader::new(file))?;
+        for index in 0..zip.len() {
+            let entry = zip.by_index_raw(index)?;
+            let path = entry.name()?.replace('\\', "/");
+            if entry.is_dir() || path.split('/').any(is_hidden) {
+                continue;
+            }
+            let deflated = entry.compression() == CompressionMethod::DEFLATE;
+            let readable =
+                !entry.encrypted() && (deflated || entry.compression() == CompressionMethod::STORE);
+            match entry.data_start().filter(|_| readable) {
+                None => self.locked.push(path),
+                Some(start) => self.entries.push(Entry {
+                    path,
+                    bytes: entry.compressed_size(),
+                    place: Place::Zipped { start, deflated },
+                }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a file from its beginning, unpacked; what is read from the disk is added to `consumed`.
+    pub(crate) fn read(&self, entry: &Entry, consumed: &Consumed) -> Result<Source, ArchiveError> {
+        let unpacked = || -> io::Result<Source> {
+            let counted = |file| Counted {
+                file,
+                consumed: Arc::clone(consumed),
+            };
+            let source: Source = match &entry.place {
+                Place::File(path) => Box::new(counted(File::open(path)?)),
+                Place::Zipped { start, deflated } => {
+                    let mut file = File::open(&self.root)?;
+                    file.seek(SeekFrom::Start(*start))?;
+                    let packed = BufReader::new(counted(file).take(entry.bytes));
+                    if *deflated {
+                        Box::new(DeflateDecoder::new(packed))
+                    } else {
+                        Box::new(packed)
+                    }
+                }
+            };
+            if entry.path.ends_with(".gz") {
+                return Ok(Box::new(MultiGzDecoder::new(source)));
+            }
+            Ok(source)
+        };
+        unpacked().map_err(|source| ArchiveError::read(&entry.path, source))
+    }
+
+    /// The first bytes of a file, unpacked; fewer where it is damaged.
+    pub(crate) fn peek(&self, entry: &Entry, bytes: u64) -> Result<Vec<u8>, ArchiveError> {
+        let mut head = Vec::new();
+        let mut source = self.read(entry, &Consumed::default())?.take(bytes);
+        match source.read_to_end(&mut head) {
+            Err(error) if !is_damage(&error) => Err(ArchiveError::read(&entry.path, error)),
+            _ => Ok(head),
+        }
+    }
+}
+
+/// True for what a decompressor says of its input, false for what the system says of the disk.
+pub(crate) fn is_damage(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+    )
+}
+
+fn is_hidden(name: &str) -> bool {
+    name.starts_with('.') || name == "__MACOSX"
+}
+
+struct Counted {
+    file: File,
+    consumed: Consumed,
+}
+
+impl Read for Counted {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(into)?;
+        self.consumed.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}

@@ -1,0 +1,33 @@
+//! Values as people's files have them: numbers as text, dates in many forms, lists inside cells.
+
+mod date;
+mod list;
+mod number;
+
+pub(crate) use date::Stamp;
+#[cfg(test)]
+pub(crate) use date::parse as parse_date;
+pub(crate) use list::list_of_text;
+pub(crate) use number::{Number, flag};
+
+/// Why a record, or one reading of it, is not carried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// One of a fixed set of words.
+    pub(crate) reason: &'static str,
+    /// A sentence.
+    pub(crate) detail: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(reason: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
+
+    pub(crate) fn missing(name: &str) -> Self {
+        Self::new("missing", format!("{name} is missing"))
+    }
+}

@@ -1,0 +1,109 @@
+//! One delivery of the plan: what is sent, when, and why.
+
+use pulseline_schemas::{Event, Stream, UtcMillis};
+use uuid::Uuid;
+
+/// Why an upload is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Within minutes of its window.
+    OnTime,
+    /// Hours to 7 days after its window.
+    Late,
+    /// The same event once more.
+    Duplicate,
+    /// The same window again with other values.
+    Correction,
+    /// A day or a night that is not over yet; the whole follows.
+    Partial,
+    /// Not to be loaded as it is.
+    Broken(Breakage),
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::OnTime,
+        Self::Late,
+        Self::Duplicate,
+        Self::Correction,
+        Self::Partial,
+        Self::Broken(Breakage::Garbage),
+        Self::Broken(Breakage::Truncated),
+        Self::Broken(Breakage::UnknownSchema),
+        Self::Broken(Breakage::Unmappable),
+    ];
+
+    /// Name in metrics and summaries.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OnTime => "on_time",
+            Self::Late => "late",
+            Self::Duplicate => "duplicate",
+            Self::Correction => "correction",
+            Self::Partial => "partial",
+            Self::Broken(Breakage::Garbage) => "garbage",
+            Self::Broken(Breakage::Truncated) => "truncated",
+            Self::Broken(Breakage::UnknownSchema) => "unknown_schema",
+            Self::Broken(Breakage::Unmappable) => "unmappable",
+        }
+    }
+
+    /// Position in [`Kind::ALL`].
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Self::OnTime => 0,
+            Self::Late => 1,
+            Self::Duplicate => 2,
+            Self::Correction => 3,
+            Self::Partial => 4,
+            Self::Broken(Breakage::Garbage) => 5,
+            Self::Broken(Breakage::Truncated) => 6,
+            Self::Broken(Breakage::UnknownSchema) => 7,
+            Self::Broken(Breakage::Unmappable) => 8,
+        }
+    }
+}
+
+/// In which way an upload is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Breakage {
+    /// Bytes of no format.
+    Garbage,
+    /// A datum that ends too early.
+    Truncated,
+    /// The id of a schema that nobody registered.
+    UnknownSchema,
+    /// Good Avro; one reading cannot be: 400 beats per minute, or from the year 2099.
+    Unmappable,
+}
+
+/// What is sent.
+#[allow(clippy::large_enum_variant, reason = "nearly all of them are events")]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Payload {
+    /// An event, encoded and framed.
+    Event(Event),
+    /// A datum that is framed with the stream's schema as if it were whole.
+    Datum(Vec<u8>),
+    /// These very bytes.
+    Bytes(Vec<u8>),
+}
+
+/// One message of the plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// When it is sent. Not before its `synced_at`; a duplicate or a delayed original is sent after it.
+    pub delivered_at: UtcMillis,
+    /// When the device sent it first. The later of two uploads wins.
+    pub synced_at: UtcMillis,
+    /// Where to.
+    pub stream: Stream,
+    /// Device, or user of a profile.
+    pub key: Uuid,
+    /// Why.
+    pub kind: Kind,
+    /// What.
+    pub payload: Payload,
+}

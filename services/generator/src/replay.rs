@@ -1,0 +1,129 @@
+//! From files to Kafka: one thread reads and encodes, one task paces and sends.
+
+mod zones;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pulseline_archive::{Archive, ArchiveError, Item, Survey};
+use pulseline_runtime::clock::Clock;
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_schemas::{Stream, UtcMillis};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::config::Speed;
+use crate::counts::{Counts, Summary};
+use crate::error::GeneratorError;
+use crate::metrics;
+use crate::pace::Pace;
+use crate::produce::message::Message;
+use crate::produce::sender::Sender;
+use crate::simulate::{Connections, prepare};
+
+/// Encoded messages between reading and sending: at most a few kB each.
+const READ_MESSAGES: usize = 128;
+
+/// How to send what files hold.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplayConfig {
+    /// How fast the time that the readings span goes by. Files are read one after the other, so that it is the time
+    /// of the whole that is divided, not that of each reading.
+    pub speed: Speed,
+    /// Partitions of topics that are made.
+    pub partitions: i32,
+}
+
+/// An archive with its survey, and how much of it has been read.
+#[derive(Debug)]
+pub struct Source {
+    /// The files.
+    pub archive: Archive,
+    /// What they hold.
+    pub survey: Survey,
+    /// Bytes that were read, of [`Archive::bytes`].
+    pub consumed: AtomicU64,
+}
+
+impl Source {
+    /// The instant that has come when so many bytes are read: readings are taken to lie evenly.
+    fn reached(&self, consumed: u64) -> UtcMillis {
+        let oldest = self.survey.people.iter().filter_map(|person| person.oldest).min();
+        let newest = self.survey.people.iter().filter_map(|person| person.newest).max();
+        let (Some(UtcMillis(oldest)), Some(UtcMillis(newest))) = (oldest, newest) else {
+            return UtcMillis::default();
+        };
+        let share = consumed as f64 / self.archive.bytes().max(1) as f64;
+        UtcMillis(oldest + ((newest - oldest) as f64 * share) as i64)
+    }
+}
+
+/// Sends everything that the files hold; what no event can be made of goes to the topic of dead letters. The same
+/// files give the same events: run again, after a stop or to the end, it changes nothing. `counts` goes up meanwhile.
+///
+/// # Errors
+/// A file that cannot be read; someone whose files were replayed in another zone before; what Kafka or the registry
+/// refuse. Outages are waited out.
+pub async fn replay(
+    source: Arc<Source>,
+    config: ReplayConfig,
+    connections: &Connections,
+    (clock, counts): (Clock, Arc<Counts>),
+    shutdown: Shutdown,
+) -> Result<Summary, GeneratorError> {
+    metrics::describe();
+    let Some(schema_ids) = prepare(config.partitions, connections, &shutdown).await? else {
+        return Ok(counts.snapshot());
+    };
+    zones::record(&connections.kafka, &source.survey).await?;
+    let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
+    let (read, mut messages) = mpsc::channel(READ_MESSAGES);
+    let reader = start_reading(Arc::clone(&source), schema_ids, read);
+    let pace = Pace::new(clock, config.speed, source.reached(0));
+    while let Some(message) = messages.recv().await {
+        if !pace.reach(message.delivered_at, &shutdown).await {
+            break;
+        }
+        if let Err(error) = sender.send(&message, &shutdown).await {
+            return Err(sender.fatal_error().unwrap_or(error));
+        }
+    }
+    // Ends the reading thread if it is not through.
+    drop(messages);
+    sender
+        .finish(&shutdown)
+        .await
+        .map_err(|error| sender.fatal_error().unwrap_or(error))?;
+    reader.await.map_err(|_| GeneratorError::Planner)??;
+    Ok(counts.snapshot())
+}
+
+fn start_reading(
+    source: Arc<Source>,
+    schema_ids: [u32; Stream::COUNT],
+    read: mpsc::Sender<Message>,
+) -> JoinHandle<Result<(), GeneratorError>> {
+    tokio::task::spawn_blocking(move || {
+        let mut events = source.archive.events(&source.survey);
+        while let Some(item) = events.next() {
+            let consumed = events.consumed();
+            source.consumed.store(consumed, Ordering::Relaxed);
+            let due = source.reached(consumed);
+            let message = match item.map_err(GeneratorError::from)? {
+                Item::Event(event) => Message::replayed(&event, &schema_ids, due)?,
+                Item::Refused(refused) => Message::refused(refused, due),
+            };
+            // Nobody receives any more: a stop was asked for.
+            if read.blocking_send(message).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    })
+}
+
+impl From<ArchiveError> for GeneratorError {
+    fn from(error: ArchiveError) -> Self {
+        Self::Archive(Box::new(error))
+    }
+}

@@ -1,0 +1,130 @@
+//! In which zone somebody's files were read first. Read in another, the same minutes would become other minutes beside
+//! the first; so it is written down in Kafka, where every replay finds it, wherever it runs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pulseline_archive::Survey;
+use pulseline_runtime::config::KafkaConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+
+use crate::error::GeneratorError;
+
+/// One record per device: its key is the device, its value the zone. Compacted: it is never forgotten.
+const TOPIC: &str = "pulseline.replayed_zones";
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// The broker's own default: a single node has 1, a cluster what its operators chose.
+const REPLICATION_OF_BROKER: i32 = -1;
+
+/// Writes down the zone of everybody who has none yet.
+///
+/// # Errors
+/// When somebody's files were replayed in another zone, and what Kafka says.
+pub(super) async fn record(kafka: &KafkaConfig, survey: &Survey) -> Result<(), GeneratorError> {
+    make_topic(kafka).await?;
+    let brokers = kafka.brokers.clone();
+    let known = tokio::task::spawn_blocking(move || read(&brokers))
+        .await
+        .map_err(|_| GeneratorError::Planner)??;
+    let mut unknown = Vec::new();
+    for person in &survey.people {
+        for device in &person.devices {
+            let key = device.hyphenated().to_string();
+            match known.get(&key) {
+                Some(zone) if *zone == person.zone => {}
+                Some(zone) => {
+                    return Err(GeneratorError::OtherZone {
+                        person: person.name.clone(),
+                        recorded: zone.clone(),
+                        asked: person.zone.clone(),
+                    });
+                }
+                None => unknown.push((key, person.zone.as_str())),
+            }
+        }
+    }
+    write(kafka, &unknown).await
+}
+
+async fn make_topic(kafka: &KafkaConfig) -> Result<(), GeneratorError> {
+    let failed = |source| GeneratorError::Kafka {
+        what: "making the topic of zones",
+        source,
+    };
+    let admin: AdminClient<DefaultClientContext> = client(&kafka.brokers).create().map_err(failed)?;
+    let replication = TopicReplication::Fixed(REPLICATION_OF_BROKER);
+    let topic = NewTopic::new(TOPIC, 1, replication).set("cleanup.policy", "compact");
+    let options = AdminOptions::new()
+        .request_timeout(Some(TIMEOUT))
+        .operation_timeout(Some(TIMEOUT));
+    for made in admin.create_topics(&[topic], &options).await.map_err(failed)? {
+        match made {
+            Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((topic, code)) => return Err(GeneratorError::Topic { topic, code }),
+        }
+    }
+    Ok(())
+}
+
+fn client(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", brokers)
+        .set("client.id", "pulseline-generator");
+    config
+}
+
+/// Everything that is written down, read from the first record to the last.
+fn read(brokers: &str) -> Result<BTreeMap<String, String>, GeneratorError> {
+    let failed = |source| GeneratorError::Kafka {
+        what: "reading the zones of earlier replays",
+        source,
+    };
+    // Never joins the group: the client only wants a name.
+    let consumer: BaseConsumer = client(brokers)
+        .set("group.id", "pulseline-generator")
+        .set("enable.auto.commit", "false")
+        .create()
+        .map_err(failed)?;
+    let mut partitions = TopicPartitionList::new();
+    partitions
+        .add_partition_offset(TOPIC, 0, Offset::Beginning)
+        .map_err(failed)?;
+    consumer.assign(&partitions).map_err(failed)?;
+    let (_, end) = consumer.fetch_watermarks(TOPIC, 0, TIMEOUT).map_err(failed)?;
+    let mut zones = BTreeMap::new();
+    let mut next = 0;
+    while next < end {
+        let Some(message) = consumer.poll(TIMEOUT) else {
+            return Err(GeneratorError::ZonesUnread);
+        };
+        let message = message.map_err(failed)?;
+        next = message.offset() + 1;
+        if let (Some(Ok(key)), Some(Ok(zone))) = (message.key_view::<str>(), message.payload_view::<str>()) {
+            zones.insert(key.to_owned(), zone.to_owned());
+        }
+    }
+    Ok(zones)
+}
+
+async fn write(kafka: &KafkaConfig, zones: &[(String, &str)]) -> Result<(), GeneratorError> {
+    let failed = |source| GeneratorError::Kafka {
+        what: "writing down a zone",
+        source,
+    };
+    let producer: FutureProducer = client(&kafka.brokers)
+        .set("acks", "all")
+        .create()
+        .map_err(failed)?;
+    for (device, zone) in zones {
+        let record = FutureRecord::to(TOPIC).key(device).payload(*zone);
+        let sent = producer.send(record, TIMEOUT).await;
+        sent.map_err(|(error, _)| failed(error))?;
+    }
+    Ok(())
+}

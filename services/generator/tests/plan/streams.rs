@@ -1,0 +1,196 @@
+//! The figures of the streams fit together.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use pulseline_generator::{Dead, Kind, Oracle, SimulateConfig};
+use pulseline_schemas::{Event, Stream};
+
+use crate::{events, planned, small};
+
+/// A week of four people to whom nothing happens.
+fn calm() -> SimulateConfig {
+    SimulateConfig {
+        participants: 4,
+        late: 0.0,
+        duplicate: 0.0,
+        correct: 0.0,
+        broken: 0.0,
+        ..SimulateConfig::default()
+    }
+}
+
+#[test]
+fn every_stream_is_there() {
+    let streams: HashSet<_> = planned(&calm()).iter().map(|planned| planned.stream).collect();
+    assert_eq!(streams.len(), Stream::COUNT);
+}
+
+#[test]
+fn distances_go_with_steps_and_energy_never_stops() {
+    let config = SimulateConfig {
+        quirks: "none".parse().unwrap(),
+        ..calm()
+    };
+    let oracle = Oracle::of(planned(&config));
+    assert_eq!(oracle.steps.len(), oracle.distances.len());
+    for (key, row) in &oracle.steps {
+        let distance = oracle.distances[key].distance_mm;
+        assert!(
+            (600 * row.steps..=1_150 * row.steps).contains(&distance),
+            "{distance} for {}",
+            row.steps
+        );
+    }
+    let mut minutes: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (key, row) in &oracle.calories {
+        assert!((600..30_000).contains(&row.millikcal), "{row:?}");
+        minutes.entry(key.device_id).or_default().push(key.at().0);
+    }
+    for times in minutes.values_mut() {
+        times.sort_unstable();
+        assert_eq!(times.len(), 7 * 1_440);
+        assert!(times.windows(2).all(|pair| pair[1] - pair[0] == 60_000));
+    }
+}
+
+#[test]
+fn the_levels_of_a_day_are_its_minutes() {
+    let oracle = Oracle::of(planned(&calm()));
+    let mut days: HashMap<_, f64> = HashMap::new();
+    for (key, row) in oracle
+        .days
+        .iter()
+        .filter(|(key, _)| key.stream == Stream::ActivityMinutes)
+    {
+        *days.entry((key.device_id, key.local_date)).or_default() += row.value;
+    }
+    let lengths: HashSet<_> = days.values().map(|minutes| *minutes as i64).collect();
+    // New York's clocks went back in that week.
+    assert_eq!(lengths, HashSet::from([1_440, 1_500]));
+    assert_eq!(days.len(), 4 * 7);
+    let unworn = oracle
+        .days
+        .iter()
+        .any(|(key, row)| key.label == "sedentary" && row.value >= 1_440.0);
+    let worn = oracle
+        .days
+        .iter()
+        .any(|(key, row)| key.label == "very_active" && row.value > 0.0);
+    assert!(worn && (unworn || days.len() < 100));
+}
+
+#[test]
+fn resting_heart_rates_are_smooth_and_some_days_have_none() {
+    let config = SimulateConfig { days: 60, ..calm() };
+    let mut by_device: HashMap<_, BTreeMap<i32, f64>> = HashMap::new();
+    for event in events(&planned(&config)) {
+        if let Event::RestingHeartRates(event) = event {
+            let sample = &event.samples[0];
+            by_device
+                .entry(event.upload.device_id)
+                .or_default()
+                .insert(sample.local_date.0, sample.bpm);
+            assert!(sample.error.is_some_and(|error| (5.0..=13.0).contains(&error)));
+        }
+    }
+    for days in by_device.values() {
+        assert!((40..60).contains(&days.len()), "{}", days.len());
+        let values: Vec<_> = days.iter().collect();
+        for pair in values.windows(2).filter(|pair| pair[1].0 - pair[0].0 == 1) {
+            assert!((pair[1].1 - pair[0].1).abs() < 2.5, "{pair:?}");
+        }
+    }
+}
+
+#[test]
+fn scores_are_of_sleeps_with_stages_and_come_after_them() {
+    let deliveries = planned(&calm());
+    let oracle = Oracle::of(deliveries.clone());
+    let scored = oracle
+        .sleeps
+        .values()
+        .filter(|sleep| sleep.main_sleep && sleep.kind == "stages");
+    assert_eq!(scored.count(), oracle.sleep_scores.len());
+    for (key, score) in &oracle.sleep_scores {
+        let sleep = &oracle.sleeps[key];
+        assert_eq!(score.upload.window_end, sleep.upload.window_end);
+        assert!(score.upload.synced_at > sleep.upload.synced_at);
+        assert!(
+            score
+                .overall_score
+                .is_some_and(|points| (40..=100).contains(&points))
+        );
+    }
+}
+
+#[test]
+fn exercises_are_what_was_done_in_their_minutes() {
+    let config = SimulateConfig { days: 40, ..calm() };
+    let oracle = Oracle::of(planned(&config));
+    let mut names = HashSet::new();
+    for exercise in oracle.exercises.values() {
+        names.insert(exercise.activity_name.as_str());
+        let minutes: i32 = exercise.levels.iter().map(|level| level.minutes).sum();
+        assert_eq!(i64::from(minutes), exercise.duration_ms / 60_000 + 1);
+        if let Some(distance) = exercise.distance {
+            assert_eq!(exercise.activity_name, "Run");
+            assert!((0.5..12.0).contains(&distance), "{distance}");
+        }
+    }
+    assert!(
+        names.is_superset(&HashSet::from(["Walk", "Run", "Bike", "Hover Boarding"])),
+        "{names:?}"
+    );
+}
+
+#[test]
+fn edited_exercises_keep_their_log() {
+    let deliveries = planned(&SimulateConfig {
+        days: 30,
+        correct: 0.1,
+        ..calm()
+    });
+    let (mut edits, mut moved) = (0, 0);
+    let mut originals = HashMap::new();
+    for (kind, event) in deliveries.iter().filter_map(|planned| match &planned.payload {
+        pulseline_generator::Payload::Event(Event::Exercises(event)) => Some((planned.kind, event)),
+        _ => None,
+    }) {
+        let key = (event.upload.device_id, event.log_id);
+        if kind == Kind::Correction {
+            edits += 1;
+            let original = originals.get(&key);
+            moved += usize::from(original.is_some_and(|start| *start != event.upload.window_start));
+        } else {
+            originals.insert(key, event.upload.window_start);
+        }
+    }
+    assert!(
+        edits > 10 && moved > 2 && moved < edits,
+        "{edits} edits, {moved} moved"
+    );
+}
+
+#[test]
+fn an_impossible_sample_dies_alone_and_an_impossible_session_whole() {
+    let config = SimulateConfig {
+        days: 12,
+        broken: 0.9,
+        ..small()
+    };
+    let oracle = Oracle::of(planned(&config));
+    let mut streams: HashMap<Stream, usize> = HashMap::new();
+    for (stream, dead) in &oracle.dead {
+        let Dead::Unmappable { item, .. } = dead else {
+            continue;
+        };
+        *streams.entry(*stream).or_default() += 1;
+        let whole = matches!(stream, Stream::Sleeps | Stream::SleepScores | Stream::Exercises);
+        assert_eq!(*item == -1, whole, "{stream} {item}");
+    }
+    assert_eq!(
+        streams.len(),
+        Stream::COUNT - 1,
+        "every stream but the profiles: {streams:?}"
+    );
+}

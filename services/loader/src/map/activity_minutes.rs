@@ -1,0 +1,17 @@
+//! Minutes of a day by level of activity.
+
+use super::column::{day, int4, text};
+use super::entries::{Entries, Source};
+use super::guard;
+
+pub(super) static ENTRIES: Entries = Entries {
+    table: "raw.activity_minutes",
+    source: Source::Samples,
+    keys: 2,
+    columns: &[
+        day("local_date"),
+        text("level"),
+        int4("minutes").within(0.0, guard::DAY_MINUTES),
+    ],
+    ..Entries::NONE
+};

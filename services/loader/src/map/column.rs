@@ -1,0 +1,222 @@
+//! A column of a raw table: which field of a document fills it, and what it may hold.
+
+use bson::RawBsonRef;
+
+use super::Refusal;
+use super::fields::{Fields, as_integer, as_json, as_millis, as_text, parse_day, wrong};
+use super::guard;
+
+/// The type of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Int2,
+    Int4,
+    Int8,
+    Float8,
+    Flag,
+    Text,
+    /// A calendar date, written as text in documents.
+    Day,
+    /// A wall clock.
+    Wall,
+    /// Minutes east of UTC.
+    Offset,
+    /// A document or an array.
+    Json,
+}
+
+/// A value on its way to a column.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Cell {
+    Null,
+    Int2(i16),
+    Int4(i32),
+    Int8(i64),
+    Float8(f64),
+    Flag(bool),
+    Text(String),
+    Day(i32),
+    Millis(i64),
+    Json(String),
+}
+
+/// One column; made by the functions below, named as in the table and, unless said otherwise, in documents.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Column {
+    pub(crate) name: &'static str,
+    pub(crate) field: &'static str,
+    pub(crate) kind: Kind,
+    is_optional: bool,
+    range: Option<(f64, f64)>,
+    /// The field with the offset of this wall clock.
+    offset: &'static str,
+}
+
+const fn column(name: &'static str, kind: Kind) -> Column {
+    Column {
+        name,
+        field: name,
+        kind,
+        is_optional: false,
+        range: None,
+        offset: "utc_offset_minutes",
+    }
+}
+
+macro_rules! kinds {
+    ($($function:ident $kind:ident;)*) => {
+        $(pub(crate) const fn $function(name: &'static str) -> Column {
+            column(name, Kind::$kind)
+        })*
+    };
+}
+
+kinds! {
+    int2 Int2;
+    int4 Int4;
+    int8 Int8;
+    float8 Float8;
+    flag Flag;
+    text Text;
+    day Day;
+    wall Wall;
+    offset Offset;
+}
+
+/// Always optional: what a document does not have is null.
+pub(crate) const fn json(name: &'static str) -> Column {
+    column(name, Kind::Json).optional()
+}
+
+impl Column {
+    /// Null where the document has nothing.
+    pub(crate) const fn optional(self) -> Self {
+        Self {
+            is_optional: true,
+            ..self
+        }
+    }
+
+    /// Smallest and greatest value; others are refused.
+    pub(crate) const fn within(self, least: f64, most: f64) -> Self {
+        Self {
+            range: Some((least, most)),
+            ..self
+        }
+    }
+
+    /// The field that fills it, where documents have another name.
+    pub(crate) const fn from(self, field: &'static str) -> Self {
+        Self { field, ..self }
+    }
+
+    /// The field with the offset of this wall clock.
+    pub(crate) const fn at(self, offset: &'static str) -> Self {
+        Self { offset, ..self }
+    }
+}
+
+/// What bounds the times in a document.
+pub(crate) struct Clock<'a> {
+    pub(crate) envelope: &'a Fields<'a>,
+    pub(crate) synced_at: i64,
+}
+
+impl Column {
+    /// The value of this column; `extra` holds what an older version did not know, by its name.
+    pub(crate) fn read(
+        &self,
+        fields: &Fields<'_>,
+        extra: Option<&Fields<'_>>,
+        clock: &Clock<'_>,
+    ) -> Result<Cell, Refusal> {
+        let own = fields.optional(self.field)?;
+        let kept = extra.map(|extra| extra.optional(self.field)).transpose()?;
+        match own.or_else(|| kept.flatten()) {
+            Some(value) => self.checked(value, clock),
+            None if self.is_optional => Ok(Cell::Null),
+            None => Err(Refusal::unmappable(format!("{} is missing", self.field))),
+        }
+    }
+
+    fn checked(&self, value: RawBsonRef<'_>, clock: &Clock<'_>) -> Result<Cell, Refusal> {
+        let name = self.field;
+        let cell = match self.kind {
+            Kind::Int2 => Cell::Int2(as_integer(name, value)?),
+            Kind::Int4 => Cell::Int4(as_integer(name, value)?),
+            Kind::Int8 => Cell::Int8(as_integer(name, value)?),
+            Kind::Float8 => Cell::Float8(as_float(name, value)?),
+            Kind::Flag => Cell::Flag(value.as_bool().ok_or_else(|| wrong(name, "a boolean"))?),
+            Kind::Text => Cell::Text(as_text(name, value)?.to_owned()),
+            Kind::Json => Cell::Json(as_json(name, value)?),
+            Kind::Offset => Cell::Int2(guard::offset(name, as_integer(name, value)?)?),
+            Kind::Day => {
+                let day = parse_day(name, as_text(name, value)?)?;
+                self.in_time(i64::from(day) * guard::DAY_MILLIS, clock)?;
+                Cell::Day(day)
+            }
+            Kind::Wall => {
+                let millis = as_millis(name, value)?;
+                self.in_time(millis, clock)?;
+                Cell::Millis(millis)
+            }
+        };
+        self.in_range(&cell)?;
+        Ok(cell)
+    }
+
+    fn in_time(&self, local: i64, clock: &Clock<'_>) -> Result<(), Refusal> {
+        let offset = guard::offset(self.offset, clock.envelope.integer(self.offset)?)?;
+        guard::local_time(self.field, local, offset, clock.synced_at)
+    }
+
+    fn in_range(&self, cell: &Cell) -> Result<(), Refusal> {
+        let (Some((least, most)), Some(value)) = (self.range, cell.number()) else {
+            return Ok(());
+        };
+        if (least..=most).contains(&value) {
+            return Ok(());
+        }
+        Err(Refusal::out_of_range(format!(
+            "{} = {value} is outside {least}..{most}",
+            self.field
+        )))
+    }
+}
+
+impl Cell {
+    fn number(&self) -> Option<f64> {
+        match *self {
+            Self::Int2(value) => Some(value.into()),
+            Self::Int4(value) => Some(value.into()),
+            #[allow(clippy::cast_precision_loss, reason = "compared with a limit far below 2^53")]
+            Self::Int8(value) => Some(value as f64),
+            Self::Float8(value) => Some(value),
+            Self::Null | Self::Flag(_) | Self::Text(_) | Self::Day(_) | Self::Millis(_) | Self::Json(_) => {
+                None
+            }
+        }
+    }
+
+    /// The day it lies on, as days since 1970; none for what is no time.
+    pub(crate) fn day(&self) -> Option<i32> {
+        match *self {
+            Self::Day(day) => Some(day),
+            Self::Millis(millis) => Some(crate::batch::day_of(millis)),
+            _ => None,
+        }
+    }
+}
+
+fn as_float(name: &str, value: RawBsonRef<'_>) -> Result<f64, Refusal> {
+    let float = match value {
+        RawBsonRef::Double(value) => value,
+        RawBsonRef::Int32(value) => value.into(),
+        _ => return Err(wrong(name, "a number")),
+    };
+    if float.is_finite() {
+        Ok(float)
+    } else {
+        Err(Refusal::out_of_range(format!("{name} is not finite")))
+    }
+}

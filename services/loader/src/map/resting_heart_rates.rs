@@ -1,0 +1,16 @@
+//! The resting heart rate of a day.
+
+use super::column::{day, float8};
+use super::entries::{Entries, Source};
+
+pub(super) static ENTRIES: Entries = Entries {
+    table: "raw.resting_heart_rates",
+    source: Source::Samples,
+    keys: 1,
+    columns: &[
+        day("local_date"),
+        float8("bpm").within(20.0, 250.0),
+        float8("error").optional(),
+    ],
+    ..Entries::NONE
+};

@@ -1,0 +1,24 @@
+//! Scores of sleeps.
+
+use super::column::{float8, int2, int4, int8, json, offset, wall};
+use super::entries::{Entries, Source};
+
+pub(super) static ENTRIES: Entries = Entries {
+    table: "raw.sleep_scores",
+    source: Source::Upload,
+    keys: 1,
+    columns: &[
+        int8("log_id"),
+        wall("end_local").from("ended_at"),
+        offset("utc_offset_minutes"),
+        int2("overall_score").optional().within(0.0, 100.0),
+        int2("composition_score").optional(),
+        int2("revitalization_score").optional(),
+        int2("duration_score").optional(),
+        int4("deep_sleep_minutes").optional(),
+        float8("resting_heart_rate").optional(),
+        float8("restlessness").optional(),
+        json("extra"),
+    ],
+    ..Entries::NONE
+};
