@@ -2,17 +2,25 @@
 
 /// Declares a record: its fields with their types, their names in Avro and, where they differ, in documents.
 ///
-/// `in upload` puts the envelope in front, flat in Avro and in documents.
+/// `in upload` puts the envelope in front, flat in Avro and in documents; `or default` makes of a field that a writer
+/// does not have its default.
 macro_rules! record {
     (
         $(#[$about:meta])*
-        $avro:literal $name:ident {
-            $($(#[$doc:meta])* $field:ident: $kind:ty = $label:literal $(as $stored:literal)?),* $(,)?
+        $avro:literal $name:ident $(in $envelope:ident)? {
+            $(
+                $(#[$doc:meta])*
+                $field:ident: $kind:ty = $label:literal $(as $stored:literal)? $(or $fallback:ident)?
+            ),* $(,)?
         }
     ) => {
         $(#[$about])*
         #[derive(Clone, Debug, PartialEq)]
         pub struct $name {
+            $(
+                /// The envelope.
+                pub $envelope: $crate::streams::Upload,
+            )?
             $($(#[$doc])* pub $field: $kind,)*
         }
 
@@ -20,6 +28,7 @@ macro_rules! record {
             #[derive(Default)]
             #[allow(unreachable_pub, reason = "the type of a public record names it")]
             pub struct Partial {
+                $($envelope: <$crate::streams::Upload as $crate::codec::Record>::Partial,)?
                 $($field: Option<$kind>,)*
             }
 
@@ -30,6 +39,7 @@ macro_rules! record {
 
             impl $crate::codec::Record for $name {
                 const NAME: &'static str = $avro;
+                const ENVELOPE: &'static [&'static str] = $crate::codec::record!(@envelope $($envelope)?);
                 const FIELDS: &'static [&'static str] = &[$($label),*];
                 type Partial = Partial;
 
@@ -39,83 +49,10 @@ macro_rules! record {
                     fields: &mut A,
                     unknown: &mut $crate::codec::Unknown,
                 ) -> Result<(), A::Error> {
-                    $(if index == At::$field as usize {
-                        partial.$field = Some($crate::codec::Field::read(fields, $label, unknown)?);
-                    })*
-                    Ok(())
-                }
-
-                fn make<E: serde::de::Error>(partial: Partial) -> Result<Self, E> {
-                    Ok(Self {
-                        $($field: $crate::codec::required(partial.$field, $label)?,)*
-                    })
-                }
-
-                fn write<S: serde::ser::SerializeStruct>(&self, record: &mut S) -> Result<(), S::Error> {
-                    $($crate::codec::Field::write(&self.$field, record, $label)?;)*
-                    Ok(())
-                }
-
-                fn list<'a>(&'a self, fields: &mut $crate::codec::Fields<'a>) {
-                    $(fields.push(($label, &self.$field));)*
-                }
-
-                fn store(&self, document: &mut bson::RawDocumentBuf) {
-                    $($crate::codec::Field::store(
-                        &self.$field,
-                        document,
-                        $crate::codec::record!(@stored $label $(as $stored)?),
-                    );)*
-                }
-            }
-        };
-    };
-    (
-        $(#[$about:meta])*
-        $avro:literal $name:ident in upload {
-            $($(#[$doc:meta])* $field:ident: $kind:ty = $label:literal $(as $stored:literal)?),* $(,)?
-        }
-    ) => {
-        $(#[$about])*
-        #[derive(Clone, Debug, PartialEq)]
-        pub struct $name {
-            /// The envelope.
-            pub upload: $crate::streams::Upload,
-            $($(#[$doc])* pub $field: $kind,)*
-        }
-
-        const _: () = {
-            use $crate::streams::Upload;
-
-            #[derive(Default)]
-            #[allow(unreachable_pub, reason = "the type of a public record names it")]
-            pub struct Partial {
-                upload: <Upload as $crate::codec::Record>::Partial,
-                $($field: Option<$kind>,)*
-            }
-
-            #[allow(non_camel_case_types, reason = "the fields' own names, as places in the list")]
-            enum At {
-                $($field,)*
-            }
-
-            impl $crate::codec::Record for $name {
-                const NAME: &'static str = $avro;
-                const FIELDS: &'static [&'static str] = &[
-                    "event_id", "device_id", "synced_at", "utc_offset_minutes", "window_start", "window_end",
-                    $($label),*
-                ];
-                type Partial = Partial;
-
-                fn read<'de, A: serde::de::MapAccess<'de>>(
-                    partial: &mut Partial,
-                    index: usize,
-                    fields: &mut A,
-                    unknown: &mut $crate::codec::Unknown,
-                ) -> Result<(), A::Error> {
-                    let Some(own) = index.checked_sub(Upload::FIELDS.len()) else {
-                        return Upload::read(&mut partial.upload, index, fields, unknown);
-                    };
+                    $(if index < Self::ENVELOPE.len() {
+                        return $crate::streams::Upload::read(&mut partial.$envelope, index, fields, unknown);
+                    })?
+                    let own = index - Self::ENVELOPE.len();
                     $(if own == At::$field as usize {
                         partial.$field = Some($crate::codec::Field::read(fields, $label, unknown)?);
                     })*
@@ -124,24 +61,24 @@ macro_rules! record {
 
                 fn make<E: serde::de::Error>(partial: Partial) -> Result<Self, E> {
                     Ok(Self {
-                        upload: Upload::make(partial.upload)?,
-                        $($field: $crate::codec::required(partial.$field, $label)?,)*
+                        $($envelope: $crate::codec::Record::make(partial.$envelope)?,)?
+                        $($field: $crate::codec::record!(@made partial.$field, $label $(, $fallback)?),)*
                     })
                 }
 
                 fn write<S: serde::ser::SerializeStruct>(&self, record: &mut S) -> Result<(), S::Error> {
-                    self.upload.write(record)?;
+                    $($crate::codec::Record::write(&self.$envelope, record)?;)?
                     $($crate::codec::Field::write(&self.$field, record, $label)?;)*
                     Ok(())
                 }
 
                 fn list<'a>(&'a self, fields: &mut $crate::codec::Fields<'a>) {
-                    self.upload.list(fields);
+                    $($crate::codec::Record::list(&self.$envelope, fields);)?
                     $(fields.push(($label, &self.$field));)*
                 }
 
                 fn store(&self, document: &mut bson::RawDocumentBuf) {
-                    self.upload.store(document);
+                    $($crate::codec::Record::store(&self.$envelope, document);)?
                     $($crate::codec::Field::store(
                         &self.$field,
                         document,
@@ -151,6 +88,10 @@ macro_rules! record {
             }
         };
     };
+    (@envelope) => { &[] };
+    (@envelope $envelope:ident) => { <$crate::streams::Upload as $crate::codec::Record>::FIELDS };
+    (@made $value:expr, $label:literal) => { $crate::codec::required($value, $label)? };
+    (@made $value:expr, $label:literal, default) => { $value.unwrap_or_default() };
     (@stored $label:literal) => { bson::raw::cstr!($label) };
     (@stored $label:literal as $stored:literal) => { bson::raw::cstr!($stored) };
 }

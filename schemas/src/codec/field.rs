@@ -23,7 +23,7 @@ pub(crate) trait Field: Hashed + Sized {
     ) -> Result<Self, A::Error>;
 
     /// What it is when the writer does not have it; none = it must be there.
-    fn missing(_name: &'static str) -> Option<Self> {
+    fn missing() -> Option<Self> {
         None
     }
 
@@ -36,9 +36,7 @@ pub(crate) trait Field: Hashed + Sized {
 
 /// The value, or what it is when it is missing.
 pub(crate) fn required<T: Field, E: Error>(value: Option<T>, name: &'static str) -> Result<T, E> {
-    value
-        .or_else(|| T::missing(name))
-        .ok_or_else(|| E::missing_field(name))
+    value.or_else(T::missing).ok_or_else(|| E::missing_field(name))
 }
 
 /// A value that stands for itself: one Avro value, one BSON value, one canonical text.
@@ -105,7 +103,7 @@ macro_rules! plain {
                 fields.next_value::<Any>()?.maybe(<$kind>::from_any)
             }
 
-            fn missing(_: &'static str) -> Option<Self> {
+            fn missing() -> Option<Self> {
                 Some(None)
             }
 
@@ -178,7 +176,7 @@ impl Field for Vec<Uuid> {
             .collect()
     }
 
-    fn missing(_: &'static str) -> Option<Self> {
+    fn missing() -> Option<Self> {
         Some(Self::new())
     }
 
@@ -196,7 +194,7 @@ pub(super) struct Whole<'a, R>(pub(super) &'a R);
 
 impl<R: Record> Serialize for Whole<'_, R> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut record = serializer.serialize_struct(R::NAME, R::FIELDS.len())?;
+        let mut record = serializer.serialize_struct(R::NAME, R::ENVELOPE.len() + R::FIELDS.len())?;
         self.0.write(&mut record)?;
         record.end()
     }
@@ -217,11 +215,6 @@ impl<R: Record> Field for Vec<R> {
         unknown: &mut Unknown,
     ) -> Result<Self, A::Error> {
         fields.next_value_seed(ListSeed::<R>::new(name, unknown))
-    }
-
-    /// Logs without short wakes are normal; samples and levels must be there.
-    fn missing(name: &'static str) -> Option<Self> {
-        (name == "short_levels").then(Self::new)
     }
 
     fn write<S: SerializeStruct>(&self, record: &mut S, name: &'static str) -> Result<(), S::Error> {
@@ -251,7 +244,7 @@ impl Field for Extra {
         }
     }
 
-    fn missing(_: &'static str) -> Option<Self> {
+    fn missing() -> Option<Self> {
         Some(Self(None))
     }
 

@@ -18,12 +18,14 @@ pub(crate) type Unknown = Map<String, Value>;
 pub(crate) trait Record: Sized {
     /// Name of its Avro record.
     const NAME: &'static str;
-    /// The fields that are known, those of the envelope first.
+    /// Fields of the envelope, where there is one.
+    const ENVELOPE: &'static [&'static str];
+    /// The other fields that are known.
     const FIELDS: &'static [&'static str];
     /// The record while its fields arrive, in whatever order and number the writer's schema has them.
     type Partial: Default;
 
-    /// Reads the value of the known field at `index`; `unknown` takes what is unknown inside of it.
+    /// Reads the value of the known field at `index`, those of the envelope counted first; `unknown` takes what is unknown inside of it.
     fn read<'de, A: MapAccess<'de>>(
         partial: &mut Self::Partial,
         index: usize,
@@ -76,7 +78,7 @@ impl<'de, R: Record> Visitor<'de> for RecordSeed<'_, R> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<R, A::Error> {
         let mut partial = R::Partial::default();
-        while let Some(key) = fields.next_key_seed(KeySeed(R::FIELDS))? {
+        while let Some(key) = fields.next_key_seed(KeySeed(PhantomData::<R>))? {
             match key {
                 Key::Known(index) => R::read(&mut partial, index, &mut fields, self.unknown)?,
                 Key::Unknown(name) => {
@@ -152,9 +154,9 @@ enum Key {
 }
 
 /// Recognises a field's name without copying it.
-struct KeySeed(&'static [&'static str]);
+struct KeySeed<R>(PhantomData<R>);
 
-impl<'de> DeserializeSeed<'de> for KeySeed {
+impl<'de, R: Record> DeserializeSeed<'de> for KeySeed<R> {
     type Value = Key;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
@@ -162,7 +164,7 @@ impl<'de> DeserializeSeed<'de> for KeySeed {
     }
 }
 
-impl Visitor<'_> for KeySeed {
+impl<R: Record> Visitor<'_> for KeySeed<R> {
     type Value = Key;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -170,7 +172,10 @@ impl Visitor<'_> for KeySeed {
     }
 
     fn visit_str<E: Error>(self, name: &str) -> Result<Key, E> {
-        let known = self.0.iter().position(|field| *field == name);
+        let known = R::ENVELOPE
+            .iter()
+            .chain(R::FIELDS)
+            .position(|field| *field == name);
         Ok(known.map_or_else(|| Key::Unknown(name.to_owned()), Key::Known))
     }
 }

@@ -48,7 +48,7 @@ record! {
         /// The levels, one after the other.
         levels: Vec<SleepLevel> = "levels",
         /// Short wakes laid over the levels; a log may have none.
-        short_levels: Vec<SleepLevel> = "short_levels",
+        short_levels: Vec<SleepLevel> = "short_levels" or default,
         /// How it was recorded, as the source says; since version 2.
         log_type: Option<String> = "log_type",
         /// What else the source said.

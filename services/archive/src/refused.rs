@@ -16,7 +16,8 @@ pub struct Refused {
     pub file: String,
     /// What the file carries.
     pub stream: Stream,
-    /// SHA-256 of the file's path and size, in hexadecimal: with the offset it names the record for good.
+    /// SHA-256 of the file's path, whose it is, and the record's bytes, in hexadecimal: with the offset it names the
+    /// record for good, and no other of a file that was changed or is somebody else's.
     pub origin: String,
     /// Byte offset of the record in the file as unpacked.
     pub offset: u64,
@@ -49,9 +50,12 @@ pub const REASONS: [&str; 11] = [
     "order",     // a session that ends before it starts
 ];
 
-/// Names a file for good.
-pub(crate) fn origin_of(entry: &Entry) -> String {
-    let name = format!("{}\0{}", entry.path, entry.bytes);
-    let hash = Sha256::digest(name.as_bytes());
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Names a record for good; its offset is told beside it.
+pub(crate) fn origin_of(entry: &Entry, device: Option<Uuid>, record: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(entry.path.as_bytes());
+    hash.update([0]);
+    hash.update(device.unwrap_or_default());
+    hash.update(record);
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

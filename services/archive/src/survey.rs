@@ -192,7 +192,14 @@ impl Survey {
         }
         survey.unite_sources();
         tally.into_survey(archive, &people, &mut survey);
-        Ok(survey)
+        let is_there = |name: &&String| survey.people.iter().any(|person| person.name == **name);
+        match archive.options.only.iter().find(|name| !is_there(name)) {
+            Some(name) => Err(ArchiveError::Nobody {
+                name: name.clone(),
+                known: people.all().iter().map(|person| person.name.clone()).collect(),
+            }),
+            None => Ok(survey),
+        }
     }
 
     /// A folder that several people share was sent once: as its newest reading.

@@ -44,7 +44,6 @@ struct OpenFile {
     progress: Progress,
     clock: Clock,
     has_header: bool,
-    origin: String,
 }
 
 impl<'a> Walk<'a> {
@@ -97,7 +96,7 @@ impl<'a> Walk<'a> {
         turn.rows.retain(|row| is_wanted(row.who));
         if turn.owner.is_some_and(|who| !is_wanted(who)) {
             turn.refused.clear();
-            (turn.records, turn.sentinels) = (0, 0);
+            (turn.records, turn.sentinels, turn.owner) = (0, 0, None);
         }
     }
 
@@ -119,7 +118,6 @@ impl<'a> Walk<'a> {
             progress,
             clock: self.archive.clock_of(file),
             has_header: !file.family.is_csv(),
-            origin: origin_of(&file.entry),
         })
     }
 
@@ -156,7 +154,7 @@ impl<'a> Walk<'a> {
             turn.refused.push(Refused {
                 file: file.entry.path.clone(),
                 stream: file.family.stream(),
-                origin: open.origin.clone(),
+                origin: origin_of(&file.entry, owner.map(|(_, device)| device), piece.bytes),
                 offset: piece.offset,
                 item,
                 bytes: piece.bytes[..piece.bytes.len().min(REFUSED_BYTES_MAX)].to_vec(),

@@ -1,8 +1,11 @@
 //! Exit codes: what a shell or an orchestrator learns.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use pulseline_archive::ArchiveError;
 use pulseline_compactor::CompactorError;
+use pulseline_generator::GeneratorError;
 use pulseline_loader::LoaderError;
 use pulseline_runtime::config::ConfigError;
 use pulseline_sink::SinkError;
@@ -29,20 +32,49 @@ pub(crate) fn code(ended: anyhow::Result<Outcome>) -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Different) => ExitCode::from(DIFFERENT),
         Err(error) => {
-            print::error(&format!("error: {error}"));
+            print::error(&format!("error: {}", told(&error)));
             ExitCode::from(code_of(&error))
         }
+    }
+}
+
+/// An error with its causes; those that its own text tells already are not told again.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+/// Files that are not as they were said to be, rather than a disk that fails.
+fn is_wrong_archive(error: &ArchiveError) -> bool {
+    match error {
+        ArchiveError::Read { source, .. } => source.kind() == ErrorKind::NotFound,
+        ArchiveError::Zip { .. }
+        | ArchiveError::Zone { .. }
+        | ArchiveError::Manifest { .. }
+        | ArchiveError::Nobody { .. }
+        | ArchiveError::Empty { .. } => true,
     }
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {
     let is_abandoned = matches!(error.downcast_ref(), Some(LoaderError::Abandoned))
         || matches!(error.downcast_ref(), Some(SinkError::Abandoned))
-        || matches!(error.downcast_ref(), Some(CompactorError::Abandoned));
+        || matches!(error.downcast_ref(), Some(CompactorError::Abandoned))
+        || matches!(error.downcast_ref(), Some(GeneratorError::Abandoned(_)));
     let is_configuration = error.is::<ConfigError>()
         || matches!(error.downcast_ref(), Some(LoaderError::Config(_)))
         || matches!(error.downcast_ref(), Some(SinkError::Config(_)))
-        || matches!(error.downcast_ref(), Some(CompactorError::Config(_)));
+        || matches!(error.downcast_ref(), Some(CompactorError::Config(_)))
+        || matches!(
+            error.downcast_ref(),
+            Some(GeneratorError::Config(_) | GeneratorError::OtherZone { .. } | GeneratorError::NotEmpty(_))
+        )
+        || error.downcast_ref().is_some_and(is_wrong_archive);
     match (is_abandoned, is_configuration) {
         (true, _) => ABANDONED,
         (_, true) => CONFIGURATION,
@@ -59,5 +91,17 @@ mod tests {
         assert_eq!(code_of(&LoaderError::Abandoned.into()), ABANDONED);
         assert_eq!(code_of(&ConfigError::Invalid("x".into()).into()), CONFIGURATION);
         assert_eq!(code_of(&CompactorError::LeaseLost.into()), STOPPED);
+        assert_eq!(code_of(&GeneratorError::Abandoned(1).into()), ABANDONED);
+    }
+
+    #[test]
+    fn causes_are_told_once() {
+        let inner = anyhow::anyhow!("no such file");
+        assert_eq!(
+            told(&inner.context("x cannot be read")),
+            "x cannot be read: no such file"
+        );
+        let said = anyhow::anyhow!("gone").context("server: gone");
+        assert_eq!(told(&said), "server: gone");
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use pulseline_archive::{Archive, Clock as FileClock, Options, Survey};
-use pulseline_generator::{Counts, ReplayConfig, SimulateConfig, Source, Summary, WrittenFile};
+use pulseline_generator::{Counts, ReplayConfig, SimulateConfig, Summary, SurveyedArchive, WrittenFile};
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::ConfigError;
 use pulseline_schemas::{LocalDay, Stream, UtcMillis};
@@ -42,7 +42,7 @@ pub(crate) async fn replay(settings: Settings, arguments: &ReplayArgs) -> anyhow
         print::line("nothing was sent: --dry-run");
         return Ok(Outcome::Done);
     }
-    let source = Arc::new(Source {
+    let source = Arc::new(SurveyedArchive {
         archive,
         survey,
         consumed: AtomicU64::new(0),
@@ -69,7 +69,7 @@ pub(crate) async fn replay(settings: Settings, arguments: &ReplayArgs) -> anyhow
 /// Shows how far it is until it ends.
 async fn watch(
     running: impl Future<Output = Result<Summary, pulseline_generator::GeneratorError>>,
-    source: &Source,
+    source: &SurveyedArchive,
     counts: &Counts,
 ) -> anyhow::Result<Summary> {
     tokio::pin!(running);

@@ -108,10 +108,13 @@ fn a_dry_run_of_a_replay_says_what_is_there_and_sends_nothing() -> Result<()> {
     }
     let (code, said) = dry(&["--participant", "p99"])?;
     ensure!(
-        code == Some(3) && said.contains("nobody called p99; there are p07"),
+        code == Some(2) && said.contains("nobody called p99; there are p07"),
         "{said}"
     );
     let (code, said) = dry(&["--clock", "steps=lunar"])?;
     ensure!(code == Some(2) && said.contains("lunar"), "{said}");
-    Ok(std::fs::remove_dir_all(&folder)?)
+    std::fs::remove_dir_all(&folder)?;
+    let (code, said) = dry(&[])?;
+    ensure!(code == Some(2) && said.contains("No such file"), "{said}");
+    Ok(())
 }

@@ -62,9 +62,6 @@ pub enum GeneratorError {
         /// The zone of this one.
         asked: String,
     },
-    /// The topic of zones ends before its end.
-    #[error("kafka: the zones of earlier replays could not be read to their end; try again")]
-    ZonesUnread,
     /// The folder that is to be written holds something already.
     #[error("{} is not empty; files of another cohort must not stand beside those of this one", .0.display())]
     NotEmpty(PathBuf),
@@ -101,7 +98,6 @@ impl Classify for GeneratorError {
             | Self::NotEmpty(_)
             | Self::Archive(_)
             | Self::OtherZone { .. }
-            | Self::ZonesUnread
             | Self::Undelivered(_)
             | Self::Abandoned(_)
             | Self::Planner => Class::Fatal,

@@ -31,5 +31,5 @@ pub use oracle::{
 pub use plan::{Breakage, Kind, Payload, Plan, Planned, plan};
 pub use produce::topics::ensure_topics;
 pub use quirks::{Quirk, Quirks};
-pub use replay::{ReplayConfig, Source, replay};
+pub use replay::{ReplayConfig, SurveyedArchive, replay};
 pub use simulate::{Connections, simulate};

@@ -1,5 +1,6 @@
 //! Messages to Kafka.
 
+pub(crate) mod deliver;
 pub(crate) mod message;
 pub(crate) mod sender;
 pub(crate) mod topics;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pulseline_archive::{Archive, ArchiveError, Item, Survey};
 use pulseline_runtime::clock::Clock;
+use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::{Stream, UtcMillis};
 use tokio::sync::mpsc;
@@ -17,6 +18,7 @@ use crate::counts::{Counts, Summary};
 use crate::error::GeneratorError;
 use crate::metrics;
 use crate::pace::Pace;
+use crate::produce::deliver::deliver;
 use crate::produce::message::Message;
 use crate::produce::sender::Sender;
 use crate::simulate::{Connections, prepare};
@@ -36,7 +38,7 @@ pub struct ReplayConfig {
 
 /// An archive with its survey, and how much of it has been read.
 #[derive(Debug)]
-pub struct Source {
+pub struct SurveyedArchive {
     /// The files.
     pub archive: Archive,
     /// What they hold.
@@ -45,7 +47,7 @@ pub struct Source {
     pub consumed: AtomicU64,
 }
 
-impl Source {
+impl SurveyedArchive {
     /// The instant that has come when so many bytes are read: readings are taken to lie evenly.
     fn reached(&self, consumed: u64) -> UtcMillis {
         let oldest = self.survey.people.iter().filter_map(|person| person.oldest).min();
@@ -65,7 +67,7 @@ impl Source {
 /// A file that cannot be read; someone whose files were replayed in another zone before; what Kafka or the registry
 /// refuse. Outages are waited out.
 pub async fn replay(
-    source: Arc<Source>,
+    source: Arc<SurveyedArchive>,
     config: ReplayConfig,
     connections: &Connections,
     (clock, counts): (Clock, Arc<Counts>),
@@ -75,31 +77,23 @@ pub async fn replay(
     let Some(schema_ids) = prepare(config.partitions, connections, &shutdown).await? else {
         return Ok(counts.snapshot());
     };
-    zones::record(&connections.kafka, &source.survey).await?;
-    let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
-    let (read, mut messages) = mpsc::channel(READ_MESSAGES);
-    let reader = start_reading(Arc::clone(&source), schema_ids, read);
-    let pace = Pace::new(clock, config.speed, source.reached(0));
-    while let Some(message) = messages.recv().await {
-        if !pace.reach(message.delivered_at, &shutdown).await {
-            break;
-        }
-        if let Err(error) = sender.send(&message, &shutdown).await {
-            return Err(sender.fatal_error().unwrap_or(error));
-        }
+    let recording = || zones::record(&connections.kafka, &source.survey);
+    match retry_transient(&shutdown, "writing down zones", recording).await {
+        Ok(()) => {}
+        Err(RetryError::Failed(error)) => return Err(error),
+        Err(RetryError::Abandoned) => return Ok(counts.snapshot()),
     }
-    // Ends the reading thread if it is not through.
-    drop(messages);
-    sender
-        .finish(&shutdown)
-        .await
-        .map_err(|error| sender.fatal_error().unwrap_or(error))?;
+    let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
+    let (read, messages) = mpsc::channel(READ_MESSAGES);
+    let reader = start_reading(Arc::clone(&source), schema_ids, read);
+    let pace = |at| Pace::new(clock.clone(), config.speed, at);
+    deliver(&sender, messages, pace, &shutdown).await?;
     reader.await.map_err(|_| GeneratorError::Planner)??;
     Ok(counts.snapshot())
 }
 
 fn start_reading(
-    source: Arc<Source>,
+    source: Arc<SurveyedArchive>,
     schema_ids: [u32; Stream::COUNT],
     read: mpsc::Sender<Message>,
 ) -> JoinHandle<Result<(), GeneratorError>> {

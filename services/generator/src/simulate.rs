@@ -16,6 +16,7 @@ use crate::error::GeneratorError;
 use crate::metrics;
 use crate::pace::Pace;
 use crate::plan::{Plan, plan};
+use crate::produce::deliver::deliver;
 use crate::produce::message::Message;
 use crate::produce::sender::Sender;
 use crate::produce::topics::ensure_topics;
@@ -51,28 +52,14 @@ pub async fn simulate(
         return Ok(counts.snapshot());
     };
     let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
-    let (planned, mut messages) = mpsc::channel(PLANNED_MESSAGES);
+    let (planned, messages) = mpsc::channel(PLANNED_MESSAGES);
     let planner = start_planning(plan, schema_ids, planned);
-    let mut pace = match config.from {
-        Start::Now => Some(Pace::new(clock.clone(), config.speed, now)),
+    let pace = |at| match config.from {
+        Start::Now => Pace::new(clock.clone(), config.speed, now),
         // Simulated time begins with the first message.
-        Start::Day(_) => None,
+        Start::Day(_) => Pace::new(clock.clone(), config.speed, at),
     };
-    while let Some(message) = messages.recv().await {
-        let pace = pace.get_or_insert_with(|| Pace::new(clock.clone(), config.speed, message.delivered_at));
-        if !pace.reach(message.delivered_at, &shutdown).await {
-            break;
-        }
-        if let Err(error) = sender.send(&message, &shutdown).await {
-            return Err(sender.fatal_error().unwrap_or(error));
-        }
-    }
-    // Ends the planning thread if the plan is not through.
-    drop(messages);
-    sender
-        .finish(&shutdown)
-        .await
-        .map_err(|error| sender.fatal_error().unwrap_or(error))?;
+    deliver(&sender, messages, pace, &shutdown).await?;
     planner.await.map_err(|_| GeneratorError::Planner)??;
     let summary = counts.snapshot();
     let total = summary.total();

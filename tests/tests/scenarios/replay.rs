@@ -100,7 +100,7 @@ async fn a_written_cohort_replays_to_the_rows_of_the_one_that_is_sent() -> Resul
         .output()
         .await?;
     let said = String::from_utf8_lossy(&refused.stderr);
-    ensure!(refused.status.code() == Some(3), "{said}");
+    ensure!(refused.status.code() == Some(2), "{said}");
     ensure!(
         said.contains("p01") && said.contains("--zone Europe/Oslo"),
         "{said}"

@@ -60,7 +60,8 @@ impl Survey {
 
 impl fmt::Display for PersonSurvey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} files", self.name, self.files)?;
+        let files = if self.files == 1 { "file" } else { "files" };
+        write!(f, "{}: {} {files}", self.name, self.files)?;
         for layout in &self.layouts {
             write!(f, ", {layout}")?;
         }

@@ -93,3 +93,24 @@ fn a_file_that_goes_away_is_an_error_and_the_end() {
     assert!(events.next().is_none());
     assert!(archive.survey(&mut |_| {}).is_err());
 }
+
+#[test]
+fn p_9_what_was_changed_or_is_somebody_elses_is_another_letter() {
+    let origin = |word: &str, person: &str| {
+        let step = r#"{"dateTime": "2019-11-01 00:00:00", "value": "7"}"#;
+        let file = format!(r#"[{{"dateTime": "{word}", "value": "7"}},{step}]"#);
+        let folder = Folder::new(&[("steps.json", &file)]);
+        let found = read(pulseline_archive::Options {
+            person: Some(person.into()),
+            ..options(&folder)
+        });
+        (found.refused[0].origin.clone(), found.refused[0].offset)
+    };
+    // All of one length, at one place.
+    let first = origin("nowhere", "anna");
+    assert_eq!(first, origin("nowhere", "anna"));
+    for other in [origin("nothing", "anna"), origin("nowhere", "bert")] {
+        assert_eq!(first.1, other.1);
+        assert_ne!(first.0, other.0);
+    }
+}

@@ -131,3 +131,29 @@ fn another_sending_or_content_is_another_event() {
     folder.put("steps.json", STEP.replace("12", "13").as_bytes());
     assert_ne!(read(options(&folder)).of(Stream::Steps)[0].event_id(), first);
 }
+
+#[test]
+fn of_a_shared_table_only_those_who_are_asked_for_are_carried_and_others_are_not_even_named() {
+    let folder = Folder::new(&[(
+        "heartrate_seconds_merged.csv",
+        "Id,Time,Value\n7,4/12/2016 7:21:00 AM,97\n8,4/12/2016 7:21:05 AM,98\n",
+    )]);
+    let asked = |name: &str| pulseline_archive::Options {
+        only: vec![name.into()],
+        ..options(&folder)
+    };
+    let found = read(asked("7"));
+    let names: Vec<_> = found
+        .survey
+        .people
+        .iter()
+        .map(|person| person.name.as_str())
+        .collect();
+    assert_eq!(names, ["7"]);
+    // As new as the whole table is, so that its ids are those of a replay of everybody.
+    let all = read(options(&folder));
+    assert!(found.events.iter().all(|event| all.events.contains(event)));
+    let nobody = pulseline_archive::Archive::open(asked("9")).unwrap();
+    let said = nobody.survey(&mut |_| ()).unwrap_err().to_string();
+    assert_eq!(said, "there is nobody called 9; there are 7, 8");
+}

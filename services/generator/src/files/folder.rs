@@ -187,7 +187,7 @@ fn days(oracle: &Oracle, device_id: Uuid, stream: Stream) -> Days<'_> {
     days
 }
 
-/// The sessions of a device as they happened.
+/// A device's sleeps or exercises in the order of time.
 fn in_order<V>(device_id: Uuid, sessions: &HashMap<(Uuid, i64), V>, upload: fn(&V) -> &Upload) -> Vec<&V> {
     let mut of: Vec<_> = sessions
         .iter()

@@ -1,4 +1,4 @@
-//! What becomes of the readings and sessions of one upload.
+//! What becomes of what one upload carries.
 
 use pulseline_schemas::time::DAY_MS;
 use pulseline_schemas::{

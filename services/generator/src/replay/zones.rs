@@ -9,6 +9,7 @@ use pulseline_runtime::config::KafkaConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
@@ -100,9 +101,12 @@ fn read(brokers: &str) -> Result<BTreeMap<String, String>, GeneratorError> {
     let mut zones = BTreeMap::new();
     let mut next = 0;
     while next < end {
-        let Some(message) = consumer.poll(TIMEOUT) else {
-            return Err(GeneratorError::ZonesUnread);
-        };
+        // Nothing for so long is an outage.
+        let message = consumer
+            .poll(TIMEOUT)
+            .unwrap_or(Err(KafkaError::MessageConsumption(
+                RDKafkaErrorCode::OperationTimedOut,
+            )));
         let message = message.map_err(failed)?;
         next = message.offset() + 1;
         if let (Some(Ok(key)), Some(Ok(zone))) = (message.key_view::<str>(), message.payload_view::<str>()) {

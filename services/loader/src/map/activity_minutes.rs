@@ -1,12 +1,12 @@
 //! Minutes of a day by level of activity.
 
 use super::column::{day, int4, text};
-use super::entries::{Entries, Source};
+use super::entries::{Entries, Per};
 use super::guard;
 
 pub(super) static ENTRIES: Entries = Entries {
     table: "raw.activity_minutes",
-    source: Source::Samples,
+    per: Per::Sample,
     keys: 2,
     columns: &[
         day("local_date"),

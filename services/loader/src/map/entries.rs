@@ -10,19 +10,19 @@ use super::fields::{Fields, wrong};
 use super::{Mapped, Origin, Refusal, Rows, guard};
 use crate::letter::Letter;
 
-/// What of a document makes a row.
+/// What makes a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// Each of its samples. One that cannot be is a letter of its own.
-    Samples,
-    /// The whole of it.
+pub(crate) enum Per {
+    /// Each sample of a document. One that cannot be is a letter of its own.
+    Sample,
+    /// A whole document.
     Upload,
 }
 
 /// How the documents of a stream become rows.
 pub(crate) struct Entries {
     pub(crate) table: &'static str,
-    pub(crate) source: Source,
+    pub(crate) per: Per,
     /// How many of the columns, from the first on, are the key behind the device.
     pub(crate) keys: usize,
     /// Without `device_id` before them and `synced_at`, `event_id` behind them, which every table has.
@@ -44,7 +44,7 @@ impl Entries {
     /// What most tables do not need.
     pub(crate) const NONE: Self = Self {
         table: "",
-        source: Source::Upload,
+        per: Per::Upload,
         keys: 0,
         columns: &[],
         check: |_| Ok(()),
@@ -103,15 +103,15 @@ pub(super) fn map(
         envelope: fields,
         synced_at: envelope.synced_at,
     };
-    match entries.source {
-        Source::Upload => {
+    match entries.per {
+        Per::Upload => {
             let cells = whole(entries, fields, &clock)?;
             (entries.check)(fields)?;
             let children = children(entries.children.as_ref(), fields, &clock)?;
             let entry = envelope.entry((-1, cells, children), origin);
             Ok(Mapped::loaded(Rows::Entries(vec![entry]), origin))
         }
-        Source::Samples => samples(entries, &envelope, &clock, (origin, now)),
+        Per::Sample => samples(entries, &envelope, &clock, (origin, now)),
     }
 }
 

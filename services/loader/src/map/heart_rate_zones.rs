@@ -1,12 +1,12 @@
 //! Minutes of a day by heart-rate zone.
 
 use super::column::{day, float8, text};
-use super::entries::{Entries, Source};
+use super::entries::{Entries, Per};
 use super::guard;
 
 pub(super) static ENTRIES: Entries = Entries {
     table: "raw.heart_rate_zones",
-    source: Source::Samples,
+    per: Per::Sample,
     keys: 2,
     columns: &[
         day("local_date"),

@@ -1,11 +1,11 @@
 //! Scores of sleeps.
 
 use super::column::{float8, int2, int4, int8, json, offset, wall};
-use super::entries::{Entries, Source};
+use super::entries::{Entries, Per};
 
 pub(super) static ENTRIES: Entries = Entries {
     table: "raw.sleep_scores",
-    source: Source::Upload,
+    per: Per::Upload,
     keys: 1,
     columns: &[
         int8("log_id"),

@@ -1,12 +1,12 @@
 //! Sleep sessions with their levels.
 
 use super::column::{day, flag, int2, int4, int8, json, offset, text, wall};
-use super::entries::{Children, Entries, Source};
+use super::entries::{Children, Entries, Per};
 use super::guard;
 
 pub(super) static ENTRIES: Entries = Entries {
     table: "raw.sleeps",
-    source: Source::Upload,
+    per: Per::Upload,
     keys: 1,
     columns: &[
         int8("log_id"),

@@ -1,0 +1,34 @@
+//! Messages from whoever makes them to Kafka, each at its time.
+
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_schemas::UtcMillis;
+use tokio::sync::mpsc::Receiver;
+
+use super::message::Message;
+use super::sender::Sender;
+use crate::error::GeneratorError;
+use crate::pace::Pace;
+
+/// Sends messages until there are no more or a stop is asked for, and waits until all are acknowledged. `pace` is made
+/// when the first message comes, from its time. Whoever makes the messages finds nobody receiving after a stop.
+///
+/// # Errors
+/// What Kafka refuses, or the deadline of a stop. Outages are waited out.
+pub(crate) async fn deliver(
+    sender: &Sender,
+    mut messages: Receiver<Message>,
+    pace: impl Fn(UtcMillis) -> Pace,
+    shutdown: &Shutdown,
+) -> Result<(), GeneratorError> {
+    let explained = |error| sender.fatal_error().unwrap_or(error);
+    let mut started = None;
+    while let Some(message) = messages.recv().await {
+        let pace = started.get_or_insert_with(|| pace(message.delivered_at));
+        if !pace.reach(message.delivered_at, shutdown).await {
+            break;
+        }
+        sender.send(&message, shutdown).await.map_err(explained)?;
+    }
+    drop(messages);
+    sender.finish(shutdown).await.map_err(explained)
+}
