@@ -1,6 +1,6 @@
 //! Damaged files: what is lost, and nothing else.
 
-use pulseline_archive::{Archive, ArchiveError, device_id};
+use pulseline_archive::{Archive, ArchiveError, Options, device_id};
 use pulseline_schemas::Stream;
 
 use crate::tree::{Folder, gz};
@@ -100,7 +100,7 @@ fn p_9_what_was_changed_or_is_somebody_elses_is_another_letter() {
         let step = r#"{"dateTime": "2019-11-01 00:00:00", "value": "7"}"#;
         let file = format!(r#"[{{"dateTime": "{word}", "value": "7"}},{step}]"#);
         let folder = Folder::new(&[("steps.json", &file)]);
-        let found = read(pulseline_archive::Options {
+        let found = read(Options {
             person: Some(person.into()),
             ..options(&folder)
         });

@@ -6,7 +6,7 @@ mod layouts;
 mod sources;
 mod tree;
 
-use pulseline_archive::{Archive, Item, Options, Refused, Survey};
+use pulseline_archive::{Archive, Item, Options, REASONS, Refused, Survey};
 use pulseline_schemas::{Event, Stream, UtcMillis};
 
 /// 2021-01-01T00:00Z
@@ -71,7 +71,7 @@ fn read(options: Options) -> Read {
     let problems: u64 = survey.problems.iter().map(|problem| problem.count).sum();
     assert_eq!(refused.len() as u64, problems);
     for one in &refused {
-        assert!(pulseline_archive::REASONS.contains(&one.reason), "{one:?}");
+        assert!(REASONS.contains(&one.reason), "{one:?}");
     }
     Read {
         survey,

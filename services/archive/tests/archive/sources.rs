@@ -1,6 +1,6 @@
 //! When things were sent, and what had happened by then.
 
-use pulseline_archive::Options;
+use pulseline_archive::{Archive, Options};
 use pulseline_schemas::{Event, LocalDay, Stream, UtcMillis};
 
 use crate::tree::Folder;
@@ -138,7 +138,7 @@ fn of_a_shared_table_only_those_who_are_asked_for_are_carried_and_others_are_not
         "heartrate_seconds_merged.csv",
         "Id,Time,Value\n7,4/12/2016 7:21:00 AM,97\n8,4/12/2016 7:21:05 AM,98\n",
     )]);
-    let asked = |name: &str| pulseline_archive::Options {
+    let asked = |name: &str| Options {
         only: vec![name.into()],
         ..options(&folder)
     };
@@ -153,7 +153,7 @@ fn of_a_shared_table_only_those_who_are_asked_for_are_carried_and_others_are_not
     // As new as the whole table is, so that its ids are those of a replay of everybody.
     let all = read(options(&folder));
     assert!(found.events.iter().all(|event| all.events.contains(event)));
-    let nobody = pulseline_archive::Archive::open(asked("9")).unwrap();
+    let nobody = Archive::open(asked("9")).unwrap();
     let said = nobody.survey(&mut |_| ()).unwrap_err().to_string();
     assert_eq!(said, "there is nobody called 9; there are 7, 8");
 }
