@@ -11,12 +11,13 @@ use crate::error::SqlError;
 use crate::schemas::Schemas;
 
 /// Number, name, text. Never edited once released.
-const MIGRATIONS: [(i32, &str, &str); 5] = [
+const MIGRATIONS: [(i32, &str, &str); 6] = [
     (1, "ops", include_str!("../migrations/0001_ops.sql")),
     (2, "raw", include_str!("../migrations/0002_raw.sql")),
     (3, "stage", include_str!("../migrations/0003_stage.sql")),
     (4, "agg", include_str!("../migrations/0004_agg.sql")),
     (5, "streams", include_str!("../migrations/0005_streams.sql")),
+    (6, "readings", include_str!("../migrations/0006_readings.sql")),
 ];
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.

@@ -24,7 +24,7 @@ async fn server(name: &str) -> Result<(Stack, TimescaleConfig)> {
 #[tokio::test]
 async fn a_second_run_changes_nothing_and_an_edited_or_newer_schema_is_refused() -> Result<()> {
     let (stack, timescale) = server("twice").await?;
-    ensure!(migrate(&timescale).await?.applied.len() == 5);
+    ensure!(migrate(&timescale).await?.applied.len() == 6);
     ensure!(migrate(&timescale).await?.applied.is_empty());
     let client = connect(&timescale, "test").await?;
     ensure!(installed_version(&client).await? == required_version());
@@ -52,7 +52,7 @@ async fn two_at_once_take_turns() -> Result<()> {
     let (one, two) = tokio::join!(migrate(&timescale), migrate(&timescale));
     let mut applied = [one?.applied.len(), two?.applied.len()];
     applied.sort_unstable();
-    ensure!(applied == [0, 5]);
+    ensure!(applied == [0, 6]);
     stack.stop().await?;
     Ok(())
 }
@@ -73,6 +73,36 @@ async fn everything_in_the_warehouse_explains_itself() -> Result<()> {
         .await?;
     let mute: Vec<String> = mute.iter().map(|row| row.get(0)).collect();
     ensure!(mute.is_empty(), "without a comment: {mute:?}");
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_2_an_hour_lived_twice_is_two_hours_on_the_utc_line() -> Result<()> {
+    let (stack, timescale) = server("utc").await?;
+    migrate(&timescale).await?;
+    let client = connect(&timescale, "test").await?;
+    // Oslo, 25 October 2020: 02:30 in summer time, and an hour later 02:30 again; and a winter evening in New York.
+    client
+        .batch_execute(
+            "insert into raw.steps values \
+             ('7f6e5d4c-0000-4000-8000-000000000001', '2020-10-25 02:30', 120, 7, now(), gen_random_uuid()), \
+             ('7f6e5d4c-0000-4000-8000-000000000001', '2020-10-25 02:30', 60, 8, now(), gen_random_uuid()), \
+             ('7f6e5d4c-0000-4000-8000-000000000001', '2020-12-31 20:00', -300, 9, now(), gen_random_uuid())",
+        )
+        .await?;
+    let sql = "select steps, to_char(read_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') from stage.steps order by read_at";
+    let rows = client.query(sql, &[]).await?;
+    let found: Vec<(i32, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let expected = [
+        (7, "2020-10-25 00:30"),
+        (8, "2020-10-25 01:30"),
+        (9, "2021-01-01 01:00"),
+    ];
+    ensure!(
+        found == expected.map(|(steps, at)| (steps, at.to_owned())),
+        "{found:?}"
+    );
     stack.stop().await?;
     Ok(())
 }
