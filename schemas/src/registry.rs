@@ -129,10 +129,12 @@ impl Registry {
     /// # Errors
     /// As [`Registry::register`].
     pub async fn register_schema(&self, stream: Stream, json: &str) -> Result<u32, RegistryError> {
-        let supplied = SuppliedSchema::new(None, SchemaType::Avro, json.to_owned());
-        let registered = post_schema(&self.settings, stream.subject(), supplied).await;
-        match registered.map_err(|error| explained(&error, None)) {
-            Ok(schema) => Ok(schema.id),
+        let mut registered = self.post(stream, json).await;
+        if matches!(registered, Err(RegistryError::Refused { .. })) {
+            // Apicurio answers 409 to all but the first of those who register a new subject at once.
+            registered = self.post(stream, json).await;
+        }
+        match registered {
             Err(RegistryError::Refused { reason }) => Err(RegistryError::Refused {
                 reason: format!(
                     "the schema of {} cannot read what earlier versions of it wrote (new fields need a default, \
@@ -140,8 +142,16 @@ impl Registry {
                     stream.subject()
                 ),
             }),
-            Err(other) => Err(other),
+            other => other,
         }
+    }
+
+    async fn post(&self, stream: Stream, json: &str) -> Result<u32, RegistryError> {
+        let supplied = SuppliedSchema::new(None, SchemaType::Avro, json.to_owned());
+        let registered = post_schema(&self.settings, stream.subject(), supplied).await;
+        registered
+            .map(|schema| schema.id)
+            .map_err(|error| explained(&error, None))
     }
 
     /// The schema with this id.

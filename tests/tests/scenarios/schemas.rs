@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use bson::{Document, doc};
 use pulseline_generator::{Payload, SimulateConfig, ensure_topics, plan};
-use pulseline_schemas::{Event, Registry, Sleep, Stream, UtcMillis, encode, frame};
+use pulseline_schemas::{Event, Registry, RegistryError, Sleep, Stream, UtcMillis, encode, frame};
 use pulseline_tests::producer::Hand;
 use pulseline_tests::{Role, Service, World};
 use serde_json::{Value, json};
@@ -29,9 +29,35 @@ fn with(field: Value) -> Result<String> {
     Ok(schema.to_string())
 }
 
+/// Services that start together on a new registry all get the same id.
+async fn all_at_once(world: &World) -> Result<()> {
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let registry = Registry::new(&world.endpoints.registry_url)?;
+        asked.spawn(async move {
+            loop {
+                match registry.register(Stream::Sleeps).await {
+                    // Its database may be locked for longer than it waits: an outage, which is waited out.
+                    Err(RegistryError::Unavailable { .. }) => tokio::task::yield_now().await,
+                    ended => return ended,
+                }
+            }
+        });
+    }
+    let mut ids = asked
+        .join_all()
+        .await
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
+    ids.dedup();
+    ensure!(ids.len() == 1, "{ids:?}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_field_of_a_newer_writer_survives_and_an_incompatible_schema_is_refused() -> Result<()> {
     let world = World::start("schemas").await?;
+    all_at_once(&world).await?;
     let hand = Hand::new(&world).await?;
     let mut services = Service::start_all(&world)?;
     let registry = Registry::new(&world.endpoints.registry_url)?;
