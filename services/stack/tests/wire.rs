@@ -200,6 +200,40 @@ async fn settings_and_errors_stay_with_their_client() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_role_copies_where_it_may_insert_and_nowhere_else() -> Result<()> {
+    let stack = server("roles").await?;
+    let owner = client(&stack).await?;
+    owner
+        .batch_execute(
+            "create table t (ts timestamp not null, a int); select create_hypertable('t', by_range('ts')); \
+             create table other (a int); create role writer login; grant insert on t to writer",
+        )
+        .await?;
+    let url = stack
+        .endpoints()
+        .timescale_url
+        .replacen("postgres@", "writer@", 1);
+    let (mut writer, connection) = tokio_postgres::connect(&url, NoTls).await?;
+    tokio::spawn(connection);
+    let rows = Bytes::from_static(b"2019-11-01\t1\n");
+    ensure!(copy_in(&writer, "copy t (ts, a) from stdin", rows.clone()).await? == 1);
+    let transaction = writer.transaction().await?;
+    let mut sink = Box::pin(transaction.copy_in("copy t (ts, a) from stdin").await?);
+    sink.send(rows).await?;
+    ensure!(sink.as_mut().finish().await? == 1);
+    transaction.commit().await?;
+    let refused = copy_in(&writer, "copy other from stdin", Bytes::from_static(b"1\n")).await;
+    ensure!(refused.is_err_and(|error| error.code().is_some_and(|code| code.code() == "42501")));
+    ensure!(
+        writer.query("select a from t", &[]).await.is_err(),
+        "the role is back"
+    );
+    ensure!(count(&owner, "t").await? == 2);
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn psql_works_beside_a_driver() -> Result<()> {
     let stack = server("psql").await?;
     let one = client(&stack).await?;

@@ -176,7 +176,7 @@ export class Client {
   }
 
   async #copyOut(session, copy, out, simple) {
-    const { answers, written } = await session.copy(this, copy.sql, undefined);
+    const { answers, written } = await session.copy(this, copy, undefined);
     if (!answers.some((reply) => reply.type === "E")) {
       out.push(copyResponse(copy));
       for (const data of copyData(written, copy.binary)) out.push(data);
@@ -192,7 +192,7 @@ export class Client {
     this.#copy = null;
     const out = [];
     const status = await this.#run(async (session) => {
-      if (type === "c") return collect((await session.copy(this, copy.sql, copy.chunks)).answers, out, !copy.extended);
+      if (type === "c") return collect((await session.copy(this, copy, copy.chunks)).answers, out, !copy.extended);
       const reason = type === "f" ? text(bytes, 5).value : `unexpected message ${type}`;
       out.push(failure("ERROR", "57014", `COPY from stdin failed: ${reason}`));
       // A failed COPY ends its transaction on a native server; a statement that fails does the same here.

@@ -16,6 +16,7 @@ export function parseCopy(sql) {
     incoming,
     binary: /\bbinary\b/i.test(options),
     columns: columns && incoming ? columns[1].split(",").length : 0,
+    table: incoming ? subject.replace(/\([^()]*\)\s*$/, "").trim() : undefined,
     sql: `copy ${subject} ${incoming ? "from" : "to"} '/dev/blob' ${options}`,
   };
 }

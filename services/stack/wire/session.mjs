@@ -83,25 +83,42 @@ export class Session {
     return [...replies(Uint8Array.from(data))];
   }
 
-  /** Runs a COPY statement with `chunks` as /dev/blob; returns {answers, written}. */
-  async copy(client, sql, chunks) {
-    // Reading /dev/blob needs a superuser: the role is lent the right for this statement alone.
-    const lend = client.role && this.#owner === null;
-    if (lend) await this.#asSuperuser(client, `grant pg_read_server_files, pg_write_server_files to ${client.role}`);
+  /** Runs a COPY with `chunks` as /dev/blob; returns {answers, written}. */
+  async copy(client, copy, chunks) {
+    const refused = client.role && (await this.#lend(client, copy));
+    if (refused) return { answers: refused, written: Buffer.alloc(0) };
     await this.#database._handleBlob(chunks ? blobOf(chunks) : undefined);
     try {
-      const answers = await this.exec(query(sql));
+      const answers = await this.exec(query(copy.sql));
       const written = await this.#database._getWrittenBlob();
       return { answers, written: written ? Buffer.from(await written.arrayBuffer()) : Buffer.alloc(0) };
     } finally {
       await this.#database._cleanupBlob();
-      if (lend) await this.#asSuperuser(client, `revoke pg_read_server_files, pg_write_server_files from ${client.role}`);
+      if (client.role) await this.#takeBack(client, copy);
     }
   }
 
-  async #asSuperuser(client, statement) {
+  /**
+   * Lends a role what /dev/blob needs for one COPY: into a hypertable the whole superuser, after asking whether the
+   * role may insert; out, the right to files. In a transaction that fails the loan is rolled back with the rest.
+   */
+  async #lend(client, copy) {
+    if (copy.incoming) {
+      const asked = await this.exec(query(`do $$ begin lock table ${copy.table} in row exclusive mode; end $$`));
+      if (asked.some((reply) => reply.type === "E")) return asked;
+    }
     await this.exec(query("reset role"));
-    await this.exec(query(statement));
+    if (copy.incoming) return undefined;
+    await this.exec(query(`grant pg_write_server_files to ${client.role}`));
+    await this.exec(query(`set role ${client.role}`));
+    return undefined;
+  }
+
+  async #takeBack(client, copy) {
+    if (!copy.incoming) {
+      await this.exec(query("reset role"));
+      await this.exec(query(`revoke pg_write_server_files from ${client.role}`));
+    }
     await this.exec(query(`set role ${client.role}`));
   }
 }
