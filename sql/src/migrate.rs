@@ -11,13 +11,23 @@ use crate::error::SqlError;
 use crate::schemas::Schemas;
 
 /// Number, name, text. Never edited once released.
-const MIGRATIONS: [(i32, &str, &str); 6] = [
+const MIGRATIONS: [(i32, &str, &str); 12] = [
     (1, "ops", include_str!("../migrations/0001_ops.sql")),
     (2, "raw", include_str!("../migrations/0002_raw.sql")),
     (3, "stage", include_str!("../migrations/0003_stage.sql")),
     (4, "agg", include_str!("../migrations/0004_agg.sql")),
     (5, "streams", include_str!("../migrations/0005_streams.sql")),
     (6, "readings", include_str!("../migrations/0006_readings.sql")),
+    (7, "hierarchy", include_str!("../migrations/0007_hierarchy.sql")),
+    (8, "sessions", include_str!("../migrations/0008_sessions.sql")),
+    (9, "figures", include_str!("../migrations/0009_figures.sql")),
+    (10, "people", include_str!("../migrations/0010_people.sql")),
+    (
+        11,
+        "columnstore",
+        include_str!("../migrations/0011_columnstore.sql"),
+    ),
+    (12, "roles", include_str!("../migrations/0012_roles.sql")),
 ];
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.

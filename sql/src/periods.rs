@@ -24,10 +24,10 @@ pub enum Level {
 pub type DayNumber = i32;
 
 impl Level {
-    /// Parents first: a week or a month stands on its days.
+    /// Shortest first: a week or a month stands on its days.
     pub const ALL: [Self; 3] = [Self::Day, Self::Week, Self::Month];
 
-    /// The name in `ops.waiting_periods`.
+    /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -67,12 +67,11 @@ impl Level {
     }
 }
 
-/// What a change on a day can change: the day, its week, its month. A sleep marks every day it touches, so the day
-/// on which it ended is among them.
-pub fn dependents(day: DayNumber) -> impl Iterator<Item = (Level, Range<DayNumber>)> {
-    Level::ALL
-        .into_iter()
-        .map(move |level| (level, level.period(day)))
+/// Local days between whose first and last moment a sleep must lie, at least in part, for a change on `day` to be able
+/// to change its heart rate. Reading and sleep may have offsets of their own: up to 36 hours apart, so 2 days each way.
+#[must_use]
+pub fn sleeps_reach(day: DayNumber) -> Range<DayNumber> {
+    day - 2..day + 3
 }
 
 /// The calendar date of a day number; years beyond -9999..9999 are cut off there.
@@ -132,7 +131,7 @@ mod tests {
         #[test]
         fn a_2_a_period_holds_its_day_and_is_the_period_of_all_its_days(number in -40_000_i32..60_000) {
             prop_assert_eq!(number_of(date_of(number)), number);
-            for (level, period) in dependents(number) {
+            for (level, period) in Level::ALL.map(|level| (level, level.period(number))) {
                 prop_assert!(period.contains(&number));
                 prop_assert_eq!(level.period(period.start), period.clone());
                 prop_assert_eq!(level.period(period.end - 1), period.clone());

@@ -37,6 +37,14 @@ impl Role {
             Self::Compactor => "compact",
         }
     }
+
+    /// What differs from the defaults in every test: chunks are packed at once, so that later readings meet packed ones.
+    fn settings(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Sink | Self::Loader => &[],
+            Self::Compactor => &[("PULSELINE__COMPACTOR__QUIET_MS", "0")],
+        }
+    }
 }
 
 /// A running service; killed when dropped.
@@ -70,6 +78,7 @@ impl Service {
             .arg(role.command())
             .envs(world.endpoints.environment())
             .env("PULSELINE__TELEMETRY__LISTEN", &address)
+            .envs(role.settings().iter().copied())
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)

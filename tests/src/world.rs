@@ -205,8 +205,11 @@ impl World {
     /// # Errors
     /// A store that cannot be asked.
     pub async fn verify(&self, settle: Duration) -> Result<Verdict> {
-        let config = VerifyConfig { settle };
-        Ok(pulseline_auditor::verify(config, &self.audited(), &Shutdown::new(), &|_: &str| ()).await?)
+        let config = VerifyConfig {
+            settle,
+            ..VerifyConfig::default()
+        };
+        Ok(pulseline_auditor::verify(&config, &self.audited(), &Shutdown::new(), &|_: &str| ()).await?)
     }
 
     /// Verifies, and refuses anything but equality.

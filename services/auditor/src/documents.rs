@@ -19,7 +19,7 @@ mod tables;
 mod whole;
 
 use checksum::{DaySum, Reading, day_of, sums};
-pub(crate) use tables::tables;
+pub(crate) use tables::{Table, tables};
 pub(crate) use whole::compare_whole;
 
 /// Days that one statement sums up.
@@ -83,21 +83,35 @@ impl Found {
     }
 }
 
+/// Which days are compared.
+pub(crate) struct Compared<'a> {
+    /// Days of raw that have anything, cut to what is compared.
+    pub(crate) days: &'a Range<DayNumber>,
+    /// True when `days` are all that have anything: then a document's reading outside of them is one that raw lacks.
+    pub(crate) is_all: bool,
+    /// What was loaded before the days were fixed.
+    pub(crate) before: Loaded,
+}
+
 /// Compares counts and checksums per device and day. What is on its way is left out, and readings may flow on: rows
 /// and accounting are read in one snapshot, which tells which documents it must hold.
 pub(crate) async fn compare(
     readings: &Readings,
     database: &Database,
     client: &mut Client,
-    (days, before): (&Range<DayNumber>, Loaded),
+    compared: Compared<'_>,
 ) -> Result<Vec<String>, AuditError> {
-    let mut found = raw_sums(readings, client, days, before).await?;
+    let only = (!compared.is_all).then_some(compared.days);
+    let mut found = raw_sums(readings, client, compared.days, compared.before).await?;
     let mut differences = Vec::new();
     let table = readings.stream.raw_table();
     let collection = database.collection::<RawDocumentBuf>(readings.stream.collection());
     for device in collection.distinct("device_id", doc! {}).await? {
         let Some(device) = device.as_str() else { continue };
         for (day, expected) in sums(device_readings(readings, database, device, &found).await?) {
+            if only.is_some_and(|days| !days.contains(&day)) {
+                continue;
+            }
             let actual = found.take(&(device.to_owned(), day));
             if actual != expected {
                 differences.push(format!(

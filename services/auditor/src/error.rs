@@ -29,6 +29,14 @@ pub enum AuditError {
         /// What is accounted for.
         accounted: i64,
     },
+    /// A relation that `verify` does not know.
+    #[error("{name} is nothing that verify compares; it knows {known}")]
+    UnknownRelation {
+        /// What was asked for.
+        name: String,
+        /// What there is, one space between two.
+        known: String,
+    },
     /// A store holds what this program does not understand.
     #[error("{0}")]
     Unexpected(String),

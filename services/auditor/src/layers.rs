@@ -1,42 +1,40 @@
 //! Stage and agg recomputed from raw by plain SQL, slice by slice, each in one snapshot (A-1).
 //!
-//! Written without a look at the migrations' SQL: no time_bucket, no masks, no hierarchy.
+//! Written without a look at the migrations' SQL: no time_bucket, other joins, other ways to the same figure. A relation is
+//! recomputed from those that it stands on, which are recomputed themselves: days from quarters of an hour, these from raw.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use pulseline_sql::periods::{DayNumber, Level, date_of};
+use pulseline_sql::periods::{DayNumber, date_of};
 use tokio_postgres::{Client, IsolationLevel, Transaction};
 
 use crate::error::AuditError;
 
-mod expected;
+mod checks;
+mod people;
+mod periods;
+mod readings;
+mod sessions;
 
-/// Days in a slice, about: a long statement holds everyone where all clients share one session.
-const SLICE_DAYS: DayNumber = 28;
+pub(crate) use checks::{Check, checks};
+
 /// Differing rows that are shown of a relation.
 const SHOWN_ROWS: usize = 5;
-
-/// A relation and how to compute it anew.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Check {
-    pub(crate) relation: &'static str,
-    level: Level,
-    /// Streams whose dirty days make a period of it unsure.
-    streams: &'static [&'static str],
-    columns: &'static str,
-    /// Its time column, by which slices are cut; none for a relation without one, which is compared whole.
-    bucket: Option<&'static str>,
-    expected: fn(&str, &str) -> String,
-}
 
 /// What comparing a relation gave.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Compared {
     /// Rows that differ, as text; at most a few.
     pub(crate) differences: Vec<String>,
-    /// Periods that were left out because their refresh is pending.
+    /// Days that were left out because their refresh is pending.
     pub(crate) pending: usize,
+}
+
+/// Names of the relations that `verify` recomputes, each once.
+#[must_use]
+pub fn checked_relations() -> BTreeSet<String> {
+    checks().into_iter().map(|check| check.relation).collect()
 }
 
 /// Compares one relation over `days`.
@@ -71,13 +69,18 @@ pub(crate) async fn compare(
     Ok(compared)
 }
 
-/// The first and the last day of anything in raw or in the daily aggregates.
+/// The first and the last day of anything in raw or in the figures.
 pub(crate) async fn extent(client: &Client) -> Result<Option<Range<DayNumber>>, AuditError> {
     let sql = "select min(day) - date '1970-01-01', max(day) - date '1970-01-01' from ( \
         select min(local_ts)::date, max(local_ts)::date from raw.heart_rates union all \
         select min(local_ts)::date, max(local_ts)::date from raw.steps union all \
         select min(local_ts)::date, max(local_ts)::date from raw.distances union all \
         select min(local_ts)::date, max(local_ts)::date from raw.calories union all \
+        select min(local_date), max(local_date) from raw.activity_minutes union all \
+        select min(local_date), max(local_date) from raw.heart_rate_zones union all \
+        select min(local_date), max(local_date) from raw.resting_heart_rates union all \
+        select min(end_local)::date, max(end_local)::date from raw.sleeps union all \
+        select min(start_local)::date, max(start_local)::date from raw.exercises union all \
         select min(bucket)::date, max(bucket)::date from agg.daily_summary) as e(low, high), \
         lateral (values (low), (high)) as d(day)";
     let row = client.query_one(sql, &[]).await?;
@@ -85,140 +88,66 @@ pub(crate) async fn extent(client: &Client) -> Result<Option<Range<DayNumber>>, 
     Ok(low.zip(high).map(|(low, high)| low..high + 1))
 }
 
-/// Whole periods of the relation's level, a month or so each.
+/// Whole periods of the check's level.
 fn slices(check: &Check, days: &Range<DayNumber>) -> Vec<Range<DayNumber>> {
-    if check.bucket.is_none() {
+    let Some(length) = check.slice_days else {
         return vec![days.clone()];
-    }
+    };
     let mut slices = Vec::new();
     let mut start = check.level.period(days.start).start;
     while start < days.end {
-        let end = check.level.period(start + SLICE_DAYS - 1).end;
+        // Never a whole slice of nothing behind the last day.
+        let last = (start + length - 1).min(days.end.max(start + 1) - 1);
+        let end = check.level.period(last).end;
         slices.push(start..end);
         start = end;
     }
     slices
 }
 
-/// First days of the periods in the slice whose refresh is pending in this very snapshot (P6).
+/// Days in the slice whose refresh is pending in this very snapshot (P6).
 async fn pending(
     snapshot: &Transaction<'_>,
     check: &Check,
     slice: &Range<DayNumber>,
 ) -> Result<BTreeSet<DayNumber>, AuditError> {
+    let (streams, reach) = check.unsure;
+    if streams.is_empty() {
+        return Ok(BTreeSet::new());
+    }
     let sql = "select distinct local_date - date '1970-01-01' from ops.dirty_days where stream = any($1)";
-    let rows = snapshot.query(sql, &[&check.streams]).await?;
-    let starts = rows.iter().map(|row| check.level.period(row.get(0)).start);
-    Ok(starts.filter(|start| slice.contains(start)).collect())
+    let rows = snapshot.query(sql, &[&streams]).await?;
+    let days = rows.iter().map(|row| row.get::<_, DayNumber>(0));
+    let around = days.flat_map(|day| day - reach..=day + reach);
+    Ok(around.filter(|day| slice.contains(day)).collect())
 }
 
 fn difference(check: &Check, slice: &Range<DayNumber>, pending: &BTreeSet<DayNumber>) -> String {
     let (from, to) = (date_of(slice.start).to_string(), date_of(slice.end).to_string());
-    let expected = (check.expected)(&from, &to);
-    let (mut found, mut kept) = (
-        format!("select {} from {}", check.columns, check.relation),
-        String::from("true"),
-    );
-    if let Some(bucket) = check.bucket {
-        found += &format!(" where {bucket} >= '{from}' and {bucket} < '{to}'");
-        for start in pending {
-            let period = check.level.period(*start);
-            kept += &format!(
-                " and not ({bucket} >= '{}' and {bucket} < '{}')",
-                date_of(period.start),
-                date_of(period.end)
-            );
-        }
+    let dated = |sql: &str| sql.replace("{from}", &from).replace("{to}", &to);
+    let (relation, columns) = (&check.relation, &check.columns);
+    let mut kept = String::from("true");
+    for day in pending {
+        kept += &format!(
+            " and not (bucket >= '{}' and bucket < '{}')",
+            date_of(*day),
+            date_of(day + 1)
+        );
     }
-    let columns = check.columns;
+    let found = match (&check.found, check.slice_days) {
+        (Some(found), _) => dated(found),
+        (None, Some(_)) => dated(&format!(
+            "select {columns} from {relation} where bucket >= '{{from}}' and bucket < '{{to}}'"
+        )),
+        (None, None) => format!("select {columns} from {relation}"),
+    };
+    let expected = dated(&check.expected);
     format!(
         "with expected as materialized (select {columns} from ({expected}) e where {kept}), \
          found as materialized (select {columns} from ({found}) f where {kept}) \
          (select 'should be', to_jsonb(x)::text from (table expected except all table found) x limit {SHOWN_ROWS}) union all \
          (select 'should not be', to_jsonb(x)::text from (table found except all table expected) x limit {SHOWN_ROWS})"
     )
-}
-
-const HEART: &str =
-    "device_id, bucket, readings, valid_readings, bpm_sum, bpm_min, bpm_max, bpm_avg, minutes_worn";
-const STEPS: &str = "device_id, bucket, readings, steps, steps_max";
-const SLEEPS: &str = "device_id, bucket, sleeps, naps, minutes_asleep, minutes_asleep_main, minutes_in_bed, \
-    deep_minutes, light_minutes, rem_minutes, wake_minutes";
-const SUMMARY: &str = "device_id, bucket, minutes_worn, valid_readings, bpm_min, bpm_max, bpm_avg, steps, \
-    minutes_asleep, minutes_in_bed, sleeps, naps";
-const HEART_15M: &str =
-    "device_id, bucket, utc_offset_minutes, readings, valid_readings, bpm_sum, bpm_min, bpm_max, worn_mask";
-const STEPS_15M: &str = "device_id, bucket, utc_offset_minutes, readings, steps, steps_max";
-const SESSION: &str = "device_id, log_id, start_local, end_local, start_utc, end_utc, sleep_date, main_sleep, type, minutes_asleep, \
-    time_in_bed_minutes, efficiency_fitbit, efficiency, deep_minutes, light_minutes, rem_minutes, wake_minutes";
-const PERSON: &str = "user_id, gender, height_cm, max_heart_rate, zone, created_at, devices";
-const H: &[&str] = &["heart_rates"];
-const S: &[&str] = &["steps"];
-const BOTH: &[&str] = &["heart_rates", "steps"];
-
-/// Every relation of stage and agg.
-pub(crate) fn checks() -> Vec<Check> {
-    use Level::{Day, Month, Week};
-    let check = |relation, level, streams, columns, expected: fn(&str, &str) -> String| Check {
-        relation,
-        level,
-        streams,
-        columns,
-        bucket: Some("bucket"),
-        expected,
-    };
-    let whole = |relation, columns, expected| Check {
-        bucket: None,
-        ..check(relation, Day, &[], columns, expected)
-    };
-    vec![
-        check(
-            "stage.heart_rates_15m",
-            Day,
-            H,
-            HEART_15M,
-            expected::heart_rates_15m,
-        ),
-        check("agg.daily_heart_rates", Day, H, HEART, |from, to| {
-            expected::heart_rates("day", from, to)
-        }),
-        check("agg.weekly_heart_rates", Week, H, HEART, |from, to| {
-            expected::heart_rates("week", from, to)
-        }),
-        check("agg.monthly_heart_rates", Month, H, HEART, |from, to| {
-            expected::heart_rates("month", from, to)
-        }),
-        check("stage.steps_15m", Day, S, STEPS_15M, expected::steps_15m),
-        check("agg.daily_steps", Day, S, STEPS, |from, to| {
-            expected::steps("day", from, to)
-        }),
-        check("agg.weekly_steps", Week, S, STEPS, |from, to| {
-            expected::steps("week", from, to)
-        }),
-        check("agg.monthly_steps", Month, S, STEPS, |from, to| {
-            expected::steps("month", from, to)
-        }),
-        whole("stage.sleeps", SESSION, |_, _| expected::sessions()),
-        whole("stage.users", PERSON, |_, _| expected::people()),
-        check("agg.daily_sleeps", Day, &[], SLEEPS, |from, to| {
-            expected::sleeps("day", from, to)
-        }),
-        check("agg.weekly_sleeps", Week, &[], SLEEPS, |from, to| {
-            expected::sleeps("week", from, to)
-        }),
-        check("agg.monthly_sleeps", Month, &[], SLEEPS, |from, to| {
-            expected::sleeps("month", from, to)
-        }),
-        check("agg.daily_summary", Day, BOTH, SUMMARY, |from, to| {
-            expected::summary("day", from, to)
-        }),
-        check("agg.weekly_summary", Week, BOTH, SUMMARY, |from, to| {
-            expected::summary("week", from, to)
-        }),
-        check("agg.monthly_summary", Month, BOTH, SUMMARY, |from, to| {
-            expected::summary("month", from, to)
-        }),
-    ]
 }
 
 #[cfg(test)]
@@ -228,22 +157,25 @@ mod tests {
     #[test]
     fn a_1_slices_are_whole_periods_that_cover_the_days_without_a_gap() {
         for check in checks() {
-            let days = 18_201..18_353;
-            let slices = slices(&check, &days);
-            assert!(slices[0].start <= days.start && slices[slices.len() - 1].end >= days.end);
-            assert!(slices.windows(2).all(|pair| pair[0].end == pair[1].start));
-            if check.bucket.is_some() {
-                assert!(
-                    slices
-                        .iter()
-                        .all(|slice| check.level.period(slice.start).start == slice.start)
-                );
-                assert!(
-                    slices
-                        .iter()
-                        .all(|slice| check.level.period(slice.end - 1).end == slice.end)
-                );
+            for days in [18_201..18_353, 18_201..18_202, 17_000..18_500] {
+                let slices = slices(&check, &days);
+                assert!(slices[0].start <= days.start && slices[slices.len() - 1].end >= days.end);
+                assert!(slices.windows(2).all(|pair| pair[0].end == pair[1].start));
+                if check.slice_days.is_some() {
+                    assert!(slices.iter().all(|slice| {
+                        check.level.period(slice.start).start == slice.start
+                            && check.level.period(slice.end - 1).end == slice.end
+                    }));
+                }
             }
+        }
+    }
+
+    #[test]
+    fn every_place_of_a_date_is_filled() {
+        for check in checks() {
+            let sql = difference(&check, &(18_201..18_231), &BTreeSet::from([18_202]));
+            assert!(!sql.contains('{'), "{}: {sql}", check.relation);
         }
     }
 }

@@ -6,11 +6,16 @@ mod error;
 mod kafka;
 mod layers;
 mod offsets;
+mod sample;
+mod scope;
 mod status;
 mod verify;
 mod warehouse;
 
 pub use connections::Connections;
 pub use error::AuditError;
+pub use layers::checked_relations;
+pub use sample::{Sample, sample};
+pub use scope::{Days, Scope};
 pub use status::{Flow, Status, status};
 pub use verify::{Verdict, VerifyConfig, verify};

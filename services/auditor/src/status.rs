@@ -14,7 +14,7 @@ const POSITIONS: &str = "select collection, epoch, seq, \
     extract(epoch from clock_timestamp() - updated_at)::double precision, \
     extract(epoch from clock_timestamp() - greatest(caught_up_at, cluster_time))::double precision, token is not null \
     from ops.checkpoints order by collection";
-const BACKLOG: &str = "select (select count(*) from ops.dirty_days), (select count(*) from ops.waiting_periods), \
+const BACKLOG: &str = "select (select count(*) from ops.dirty_days), (select count(*) from ops.waiting_days), \
     (select count(*) from ops.dead_letters), (select count(*) from ops.accounted_log), \
     (select extract(epoch from clock_timestamp() - max(started_at))::double precision from ops.compactions)";
 
@@ -68,7 +68,7 @@ pub struct Status {
     /// Days whose aggregates are to be refreshed.
     pub dirty_days: i64,
     /// Periods that are still open: shown in real time, refreshed once they have closed.
-    pub waiting_periods: i64,
+    pub waiting_days: i64,
     /// Dead letters in the warehouse, single readings included.
     pub dead_letters: i64,
     /// Rows of the accounting's log that are not folded yet.
@@ -138,7 +138,7 @@ async fn books(connections: &Connections) -> Result<(BTreeMap<Partition, Account
     let status = Status {
         positions: positions.iter().map(position).collect(),
         dirty_days: backlog.get(0),
-        waiting_periods: backlog.get(1),
+        waiting_days: backlog.get(1),
         dead_letters: backlog.get(2),
         unfolded: backlog.get(3),
         last_refresh_seconds: backlog.get(4),
@@ -239,9 +239,9 @@ impl fmt::Display for Status {
         }
         writeln!(
             f,
-            "\ndirty days {}   waiting periods {}   dead letters {}   last refresh {} ago",
+            "\ndirty days {}   waiting days {}   dead letters {}   last refresh {} ago",
             self.dirty_days,
-            self.waiting_periods,
+            self.waiting_days,
             self.dead_letters,
             seconds(self.last_refresh_seconds)
         )?;

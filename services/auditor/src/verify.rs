@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use mongodb::Database;
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::{Stream, collections};
+use pulseline_sql::periods::DayNumber;
 use serde::Serialize;
 use tokio_postgres::Client;
 
@@ -15,6 +18,7 @@ use crate::documents;
 use crate::error::AuditError;
 use crate::kafka::{self, Ends, Partition};
 use crate::layers;
+use crate::scope::{Days, Scope, Step, said, steps};
 use crate::warehouse::{Accounted, Loaded, accounted, passed};
 
 const SETTLE_POLL: Duration = Duration::from_millis(500);
@@ -22,10 +26,14 @@ const SETTLE_POLL: Duration = Duration::from_millis(500);
 const CLOCK_SKEW_MS: i64 = 5_000;
 
 /// How `verify` goes about it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct VerifyConfig {
     /// Longest to wait for what is still on its way.
     pub settle: Duration,
+    /// What is compared.
+    pub scope: Scope,
+    /// After so long no other comparison is begun.
+    pub limit: Option<Duration>,
 }
 
 /// What `verify` found.
@@ -39,8 +47,12 @@ pub struct Verdict {
     pub in_flight: i64,
     /// Offsets that sink and loader are past, and that nobody has accounted for.
     pub holes: Vec<String>,
-    /// Relations that were compared.
+    /// Comparisons that were made.
     pub relations: usize,
+    /// First and last day that were compared, as `2019-11-01 to 2019-11-07`.
+    pub days: Option<String>,
+    /// Where to go on, when it was stopped before the end.
+    pub start_at: Option<String>,
     /// Periods that were left out because their refresh is pending.
     pub pending_periods: usize,
     /// Rows that differ, the first few of each relation.
@@ -55,69 +67,106 @@ impl Verdict {
     pub fn is_equal(&self) -> bool {
         self.holes.is_empty() && self.differences.is_empty()
     }
+
+    /// True when all was compared that should be.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.start_at.is_none()
+    }
 }
 
 /// Compares all stores.
 ///
 /// # Errors
-/// A store that cannot be asked, or a topic that ends below what is accounted for.
+/// A store that cannot be asked, a relation that is not known, or a topic that ends below what is accounted for.
 pub async fn verify(
-    config: VerifyConfig,
+    config: &VerifyConfig,
     connections: &Connections,
     shutdown: &Shutdown,
     progress: &(dyn Fn(&str) + Send + Sync),
 ) -> Result<Verdict, AuditError> {
     let began = Instant::now();
-    let mut client = connections.warehouse().await?;
+    let steps = steps(&config.scope)?;
+    let client = connections.warehouse().await?;
     let mut verdict = Verdict::default();
     progress("accounting: waiting for what is still on its way");
     settle(config, connections, &client, shutdown, &mut verdict).await?;
-    let mut before = BTreeMap::new();
-    for readings in documents::readings() {
-        let topic = readings.stream.topic();
-        before.insert(topic, Loaded::read(&client, topic).await?);
-    }
-    let days = layers::extent(&client).await?;
-    let checks = layers::checks();
-    for check in days.iter().flat_map(|_| &checks) {
-        let Some(days) = &days else { break };
-        progress(&format!("recomputing {}", check.relation));
-        let compared = layers::compare(&mut client, check, days).await?;
+    let mut stores = Stores::open(client, connections, &config.scope).await?;
+    verdict.days = stores.days.as_ref().map(said);
+    for (index, step) in steps.iter().enumerate() {
+        if shutdown.is_stopping() || config.limit.is_some_and(|limit| began.elapsed() >= limit) {
+            verdict.start_at = Some(step.relation());
+            break;
+        }
+        progress(&format!("{} of {}: {}", index + 1, steps.len(), step.relation()));
+        let compared = stores.compare(step).await?;
         verdict.relations += 1;
         verdict.pending_periods += compared.pending;
         verdict.differences.extend(compared.differences);
     }
-    let database = connections.database().await?;
-    for readings in documents::readings() {
-        progress(&format!(
-            "comparing {} with MongoDB's documents",
-            readings.stream.raw_table()
-        ));
-        // Without a day in raw there may still be documents.
-        let days = days.clone().unwrap_or(0..1);
-        let before = before.remove(readings.stream.topic()).unwrap_or_default();
-        let compared = documents::compare(&readings, &database, &mut client, (&days, before)).await?;
-        verdict.differences.extend(compared);
-        verdict.relations += 1;
-    }
-    for table in documents::tables() {
-        progress(&format!(
-            "comparing {} with MongoDB's documents",
-            table.stream.raw_table()
-        ));
-        verdict
-            .differences
-            .extend(documents::compare_whole(&table, &database, &mut client).await?);
-        verdict.relations += 1;
-    }
-    database.client().clone().shutdown().immediate(true).await;
+    stores.close().await;
     verdict.seconds = began.elapsed().as_secs_f64();
     Ok(verdict)
 }
 
+/// What is compared, and the days of it.
+struct Stores {
+    client: Client,
+    database: Database,
+    days: Option<Range<DayNumber>>,
+    is_all: bool,
+    /// What was loaded before the days were fixed, by topic.
+    before: BTreeMap<&'static str, Loaded>,
+}
+
+impl Stores {
+    async fn open(client: Client, connections: &Connections, scope: &Scope) -> Result<Self, AuditError> {
+        let mut before = BTreeMap::new();
+        for readings in documents::readings() {
+            let topic = readings.stream.topic();
+            before.insert(topic, Loaded::read(&client, topic).await?);
+        }
+        let extent = layers::extent(&client).await?;
+        Ok(Self {
+            database: connections.database().await?,
+            days: extent.and_then(|extent| scope.days.of(&extent)),
+            is_all: scope.days == Days::All,
+            before,
+            client,
+        })
+    }
+
+    async fn compare(&mut self, step: &Step) -> Result<layers::Compared, AuditError> {
+        let differences = match (step, &self.days) {
+            (Step::Layer(check), Some(days)) => return layers::compare(&mut self.client, check, days).await,
+            (Step::Layer(_), None) => Vec::new(),
+            (Step::Readings(readings), days) => {
+                let compared = documents::Compared {
+                    // Without a day in raw there may still be documents.
+                    days: days.as_ref().unwrap_or(&(0..1)),
+                    is_all: self.is_all,
+                    before: self.before.remove(readings.stream.topic()).unwrap_or_default(),
+                };
+                documents::compare(readings, &self.database, &mut self.client, compared).await?
+            }
+            (Step::Table(table), _) => {
+                documents::compare_whole(table, &self.database, &mut self.client).await?
+            }
+        };
+        Ok(layers::Compared {
+            differences,
+            pending: 0,
+        })
+    }
+
+    async fn close(self) {
+        self.database.client().clone().shutdown().immediate(true).await;
+    }
+}
+
 /// Fixes the end offsets first, then waits until each of them is accounted for, or known to be lost (P3).
 async fn settle(
-    config: VerifyConfig,
+    config: &VerifyConfig,
     connections: &Connections,
     client: &Client,
     shutdown: &Shutdown,
@@ -224,11 +273,16 @@ impl fmt::Display for Verdict {
         }
         let verdict = if self.is_equal() { "equal" } else { "DIFFERENT" };
         let (relations, seconds) = (self.relations, self.seconds);
+        let days = self.days.as_deref().unwrap_or("no day");
         write!(
             f,
-            "{verdict}: {relations} comparisons, {} periods pending, {seconds:.1} s",
+            "{verdict}: {relations} comparisons, {days}, {} periods pending, {seconds:.1} s",
             self.pending_periods
-        )
+        )?;
+        match &self.start_at {
+            Some(next) => write!(f, "\nstopped before the end: go on with --start-at {next}"),
+            None => Ok(()),
+        }
     }
 }
 

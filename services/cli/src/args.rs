@@ -167,13 +167,40 @@ pub(crate) struct SimulateArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CompactArgs {
-    /// Run one cycle and end.
+    /// Work until nothing is left to do now, and end.
     #[arg(long)]
     pub(crate) once: bool,
+    /// Print what the next cycle would do, and change nothing.
+    #[arg(long, conflicts_with = "once")]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  pulseline --stack default verify --full                              everything there is
+  pulseline verify --from 2019-11-01 --to 2019-11-30                   one month
+  pulseline verify --relation agg.daily_steps --relation raw.steps     two relations
+  pulseline verify --full --minutes 30                                 as much as half an hour allows
+  pulseline verify --full --start-at agg.daily_steps                   go on where a verify was stopped")]
 pub(crate) struct VerifyArgs {
+    /// Compare all days, not only the 62 newest that have anything.
+    #[arg(long, conflicts_with_all = ["from", "to"])]
+    pub(crate) full: bool,
+    /// First day to compare, on the wearers' wall clocks.
+    #[arg(long, value_name = "DATE", requires = "to")]
+    pub(crate) from: Option<jiff::civil::Date>,
+    /// Last day to compare.
+    #[arg(long, value_name = "DATE", requires = "from")]
+    pub(crate) to: Option<jiff::civil::Date>,
+    /// Compare this relation only; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) relation: Vec<String>,
+    /// Leave out what comes before this relation, as a stopped verify says.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) start_at: Option<String>,
+    /// Begin no other comparison after so many minutes; exit code 4 when some are left.
+    #[arg(long)]
+    pub(crate) minutes: Option<u64>,
     /// Longest to wait for what is still on its way, in seconds.
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     pub(crate) settle: u64,

@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use pulseline_archive::ArchiveError;
+use pulseline_auditor::AuditError;
 use pulseline_compactor::CompactorError;
 use pulseline_generator::GeneratorError;
 use pulseline_loader::LoaderError;
@@ -17,6 +18,8 @@ use crate::print;
 pub(crate) enum Outcome {
     /// 0.
     Done,
+    /// 4: verify was stopped before its end; nothing differs so far.
+    Unfinished,
     /// 1: verify found a difference, or the demo's verdict is bad.
     Different,
 }
@@ -30,6 +33,7 @@ const ABANDONED: u8 = 4;
 pub(crate) fn code(ended: anyhow::Result<Outcome>) -> ExitCode {
     match ended {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Unfinished) => ExitCode::from(ABANDONED),
         Ok(Outcome::Different) => ExitCode::from(DIFFERENT),
         Err(error) => {
             print::error(&format!("error: {}", told(&error)));
@@ -74,6 +78,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
             error.downcast_ref(),
             Some(GeneratorError::Config(_) | GeneratorError::OtherZone { .. } | GeneratorError::NotEmpty(_))
         )
+        || matches!(error.downcast_ref(), Some(AuditError::UnknownRelation { .. }))
         || error.downcast_ref().is_some_and(is_wrong_archive);
     match (is_abandoned, is_configuration) {
         (true, _) => ABANDONED,

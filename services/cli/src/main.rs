@@ -36,7 +36,7 @@ async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Generate(Generate::Replay(arguments)) => replay::replay(settings()?, arguments).await,
         Command::Sink => services::sink(settings()?).await,
         Command::Load => services::load(settings()?).await,
-        Command::Compact(arguments) => services::compact(settings()?, arguments.once).await,
+        Command::Compact(arguments) => services::compact(settings()?, arguments).await,
         Command::Migrate => services::migrate(settings()?).await,
         Command::Verify(arguments) => report::verify(settings()?, arguments).await,
         Command::Status(arguments) => report::status(settings()?, arguments.json).await,

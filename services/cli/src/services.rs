@@ -11,7 +11,7 @@ use pulseline_runtime::config::ConfigError;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry::{self, Health};
 
-use crate::args::SimulateArgs;
+use crate::args::{CompactArgs, SimulateArgs};
 use crate::exit::Outcome;
 use crate::print;
 use crate::settings::Settings;
@@ -54,20 +54,26 @@ pub(crate) async fn load(settings: Settings) -> anyhow::Result<Outcome> {
     .await
 }
 
-pub(crate) async fn compact(settings: Settings, once: bool) -> anyhow::Result<Outcome> {
+pub(crate) async fn compact(settings: Settings, arguments: &CompactArgs) -> anyhow::Result<Outcome> {
     settings.require_timescale()?;
     let Settings {
         timescale, compactor, ..
     } = settings.clone();
     let clock = Clock::system();
-    if once {
+    if arguments.dry_run {
+        telemetry::init_logs();
+        let lines = pulseline_compactor::preview(&compactor, &timescale, &clock).await?;
+        lines.iter().for_each(|line| print::line(line));
+        return Ok(Outcome::Done);
+    }
+    if arguments.once {
         telemetry::init_logs();
         let shutdown = Shutdown::new();
         shutdown.on_signals(settings.drain())?;
         let report = pulseline_compactor::run_once(&compactor, &timescale, &clock, &shutdown).await?;
         print::line(&format!(
-            "{} dirty days, {} refreshes, {} periods wait until they have closed",
-            report.days, report.refreshes, report.waiting
+            "{} changes, {} refreshes, {} sleeps with another heart rate, {} chunks packed, {} days wait until they have closed",
+            report.days, report.refreshes, report.sleeps, report.packed, report.waiting
         ));
         return Ok(Outcome::Done);
     }

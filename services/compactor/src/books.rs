@@ -1,26 +1,35 @@
 //! The books of the compactor: dirty days, waiting periods, accounting, journal.
 
+use std::ops::Range;
 use std::time::Duration;
 
-use pulseline_sql::periods::Level;
+use pulseline_sql::periods::DayNumber;
 use tokio_postgres::Client;
 
 use crate::error::CompactorError;
-use crate::plan::{Dirty, Plan, Refresh, Waiting};
+use crate::plan::{Dirty, Plan, Waiting};
 
-const DIRTY: &str =
-    "select id, stream, local_date - date '1970-01-01' from ops.dirty_days order by id limit $1";
-const WAITING: &str = "select stream, level, starts_on - date '1970-01-01' from ops.waiting_periods";
+/// Newest days first: a backlog cannot hide the present.
+const DIRTY: &str = "select id, stream, device_id, local_date - date '1970-01-01' from ops.dirty_days \
+    order by local_date desc, id limit $1";
+const WAITING: &str = "select stream, local_date - date '1970-01-01' from ops.waiting_days";
+/// Before the ids go: when each day was loaded last.
+const LOADED: &str = "insert into ops.loaded_days as l (stream, local_date, loaded_at) \
+    select stream, local_date, max(marked_at) from ops.dirty_days \
+    where id = any($1) and stream in ('heart_rates', 'steps', 'distances', 'calories') group by stream, local_date \
+    on conflict (stream, local_date) do update set loaded_at = greatest(l.loaded_at, excluded.loaded_at)";
 const DONE: &str = "delete from ops.dirty_days where id = any($1)";
-const WAIT: &str = "insert into ops.waiting_periods (stream, level, starts_on) \
-    select stream, level, date '1970-01-01' + day from unnest($1::text[], $2::text[], $3::int[]) as w(stream, level, day) \
+const WAIT: &str = "insert into ops.waiting_days (stream, local_date) \
+    select stream, date '1970-01-01' + day from unnest($1::text[], $2::int[]) as w(stream, day) \
     on conflict do nothing";
-const CLOSED: &str = "delete from ops.waiting_periods p \
-    using unnest($1::text[], $2::text[], $3::int[]) as w(stream, level, day) \
-    where p.stream = w.stream and p.level = w.level and p.starts_on = date '1970-01-01' + w.day";
+const CLOSED: &str = "delete from ops.waiting_days d using unnest($1::text[], $2::int[]) as w(stream, day) \
+    where d.stream = w.stream and d.local_date = date '1970-01-01' + w.day";
 const JOURNAL: &str = "insert into ops.compactions (started_at, task, relation, range_start, range_end, reason, rows, seconds) \
-    values (clock_timestamp() - $6::double precision * interval '1 second', 'refresh', $1, date '1970-01-01' + $2::int, \
-    date '1970-01-01' + $3::int, $4, $5, $6)";
+    values (clock_timestamp() - $7::double precision * interval '1 second', $1, $2, date '1970-01-01' + $3::int, \
+    date '1970-01-01' + $4::int, $5, $6, $7)";
+/// A slice: a journal that nobody trimmed for years cannot make one statement long.
+const TRIM: &str = "delete from ops.compactions where id in (select id from ops.compactions \
+    where started_at < clock_timestamp() - $1::int * interval '1 day' order by id limit 10000)";
 
 /// Exactly the rows that are deleted are added: one statement, one snapshot.
 const FOLD: &str = "with taken as ( \
@@ -42,7 +51,7 @@ const FOLD: &str = "with taken as ( \
         returning 1 \
     ) select coalesce(sum(rows), 0)::bigint, (select count(*) from folded) from grouped";
 
-/// The oldest dirty days, at most `limit`.
+/// The newest dirty days, at most `limit`.
 pub(crate) async fn dirty(client: &Client, limit: i64) -> Result<Vec<Dirty>, CompactorError> {
     let rows = client
         .query(DIRTY, &[&limit])
@@ -53,45 +62,46 @@ pub(crate) async fn dirty(client: &Client, limit: i64) -> Result<Vec<Dirty>, Com
         .map(|row| Dirty {
             id: row.get(0),
             stream: row.get(1),
-            day: row.get(2),
+            device: row.get(2),
+            day: row.get(3),
         })
         .collect())
 }
 
-/// Periods that were open when their rows changed.
+/// Days that were open when their rows changed.
 pub(crate) async fn waiting(client: &Client) -> Result<Vec<Waiting>, CompactorError> {
     let rows = client
         .query(WAITING, &[])
         .await
-        .map_err(CompactorError::sql("reading waiting periods"))?;
-    let read = |row: &tokio_postgres::Row| {
-        let level = Level::from_name(row.get(1))?;
-        Some(Waiting {
-            stream: row.get(0),
-            level,
-            starts_on: row.get(2),
-        })
+        .map_err(CompactorError::sql("reading waiting days"))?;
+    let read = |row: &tokio_postgres::Row| Waiting {
+        stream: row.get(0),
+        day: row.get(1),
     };
-    Ok(rows.iter().filter_map(read).collect())
+    Ok(rows.iter().map(read).collect())
 }
 
-/// Closes a plan whose refreshes are done: exactly the ids that were read before are deleted (P6).
+/// Closes a plan that was carried out: exactly the ids that were read before are deleted (P6).
 pub(crate) async fn close(client: &mut Client, plan: &Plan) -> Result<(), CompactorError> {
     let failed = || CompactorError::sql("closing a cycle");
     let transaction = client.transaction().await.map_err(failed())?;
-    for (statement, periods) in [(WAIT, &plan.wait), (CLOSED, &plan.closed)] {
-        if periods.is_empty() {
+    for (statement, days) in [(WAIT, &plan.wait), (CLOSED, &plan.closed)] {
+        if days.is_empty() {
             continue;
         }
-        let streams: Vec<_> = periods.iter().map(|period| period.stream.as_str()).collect();
-        let levels: Vec<_> = periods.iter().map(|period| period.level.name()).collect();
-        let days: Vec<_> = periods.iter().map(|period| period.starts_on).collect();
+        let streams: Vec<_> = days.iter().map(|waiting| waiting.stream.as_str()).collect();
+        let days: Vec<_> = days.iter().map(|waiting| waiting.day).collect();
         transaction
-            .execute(statement, &[&streams, &levels, &days])
+            .execute(statement, &[&streams, &days])
             .await
             .map_err(failed())?;
     }
-    transaction.execute(DONE, &[&plan.done]).await.map_err(failed())?;
+    for statement in [LOADED, DONE] {
+        transaction
+            .execute(statement, &[&plan.done])
+            .await
+            .map_err(failed())?;
+    }
     transaction.commit().await.map_err(failed())
 }
 
@@ -104,28 +114,45 @@ pub(crate) async fn fold(client: &Client, limit: i64) -> Result<i64, CompactorEr
     Ok(row.get(0))
 }
 
-/// Writes down a refresh.
+/// A line of the journal.
+pub(crate) struct Entry<'a> {
+    pub(crate) task: &'a str,
+    pub(crate) relation: &'a str,
+    pub(crate) days: Range<DayNumber>,
+    pub(crate) reason: String,
+    pub(crate) rows: i64,
+}
+
+/// Writes down what was done.
 pub(crate) async fn journal(
     client: &Client,
-    refresh: &Refresh,
+    entry: &Entry<'_>,
     took: Duration,
 ) -> Result<(), CompactorError> {
-    let reason = format!("{} changed periods", refresh.periods);
-    let rows = i64::try_from(refresh.periods).unwrap_or(i64::MAX);
-    let (start, end) = (refresh.days.start, refresh.days.end);
+    let (start, end) = (entry.days.start, entry.days.end);
     client
         .execute(
             JOURNAL,
             &[
-                &refresh.relation,
+                &entry.task,
+                &entry.relation,
                 &start,
                 &end,
-                &reason,
-                &rows,
+                &entry.reason,
+                &entry.rows,
                 &took.as_secs_f64(),
             ],
         )
         .await
         .map_err(CompactorError::sql("writing the journal"))?;
+    Ok(())
+}
+
+/// Forgets lines of the journal that are older than `days`.
+pub(crate) async fn trim(client: &Client, days: i32) -> Result<(), CompactorError> {
+    client
+        .execute(TRIM, &[&days])
+        .await
+        .map_err(CompactorError::sql("trimming the journal"))?;
     Ok(())
 }

@@ -4,12 +4,30 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Bounds;
+
 /// Pause between cycles: a late reading shows within seconds.
 const INTERVAL_MS: u64 = 2_000;
 /// Dirty days taken up in one cycle: a backlog cannot keep a cycle from ending.
 const DIRTY_ROWS: i64 = 20_000;
+/// Days of a stream that are refreshed in one cycle, newest first: about 2 s of work.
+const CYCLE_DAYS: usize = 64;
+/// Days of devices whose sleeps are looked at in one cycle: about 4 s of work when there is a night in each.
+const CYCLE_DEVICE_DAYS: usize = 128;
+/// Sleeps in one statement, 30 ms each.
+const SLICE_SLEEPS: usize = 32;
+/// Late data comes within 30 days: daily totals stay on a device for that long.
+const PACK_AFTER_DAYS: i32 = 30;
+/// History that is loaded now is packed once loading it has ended.
+const QUIET_MS: u64 = 3_600_000;
+/// Chunks packed in one cycle, 0.2 s each.
+const PACK_CHUNKS: i64 = 4;
+/// Lines of the journal are kept for a quarter of a year.
+const JOURNAL_DAYS: i32 = 90;
 /// Log rows folded in one cycle.
 const FOLD_ROWS: i64 = 50_000;
+/// Pause between two samples: one takes about as long as a refresh.
+const SAMPLE_INTERVAL_MS: u64 = 60_000;
 /// How long a compactor that went silent keeps its lease: longer than one refresh takes.
 const LEASE_TTL_MS: u64 = 15_000;
 /// A cycle is followed by a pause of at least this many times its length, so that refreshing takes a fifth of the
@@ -24,8 +42,24 @@ pub struct CompactorConfig {
     pub interval_ms: u64,
     /// Most dirty days in one cycle.
     pub dirty_rows: i64,
+    /// Most days of one stream that are refreshed in one cycle.
+    pub cycle_days: usize,
+    /// Most days of devices whose sleeps are looked at in one cycle.
+    pub cycle_device_days: usize,
+    /// Sleeps whose heart rate is computed in one statement.
+    pub slice_sleeps: usize,
+    /// A chunk is packed when it ended this many days ago.
+    pub pack_after_days: i32,
+    /// A chunk is packed when nothing was loaded into it for this long, in milliseconds.
+    pub quiet_ms: u64,
+    /// Most chunks packed in one cycle; 0 packs none.
+    pub pack_chunks: i64,
+    /// How long lines of `ops.compactions` are kept, in days.
+    pub journal_days: i32,
     /// Most rows of the accounting's log in one cycle.
     pub fold_rows: i64,
+    /// Pause between two samples that are compared with a recomputation, in milliseconds; 0 compares none.
+    pub sample_interval_ms: u64,
     /// How long the lease lasts without renewal, in milliseconds.
     pub lease_ttl_ms: u64,
 }
@@ -35,7 +69,15 @@ impl Default for CompactorConfig {
         Self {
             interval_ms: INTERVAL_MS,
             dirty_rows: DIRTY_ROWS,
+            cycle_days: CYCLE_DAYS,
+            cycle_device_days: CYCLE_DEVICE_DAYS,
+            slice_sleeps: SLICE_SLEEPS,
+            pack_after_days: PACK_AFTER_DAYS,
+            quiet_ms: QUIET_MS,
+            pack_chunks: PACK_CHUNKS,
+            journal_days: JOURNAL_DAYS,
             fold_rows: FOLD_ROWS,
+            sample_interval_ms: SAMPLE_INTERVAL_MS,
             lease_ttl_ms: LEASE_TTL_MS,
         }
     }
@@ -52,6 +94,22 @@ impl CompactorConfig {
                 return Err(format!("compactor.{name} must be at least 1"));
             }
         }
+        for (name, value) in [
+            ("cycle_days", self.cycle_days),
+            ("cycle_device_days", self.cycle_device_days),
+            ("slice_sleeps", self.slice_sleeps),
+        ] {
+            if value < 1 {
+                return Err(format!("compactor.{name} must be at least 1"));
+            }
+        }
+        if self.pack_chunks < 0 {
+            return Err("compactor.pack_chunks must not be negative; 0 packs no chunk".into());
+        }
+        // Younger chunks are still written to all the time.
+        if self.pack_after_days < 1 || self.journal_days < 1 {
+            return Err("compactor.pack_after_days and compactor.journal_days must be at least 1".into());
+        }
         if self.lease_ttl_ms < 1_000 {
             return Err("compactor.lease_ttl_ms must be at least 1000".into());
         }
@@ -60,6 +118,22 @@ impl CompactorConfig {
 
     pub(crate) fn lease_ttl(&self) -> Duration {
         Duration::from_millis(self.lease_ttl_ms)
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds {
+            days: self.cycle_days,
+            device_days: self.cycle_device_days,
+        }
+    }
+
+    pub(crate) fn quiet_seconds(&self) -> f64 {
+        Duration::from_millis(self.quiet_ms).as_secs_f64()
+    }
+
+    /// Pause between two samples; none when none is taken.
+    pub(crate) fn sample_interval(&self) -> Option<Duration> {
+        (self.sample_interval_ms > 0).then(|| Duration::from_millis(self.sample_interval_ms))
     }
 
     /// How long to wait after a cycle that took `busy`.

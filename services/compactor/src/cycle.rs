@@ -1,17 +1,18 @@
-//! One cycle: fold, plan, refresh, close.
+//! One cycle: fold, plan, refresh, recompute sleeps, close, pack.
 
 use std::time::{Duration, Instant};
 
 use pulseline_runtime::clock::Clock;
+use pulseline_sql::lease::Lease;
 use pulseline_sql::periods::date_of;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use crate::books;
+use crate::books::{self, Entry};
 use crate::config::CompactorConfig;
 use crate::error::CompactorError;
-use crate::metrics;
-use crate::plan::{Refresh, plan};
+use crate::plan::{Dirty, Plan, Refresh, plan};
+use crate::{facts, metrics, pack};
 
 /// Attempts at a refresh that another one blocks (55P03) before the cycle gives way.
 const LOCKED_ATTEMPTS: u32 = 5;
@@ -24,44 +25,118 @@ pub struct CycleReport {
     pub days: usize,
     /// Windows that were refreshed.
     pub refreshes: usize,
+    /// Sleeps whose heart rate changed.
+    pub sleeps: u64,
+    /// Chunks that were packed.
+    pub packed: usize,
     /// Rows of the accounting's log that were folded.
     pub folded: i64,
-    /// Periods that wait until they have closed.
+    /// Days that wait until they have closed.
     pub waiting: usize,
     /// True when more is left than one cycle takes.
     pub more: bool,
 }
 
+/// What there is to do now, as far as one cycle goes.
+pub(crate) struct Work {
+    pub(crate) dirty: Vec<Dirty>,
+    pub(crate) plan: Plan,
+    pub(crate) sleeps: Vec<facts::Sleep>,
+    waiting: usize,
+}
+
+/// Looks what there is to do; changes nothing.
+pub(crate) async fn look(
+    client: &Client,
+    config: &CompactorConfig,
+    clock: &Clock,
+) -> Result<Work, CompactorError> {
+    let dirty = books::dirty(client, config.dirty_rows).await?;
+    let waiting = books::waiting(client).await?;
+    let mut plan = plan(&dirty, &waiting, clock.now_utc_millis(), config.bounds());
+    plan.more |= is_full(dirty.len(), config.dirty_rows);
+    let sleeps = facts::touched(client, &plan.slept).await?;
+    Ok(Work {
+        waiting: waiting.len(),
+        dirty,
+        plan,
+        sleeps,
+    })
+}
+
 /// Runs one cycle.
 pub(crate) async fn cycle(
     client: &mut Client,
+    lease: &Lease,
     config: &CompactorConfig,
     clock: &Clock,
 ) -> Result<CycleReport, CompactorError> {
     let began = Instant::now();
     let folded = books::fold(client, config.fold_rows).await?;
-    let dirty = books::dirty(client, config.dirty_rows).await?;
-    let waiting = books::waiting(client).await?;
-    let plan = plan(&dirty, &waiting, clock.now_utc_millis());
+    let Work {
+        dirty,
+        plan,
+        sleeps,
+        waiting,
+    } = look(client, config, clock).await?;
     for window in &plan.refreshes {
+        keep(client, lease).await?;
         let began = Instant::now();
         refresh(client, window).await?;
-        books::journal(client, window, began.elapsed()).await?;
+        let changes = dirty
+            .iter()
+            .filter(|row| row.stream == window.stream && window.days.contains(&row.day));
+        let entry = entry(window, changes.count());
+        books::journal(client, &entry, began.elapsed()).await?;
         metrics::record_refresh(window, began.elapsed());
     }
+    let changed = facts::recompute(client, lease, &sleeps, config.slice_sleeps).await?;
     if !plan.done.is_empty() || !plan.closed.is_empty() {
+        keep(client, lease).await?;
         books::close(client, &plan).await?;
     }
-    let is_full = |taken: usize, limit: i64| i64::try_from(taken).is_ok_and(|taken| taken >= limit);
+    let due = pack::due(client, config, clock.now_utc_millis()).await?;
+    let packed = pack::pack(client, lease, &due).await?;
+    books::trim(client, config.journal_days).await?;
     let report = CycleReport {
-        days: dirty.len(),
+        days: plan.done.len(),
         refreshes: plan.refreshes.len(),
+        sleeps: changed,
+        packed,
         folded,
-        waiting: waiting.len() + plan.wait.len() - plan.closed.len(),
-        more: is_full(dirty.len(), config.dirty_rows) || folded >= config.fold_rows,
+        waiting: waiting + plan.wait.len() - plan.closed.len(),
+        // Without one that could be packed there is no use in looking again at once.
+        more: plan.more || folded >= config.fold_rows || packed > 0 && is_full(due.len(), config.pack_chunks),
     };
     metrics::record_cycle(&report, began.elapsed());
     Ok(report)
+}
+
+fn is_full(taken: usize, limit: i64) -> bool {
+    i64::try_from(taken).is_ok_and(|taken| taken >= limit)
+}
+
+/// Renews the lease before a statement: a cycle may take longer than the lease lasts.
+pub(crate) async fn keep(client: &Client, lease: &Lease) -> Result<(), CompactorError> {
+    let renewed = lease.renew(client).await;
+    if renewed.map_err(CompactorError::sql("renewing the lease"))? {
+        return Ok(());
+    }
+    Err(CompactorError::LeaseLost)
+}
+
+fn entry(window: &Refresh, changes: usize) -> Entry<'static> {
+    Entry {
+        task: "refresh",
+        relation: window.relation,
+        days: window.days.clone(),
+        reason: match changes {
+            0 => "days that were open have closed".to_owned(),
+            1 => "1 change".to_owned(),
+            changes => format!("{changes} changes"),
+        },
+        rows: i64::try_from(changes).unwrap_or(i64::MAX),
+    }
 }
 
 /// One CALL, alone in its simple query: two in one string, or one in a transaction, are refused.
@@ -100,13 +175,13 @@ mod tests {
     #[test]
     fn a_window_is_bounded_by_dates() {
         let window = Refresh {
-            relation: "agg.daily_steps",
+            stream: "steps",
+            relation: "agg.steps_1d",
             days: 18_206..18_208,
-            periods: 2,
         };
         assert_eq!(
             statement(&window),
-            "call refresh_continuous_aggregate('agg.daily_steps', timestamp '2019-11-06', timestamp '2019-11-08')"
+            "call refresh_continuous_aggregate('agg.steps_1d', timestamp '2019-11-06', timestamp '2019-11-08')"
         );
     }
 }

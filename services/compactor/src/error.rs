@@ -1,5 +1,6 @@
 //! Why compacting stopped, or has to wait.
 
+use pulseline_auditor::AuditError;
 use pulseline_runtime::retry::{Class, Classify, RetryError};
 use pulseline_sql::SqlError;
 
@@ -18,6 +19,9 @@ pub enum CompactorError {
         #[source]
         source: SqlError,
     },
+    /// Comparing a sample.
+    #[error("comparing a sample: {0}")]
+    Sample(#[from] AuditError),
     /// The lease went to another compactor.
     #[error("the lease `compactor` went to another compactor")]
     LeaseLost,
@@ -38,10 +42,10 @@ impl CompactorError {
 impl Classify for CompactorError {
     fn class(&self) -> Class {
         match self {
-            Self::Sql { source, .. } => source.class(),
+            Self::Sql { source, .. } | Self::Sample(AuditError::Sql(source)) => source.class(),
             // Another one works: this one stands by again.
             Self::LeaseLost => Class::Transient,
-            Self::Config(_) | Self::Abandoned => Class::Fatal,
+            Self::Config(_) | Self::Sample(_) | Self::Abandoned => Class::Fatal,
         }
     }
 }

@@ -1,8 +1,10 @@
-//! Keeps stage and agg right: refreshes exactly the dirty days, parents first, and folds the accounting.
+//! Keeps stage and agg right: refreshes exactly the dirty days, parents first, recomputes the heart rate of the sleeps
+//! that they touch, packs what is old and quiet, and folds the accounting.
 //!
 //! ```text
-//!  ops.dirty_days ──▶ plan (pure) ──▶ refresh: CALL by CALL ──▶ delete exactly the ids that were read
-//!                        │ periods that are still open ──▶ ops.waiting_periods ──▶ plan, once they have closed
+//!  ops.dirty_days ──▶ plan (pure) ──▶ refresh: CALL by CALL ──▶ sleeps ──▶ delete exactly the ids that were read
+//!                        │ days that are still open ──▶ ops.waiting_days ──▶ plan, once they have closed
+//!  ops.chunks ──▶ old and quiet ──▶ columnstore
 //!  ops.accounted_log ──▶ fold ──▶ ops.accounted
 //! ```
 
@@ -10,11 +12,15 @@ mod books;
 mod config;
 mod cycle;
 mod error;
+mod facts;
 mod metrics;
+mod pack;
 mod plan;
+mod preview;
 mod service;
 
 pub use config::CompactorConfig;
 pub use cycle::CycleReport;
 pub use error::CompactorError;
+pub use preview::preview;
 pub use service::{run, run_once};

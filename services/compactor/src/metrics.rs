@@ -7,7 +7,9 @@
 use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use pulseline_auditor::Sample;
 use pulseline_runtime::clock::system_utc_millis;
+use pulseline_sql::periods::date_of;
 
 use crate::cycle::CycleReport;
 use crate::plan::Refresh;
@@ -17,8 +19,14 @@ const CYCLE_SECONDS: &str = "pulseline_compactor_cycle_seconds";
 const REFRESHES: &str = "pulseline_compactor_refreshes_total";
 const REFRESH_SECONDS: &str = "pulseline_compactor_refresh_seconds";
 const DIRTY: &str = "pulseline_compactor_dirty_days";
-const WAITING: &str = "pulseline_compactor_waiting_periods";
+const WAITING: &str = "pulseline_compactor_waiting_days";
+const SLEEPS: &str = "pulseline_compactor_sleeps_total";
+const SLEEPS_SECONDS: &str = "pulseline_compactor_sleeps_seconds";
+const PACKED: &str = "pulseline_compactor_packed_chunks_total";
+const PACK_SECONDS: &str = "pulseline_compactor_pack_seconds";
 const FOLDED: &str = "pulseline_compactor_folded_rows_total";
+const SAMPLES: &str = "pulseline_compactor_samples_total";
+const DIFFERENCES: &str = "pulseline_compactor_sample_differences_total";
 const LEADER: &str = "pulseline_compactor_leader";
 const LAST_SUCCESS: &str = "pulseline_compactor_last_success_timestamp_seconds";
 
@@ -29,15 +37,29 @@ pub(crate) fn describe() {
     describe_counter!(REFRESHES, Unit::Count, "Windows refreshed.");
     describe_histogram!(REFRESH_SECONDS, Unit::Seconds, "Length of one refresh.");
     describe_gauge!(DIRTY, Unit::Count, "Dirty days taken up in the last cycle.");
-    describe_gauge!(WAITING, Unit::Count, "Periods that wait until they have closed.");
+    describe_gauge!(WAITING, Unit::Count, "Days that wait until they have closed.");
+    describe_counter!(SLEEPS, Unit::Count, "Sleeps whose heart rate was computed.");
+    describe_histogram!(SLEEPS_SECONDS, Unit::Seconds, "Length of one slice of sleeps.");
+    describe_counter!(PACKED, Unit::Count, "Chunks packed into the columnstore.");
+    describe_histogram!(PACK_SECONDS, Unit::Seconds, "Length of packing one chunk.");
     describe_counter!(
         FOLDED,
         Unit::Count,
         "Rows of the accounting's log that were folded."
     );
+    describe_counter!(
+        SAMPLES,
+        Unit::Count,
+        "Days of a relation compared with a recomputation."
+    );
+    describe_counter!(
+        DIFFERENCES,
+        Unit::Count,
+        "Samples that differed from the recomputation."
+    );
     describe_gauge!(LEADER, Unit::Count, "1 when this process holds the lease.");
     describe_gauge!(LAST_SUCCESS, Unit::Seconds, "When a cycle last ended well.");
-    for name in [CYCLES, REFRESHES, FOLDED] {
+    for name in [CYCLES, REFRESHES, SLEEPS, PACKED, FOLDED, SAMPLES, DIFFERENCES] {
         counter!(name).increment(0);
     }
     for name in [DIRTY, WAITING, LEADER, LAST_SUCCESS] {
@@ -53,12 +75,15 @@ pub(crate) fn record_cycle(report: &CycleReport, took: Duration) {
     gauge!(WAITING).set(report.waiting as f64);
     counter!(FOLDED).increment(report.folded.unsigned_abs());
     gauge!(LAST_SUCCESS).set(system_utc_millis() as f64 / 1_000.0);
-    if report.refreshes > 0 {
+    if report.refreshes > 0 || report.sleeps > 0 || report.packed > 0 {
         tracing::info!(
-            days = report.days,
+            changes = report.days,
             refreshes = report.refreshes,
+            sleeps = report.sleeps,
+            packed = report.packed,
+            more = report.more,
             seconds = took.as_secs_f64(),
-            "refreshed"
+            "compacted"
         );
     }
 }
@@ -72,6 +97,29 @@ pub(crate) fn record_refresh(window: &Refresh, took: Duration) {
         seconds = took.as_secs_f64(),
         "window refreshed"
     );
+}
+
+pub(crate) fn record_sleeps(sleeps: usize, took: Duration) {
+    counter!(SLEEPS).increment(sleeps as u64);
+    histogram!(SLEEPS_SECONDS).record(took.as_secs_f64());
+}
+
+pub(crate) fn record_pack(took: Duration) {
+    counter!(PACKED).increment(1);
+    histogram!(PACK_SECONDS).record(took.as_secs_f64());
+}
+
+pub(crate) fn record_sample(sample: &Sample, took: Duration) {
+    counter!(SAMPLES).increment(1);
+    let (relation, day) = (&sample.relation, date_of(sample.day));
+    if sample.differences.is_empty() {
+        tracing::debug!(relation, %day, seconds = took.as_secs_f64(), "sample is equal");
+        return;
+    }
+    counter!(DIFFERENCES).increment(1);
+    for difference in &sample.differences {
+        tracing::error!(%day, difference, "a stored figure is not what its readings say: run pulseline verify");
+    }
 }
 
 pub(crate) fn record_leader(is_leader: bool) {

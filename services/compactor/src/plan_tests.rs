@@ -4,19 +4,24 @@ use super::*;
 use proptest::prelude::*;
 
 const DAY_MS: i64 = 86_400_000;
+const WIDE: Bounds = Bounds {
+    days: 1_000,
+    device_days: 10_000,
+};
 
 fn dirty(id: i64, stream: &str, day: DayNumber) -> Dirty {
     Dirty {
         id,
         stream: stream.to_owned(),
+        device: Some(Uuid::from_u128(1)),
         day,
     }
 }
 
 #[test]
-fn a_late_day_of_a_closed_month_is_refreshed_at_every_level_parents_first() {
-    // 2019-11-06, a Wednesday; now is 2020-04.
-    let plan = plan(&[dirty(7, "heart_rates", 18_206)], &[], 18_353 * DAY_MS);
+fn a_late_day_of_a_closed_month_is_refreshed_alone_parents_first() {
+    // 2019-11-06; now is 2020-04.
+    let plan = plan(&[dirty(7, "heart_rates", 18_206)], &[], 18_353 * DAY_MS, WIDE);
     let shown: Vec<_> = plan
         .refreshes
         .iter()
@@ -26,67 +31,91 @@ fn a_late_day_of_a_closed_month_is_refreshed_at_every_level_parents_first() {
         shown,
         [
             ("stage.heart_rates_15m", 18_206..18_207),
-            ("agg.daily_heart_rates", 18_206..18_207),
-            ("agg.weekly_heart_rates", 18_204..18_211),
-            ("agg.monthly_heart_rates", 18_201..18_231),
+            ("agg.heart_rates_1d", 18_206..18_207)
         ]
     );
+    assert_eq!(plan.slept, [(Uuid::from_u128(1), 18_206)]);
     assert_eq!(plan.done, [7]);
-    assert!(plan.wait.is_empty());
+    assert!(plan.wait.is_empty() && !plan.more);
 }
 
 #[test]
-fn today_waits_and_is_refreshed_once_it_has_closed() {
+fn p_5_today_waits_and_is_refreshed_once_it_has_closed() {
     let now = 18_206 * DAY_MS + DAY_MS / 2;
-    let first = plan(&[dirty(1, "steps", 18_206)], &[], now);
+    let first = plan(&[dirty(1, "steps", 18_206)], &[], now, WIDE);
     assert!(first.refreshes.is_empty());
     assert_eq!(first.done, [1]);
-    assert_eq!(first.wait.len(), 3);
-    let second = plan(&[], &first.wait, now + DAY_MS);
+    assert_eq!(first.wait.len(), 1);
+    let second = plan(&[], &first.wait, now + DAY_MS, WIDE);
     let relations: Vec<_> = second.refreshes.iter().map(|r| r.relation).collect();
-    assert_eq!(relations, ["stage.steps_15m", "agg.daily_steps"]);
+    assert_eq!(relations, ["stage.steps_15m", "agg.steps_1d"]);
     assert_eq!(second.closed.len(), 1);
 }
 
 #[test]
-fn sessions_and_profiles_have_nothing_to_refresh() {
-    let plan = plan(
-        &[dirty(1, "sleeps", 18_206), dirty(2, "users", 18_206)],
-        &[],
-        19_000 * DAY_MS,
+fn sleeps_of_today_are_looked_at_today_and_profiles_need_nothing() {
+    let now = 18_206 * DAY_MS + DAY_MS / 2;
+    let rows = [
+        dirty(1, "sleeps", 18_206),
+        dirty(2, "users", 18_206),
+        dirty(3, "heart_rates", 18_206),
+    ];
+    let plan = plan(&rows, &[], now, WIDE);
+    assert!(plan.refreshes.is_empty());
+    assert_eq!(plan.slept, [(Uuid::from_u128(1), 18_206)]);
+    assert_eq!(plan.done, [1, 2, 3]);
+}
+
+#[test]
+fn a_year_of_backlog_is_taken_up_from_its_newest_end() {
+    let rows: Vec<_> = (0..365)
+        .map(|day| dirty(i64::from(day), "calories", 18_000 + day))
+        .collect();
+    let bounds = Bounds { days: 64, ..WIDE };
+    let plan = plan(&rows, &[], 19_000 * DAY_MS, bounds);
+    assert!(plan.more);
+    assert_eq!(plan.done.iter().min(), Some(&(365 - 64)));
+    assert_eq!(plan.refreshes[0].days.end, 18_365);
+    assert!(
+        plan.refreshes
+            .iter()
+            .all(|refresh| refresh.days.len() <= CALL_DAYS)
     );
-    assert!(plan.refreshes.is_empty() && plan.wait.is_empty());
-    assert_eq!(plan.done, [1, 2]);
 }
 
 proptest! {
     #[test]
-    fn a_1_every_dirty_day_is_refreshed_or_waits_at_every_level_and_nothing_open_is_touched(
-        days in prop::collection::vec((0..2_usize, 18_100..18_400_i32), 0..60),
-        now_day in 18_150..18_450_i64,
+    fn p_6_a_row_is_done_when_its_day_is_refreshed_or_waits_and_its_sleeps_are_looked_at(
+        days in prop::collection::vec((0..3_usize, 18_100..18_160_i32), 0..80),
+        now_day in 18_090..18_170_i64,
+        bounds in (1..40_usize, 1..40_usize),
     ) {
         let now = now_day * DAY_MS;
-        let streams = ["heart_rates", "steps"];
+        let bounds = Bounds { days: bounds.0, device_days: bounds.1 };
+        let streams = ["heart_rates", "steps", "sleeps"];
         let rows: Vec<_> = days.iter().enumerate().map(|(i, (s, d))| dirty(i64::try_from(i).unwrap(), streams[*s], *d)).collect();
-        let plan = plan(&rows, &[], now);
-        prop_assert_eq!(plan.done.len(), rows.len());
+        let plan = plan(&rows, &[], now, bounds);
+        let mut left = false;
         for row in &rows {
-            for (of, relation, level) in RELATIONS.iter().filter(|(of, ..)| *of == row.stream) {
-                let period = level.period(row.day);
-                let covered = plan.refreshes.iter().any(|r| r.relation == *relation && r.days.start <= period.start && period.end <= r.days.end);
-                let waits = plan.wait.iter().any(|w| w.stream == *of && w.level == *level && w.starts_on == period.start);
-                prop_assert!(covered != waits);
-                prop_assert_eq!(waits, level.is_open(row.day, now));
-            }
+            let is_open = Level::Day.is_open(row.day, now);
+            let has_aggregates = row.stream != "sleeps";
+            let relations: Vec<_> = RELATIONS.iter().filter(|(of, _)| *of == row.stream).flat_map(|(_, all)| all).collect();
+            let covered = has_aggregates && relations.iter().all(|relation| {
+                plan.refreshes.iter().any(|r| r.relation == **relation && r.days.contains(&row.day))
+            });
+            let waits = plan.wait.iter().any(|w| w.stream == row.stream && w.day == row.day);
+            let slept = row.stream == "steps" || plan.slept.contains(&(Uuid::from_u128(1), row.day));
+            let done = plan.done.contains(&row.id);
+            prop_assert_eq!(done, slept && (!has_aggregates || is_open || covered));
+            prop_assert!(!(covered && is_open) && (!waits || is_open));
+            prop_assert!(!done || !has_aggregates || covered != waits);
+            left |= !done;
         }
+        prop_assert_eq!(plan.more, left);
         for refresh in &plan.refreshes {
-            let (_, _, level) = RELATIONS.iter().find(|(_, relation, _)| *relation == refresh.relation).unwrap();
-            prop_assert!(!level.is_open(refresh.days.end - 1, now));
-            prop_assert_eq!(level.period(refresh.days.start).start, refresh.days.start);
-            prop_assert_eq!(level.period(refresh.days.end - 1).end, refresh.days.end);
-            // Exactly the dirty periods, nothing between.
-            let inside: BTreeSet<_> = rows.iter().filter(|r| refresh.days.contains(&r.day) && refresh.relation.ends_with(&r.stream.clone()) || refresh.days.contains(&r.day) && refresh.relation.contains(&r.stream)).map(|r| level.period(r.day).start).collect();
-            prop_assert_eq!(inside.len(), refresh.periods);
+            prop_assert!(!Level::Day.is_open(refresh.days.end - 1, now) && refresh.days.len() <= CALL_DAYS);
+            // Exactly the dirty days, nothing between.
+            prop_assert!(refresh.days.clone().all(|day| rows.iter().any(|row| row.stream == refresh.stream && row.day == day)));
         }
     }
 }

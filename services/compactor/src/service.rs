@@ -12,7 +12,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::config::CompactorConfig;
-use crate::cycle::{CycleReport, cycle};
+use crate::cycle::{CycleReport, cycle, keep};
 use crate::error::CompactorError;
 use crate::metrics;
 
@@ -65,15 +65,16 @@ async fn lead(
     tracing::info!(epoch = lease.epoch(), "this compactor holds the lease");
     metrics::record_leader(true);
     health.set_ready(true);
+    let mut sampled = Instant::now();
     while !shutdown.is_stopping() {
         let began = Instant::now();
-        let report = cycle(&mut client, config, clock).await?;
-        if !lease
-            .renew(&client)
-            .await
-            .map_err(CompactorError::sql("renewing the lease"))?
-        {
-            return Err(CompactorError::LeaseLost);
+        let report = cycle(&mut client, &lease, config, clock).await?;
+        keep(&client, &lease).await?;
+        let is_due = |interval| !report.more && sampled.elapsed() >= interval;
+        if config.sample_interval().is_some_and(is_due) {
+            sampled = Instant::now();
+            take_sample(&mut client).await?;
+            keep(&client, &lease).await?;
         }
         let mut pause = if report.more {
             std::time::Duration::ZERO
@@ -83,16 +84,23 @@ async fn lead(
         // A long pause is cut so that the lease stays alive.
         while !pause.is_zero() && shutdown.sleep(pause.min(ttl / 3)).await {
             pause = pause.saturating_sub(ttl / 3);
-            lease
-                .renew(&client)
-                .await
-                .map_err(CompactorError::sql("renewing the lease"))?;
+            keep(&client, &lease).await?;
         }
     }
     lease
         .release(&client)
         .await
         .map_err(CompactorError::sql("giving up the lease"))
+}
+
+/// Compares a day by chance with its recomputation: what is stored must not rot unseen between two runs of `verify`.
+async fn take_sample(client: &mut Client) -> Result<(), CompactorError> {
+    let began = Instant::now();
+    let (draw, _) = Uuid::new_v4().as_u64_pair();
+    if let Some(sample) = pulseline_auditor::sample(client, draw).await? {
+        metrics::record_sample(&sample, began.elapsed());
+    }
+    Ok(())
 }
 
 /// Waits for the lease; none when told to stop.
@@ -132,18 +140,16 @@ pub async fn run_once(
     };
     let mut total = CycleReport::default();
     loop {
-        let report = cycle(&mut client, config, clock).await?;
+        let report = cycle(&mut client, &lease, config, clock).await?;
         total.days += report.days;
         total.refreshes += report.refreshes;
+        total.sleeps += report.sleeps;
+        total.packed += report.packed;
         total.folded += report.folded;
         total.waiting = report.waiting;
         if !report.more || shutdown.is_stopping() {
             break;
         }
-        lease
-            .renew(&client)
-            .await
-            .map_err(CompactorError::sql("renewing the lease"))?;
     }
     lease
         .release(&client)
@@ -152,7 +158,7 @@ pub async fn run_once(
     Ok(total)
 }
 
-async fn connect(timescale: &TimescaleConfig) -> Result<Client, CompactorError> {
+pub(crate) async fn connect(timescale: &TimescaleConfig) -> Result<Client, CompactorError> {
     pulseline_sql::connect(timescale, APPLICATION)
         .await
         .map_err(CompactorError::sql("connecting"))

@@ -26,12 +26,21 @@ async fn p_8_a_wrong_row_and_a_deleted_row_of_raw_are_reported() -> Result<()> {
     world.until_quiet().await?;
     world.verify_equal().await?;
     ensure!(exit_code(&world).await? == Some(0), "the command's exit code");
+    ensure!(
+        verify(&world, &["--full", "--minutes", "0"]).await? == Some(4),
+        "unfinished"
+    );
+    ensure!(
+        verify(&world, &["--relation", "agg.nothing"]).await? == Some(2),
+        "unknown"
+    );
     let warehouse = world.warehouse().await?;
     // Each damage is found in raw itself and in the layers above it; mended, everything is equal again.
     let damages = [
         (
             "raw.heart_rates",
-            "update raw.heart_rates set bpm = bpm + 1 where ctid = (select min(ctid) from raw.heart_rates)",
+            "update raw.heart_rates set bpm = bpm + 1 where (device_id, local_ts) = (select device_id, local_ts \
+                from raw.heart_rates limit 1)",
         ),
         (
             "raw.steps",
@@ -49,6 +58,18 @@ async fn p_8_a_wrong_row_and_a_deleted_row_of_raw_are_reported() -> Result<()> {
         let verdict = world.verify(SETTLE).await?;
         ensure!(!verdict.is_equal(), "not noticed: {damage}");
         ensure!(exit_code(&world).await? == Some(1), "the command's exit code");
+        ensure!(
+            verify(&world, &["--relation", table]).await? == Some(1),
+            "{table} alone"
+        );
+        let elsewhere = ["--relation", "raw.sleep_scores"];
+        ensure!(verify(&world, &elsewhere).await? == Some(0), "another one alone");
+        let before = ["--from", "2019-10-01", "--to", "2019-10-02", "--relation", table];
+        let is_whole = table == "raw.sleeps";
+        ensure!(
+            verify(&world, &before).await? == Some(i32::from(is_whole)),
+            "other days, unless a table is compared whole"
+        );
         let named = verdict.differences.iter().any(|text| text.contains(table));
         ensure!(named, "{table} is not named: {verdict}");
         let mend = format!(
@@ -66,13 +87,19 @@ async fn p_8_a_wrong_row_and_a_deleted_row_of_raw_are_reported() -> Result<()> {
 
 /// The exit code of `pulseline verify`, which prints the first differing rows.
 async fn exit_code(world: &World) -> Result<Option<i32>> {
+    verify(world, &[]).await
+}
+
+async fn verify(world: &World, arguments: &[&str]) -> Result<Option<i32>> {
     let mut verify = tokio::process::Command::new(binary()?);
     verify
         .args(["verify", "--settle", "5"])
+        .args(arguments)
         .envs(world.endpoints.environment());
     let output = verify.output().await?;
     let text = String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success() != text.contains("differs: "), "{text}");
+    let differs = output.status.code() == Some(1);
+    ensure!(differs == text.contains("differs: "), "{text}");
     Ok(output.status.code())
 }
 
@@ -84,20 +111,34 @@ async fn a_1_a_wrong_figure_of_an_aggregate_is_reported() -> Result<()> {
     world.until_quiet().await?;
     let warehouse = world.warehouse().await?;
     let hidden = "select format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) \
-        from timescaledb_information.continuous_aggregates where view_name = 'daily_steps'";
+        from timescaledb_information.continuous_aggregates where view_name = 'steps_1d'";
     let hypertable: String = warehouse.query_one(hidden, &[]).await?.get(0);
     warehouse
         .batch_execute(&format!("update {hypertable} set steps = steps + 1"))
         .await?;
+    warehouse
+        .batch_execute("update stage.sleep_heart_rates set bpm_sum = bpm_sum + 1")
+        .await?;
     let verdict = world.verify(SETTLE).await?;
-    let relations = ["agg.daily_steps", "agg.daily_summary"];
-    for relation in relations {
+    for relation in ["agg.steps_1d", "stage.sleep_heart_rates"] {
         ensure!(
             verdict.differences.iter().any(|text| text.contains(relation)),
             "{relation}: {verdict}"
         );
     }
     drop(services);
+    // Nobody has to ask: what the compactor compares by chance comes upon it.
+    let settings = [("PULSELINE__COMPACTOR__SAMPLE_INTERVAL_MS", "1")];
+    let mut compactor = Service::start_with(&world, Role::Compactor, &settings)?;
+    compactor
+        .until_logged("a stored figure is not what its readings say")
+        .await?;
+    let (_, metrics) = compactor.get("/metrics").await?;
+    let counted = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("pulseline_compactor_sample_differences_total "));
+    ensure!(counted.is_some_and(|count| count != "0"), "{metrics}");
+    drop(compactor);
     world.stop().await
 }
 

@@ -40,6 +40,44 @@ async fn psql_sees_the_figures_while_data_flows() -> Result<()> {
     world.stop().await
 }
 
+/// The README's examples in SQL, as they stand there.
+fn examples() -> Result<Vec<String>> {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"))?;
+    let blocks = readme.split("```sql\n").skip(1);
+    Ok(blocks
+        .filter_map(|block| block.split("```").next())
+        .map(str::to_owned)
+        .collect())
+}
+
+#[tokio::test]
+async fn every_example_of_the_readme_runs() -> Result<()> {
+    let world = World::start("examples").await?;
+    let services = Service::start_all(&world)?;
+    world.simulate(&SimulateConfig { days: 8, ..cohort() }).await?;
+    world.until_quiet().await?;
+    let someone = "select d.device_id::text, d.user_id::text from stage.devices d join agg.daily_sleeps using (device_id) limit 1";
+    let someone = world.warehouse().await?.query_one(someone, &[]).await?;
+    let (device, user): (String, String) = (someone.get(0), someone.get(1));
+    let (mut with_rows, examples) = (0, examples()?);
+    for example in &examples {
+        let sql = example
+            .replace("device_id = '…'", &format!("device_id = '{device}'"))
+            .replace("user_id = '…'", &format!("user_id = '{user}'"));
+        ensure!(!sql.contains('…'), "a place that nobody fills: {sql}");
+        let shown = psql(&world, &sql).await.with_context(|| sql.clone())?;
+        with_rows += usize::from(!shown.trim().is_empty());
+    }
+    // Eight days are too few for what asks for two weeks of them.
+    ensure!(
+        examples.len() >= 7 && with_rows >= examples.len() - 1,
+        "{with_rows} of {} examples have rows",
+        examples.len()
+    );
+    drop(services);
+    world.stop().await
+}
+
 async fn psql(world: &World, sql: &str) -> Result<String> {
     let words = [
         "--no-psqlrc",

@@ -1,5 +1,6 @@
 //! Scenarios on real servers, named after the invariant that they try to break.
 
+mod corrections;
 mod damage;
 mod kills;
 mod loaders;
@@ -10,6 +11,7 @@ mod poison;
 mod replay;
 mod replies;
 mod restarts;
+mod roles;
 mod schemas;
 mod stack;
 mod stops;

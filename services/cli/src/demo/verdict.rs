@@ -23,7 +23,10 @@ pub(super) async fn tell(
 ) -> anyhow::Result<bool> {
     print::line(&format!("\n{}", flowed.status));
     let verdict = pulseline_auditor::verify(
-        VerifyConfig { settle: SETTLE },
+        &VerifyConfig {
+            settle: SETTLE,
+            ..VerifyConfig::default()
+        },
         &settings.audited()?,
         shutdown,
         &|line: &str| print::line(line),

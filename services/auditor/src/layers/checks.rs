@@ -1,0 +1,113 @@
+//! A relation, and plain SQL that says what it must hold.
+
+use pulseline_sql::periods::Level;
+
+/// A relation and how to compute it anew. `{from}` and `{to}` in its SQL stand for the dates of a slice.
+#[derive(Clone, Debug)]
+pub(crate) struct Check {
+    pub(crate) relation: String,
+    /// Slices are whole periods of this level.
+    pub(super) level: Level,
+    /// About how many days are compared in one statement; none for a relation that is compared whole.
+    pub(super) slice_days: Option<i32>,
+    /// Streams whose dirty days make days of it unsure, and how many days around each.
+    pub(super) unsure: (&'static [&'static str], i32),
+    /// What is compared; the first column but one is the bucket where there are slices.
+    pub(super) columns: String,
+    pub(super) expected: String,
+    /// What is there; the relation's own rows of the slice by default.
+    pub(super) found: Option<String>,
+}
+
+/// Days of readings in a slice: a long statement holds everyone where all clients share one session.
+const READING_DAYS: i32 = 28;
+/// Views over days are computed as a whole anyway.
+const FIGURE_DAYS: i32 = 400;
+
+impl Check {
+    /// A relation of readings, which its streams' dirty days make unsure.
+    pub(super) fn readings(
+        relation: String,
+        streams: &'static [&'static str],
+        columns: impl Into<String>,
+        expected: String,
+    ) -> Self {
+        Self {
+            relation,
+            level: Level::Day,
+            slice_days: Some(READING_DAYS),
+            unsure: (streams, 0),
+            columns: columns.into(),
+            expected,
+            found: None,
+        }
+    }
+
+    /// A view over relations that are checked themselves: right at every moment, whatever is dirty.
+    pub(super) fn figures(
+        relation: String,
+        level: Level,
+        columns: impl Into<String>,
+        expected: String,
+    ) -> Self {
+        Self {
+            level,
+            slice_days: Some(FIGURE_DAYS),
+            ..Self::readings(relation, &[], columns, expected)
+        }
+    }
+
+    /// True for what the compactor stores, rather than what is a view over it.
+    pub(crate) fn is_stored(&self) -> bool {
+        !self.unsure.0.is_empty() && self.slice_days.is_some()
+    }
+
+    /// Streams that it is made of; none for a view.
+    pub(crate) fn streams(&self) -> &'static [&'static str] {
+        self.unsure.0
+    }
+
+    /// A relation that is compared whole.
+    pub(super) fn whole(relation: &str, columns: &str, expected: String) -> Self {
+        Self {
+            slice_days: None,
+            ..Self::readings(relation.to_owned(), &[], columns, expected)
+        }
+    }
+}
+
+/// Every check, in the order in which relations stand on each other.
+pub(crate) fn checks() -> Vec<Check> {
+    let mut checks = super::readings::checks();
+    checks.extend(super::sessions::checks());
+    checks.extend(super::people::devices());
+    checks.extend(super::periods::checks());
+    checks.extend(super::people::checks());
+    checks
+}
+
+/// Who the figures are about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope {
+    pub(super) prefix: &'static str,
+    pub(super) key: &'static str,
+}
+
+/// Devices, and people over their devices.
+pub(super) const SCOPES: [Scope; 2] = [
+    Scope {
+        prefix: "",
+        key: "device_id",
+    },
+    Scope {
+        prefix: "user_",
+        key: "user_id",
+    },
+];
+
+/// Names of the periods with their level and the unit of `date_trunc`.
+pub(super) const PERIODS: [(&str, Level, &str); 3] = [
+    ("daily", Level::Day, "day"),
+    ("weekly", Level::Week, "week"),
+    ("monthly", Level::Month, "month"),
+];

@@ -1,0 +1,70 @@
+//! A look by chance at what is stored: one relation over one day, as often as one likes.
+
+use pulseline_sql::periods::DayNumber;
+use tokio_postgres::Client;
+
+use crate::error::AuditError;
+use crate::layers::{self, Check};
+
+/// What a sample compared.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// A continuous aggregate, or the heart rates of sleeps: views cannot grow stale.
+    pub relation: String,
+    /// Which day of it.
+    pub day: DayNumber,
+    /// Rows that differ, the first few.
+    pub differences: Vec<String>,
+}
+
+/// Recomputes a stored relation over a day that was loaded, which ones `draw` decides. None when nothing was loaded.
+///
+/// # Errors
+/// What the warehouse says.
+pub async fn sample(client: &mut Client, draw: u64) -> Result<Option<Sample>, AuditError> {
+    let stored: Vec<Check> = layers::checks().into_iter().filter(Check::is_stored).collect();
+    let Some((check, draw)) = drawn(&stored, draw) else {
+        return Ok(None);
+    };
+    let sql = "select distinct local_date - date '1970-01-01' from ops.loaded_days where stream = any($1) order by 1";
+    let days = client.query(sql, &[&check.streams()]).await?;
+    let Some((day, _)) = drawn(&days, draw) else {
+        return Ok(None);
+    };
+    let day = day.get(0);
+    let compared = layers::compare(client, check, &(day..day + 1)).await?;
+    Ok(Some(Sample {
+        relation: check.relation.clone(),
+        day,
+        differences: compared.differences,
+    }))
+}
+
+/// One of these, and what is left of the draw for the next choice.
+fn drawn<T>(of: &[T], draw: u64) -> Option<(&T, u64)> {
+    let count = u64::try_from(of.len()).ok().filter(|count| *count > 0)?;
+    let index = usize::try_from(draw % count).ok()?;
+    Some((of.get(index)?, draw / count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stored_relation_is_drawn() {
+        let stored: Vec<String> = layers::checks()
+            .into_iter()
+            .filter(Check::is_stored)
+            .map(|check| check.relation)
+            .collect();
+        assert_eq!(stored.len(), 9, "{stored:?}");
+        let all: std::collections::BTreeSet<_> = (0..9)
+            .filter_map(|draw| drawn(&stored, draw))
+            .map(|(name, _)| name)
+            .collect();
+        assert_eq!(all.len(), 9);
+        assert_eq!(drawn(&[1, 2, 3], 7), Some((&2, 2)));
+        assert_eq!(drawn::<u8>(&[], 7), None);
+    }
+}

@@ -1,0 +1,135 @@
+//! What of everything `verify` compares, and in what order.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use pulseline_sql::periods::{DayNumber, date_of};
+
+use crate::documents::{self, Readings, Table};
+use crate::error::AuditError;
+use crate::layers::{self, Check};
+
+/// Days that are compared, counted on the wearers' wall clocks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Days {
+    /// Everything there is.
+    #[default]
+    All,
+    /// So many up to the newest day that has anything.
+    Newest(DayNumber),
+    /// These.
+    Between(Range<DayNumber>),
+}
+
+impl Days {
+    /// These days of those that have anything; none when none of them has.
+    pub(crate) fn of(&self, extent: &Range<DayNumber>) -> Option<Range<DayNumber>> {
+        let days = match self {
+            Self::All => extent.clone(),
+            Self::Newest(count) => extent.start.max(extent.end.saturating_sub(*count))..extent.end,
+            Self::Between(days) => days.start.max(extent.start)..days.end.min(extent.end),
+        };
+        (!days.is_empty()).then_some(days)
+    }
+}
+
+/// What is compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Of relations that have days.
+    pub days: Days,
+    /// Only these; all when empty.
+    pub relations: BTreeSet<String>,
+    /// Relations before this one are left out: they were compared by a `verify` that was stopped.
+    pub start_at: Option<String>,
+}
+
+/// One comparison.
+pub(crate) enum Step {
+    /// A relation of stage or agg with what it stands on.
+    Layer(Check),
+    /// Readings of raw with the documents, by sums of days.
+    Readings(Readings),
+    /// A table of raw with the documents, row by row.
+    Table(Table),
+}
+
+impl Step {
+    pub(crate) fn relation(&self) -> String {
+        match self {
+            Self::Layer(check) => check.relation.clone(),
+            Self::Readings(readings) => readings.stream.raw_table().to_owned(),
+            Self::Table(table) => table.stream.raw_table().to_owned(),
+        }
+    }
+}
+
+/// The comparisons of a scope: raw first, then what stands on it.
+pub(crate) fn steps(scope: &Scope) -> Result<Vec<Step>, AuditError> {
+    let mut steps: Vec<Step> = documents::readings().into_iter().map(Step::Readings).collect();
+    steps.extend(documents::tables().into_iter().map(Step::Table));
+    steps.extend(layers::checks().into_iter().map(Step::Layer));
+    let known: BTreeSet<_> = steps.iter().map(Step::relation).collect();
+    let named = scope.relations.iter().chain(&scope.start_at);
+    if let Some(unknown) = named.into_iter().find(|name| !known.contains(*name)) {
+        return Err(AuditError::UnknownRelation {
+            name: unknown.clone(),
+            known: known.into_iter().collect::<Vec<_>>().join(" "),
+        });
+    }
+    if let Some(first) = &scope.start_at {
+        let before = steps.iter().take_while(|step| step.relation() != *first).count();
+        steps.drain(..before);
+    }
+    if !scope.relations.is_empty() {
+        steps.retain(|step| scope.relations.contains(&step.relation()));
+    }
+    Ok(steps)
+}
+
+/// Days as people write them, the last one included.
+pub(crate) fn said(days: &Range<DayNumber>) -> String {
+    format!("{} to {}", date_of(days.start), date_of(days.end - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_those_that_have_anything() {
+        assert_eq!(Days::All.of(&(10..20)), Some(10..20));
+        assert_eq!(Days::Newest(3).of(&(10..20)), Some(17..20));
+        assert_eq!(Days::Newest(300).of(&(10..20)), Some(10..20));
+        assert_eq!(Days::Between(5..12).of(&(10..20)), Some(10..12));
+        assert_eq!(Days::Between(5..10).of(&(10..20)), None);
+        assert_eq!(said(&(18_206..18_208)), "2019-11-06 to 2019-11-07");
+    }
+
+    #[test]
+    fn a_stopped_verify_goes_on_where_it_was() {
+        let all = steps(&Scope::default()).unwrap();
+        let middle = all[all.len() / 2].relation();
+        let scope = Scope {
+            start_at: Some(middle.clone()),
+            ..Scope::default()
+        };
+        let rest = steps(&scope).unwrap();
+        assert_eq!(rest[0].relation(), middle);
+        assert!(rest.len() < all.len() && rest.len() >= all.len() / 2);
+    }
+
+    #[test]
+    fn a_relation_can_be_asked_for_by_its_name() {
+        let scope = |name: &str| Scope {
+            relations: BTreeSet::from([name.to_owned()]),
+            ..Scope::default()
+        };
+        assert_eq!(steps(&scope("agg.daily_steps")).unwrap().len(), 1);
+        let unknown = steps(&scope("agg.daily_stepz")).err().unwrap().to_string();
+        assert!(
+            unknown.contains("agg.daily_stepz") && unknown.contains("agg.daily_steps "),
+            "{unknown}"
+        );
+    }
+}

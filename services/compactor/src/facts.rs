@@ -1,0 +1,119 @@
+//! The heart rate of sleeps: kept in `stage.sleep_heart_rates`, recomputed for the nights that a change can touch.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use pulseline_sql::lease::Lease;
+use pulseline_sql::periods::{DayNumber, date_of, sleeps_reach};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::books::{self, Entry};
+use crate::error::CompactorError;
+use crate::metrics;
+
+/// Sleeps that a changed day of their device can touch, newest first.
+const TOUCHED: &str = "select distinct s.device_id, s.log_id, s.start_local::date - date '1970-01-01', \
+        s.end_local::date - date '1970-01-01' as ends_on \
+    from unnest($1::uuid[], $2::int[], $3::int[]) t(device_id, low, high) \
+    join raw.sleeps s on s.device_id = t.device_id and s.end_local >= date '1970-01-01' + t.low \
+        and s.start_local < date '1970-01-01' + t.high \
+    order by ends_on desc, s.device_id, s.log_id";
+
+/// A sleep to look at.
+#[derive(Clone, Debug)]
+pub(crate) struct Sleep {
+    device: Uuid,
+    log_id: i64,
+    /// Local days from its start to its end.
+    days: Range<DayNumber>,
+}
+
+/// The sleeps that changes on these days can have given another heart rate, newest first.
+pub(crate) async fn touched(
+    client: &Client,
+    days: &[(Uuid, DayNumber)],
+) -> Result<Vec<Sleep>, CompactorError> {
+    let devices: Vec<_> = days.iter().map(|(device, _)| *device).collect();
+    let low: Vec<_> = days.iter().map(|(_, day)| sleeps_reach(*day).start).collect();
+    let high: Vec<_> = days.iter().map(|(_, day)| sleeps_reach(*day).end).collect();
+    let rows = client
+        .query(TOUCHED, &[&devices, &low, &high])
+        .await
+        .map_err(CompactorError::sql("looking for sleeps"))?;
+    Ok(rows
+        .iter()
+        .map(|row| Sleep {
+            device: row.get(0),
+            log_id: row.get(1),
+            days: row.get(2)..row.get::<_, DayNumber>(3) + 1,
+        })
+        .collect())
+}
+
+/// Recomputes them, `slice` in a statement; says how many have another heart rate than before.
+pub(crate) async fn recompute(
+    client: &Client,
+    lease: &Lease,
+    sleeps: &[Sleep],
+    slice: usize,
+) -> Result<u64, CompactorError> {
+    let mut changed = 0;
+    for sleeps in sleeps.chunks(slice) {
+        crate::cycle::keep(client, lease).await?;
+        let began = Instant::now();
+        let devices: Vec<_> = sleeps.iter().map(|sleep| sleep.device).collect();
+        let logs: Vec<_> = sleeps.iter().map(|sleep| sleep.log_id).collect();
+        let written = client
+            .execute(&statement(&days(sleeps)), &[&devices, &logs])
+            .await
+            .map_err(CompactorError::sql("recomputing the heart rate of sleeps"))?;
+        changed += written;
+        let entry = Entry {
+            task: "facts",
+            relation: "stage.sleep_heart_rates",
+            days: days(sleeps),
+            reason: format!("{} sleeps on changed days", sleeps.len()),
+            rows: i64::try_from(written).unwrap_or(i64::MAX),
+        };
+        if written > 0 {
+            books::journal(client, &entry, began.elapsed()).await?;
+        }
+        metrics::record_sleeps(sleeps.len(), began.elapsed());
+    }
+    Ok(changed)
+}
+
+/// Local days on which readings of these sleeps can lie.
+fn days(sleeps: &[Sleep]) -> Range<DayNumber> {
+    let low = sleeps.iter().map(|sleep| sleep.days.start).min().unwrap_or(0);
+    let high = sleeps.iter().map(|sleep| sleep.days.end).max().unwrap_or(0);
+    sleeps_reach(low).start..sleeps_reach(high).end
+}
+
+/// On the UTC line, from the start up to, not including, the end. The dates let the planner leave out chunks.
+fn statement(days: &Range<DayNumber>) -> String {
+    let (from, to) = (date_of(days.start), date_of(days.end));
+    format!(
+        "with sleeps as materialized ( \
+            select s.device_id, s.log_id, s.start_local - make_interval(mins => s.start_utc_offset_minutes) as starts, \
+                s.end_local - make_interval(mins => s.end_utc_offset_minutes) as ends \
+            from raw.sleeps s join unnest($1::uuid[], $2::int8[]) k(device_id, log_id) using (device_id, log_id) \
+        ), facts as ( \
+            select s.device_id, s.log_id, count(r.bpm)::int as readings, count(r.bpm) filter (where r.is_valid)::int as valid_readings, \
+                coalesce(sum(r.bpm) filter (where r.is_valid), 0)::int as bpm_sum, \
+                min(r.bpm) filter (where r.is_valid) as bpm_min, max(r.bpm) filter (where r.is_valid) as bpm_max \
+            from sleeps s left join lateral ( \
+                select h.bpm, h.confidence is distinct from 0 as is_valid from raw.heart_rates h \
+                where h.device_id = s.device_id and h.local_ts >= '{from}' and h.local_ts < '{to}' \
+                    and h.local_ts >= s.starts - interval '18 hours' and h.local_ts < s.ends + interval '18 hours' \
+                    and h.local_ts - make_interval(mins => h.utc_offset_minutes) >= s.starts \
+                    and h.local_ts - make_interval(mins => h.utc_offset_minutes) < s.ends \
+            ) r on true group by s.device_id, s.log_id \
+        ) insert into stage.sleep_heart_rates as f select * from facts \
+        on conflict (device_id, log_id) do update set readings = excluded.readings, valid_readings = excluded.valid_readings, \
+            bpm_sum = excluded.bpm_sum, bpm_min = excluded.bpm_min, bpm_max = excluded.bpm_max \
+        where (f.readings, f.valid_readings, f.bpm_sum, f.bpm_min, f.bpm_max) is distinct from \
+            (excluded.readings, excluded.valid_readings, excluded.bpm_sum, excluded.bpm_min, excluded.bpm_max)"
+    )
+}

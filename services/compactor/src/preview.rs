@@ -1,0 +1,94 @@
+//! `--dry-run`: the plan of the next cycle in sentences.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use pulseline_runtime::clock::Clock;
+use pulseline_runtime::config::TimescaleConfig;
+use pulseline_sql::periods::{DayNumber, date_of};
+
+use crate::config::CompactorConfig;
+use crate::cycle::{Work, look};
+use crate::error::CompactorError;
+use crate::pack::{self, Chunk};
+
+/// What the next cycle would do, a sentence a line. Changes nothing and takes no lease.
+///
+/// # Errors
+/// A wrong setting, a server that is away, a missing migration.
+pub async fn preview(
+    config: &CompactorConfig,
+    timescale: &TimescaleConfig,
+    clock: &Clock,
+) -> Result<Vec<String>, CompactorError> {
+    config.validate().map_err(CompactorError::Config)?;
+    let client = crate::service::connect(timescale).await?;
+    let work = look(&client, config, clock).await?;
+    let chunks = pack::due(&client, config, clock.now_utc_millis()).await?;
+    Ok(sentences(&work, &chunks))
+}
+
+fn sentences(work: &Work, chunks: &[Chunk]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for window in &work.plan.refreshes {
+        let changes = work
+            .dirty
+            .iter()
+            .filter(|row| row.stream == window.stream && window.days.contains(&row.day));
+        lines.push(format!(
+            "refresh {} of {}: {}",
+            window.relation,
+            span(&window.days),
+            counted(changes.count(), "change")
+        ));
+    }
+    if !work.sleeps.is_empty() {
+        lines.push(format!(
+            "look at the heart rate of {}",
+            counted(work.sleeps.len(), "sleep")
+        ));
+    }
+    for chunk in chunks {
+        let again = if chunk.is_packed { " again" } else { "" };
+        lines.push(format!("pack {} of {}{again}", chunk.stream, span(&chunk.days)));
+    }
+    for wait in &work.plan.wait {
+        let day = date_of(wait.day);
+        lines.push(format!(
+            "wait with {day} of {}: the day has not ended everywhere on Earth",
+            wait.stream
+        ));
+    }
+    if work.plan.more {
+        lines.push("more is left for the cycles after this one".to_owned());
+    }
+    if lines.is_empty() {
+        lines.push("nothing to do".to_owned());
+    }
+    lines
+}
+
+fn span(days: &Range<DayNumber>) -> String {
+    let mut text = date_of(days.start).to_string();
+    if days.len() > 1 {
+        let _infallible = write!(text, " to {}", date_of(days.end - 1));
+    }
+    text
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_said_by_its_first_and_last_day() {
+        assert_eq!(span(&(18_206..18_207)), "2019-11-06");
+        assert_eq!(span(&(18_206..18_208)), "2019-11-06 to 2019-11-07");
+        assert_eq!(counted(1, "sleep"), "1 sleep");
+    }
+}

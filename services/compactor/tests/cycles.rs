@@ -1,0 +1,197 @@
+//! Cycles on a real server, with a clock of their own: open days, a backlog, a plan that is only told, a second compactor.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use pulseline_compactor::{CompactorConfig, preview, run, run_once};
+use pulseline_runtime::clock::Clock;
+use pulseline_runtime::config::{Secret, TimescaleConfig};
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_runtime::telemetry::Health;
+use pulseline_sql::{connect, migrate};
+use pulseline_stack::{Server, Stack, StackOptions};
+use tokio_postgres::Client;
+
+const HOUR_MS: i64 = 3_600_000;
+/// 2019-11-06T00:00Z.
+const NOVEMBER_6_MS: i64 = 18_206 * 24 * HOUR_MS;
+/// Ten steps at noon of each of `$1` days up to November 6, and the books that the loader writes with them.
+const LOAD: &str = "with days as (select date '2019-11-06' - n as day from generate_series(0, $1::int - 1) n), \
+    loaded as (insert into raw.steps select '00000000-0000-0000-0000-000000000001', day + time '12:00', 60, 10, now(), \
+        gen_random_uuid() from days) \
+    insert into ops.dirty_days (stream, device_id, local_date) \
+    select 'steps', '00000000-0000-0000-0000-000000000001', day from days";
+const SUMMED: &str = "select coalesce(sum(steps), 0)::bigint from agg.daily_steps";
+const DIRTY: &str = "select count(*) from ops.dirty_days";
+const WAITING: &str = "select count(*) from ops.waiting_days";
+const JOURNAL: &str = "select count(*) from ops.compactions";
+
+struct Warehouse {
+    stack: Stack,
+    timescale: TimescaleConfig,
+    client: Client,
+}
+
+impl Warehouse {
+    async fn start(name: &str) -> Result<Self> {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.stack");
+        let options = StackOptions {
+            root,
+            name: format!("test-cycles-{name}"),
+            fresh: true,
+        };
+        let stack = Stack::start_one(&options, Server::Timescale, &|_: &str| ()).await?;
+        let timescale = TimescaleConfig {
+            url: Secret::new(stack.endpoints().timescale_url.clone()),
+        };
+        migrate(&timescale).await?;
+        let client = connect(&timescale, "test").await?;
+        Ok(Self {
+            stack,
+            timescale,
+            client,
+        })
+    }
+
+    async fn load(&self, days: i32) -> Result<()> {
+        self.client.execute(LOAD, &[&days]).await?;
+        Ok(())
+    }
+
+    /// As if corrected.
+    async fn load_again(&self) -> Result<()> {
+        let sql = "update raw.steps set steps = 30; \
+            insert into ops.dirty_days (stream, local_date) select 'steps', local_ts::date from raw.steps";
+        Ok(self.client.batch_execute(sql).await?)
+    }
+
+    async fn count(&self, sql: &str) -> Result<i64> {
+        Ok(self.client.query_one(sql, &[]).await?.get(0))
+    }
+
+    async fn work(&self, config: &CompactorConfig, clock: &Clock) -> Result<()> {
+        run_once(config, &self.timescale, clock, &Shutdown::new()).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn p_5_an_open_day_waits_until_it_has_closed_and_is_shown_all_the_while() -> Result<()> {
+    let warehouse = Warehouse::start("open").await?;
+    let config = CompactorConfig::default();
+    let clock = Clock::fixed(NOVEMBER_6_MS + 13 * HOUR_MS);
+    warehouse.load(1).await?;
+    ensure!(warehouse.count(SUMMED).await? == 10, "before any cycle");
+    warehouse.work(&config, &clock).await?;
+    ensure!(warehouse.count(DIRTY).await? == 0 && warehouse.count(WAITING).await? == 1);
+    ensure!(warehouse.count(JOURNAL).await? == 0, "nothing was refreshed");
+    // Behind the watermark it would be missing until the next refresh: there is none yet.
+    warehouse
+        .client
+        .batch_execute("update raw.steps set steps = 20")
+        .await?;
+    ensure!(warehouse.count(SUMMED).await? == 20, "still live");
+    // It ends last at UTC-12.
+    clock.set(NOVEMBER_6_MS + 36 * HOUR_MS - 1);
+    warehouse.work(&config, &clock).await?;
+    ensure!(warehouse.count(WAITING).await? == 1 && warehouse.count(JOURNAL).await? == 0);
+    clock.set(NOVEMBER_6_MS + 36 * HOUR_MS);
+    warehouse.work(&config, &clock).await?;
+    ensure!(warehouse.count(WAITING).await? == 0);
+    let closed = "select count(*) from ops.compactions where reason = 'days that were open have closed' \
+        and relation in ('stage.steps_15m', 'agg.steps_1d') and range_start = '2019-11-06' and range_end = '2019-11-07'";
+    ensure!(warehouse.count(closed).await? == 2);
+    ensure!(warehouse.count(SUMMED).await? == 20);
+    warehouse.stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_backlog_is_worked_off_newest_days_first_and_a_preview_changes_nothing() -> Result<()> {
+    let warehouse = Warehouse::start("backlog").await?;
+    let clock = Clock::fixed(NOVEMBER_6_MS + 48 * HOUR_MS);
+    let config = CompactorConfig {
+        cycle_days: 16,
+        pack_chunks: 0,
+        ..CompactorConfig::default()
+    };
+    warehouse.load(40).await?;
+    let told = preview(&config, &warehouse.timescale, &clock).await?;
+    ensure!(
+        told[0] == "refresh stage.steps_15m of 2019-11-05 to 2019-11-06: 2 changes",
+        "{told:?}"
+    );
+    ensure!(
+        told.last().is_some_and(|line| line.starts_with("more is left")),
+        "{told:?}"
+    );
+    ensure!(warehouse.count(DIRTY).await? == 40 && warehouse.count(JOURNAL).await? == 0);
+    ensure!(warehouse.count("select count(*) from ops.leases").await? == 0);
+    warehouse.work(&config, &clock).await?;
+    let days = "select (extract(epoch from max(range_end) - min(range_start)) / 86400)::bigint from ops.compactions where relation = 'agg.steps_1d'";
+    ensure!(warehouse.count(DIRTY).await? == 0 && warehouse.count(days).await? == 40);
+    let disordered = "select count(*) from (select range_end > lag(range_end) over (order by id) as newer \
+        from ops.compactions where relation = 'agg.steps_1d') j where newer";
+    ensure!(warehouse.count(disordered).await? == 0, "older days went first");
+    // One day of them is corrected: that day alone is refreshed.
+    let before = warehouse.count(JOURNAL).await?;
+    warehouse
+        .client
+        .batch_execute(
+            "update raw.steps set steps = 11 where local_ts::date = '2019-10-10'; \
+             insert into ops.dirty_days (stream, local_date) values ('steps', '2019-10-10')",
+        )
+        .await?;
+    warehouse.work(&config, &clock).await?;
+    ensure!(warehouse.count(JOURNAL).await? == before + 2);
+    ensure!(warehouse.count(SUMMED).await? == 401);
+    let told = preview(&config, &warehouse.timescale, &clock).await?;
+    ensure!(told == ["nothing to do"], "{told:?}");
+    warehouse.stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_compactor_stands_by_and_takes_over_when_the_first_falls_silent() -> Result<()> {
+    let warehouse = Warehouse::start("lease").await?;
+    let config = CompactorConfig {
+        interval_ms: 100,
+        lease_ttl_ms: 1_000,
+        ..CompactorConfig::default()
+    };
+    let shutdown = Shutdown::new();
+    let start = || {
+        let (config, timescale) = (config.clone(), warehouse.timescale.clone());
+        tokio::spawn(run(
+            config,
+            timescale,
+            Clock::system(),
+            Health::new(),
+            shutdown.clone(),
+        ))
+    };
+    let owner = "select coalesce(max(epoch), 0) from ops.leases where name = 'compactor'";
+    let first = start();
+    while warehouse.count(owner).await? != 1 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let second = start();
+    warehouse.load(1).await?;
+    while warehouse.count(DIRTY).await? > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ensure!(warehouse.count(owner).await? == 1, "the first still works alone");
+    // Dropped in the middle of whatever it does, as a process that is killed.
+    first.abort();
+    warehouse.load_again().await?;
+    while warehouse.count(DIRTY).await? > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ensure!(warehouse.count(owner).await? == 2, "the second has taken over");
+    ensure!(warehouse.count(SUMMED).await? == 30);
+    shutdown.stop();
+    second.await??;
+    warehouse.stack.stop().await?;
+    Ok(())
+}

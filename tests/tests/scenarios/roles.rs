@@ -1,0 +1,123 @@
+//! Each service with the rights it needs and no more, and a reader that sees nobody's e-mail.
+
+use anyhow::{Context, Result, ensure};
+use pulseline_generator::SimulateConfig;
+use pulseline_runtime::config::{Secret, TimescaleConfig};
+use pulseline_tests::{Role, Service, World};
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+const GROUPS: [&str; 4] = ["reader", "loader", "compactor", "auditor"];
+
+/// What each must be able to do: a statement, and who may.
+const STATEMENTS: [(&str, &[&str]); 16] = [
+    (
+        "select * from agg.user_daily_summary limit 1",
+        &["reader", "auditor"],
+    ),
+    (
+        "select * from stage.heart_rates_15m limit 1",
+        &["reader", "compactor", "auditor"],
+    ),
+    ("select * from stage.sleeps limit 1", &["reader", "auditor"]),
+    (
+        "select * from agg.by_age_group_daily limit 1",
+        &["reader", "auditor"],
+    ),
+    (
+        "select email, date_of_birth from raw.users limit 1",
+        &["loader", "auditor"],
+    ),
+    (
+        "select * from raw.heart_rates limit 1",
+        &["loader", "compactor", "auditor"],
+    ),
+    ("select * from ops.leases", &["loader", "compactor", "auditor"]),
+    ("update raw.heart_rates set bpm = bpm where false", &["loader"]),
+    ("delete from raw.heart_rates where false", &[]),
+    ("update raw.users set email = null where false", &["loader"]),
+    ("delete from raw.sleep_levels where false", &["loader"]),
+    (
+        "update stage.sleep_heart_rates set readings = 0 where false",
+        &["compactor"],
+    ),
+    ("delete from ops.dirty_days where false", &["compactor"]),
+    ("update ops.checkpoints set seq = seq where false", &["loader"]),
+    ("delete from ops.dead_letters where false", &[]),
+    ("create table raw.mine (a int)", &[]),
+];
+
+/// The world's warehouse, for a user of its own in a group.
+fn url_of(world: &World, user: &str) -> String {
+    world
+        .endpoints
+        .timescale_url
+        .replacen("postgres://postgres@", &format!("postgres://{user}@"), 1)
+}
+
+async fn connect(world: &World, user: &str) -> Result<Client> {
+    let timescale = TimescaleConfig {
+        url: Secret::new(url_of(world, user)),
+    };
+    Ok(pulseline_sql::connect(&timescale, "pulseline-tests").await?)
+}
+
+#[tokio::test]
+async fn each_service_works_with_its_own_role_and_may_do_nothing_else() -> Result<()> {
+    let world = World::start("roles").await?;
+    let owner = world.warehouse().await?;
+    for group in GROUPS {
+        let create = format!("create role test_{group} login in role pulseline_{group}");
+        owner.batch_execute(&create).await?;
+    }
+    let (loader, compactor) = (url_of(&world, "test_loader"), url_of(&world, "test_compactor"));
+    let compactor = [
+        ("PULSELINE__TIMESCALE__URL", compactor.as_str()),
+        ("PULSELINE__COMPACTOR__QUIET_MS", "0"),
+    ];
+    let services = [
+        Service::start(&world, Role::Sink)?,
+        Service::start_with(&world, Role::Loader, &[("PULSELINE__TIMESCALE__URL", &loader)])?,
+        Service::start_with(&world, Role::Compactor, &compactor)?,
+    ];
+    world
+        .simulate(&SimulateConfig {
+            participants: 2,
+            days: 2,
+            ..SimulateConfig::default()
+        })
+        .await?;
+    world.until_quiet().await?;
+    world.verify_equal().await?;
+    for group in GROUPS {
+        let client = connect(&world, &format!("test_{group}")).await?;
+        for (statement, allowed) in STATEMENTS {
+            tried(&client, statement, allowed.contains(&group))
+                .await
+                .with_context(|| format!("{group}: {statement}"))?;
+        }
+    }
+    nothing_personal(&owner).await?;
+    drop(services);
+    world.stop().await
+}
+
+async fn tried(client: &Client, statement: &str, is_allowed: bool) -> Result<()> {
+    match client.batch_execute(statement).await {
+        Ok(()) => ensure!(is_allowed, "is allowed"),
+        Err(error) => ensure!(
+            !is_allowed && error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE),
+            "{error:?}"
+        ),
+    }
+    Ok(())
+}
+
+/// In no column of what a reader sees.
+async fn nothing_personal(client: &Client) -> Result<()> {
+    let personal = "select count(*) from information_schema.columns where table_schema in ('stage', 'agg') \
+        and (column_name ~ 'mail|birth|dob' or column_name = 'extra')";
+    let found: i64 = client.query_one(personal, &[]).await?.get(0);
+    ensure!(found == 0, "{found} personal columns");
+    Ok(())
+}
