@@ -2,6 +2,7 @@
 
 pub mod faults;
 pub mod foreign;
+pub mod layers;
 pub mod producer;
 pub mod service;
 pub mod truth;

@@ -3,19 +3,25 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use pulseline_generator::ensure_topics;
+use futures_util::TryStreamExt;
+use pulseline_generator::{Payload, Planned, ensure_topics};
 use pulseline_schemas::{Event, Registry, Stream, encode, frame};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use tokio::sync::Mutex;
 
 use crate::world::World;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// Messages that wait for their acknowledgement.
+const IN_FLIGHT: usize = 1_000;
 
 /// A producer that knows the schemas' ids.
 pub struct Hand {
     producer: FutureProducer,
     registry: Registry,
+    /// Of the schemas that were registered; one is at a time.
+    ids: Mutex<[Option<u32>; Stream::COUNT]>,
 }
 
 impl Hand {
@@ -49,7 +55,18 @@ impl Hand {
         Ok(Self {
             producer: settings.create()?,
             registry: Registry::new(&world.endpoints.registry_url)?,
+            ids: Mutex::default(),
         })
+    }
+
+    async fn id(&self, stream: Stream) -> Result<u32> {
+        let mut ids = self.ids.lock().await;
+        if let Some(id) = ids[stream as usize] {
+            return Ok(id);
+        }
+        let id = self.registry.register(stream).await?;
+        ids[stream as usize] = Some(id);
+        Ok(id)
     }
 
     /// Sends an event as the generator would; gives its offset.
@@ -57,13 +74,27 @@ impl Hand {
     /// # Errors
     /// What Kafka says.
     pub async fn event(&self, event: &Event) -> Result<i64> {
-        let id = self.registry.register(event.stream()).await?;
+        let id = self.id(event.stream()).await?;
         self.bytes(
             event.stream(),
             &event.key().to_string(),
             &frame(id, &encode(event)?),
         )
         .await
+    }
+
+    /// Sends what was planned, all at once, and waits for every acknowledgement. What is no event is left out.
+    ///
+    /// # Errors
+    /// What Kafka says.
+    pub async fn events(&self, planned: &[Planned]) -> Result<()> {
+        let events = planned.iter().filter_map(|planned| match &planned.payload {
+            Payload::Event(event) => Some(event),
+            _ => None,
+        });
+        futures_util::stream::iter(events.map(Ok))
+            .try_for_each_concurrent(IN_FLIGHT, async |event| self.event(event).await.map(drop))
+            .await
     }
 
     /// Sends these very bytes; gives their offset.

@@ -38,7 +38,7 @@ impl Findings {
         self.missing.is_empty() && self.spurious.is_empty() && self.corrupted.is_empty()
     }
 
-    fn compare<K, V>(
+    pub(crate) fn compare<K, V>(
         &mut self,
         what: &str,
         expected: impl IntoIterator<Item = (K, V)>,

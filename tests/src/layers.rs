@@ -1,0 +1,62 @@
+//! What stage and agg must hold, computed from the rows that the events must have become: no SQL, no store.
+//!
+//! Figures are whole numbers: hundredths where a column has two digits behind the point, and so on.
+
+mod days;
+mod decimal;
+mod figures;
+mod found;
+mod nights;
+mod owners;
+mod quarters;
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use pulseline_generator::Oracle;
+use uuid::Uuid;
+
+use crate::truth::Findings;
+use crate::world::World;
+
+/// Identity of a row: two ids (of whom, of what), a time or day, and a number more where that is not enough.
+pub(crate) type Key = (Uuid, Uuid, i64, i64);
+/// Figures of a row, in the order of its relation's columns.
+pub(crate) type Figures = Vec<Option<i64>>;
+/// Rows of a relation.
+pub(crate) type Rows = BTreeMap<Key, Figures>;
+
+pub(crate) const DAY_MS: i64 = 86_400_000;
+
+/// Compares stage and agg with what the events must have become.
+///
+/// # Errors
+/// A store that cannot be asked.
+pub async fn compare(world: &World, oracle: &Oracle) -> Result<Findings> {
+    let quarters = quarters::of(oracle);
+    let nights = nights::of(oracle);
+    let mut expected: BTreeMap<String, Rows> = BTreeMap::new();
+    expected.insert("stage.quarters".into(), quarters::rows(&quarters));
+    for scope in owners::SCOPES {
+        let owners = owners::of(oracle, scope);
+        let counted = quarters::counted(&quarters, &owners);
+        if scope == owners::Scope::User {
+            expected.insert("stage.user_quarters".into(), quarters::owned_rows(&counted));
+        }
+        let sleeps = nights::surviving(&nights, &owners);
+        expected.insert(
+            format!("stage.{}sleeps", scope.prefix()),
+            nights::rows(&sleeps, scope),
+        );
+        let days = days::of(oracle, &owners, &counted, &sleeps);
+        expected.extend(figures::relations(&days, scope));
+    }
+    let warehouse = world.warehouse().await?;
+    let mut findings = Findings::default();
+    for (relation, rows) in expected {
+        let found = found::rows(&warehouse, &relation).await?;
+        let found = found::within_tolerance(&relation, &rows, found);
+        findings.compare(&relation, rows, found);
+    }
+    Ok(findings)
+}

@@ -1,0 +1,193 @@
+//! Random histories: whatever is late, repeated, corrected, in whatever order, with kills and packing in between, stage and
+//! agg are at quiet points what is computed from the events alone.
+//!
+//! `PULSELINE_TEST_HISTORIES` says how many, `PULSELINE_TEST_SEED` repeats a run.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use pulseline_generator::{Oracle, Payload, Planned, SimulateConfig, Start, plan};
+use pulseline_runtime::clock::system_utc_millis;
+use pulseline_schemas::{Event, LocalMillis, Stream, UtcMillis};
+use pulseline_sql::periods::{date_of, number_of};
+use pulseline_tests::{Role, Service, World, layers, producer::Hand};
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+/// A cohort of two, the second of whom wears two devices: two histories.
+const HISTORIES_PER_COHORT: u64 = 2;
+const COHORTS_PER_ROUND: u64 = 25;
+/// Times at which a round is interrupted.
+const PORTIONS: usize = 4;
+const DAYS: u32 = 3;
+/// One hour in so many is lived at all: the other hours would only cost time.
+const HOURS_APART: i64 = 8;
+const HOUR_MS: i64 = 3_600_000;
+
+/// Where histories begin: clock changes in Oslo and New York, the ends of a year, a week, a leap February, a month.
+const ANCHORS: [(i16, i8, i8); 7] = [
+    (2019, 10, 26),
+    (2020, 3, 28),
+    (2019, 11, 2),
+    (2019, 12, 30),
+    (2020, 2, 28),
+    (2020, 1, 31),
+    (2020, 3, 7),
+];
+
+/// Everything is packed as soon as it can be, so that what comes later meets packed chunks.
+const COMPACTOR: [(&str, &str); 5] = [
+    ("PULSELINE__COMPACTOR__INTERVAL_MS", "200"),
+    ("PULSELINE__COMPACTOR__QUIET_MS", "0"),
+    ("PULSELINE__COMPACTOR__PACK_CHUNKS", "20"),
+    ("PULSELINE__COMPACTOR__CYCLE_DAYS", "5"),
+    ("PULSELINE__COMPACTOR__LEASE_TTL_MS", "1000"),
+];
+const LOADER: [(&str, &str); 2] = [
+    ("PULSELINE__LOADER__LEASE_TTL_MS", "1000"),
+    ("PULSELINE__LOADER__BATCH_ROWS", "500"),
+];
+
+fn number(name: &str, default: u64) -> Result<u64> {
+    std::env::var(name).map_or(Ok(default), |text| text.parse().with_context(|| name.to_owned()))
+}
+
+/// A cohort whose everything follows from the seed; one in eight lives today, so that its days are open.
+fn cohort(seed: u64) -> Result<SimulateConfig> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let today = date_of(i32::try_from(system_utc_millis() / 86_400_000)? - 1);
+    let (year, month, day) = ANCHORS[random.random_range(0..ANCHORS.len())];
+    let from = if random.random_range(0..8) == 0 {
+        today
+    } else {
+        date_of(number_of(today.with().year(year).month(month).day(day).build()?))
+    };
+    Ok(SimulateConfig {
+        participants: 2,
+        from: Start::Day(from),
+        days: DAYS,
+        seed,
+        late: random.random_range(0.0..0.5),
+        duplicate: random.random_range(0.0..0.3),
+        correct: random.random_range(0.0..0.5),
+        broken: 0.0,
+        ..SimulateConfig::default()
+    })
+}
+
+/// Hours that are lived: the same for all devices of a cohort, so that two devices of a person still meet.
+fn is_lived(ts: LocalMillis, seed: u64) -> bool {
+    let hour = ts.0.div_euclid(HOUR_MS) + i64::try_from(seed % 1_000).unwrap_or(0);
+    hour.rem_euclid(HOURS_APART) == 0
+}
+
+/// The upload, with fewer readings; none when nothing is left of it.
+fn thinned(mut planned: Planned, seed: u64) -> Option<Planned> {
+    let Payload::Event(event) = &mut planned.payload else {
+        return None;
+    };
+    let left = match event {
+        Event::HeartRates(event) => {
+            // Of the readings every fifth or so; the minutes of an hour stay told apart.
+            event
+                .samples
+                .retain(|sample| is_lived(sample.ts, seed) && sample.ts.0 / 5_000 % 5 == 0);
+            event.samples.len()
+        }
+        Event::Steps(event) => {
+            event.samples.retain(|sample| is_lived(sample.ts, seed));
+            event.samples.len()
+        }
+        Event::Distances(event) => {
+            event.samples.retain(|sample| is_lived(sample.ts, seed));
+            event.samples.len()
+        }
+        Event::Calories(event) => {
+            event.samples.retain(|sample| is_lived(sample.ts, seed));
+            event.samples.len()
+        }
+        _ => 1,
+    };
+    (left > 0).then_some(planned)
+}
+
+/// All uploads of a round's histories, in no order at all.
+fn deliveries(round: u64, seed: u64) -> Result<Vec<Planned>> {
+    let mut all = Vec::new();
+    for cohort_of in 0..COHORTS_PER_ROUND {
+        let seed = seed * 1_000_000 + round * COHORTS_PER_ROUND + cohort_of;
+        let planned = plan(&cohort(seed)?, UtcMillis(0)).map_err(anyhow::Error::msg)?;
+        all.extend(planned.filter_map(|planned| thinned(planned, seed)));
+    }
+    all.shuffle(&mut ChaCha8Rng::seed_from_u64(seed + round));
+    Ok(all)
+}
+
+#[tokio::test]
+async fn a_1_d_5_stage_and_agg_are_what_the_events_say_after_any_history() -> Result<()> {
+    let seed = number("PULSELINE_TEST_SEED", 7)?;
+    let histories = number("PULSELINE_TEST_HISTORIES", 300)?;
+    println!("PULSELINE_TEST_SEED={seed} PULSELINE_TEST_HISTORIES={histories}");
+    let world = World::start("histories").await?;
+    let hand = Hand::new(&world).await?;
+    let sink = Service::start(&world, Role::Sink)?;
+    let mut loader = Service::start_with(&world, Role::Loader, &LOADER)?;
+    let mut compactor = Service::start_with(&world, Role::Compactor, &COMPACTOR)?;
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut oracle = Oracle::default();
+    let rounds = histories.div_ceil(COHORTS_PER_ROUND * HISTORIES_PER_COHORT);
+    for round in 0..rounds {
+        let began = Instant::now();
+        let all = deliveries(round, seed)?;
+        let middle = random.random_range(1..PORTIONS);
+        for (index, portion) in all.chunks(all.len().div_ceil(PORTIONS)).enumerate() {
+            hand.events(portion).await?;
+            portion.iter().for_each(|planned| oracle.observe(planned));
+            let pause = random.random_range(0..1_500);
+            tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+            let struck = random.random_range(0..4_u8);
+            if struck & 1 > 0 {
+                loader.kill().await?;
+                loader = Service::start_with(&world, Role::Loader, &LOADER)?;
+            }
+            if struck & 2 > 0 {
+                compactor.kill().await?;
+                compactor = Service::start_with(&world, Role::Compactor, &COMPACTOR)?;
+            }
+            if index + 1 == middle {
+                compare(&world, &oracle, (seed, round)).await?;
+            }
+        }
+        compare(&world, &oracle, (seed, round)).await?;
+        let packed = world
+            .count("select count(*) from ops.chunks where is_packed")
+            .await?;
+        println!(
+            "round {round}: {} uploads, {} rows in all, {packed} packed chunks, {:.1} s",
+            all.len(),
+            oracle.rows(),
+            began.elapsed().as_secs_f64()
+        );
+    }
+    let repacked = "select count(*) from ops.compactions where task = 'repack'";
+    ensure!(
+        world.count(repacked).await? > 0,
+        "nothing came into a packed chunk"
+    );
+    ensure!(oracle.loaded_messages(Stream::HeartRates) > 0);
+    drop((sink, loader, compactor));
+    world.stop().await
+}
+
+async fn compare(world: &World, oracle: &Oracle, (seed, round): (u64, u64)) -> Result<()> {
+    world.until_quiet().await?;
+    let findings = layers::compare(world, oracle).await?;
+    ensure!(
+        findings.is_clean(),
+        "PULSELINE_TEST_SEED={seed} PULSELINE_TEST_HISTORIES={} shows it: {findings}",
+        (round + 1) * COHORTS_PER_ROUND * HISTORIES_PER_COHORT
+    );
+    Ok(())
+}
