@@ -33,7 +33,7 @@ comment on column {{ops}}.loaded_days.stream is 'Name of the stream.';
 comment on column {{ops}}.loaded_days.local_date is 'The day.';
 comment on column {{ops}}.loaded_days.loaded_at is 'When the newest change of it was committed.';
 
-comment on column {{ops}}.compactions.task is 'refresh, facts, pack, repack, retain.';
+comment on column {{ops}}.compactions.task is 'refresh, facts, pack, repack.';
 comment on column {{ops}}.compactions.relation is 'Which continuous aggregate, table of facts or hypertable.';
 comment on column {{ops}}.compactions.rows is 'Changed days that led to a refresh, rows of facts, packed chunks.';
 

@@ -27,22 +27,6 @@ impl Level {
     /// Shortest first: a week or a month stands on its days.
     pub const ALL: [Self; 3] = [Self::Day, Self::Week, Self::Month];
 
-    /// Its name.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Day => "day",
-            Self::Week => "week",
-            Self::Month => "month",
-        }
-    }
-
-    /// The level of this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.name() == name)
-    }
-
     /// The period that holds `day`.
     #[must_use]
     pub fn period(self, day: DayNumber) -> Range<DayNumber> {

@@ -67,7 +67,7 @@ pub struct Status {
     pub positions: Vec<Position>,
     /// Days whose aggregates are to be refreshed.
     pub dirty_days: i64,
-    /// Periods that are still open: shown in real time, refreshed once they have closed.
+    /// Changed days that are still open: shown in real time, refreshed once they have closed.
     pub waiting_days: i64,
     /// Dead letters in the warehouse, single readings included.
     pub dead_letters: i64,

@@ -196,7 +196,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) relation: Vec<String>,
     /// Leave out what comes before this relation, as a stopped verify says.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "relation")]
     pub(crate) start_at: Option<String>,
     /// Begin no other comparison after so many minutes; exit code 4 when some are left.
     #[arg(long)]

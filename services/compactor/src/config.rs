@@ -31,7 +31,7 @@ const SAMPLE_INTERVAL_MS: u64 = 60_000;
 /// How long a compactor that went silent keeps its lease: longer than one refresh takes.
 const LEASE_TTL_MS: u64 = 15_000;
 /// A cycle is followed by a pause of at least this many times its length, so that refreshing takes a fifth of the
-/// server's time at most while a backlog loads.
+/// server's time at most while others load.
 const PAUSE_FACTOR: u32 = 4;
 
 /// Settings of the compactor.
@@ -136,8 +136,11 @@ impl CompactorConfig {
         (self.sample_interval_ms > 0).then(|| Duration::from_millis(self.sample_interval_ms))
     }
 
-    /// How long to wait after a cycle that took `busy`.
-    pub(crate) fn pause_after(&self, busy: Duration) -> Duration {
+    /// How long to wait after a cycle that took `busy`; a backlog takes half of the server's time at most.
+    pub(crate) fn pause_after(&self, busy: Duration, is_more_left: bool) -> Duration {
+        if is_more_left {
+            return busy;
+        }
         Duration::from_millis(self.interval_ms).max(busy * PAUSE_FACTOR)
     }
 }

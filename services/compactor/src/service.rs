@@ -76,11 +76,7 @@ async fn lead(
             take_sample(&mut client).await?;
             keep(&client, &lease).await?;
         }
-        let mut pause = if report.more {
-            std::time::Duration::ZERO
-        } else {
-            config.pause_after(began.elapsed())
-        };
+        let mut pause = config.pause_after(began.elapsed(), report.more);
         // A long pause is cut so that the lease stays alive.
         while !pause.is_zero() && shutdown.sleep(pause.min(ttl / 3)).await {
             pause = pause.saturating_sub(ttl / 3);

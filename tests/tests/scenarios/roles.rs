@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use pulseline_generator::SimulateConfig;
 use pulseline_runtime::config::{Secret, TimescaleConfig};
+use pulseline_tests::service::binary;
 use pulseline_tests::{Role, Service, World};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -73,9 +74,10 @@ async fn each_service_works_with_its_own_role_and_may_do_nothing_else() -> Resul
     let (loader, compactor) = (url_of(&world, "test_loader"), url_of(&world, "test_compactor"));
     let compactor = [
         ("PULSELINE__TIMESCALE__URL", compactor.as_str()),
-        ("PULSELINE__COMPACTOR__QUIET_MS", "0"),
+        // Whatever it reads for its samples, it may read.
+        ("PULSELINE__COMPACTOR__SAMPLE_INTERVAL_MS", "1"),
     ];
-    let services = [
+    let mut services = [
         Service::start(&world, Role::Sink)?,
         Service::start_with(&world, Role::Loader, &[("PULSELINE__TIMESCALE__URL", &loader)])?,
         Service::start_with(&world, Role::Compactor, &compactor)?,
@@ -98,6 +100,27 @@ async fn each_service_works_with_its_own_role_and_may_do_nothing_else() -> Resul
         }
     }
     nothing_personal(&owner).await?;
+    for service in &mut services {
+        ensure!(
+            service.is_running()?,
+            "{:?} ended:\n{}",
+            service.role(),
+            service.log()?
+        );
+    }
+    let (_, metrics) = services[2].get("/metrics").await?;
+    ensure!(
+        !metrics.contains("pulseline_compactor_samples_total 0\n"),
+        "no sample was taken: {metrics}"
+    );
+    let auditor = url_of(&world, "test_auditor");
+    let verify = tokio::process::Command::new(binary()?)
+        .args(["verify", "--full"])
+        .envs(world.endpoints.environment())
+        .env("PULSELINE__TIMESCALE__URL", auditor)
+        .output()
+        .await?;
+    ensure!(verify.status.success(), "{verify:?}");
     drop(services);
     world.stop().await
 }
