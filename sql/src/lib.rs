@@ -2,6 +2,7 @@
 
 mod connect;
 mod error;
+pub mod floor;
 pub mod lease;
 mod migrate;
 pub mod periods;

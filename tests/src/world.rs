@@ -155,6 +155,22 @@ impl World {
         Ok(summary)
     }
 
+    /// Waits until a number of the warehouse is this one.
+    ///
+    /// # Errors
+    /// When it does not come true; the last number is told.
+    pub async fn until_count(&self, sql: &str, expected: i64) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let found = self.count(sql).await?;
+            if found == expected {
+                return Ok(());
+            }
+            ensure!(Instant::now() < deadline, "{found} instead of {expected}: {sql}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     /// `status`, as the program prints it.
     pub async fn status(&self) -> Status {
         pulseline_auditor::status(&self.audited()).await

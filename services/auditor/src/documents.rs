@@ -87,8 +87,8 @@ impl Found {
 pub(crate) struct Compared<'a> {
     /// Days of raw that have anything, cut to what is compared.
     pub(crate) days: &'a Range<DayNumber>,
-    /// True when `days` are all that have anything: then a document's reading outside of them is one that raw lacks.
-    pub(crate) is_all: bool,
+    /// Days that documents are read of. When these are more, a document's reading on one of them is one that raw lacks.
+    pub(crate) of_documents: &'a Range<DayNumber>,
     /// What was loaded before the days were fixed.
     pub(crate) before: Loaded,
 }
@@ -101,7 +101,6 @@ pub(crate) async fn compare(
     client: &mut Client,
     compared: Compared<'_>,
 ) -> Result<Vec<String>, AuditError> {
-    let only = (!compared.is_all).then_some(compared.days);
     let mut found = raw_sums(readings, client, compared.days, compared.before).await?;
     let mut differences = Vec::new();
     let table = readings.stream.raw_table();
@@ -109,7 +108,7 @@ pub(crate) async fn compare(
     for device in collection.distinct("device_id", doc! {}).await? {
         let Some(device) = device.as_str() else { continue };
         for (day, expected) in sums(device_readings(readings, database, device, &found).await?) {
-            if only.is_some_and(|days| !days.contains(&day)) {
+            if !compared.of_documents.contains(&day) {
                 continue;
             }
             let actual = found.take(&(device.to_owned(), day));

@@ -9,6 +9,7 @@ use mongodb::Database;
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::{Stream, collections};
+use pulseline_sql::floor::floor;
 use pulseline_sql::periods::DayNumber;
 use serde::Serialize;
 use tokio_postgres::Client;
@@ -114,7 +115,9 @@ struct Stores {
     client: Client,
     database: Database,
     days: Option<Range<DayNumber>>,
-    is_all: bool,
+    /// Readings of days before it are deleted: nothing below can be recomputed.
+    floor: Option<DayNumber>,
+    of_documents: Range<DayNumber>,
     /// What was loaded before the days were fixed, by topic.
     before: BTreeMap<&'static str, Loaded>,
 }
@@ -126,11 +129,23 @@ impl Stores {
             let topic = readings.stream.topic();
             before.insert(topic, Loaded::read(&client, topic).await?);
         }
+        let floor = floor(&client).await?;
         let extent = layers::extent(&client).await?;
+        let extent =
+            extent.map(|extent| floor.map_or(extent.start, |floor| extent.start.max(floor))..extent.end);
+        let days = extent.and_then(|extent| scope.days.of(&extent));
+        let kept = floor.unwrap_or(DayNumber::MIN)..DayNumber::MAX;
+        // Also days that raw has nothing of, but where only the newest are asked for.
+        let of_documents = match &scope.days {
+            Days::All => kept,
+            Days::Between(asked) => asked.start.max(kept.start)..asked.end,
+            Days::Newest(_) => days.clone().unwrap_or(kept),
+        };
         Ok(Self {
             database: connections.database().await?,
-            days: extent.and_then(|extent| scope.days.of(&extent)),
-            is_all: scope.days == Days::All,
+            days,
+            floor,
+            of_documents,
             before,
             client,
         })
@@ -138,13 +153,16 @@ impl Stores {
 
     async fn compare(&mut self, step: &Step) -> Result<layers::Compared, AuditError> {
         let differences = match (step, &self.days) {
-            (Step::Layer(check), Some(days)) => return layers::compare(&mut self.client, check, days).await,
+            (Step::Layer(check), Some(days)) => {
+                let days = check.above(self.floor, days.clone());
+                return layers::compare(&mut self.client, check, &days).await;
+            }
             (Step::Layer(_), None) => Vec::new(),
             (Step::Readings(readings), days) => {
                 let compared = documents::Compared {
                     // Without a day in raw there may still be documents.
                     days: days.as_ref().unwrap_or(&(0..1)),
-                    is_all: self.is_all,
+                    of_documents: &self.of_documents,
                     before: self.before.remove(readings.stream.topic()).unwrap_or_default(),
                 };
                 documents::compare(readings, &self.database, &mut self.client, compared).await?

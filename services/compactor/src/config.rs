@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pulseline_sql::periods::DayNumber;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::Bounds;
@@ -22,6 +23,12 @@ const PACK_AFTER_DAYS: i32 = 30;
 const QUIET_MS: u64 = 3_600_000;
 /// Chunks packed in one cycle, 0.2 s each.
 const PACK_CHUNKS: i64 = 4;
+/// Everything is kept unless told otherwise.
+const RETAIN_DAYS: i32 = 0;
+/// Totals come for 30 days, and a floor stands at the first of a month: nothing younger may go.
+const LEAST_RETAIN_DAYS: i32 = 62;
+/// Chunks deleted in one cycle: a stream's month or a week of all four.
+const RETAIN_CHUNKS: i64 = 32;
 /// Lines of the journal are kept for a quarter of a year.
 const JOURNAL_DAYS: i32 = 90;
 /// Log rows folded in one cycle.
@@ -54,6 +61,10 @@ pub struct CompactorConfig {
     pub quiet_ms: u64,
     /// Most chunks packed in one cycle; 0 packs none.
     pub pack_chunks: i64,
+    /// How many days of readings are kept, to the first of a month; 0 keeps all.
+    pub retain_days: i32,
+    /// Most chunks of readings deleted in one cycle.
+    pub retain_chunks: i64,
     /// How long lines of `ops.compactions` are kept, in days.
     pub journal_days: i32,
     /// Most rows of the accounting's log in one cycle.
@@ -75,6 +86,8 @@ impl Default for CompactorConfig {
             pack_after_days: PACK_AFTER_DAYS,
             quiet_ms: QUIET_MS,
             pack_chunks: PACK_CHUNKS,
+            retain_days: RETAIN_DAYS,
+            retain_chunks: RETAIN_CHUNKS,
             journal_days: JOURNAL_DAYS,
             fold_rows: FOLD_ROWS,
             sample_interval_ms: SAMPLE_INTERVAL_MS,
@@ -89,7 +102,11 @@ impl CompactorConfig {
     /// # Errors
     /// The name of the field that makes no sense.
     pub fn validate(&self) -> Result<(), String> {
-        for (name, value) in [("dirty_rows", self.dirty_rows), ("fold_rows", self.fold_rows)] {
+        for (name, value) in [
+            ("dirty_rows", self.dirty_rows),
+            ("retain_chunks", self.retain_chunks),
+            ("fold_rows", self.fold_rows),
+        ] {
             if value < 1 {
                 return Err(format!("compactor.{name} must be at least 1"));
             }
@@ -106,6 +123,11 @@ impl CompactorConfig {
         if self.pack_chunks < 0 {
             return Err("compactor.pack_chunks must not be negative; 0 packs no chunk".into());
         }
+        if self.retain_days != 0 && self.retain_days < LEAST_RETAIN_DAYS {
+            return Err(format!(
+                "compactor.retain_days must be 0, which keeps everything, or at least {LEAST_RETAIN_DAYS}"
+            ));
+        }
         // Younger chunks are still written to all the time.
         if self.pack_after_days < 1 || self.journal_days < 1 {
             return Err("compactor.pack_after_days and compactor.journal_days must be at least 1".into());
@@ -120,8 +142,10 @@ impl CompactorConfig {
         Duration::from_millis(self.lease_ttl_ms)
     }
 
-    pub(crate) fn bounds(&self) -> Bounds {
+    /// Bounds of a cycle above this floor.
+    pub(crate) fn bounds(&self, floor: Option<DayNumber>) -> Bounds {
         Bounds {
+            floor,
             days: self.cycle_days,
             device_days: self.cycle_device_days,
         }

@@ -1,8 +1,9 @@
-//! One cycle: fold, plan, refresh, recompute sleeps, close, pack.
+//! One cycle: fold, plan, refresh, recompute sleeps, close, delete what is too old, pack.
 
 use std::time::{Duration, Instant};
 
 use pulseline_runtime::clock::Clock;
+use pulseline_sql::floor::floor;
 use pulseline_sql::lease::Lease;
 use pulseline_sql::periods::date_of;
 use tokio_postgres::Client;
@@ -12,7 +13,7 @@ use crate::books::{self, Entry};
 use crate::config::CompactorConfig;
 use crate::error::CompactorError;
 use crate::plan::{Dirty, Plan, Refresh, plan};
-use crate::{facts, metrics, pack};
+use crate::{facts, metrics, pack, retain};
 
 /// Attempts at a refresh that another one blocks (55P03) before the cycle gives way.
 const LOCKED_ATTEMPTS: u32 = 5;
@@ -29,6 +30,8 @@ pub struct CycleReport {
     pub sleeps: u64,
     /// Chunks that were packed.
     pub packed: usize,
+    /// Chunks of readings that were deleted.
+    pub deleted: usize,
     /// Rows of the accounting's log that were folded.
     pub folded: i64,
     /// Days that wait until they have closed.
@@ -51,11 +54,14 @@ pub(crate) async fn look(
     config: &CompactorConfig,
     clock: &Clock,
 ) -> Result<Work, CompactorError> {
+    let floor = floor(client)
+        .await
+        .map_err(CompactorError::sql("reading the floor"))?;
     let dirty = books::dirty(client, config.dirty_rows).await?;
     let waiting = books::waiting(client).await?;
-    let mut plan = plan(&dirty, &waiting, clock.now_utc_millis(), config.bounds());
+    let mut plan = plan(&dirty, &waiting, clock.now_utc_millis(), config.bounds(floor));
     plan.more |= is_full(dirty.len(), config.dirty_rows);
-    let sleeps = facts::touched(client, &plan.slept).await?;
+    let sleeps = facts::touched(client, &plan.slept, floor).await?;
     Ok(Work {
         waiting: waiting.len(),
         dirty,
@@ -95,6 +101,7 @@ pub(crate) async fn cycle(
         keep(client, lease).await?;
         books::close(client, &plan).await?;
     }
+    let deleted = retain::retain(client, lease, config, clock.now_utc_millis()).await?;
     let due = pack::due(client, config, clock.now_utc_millis()).await?;
     let packed = pack::pack(client, lease, &due).await?;
     books::trim(client, config.journal_days).await?;
@@ -103,10 +110,14 @@ pub(crate) async fn cycle(
         refreshes: plan.refreshes.len(),
         sleeps: changed,
         packed,
+        deleted,
         folded,
         waiting: waiting + plan.wait.len() - plan.closed.len(),
         // Without one that could be packed there is no use in looking again at once.
-        more: plan.more || folded >= config.fold_rows || packed > 0 && is_full(due.len(), config.pack_chunks),
+        more: plan.more
+            || folded >= config.fold_rows
+            || is_full(deleted, config.retain_chunks)
+            || packed > 0 && is_full(due.len(), config.pack_chunks),
     };
     metrics::record_cycle(&report, began.elapsed());
     Ok(report)

@@ -18,6 +18,7 @@ const TOUCHED: &str = "select distinct s.device_id, s.log_id, s.start_local::dat
     from unnest($1::uuid[], $2::int[], $3::int[]) t(device_id, low, high) \
     join raw.sleeps s on s.device_id = t.device_id and s.end_local >= date '1970-01-01' + t.low \
         and s.start_local < date '1970-01-01' + t.high \
+    where $4::int is null or s.start_local >= date '1970-01-01' + $4::int \
     order by ends_on desc, s.device_id, s.log_id";
 
 /// A sleep to look at.
@@ -29,16 +30,18 @@ pub(crate) struct Sleep {
     days: Range<DayNumber>,
 }
 
-/// The sleeps that changes on these days can have given another heart rate, newest first.
+/// The sleeps that changes on these days can have given another heart rate, newest first. One that may have readings
+/// below the floor keeps the heart rate that it had.
 pub(crate) async fn touched(
     client: &Client,
     days: &[(Uuid, DayNumber)],
+    floor: Option<DayNumber>,
 ) -> Result<Vec<Sleep>, CompactorError> {
     let devices: Vec<_> = days.iter().map(|(device, _)| *device).collect();
     let low: Vec<_> = days.iter().map(|(_, day)| sleeps_reach(*day).start).collect();
     let high: Vec<_> = days.iter().map(|(_, day)| sleeps_reach(*day).end).collect();
     let rows = client
-        .query(TOUCHED, &[&devices, &low, &high])
+        .query(TOUCHED, &[&devices, &low, &high, &floor.map(first_start)])
         .await
         .map_err(CompactorError::sql("looking for sleeps"))?;
     Ok(rows
@@ -49,6 +52,11 @@ pub(crate) async fn touched(
             days: row.get(2)..row.get::<_, DayNumber>(3) + 1,
         })
         .collect())
+}
+
+/// The first day on which a sleep may start so that all its readings lie at or above the floor.
+fn first_start(floor: DayNumber) -> DayNumber {
+    floor + (floor - sleeps_reach(floor).start)
 }
 
 /// Recomputes them, `slice` in a statement; says how many have another heart rate than before.

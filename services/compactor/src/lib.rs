@@ -5,6 +5,7 @@
 //!  ops.dirty_days ──▶ plan (pure) ──▶ refresh: CALL by CALL ──▶ sleeps ──▶ delete exactly the ids that were read
 //!                        │ days that are still open ──▶ ops.waiting_days ──▶ plan, once they have closed
 //!  ops.chunks ──▶ old and quiet ──▶ columnstore
+//!  ops.floors, once retention is set ──▶ old readings are deleted
 //!  ops.accounted_log ──▶ fold ──▶ ops.accounted
 //! ```
 
@@ -17,6 +18,7 @@ mod metrics;
 mod pack;
 mod plan;
 mod preview;
+mod retain;
 mod service;
 
 pub use config::CompactorConfig;

@@ -24,6 +24,7 @@ const SLEEPS: &str = "pulseline_compactor_sleeps_total";
 const SLEEPS_SECONDS: &str = "pulseline_compactor_sleeps_seconds";
 const PACKED: &str = "pulseline_compactor_packed_chunks_total";
 const PACK_SECONDS: &str = "pulseline_compactor_pack_seconds";
+const DELETED: &str = "pulseline_compactor_deleted_chunks_total";
 const FOLDED: &str = "pulseline_compactor_folded_rows_total";
 const SAMPLES: &str = "pulseline_compactor_samples_total";
 const DIFFERENCES: &str = "pulseline_compactor_sample_differences_total";
@@ -43,6 +44,11 @@ pub(crate) fn describe() {
     describe_counter!(PACKED, Unit::Count, "Chunks packed into the columnstore.");
     describe_histogram!(PACK_SECONDS, Unit::Seconds, "Length of packing one chunk.");
     describe_counter!(
+        DELETED,
+        Unit::Count,
+        "Chunks of readings deleted below the floor."
+    );
+    describe_counter!(
         FOLDED,
         Unit::Count,
         "Rows of the accounting's log that were folded."
@@ -59,7 +65,16 @@ pub(crate) fn describe() {
     );
     describe_gauge!(LEADER, Unit::Count, "1 when this process holds the lease.");
     describe_gauge!(LAST_SUCCESS, Unit::Seconds, "When a cycle last ended well.");
-    for name in [CYCLES, REFRESHES, SLEEPS, PACKED, FOLDED, SAMPLES, DIFFERENCES] {
+    for name in [
+        CYCLES,
+        REFRESHES,
+        SLEEPS,
+        PACKED,
+        DELETED,
+        FOLDED,
+        SAMPLES,
+        DIFFERENCES,
+    ] {
         counter!(name).increment(0);
     }
     for name in [DIRTY, WAITING, LEADER, LAST_SUCCESS] {
@@ -73,14 +88,16 @@ pub(crate) fn record_cycle(report: &CycleReport, took: Duration) {
     histogram!(CYCLE_SECONDS).record(took.as_secs_f64());
     gauge!(DIRTY).set(report.days as f64);
     gauge!(WAITING).set(report.waiting as f64);
+    counter!(DELETED).increment(report.deleted as u64);
     counter!(FOLDED).increment(report.folded.unsigned_abs());
     gauge!(LAST_SUCCESS).set(system_utc_millis() as f64 / 1_000.0);
-    if report.refreshes > 0 || report.sleeps > 0 || report.packed > 0 {
+    if report.refreshes > 0 || report.sleeps > 0 || report.packed > 0 || report.deleted > 0 {
         tracing::info!(
             changes = report.days,
             refreshes = report.refreshes,
             sleeps = report.sleeps,
             packed = report.packed,
+            deleted = report.deleted,
             more = report.more,
             seconds = took.as_secs_f64(),
             "compacted"

@@ -97,6 +97,6 @@ pub(crate) async fn pack(client: &Client, lease: &Lease, chunks: &[Chunk]) -> Re
 }
 
 /// Locked by somebody who reads or writes it, or dropped since it was listed.
-fn is_passing(code: Option<&SqlState>) -> bool {
+pub(crate) fn is_passing(code: Option<&SqlState>) -> bool {
     code.is_some_and(|code| *code == SqlState::LOCK_NOT_AVAILABLE || *code == SqlState::UNDEFINED_TABLE)
 }

@@ -45,6 +45,8 @@ pub(crate) struct Refresh {
 /// How much a cycle takes up.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
+    /// Days before it are not refreshed: their readings are deleted (P12).
+    pub(crate) floor: Option<DayNumber>,
     /// Days of a stream that are refreshed.
     pub(crate) days: usize,
     /// Days of devices whose sleeps are looked at.
@@ -70,6 +72,7 @@ pub(crate) struct Plan {
 /// Plans a cycle, newest days first: a year of backlog cannot keep the present waiting.
 pub(crate) fn plan(dirty: &[Dirty], waiting: &[Waiting], now_utc_millis: i64, bounds: Bounds) -> Plan {
     let is_open = |day: DayNumber| Level::Day.is_open(day, now_utc_millis);
+    let is_gone = |day: DayNumber| bounds.floor.is_some_and(|floor| day < floor);
     let mut plan = Plan::default();
     let mut taken: BTreeMap<&str, BTreeSet<DayNumber>> = BTreeMap::new();
     for (stream, _) in RELATIONS {
@@ -78,7 +81,10 @@ pub(crate) fn plan(dirty: &[Dirty], waiting: &[Waiting], now_utc_millis: i64, bo
             .iter()
             .filter(|row| row.stream == stream)
             .map(|row| row.day);
-        let closed: BTreeSet<_> = of_dirty.chain(of_waiting).filter(|day| !is_open(*day)).collect();
+        let closed: BTreeSet<_> = of_dirty
+            .chain(of_waiting)
+            .filter(|day| !is_open(*day) && !is_gone(*day))
+            .collect();
         plan.more |= closed.len() > bounds.days;
         taken.insert(stream, closed.into_iter().rev().take(bounds.days).collect());
     }
@@ -89,7 +95,7 @@ pub(crate) fn plan(dirty: &[Dirty], waiting: &[Waiting], now_utc_millis: i64, bo
     for row in dirty {
         let is_refreshed = taken
             .get(row.stream.as_str())
-            .is_none_or(|days| is_open(row.day) || days.contains(&row.day));
+            .is_none_or(|days| is_open(row.day) || is_gone(row.day) || days.contains(&row.day));
         if is_refreshed && slept_of(row).is_none_or(|day| slept.contains(&day)) {
             plan.done.push(row.id);
             if taken.contains_key(row.stream.as_str()) && is_open(row.day) {
@@ -104,7 +110,7 @@ pub(crate) fn plan(dirty: &[Dirty], waiting: &[Waiting], now_utc_millis: i64, bo
     let is_taken = |row: &&Waiting| {
         taken
             .get(row.stream.as_str())
-            .is_some_and(|days| days.contains(&row.day))
+            .is_some_and(|days| is_gone(row.day) || days.contains(&row.day))
     };
     plan.closed = waiting.iter().filter(is_taken).cloned().collect();
     plan.slept = slept

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 const DAY_MS: i64 = 86_400_000;
 const WIDE: Bounds = Bounds {
+    floor: None,
     days: 1_000,
     device_days: 10_000,
 };
@@ -67,6 +68,29 @@ fn sleeps_of_today_are_looked_at_today_and_profiles_need_nothing() {
 }
 
 #[test]
+fn p_12_no_refresh_reaches_below_the_floor() {
+    let now = 18_353 * DAY_MS;
+    let bounds = Bounds {
+        floor: Some(18_200),
+        ..WIDE
+    };
+    let below = |day| Waiting {
+        stream: "steps".to_owned(),
+        day,
+    };
+    let rows = [dirty(1, "steps", 18_199), dirty(2, "steps", 18_200)];
+    let plan = plan(&rows, &[below(18_198), below(18_200)], now, bounds);
+    assert!(
+        plan.refreshes
+            .iter()
+            .all(|refresh| refresh.days == (18_200..18_201))
+    );
+    assert_eq!(plan.refreshes.len(), 2);
+    // Nothing is left that could be done.
+    assert_eq!((plan.done, plan.closed.len(), plan.more), (vec![1, 2], 2, false));
+}
+
+#[test]
 fn a_year_of_backlog_is_taken_up_from_its_newest_end() {
     let rows: Vec<_> = (0..365)
         .map(|day| dirty(i64::from(day), "calories", 18_000 + day))
@@ -91,7 +115,7 @@ proptest! {
         bounds in (1..40_usize, 1..40_usize),
     ) {
         let now = now_day * DAY_MS;
-        let bounds = Bounds { days: bounds.0, device_days: bounds.1 };
+        let bounds = Bounds { floor: None, days: bounds.0, device_days: bounds.1 };
         let streams = ["heart_rates", "steps", "sleeps"];
         let rows: Vec<_> = days.iter().enumerate().map(|(i, (s, d))| dirty(i64::try_from(i).unwrap(), streams[*s], *d)).collect();
         let plan = plan(&rows, &[], now, bounds);

@@ -11,6 +11,7 @@ use crate::config::CompactorConfig;
 use crate::cycle::{Work, look};
 use crate::error::CompactorError;
 use crate::pack::{self, Chunk};
+use crate::retain::{self, Overdue};
 
 /// What the next cycle would do, a sentence a line. Changes nothing and takes no lease.
 ///
@@ -24,11 +25,12 @@ pub async fn preview(
     config.validate().map_err(CompactorError::Config)?;
     let client = crate::service::connect(timescale).await?;
     let work = look(&client, config, clock).await?;
+    let overdue = retain::overdue(&client, config, clock.now_utc_millis()).await?;
     let chunks = pack::due(&client, config, clock.now_utc_millis()).await?;
-    Ok(sentences(&work, &chunks))
+    Ok(sentences(&work, &overdue, &chunks))
 }
 
-fn sentences(work: &Work, chunks: &[Chunk]) -> Vec<String> {
+fn sentences(work: &Work, overdue: &Overdue, chunks: &[Chunk]) -> Vec<String> {
     let mut lines = Vec::new();
     for window in &work.plan.refreshes {
         let changes = work
@@ -46,6 +48,19 @@ fn sentences(work: &Work, chunks: &[Chunk]) -> Vec<String> {
         lines.push(format!(
             "look at the heart rate of {}",
             counted(work.sleeps.len(), "sleep")
+        ));
+    }
+    if let Some(floor) = overdue.raise_to {
+        let day = date_of(floor);
+        lines.push(format!(
+            "raise the floor to {day}: readings of days before it are deleted and not loaded any more"
+        ));
+    }
+    for chunk in &overdue.chunks {
+        lines.push(format!(
+            "delete readings of {}, {}",
+            chunk.stream,
+            span(&chunk.days)
         ));
     }
     for chunk in chunks {

@@ -141,6 +141,7 @@ pub async fn run_once(
         total.refreshes += report.refreshes;
         total.sleeps += report.sleeps;
         total.packed += report.packed;
+        total.deleted += report.deleted;
         total.folded += report.folded;
         total.waiting = report.waiting;
         if !report.more || shutdown.is_stopping() {

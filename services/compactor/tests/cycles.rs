@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use pulseline_compactor::{CompactorConfig, preview, run, run_once};
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{Secret, TimescaleConfig};
@@ -68,6 +68,18 @@ impl Warehouse {
 
     async fn count(&self, sql: &str) -> Result<i64> {
         Ok(self.client.query_one(sql, &[]).await?.get(0))
+    }
+
+    /// Whoever waits longer waits for something that never comes.
+    async fn until(&self, sql: &str, expected: i64) -> Result<()> {
+        let reached = async {
+            while self.count(sql).await? != expected {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Ok(())
+        };
+        let reached = tokio::time::timeout(Duration::from_secs(120), reached).await;
+        reached.with_context(|| format!("never {expected}: {sql}"))?
     }
 
     async fn work(&self, config: &CompactorConfig, clock: &Clock) -> Result<()> {
@@ -173,25 +185,72 @@ async fn a_second_compactor_stands_by_and_takes_over_when_the_first_falls_silent
     };
     let owner = "select coalesce(max(epoch), 0) from ops.leases where name = 'compactor'";
     let first = start();
-    while warehouse.count(owner).await? != 1 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    warehouse.until(owner, 1).await?;
     let second = start();
     warehouse.load(1).await?;
-    while warehouse.count(DIRTY).await? > 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    warehouse.until(DIRTY, 0).await?;
     ensure!(warehouse.count(owner).await? == 1, "the first still works alone");
     // Dropped in the middle of whatever it does, as a process that is killed.
     first.abort();
     warehouse.load_again().await?;
-    while warehouse.count(DIRTY).await? > 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    warehouse.until(DIRTY, 0).await?;
     ensure!(warehouse.count(owner).await? == 2, "the second has taken over");
     ensure!(warehouse.count(SUMMED).await? == 30);
     shutdown.stop();
     second.await??;
+    warehouse.stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn p_12_old_readings_are_deleted_once_they_are_refreshed_and_their_figures_stay() -> Result<()> {
+    let warehouse = Warehouse::start("retention").await?;
+    let config = CompactorConfig {
+        retain_days: 62,
+        retain_chunks: 8,
+        cycle_days: 8,
+        quiet_ms: 0,
+        ..CompactorConfig::default()
+    };
+    // 62 days before January 5 is November 4: the floor is November 1.
+    let clock = Clock::fixed(NOVEMBER_6_MS + 60 * 24 * HOUR_MS);
+    let raw = "select count(*) from raw.steps";
+    let floor = "select count(*) from ops.floors where floor_date = '2019-11-01'";
+    let deleted = "select count(*) from ops.compactions where task = 'retain' and relation = 'raw.steps'";
+    warehouse.load(40).await?;
+    let told = preview(&config, &warehouse.timescale, &clock).await?;
+    let raise =
+        "raise the floor to 2019-11-01: readings of days before it are deleted and not loaded any more";
+    ensure!(told.iter().any(|line| line == raise), "{told:?}");
+    ensure!(
+        told.iter()
+            .any(|line| line == "delete readings of steps, 2019-09-28"),
+        "{told:?}"
+    );
+    ensure!(warehouse.count("select count(*) from ops.floors").await? == 0);
+    warehouse.work(&config, &clock).await?;
+    // Several cycles were needed: as long as one of its days was dirty, nothing went.
+    let early = "select count(*) from ops.compactions r, ops.compactions f \
+        where r.task = 'retain' and f.task = 'refresh' and f.id > r.id";
+    ensure!(warehouse.count(early).await? == 0, "deleted before a refresh");
+    ensure!(warehouse.count(floor).await? == 1 && warehouse.count(raw).await? == 6);
+    ensure!(warehouse.count(deleted).await? == 34);
+    ensure!(warehouse.count(SUMMED).await? == 400, "figures stay");
+    // Later days are refreshed again, their month too; the days without readings are not.
+    warehouse.load_again().await?;
+    warehouse.work(&config, &clock).await?;
+    ensure!(warehouse.count(SUMMED).await? == 34 * 10 + 6 * 30);
+    let monthly = "select steps::bigint from agg.monthly_steps where bucket = '2019-10-01'";
+    ensure!(warehouse.count(monthly).await? == 310);
+    // Somebody marks a day below the floor: its figures are not emptied.
+    warehouse
+        .client
+        .batch_execute("insert into ops.dirty_days (stream, local_date) values ('steps', '2019-10-10')")
+        .await?;
+    warehouse.work(&config, &clock).await?;
+    ensure!(warehouse.count(DIRTY).await? == 0 && warehouse.count(monthly).await? == 310);
+    let told = preview(&config, &warehouse.timescale, &clock).await?;
+    ensure!(told == ["nothing to do"], "{told:?}");
     warehouse.stack.stop().await?;
     Ok(())
 }

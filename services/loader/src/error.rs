@@ -47,6 +47,12 @@ pub enum LoaderError {
         #[source]
         source: Box<MongoError>,
     },
+    /// Readings of days before the floor are not kept any more: the batch is written again without them.
+    #[error("the floor was raised to day {floor} since 1970-01-01")]
+    FloorRaised {
+        /// The first day that is kept, as days since 1970-01-01.
+        floor: i32,
+    },
     /// Somebody else moved this checkpoint: this loader no longer owns it.
     #[error(
         "fenced: the checkpoint of {collection} is no longer ours (epoch {epoch}, seq {seq}); another loader has \
@@ -184,6 +190,7 @@ impl Classify for LoaderError {
             Self::Statement { source, .. } => pulseline_sql::class_of(source),
             Self::Mongo { source, .. } => mongo_class(source),
             Self::Config(_)
+            | Self::FloorRaised { .. }
             | Self::Fenced { .. }
             | Self::LeaseLost { .. }
             | Self::DeadToken { .. }

@@ -1,10 +1,10 @@
 //! Dead letters: what could not be loaded, with its bytes, its origin, a reason and this program's version (D-3).
 
-use bson::raw::{RawDocumentBuf, cstr};
+use bson::raw::{RawArrayBuf, RawDocumentBuf, cstr};
 use bson::{Binary, DateTime, RawBson, spec::BinarySubtype};
 use pulseline_schemas::Position;
 
-use crate::map::{Origin, Refusal, Source};
+use crate::map::{Origin, Reading, ReadingsUpload, Refusal, Source};
 
 /// Largest payload a letter carries: with its envelope it has to fit MongoDB's 16 MB. A larger one stays in its
 /// own document, which is never deleted and which the origin names.
@@ -84,6 +84,26 @@ impl Letter {
         document.append(cstr!("created_at"), DateTime::from_millis(self.created_at));
         document
     }
+}
+
+/// Readings that were mapped already, as a document with what their upload says of all of them.
+pub(crate) fn payload(upload: &ReadingsUpload, readings: &[Reading]) -> Vec<u8> {
+    let mut metrics = RawArrayBuf::new();
+    for reading in readings {
+        let mut metric = RawDocumentBuf::new();
+        metric.append(cstr!("ts"), DateTime::from_millis(reading.local_ts));
+        metric.append(cstr!("value"), reading.value);
+        if let Some(confidence) = reading.confidence {
+            metric.append(cstr!("confidence"), i32::from(confidence));
+        }
+        metrics.push(metric);
+    }
+    let mut document = RawDocumentBuf::new();
+    document.append(cstr!("device_id"), upload.device_id.hyphenated().to_string());
+    document.append(cstr!("synced_at"), DateTime::from_millis(upload.synced_at));
+    document.append(cstr!("utc_offset_minutes"), i32::from(upload.utc_offset_minutes));
+    document.append(cstr!("metrics"), metrics);
+    document.into_bytes()
 }
 
 fn binary(bytes: Option<&Vec<u8>>) -> RawBson {

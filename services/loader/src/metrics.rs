@@ -55,7 +55,7 @@ impl Recovery {
 }
 
 /// Reasons that this crate gives.
-const REASONS: [&str; 3] = ["unmappable", "out_of_range", "refused"];
+const REASONS: [&str; 4] = ["unmappable", "out_of_range", "refused", "beyond_retention"];
 
 const ROWS: &str = "pulseline_loader_rows_total";
 const DOCUMENTS: &str = "pulseline_loader_documents_total";

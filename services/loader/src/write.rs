@@ -4,6 +4,7 @@ mod bisect;
 mod books;
 mod copying;
 mod entries;
+mod floor;
 mod letterbox;
 mod profiles;
 mod readings;
@@ -15,6 +16,7 @@ use bson::RawDocumentBuf;
 use mongodb::Collection;
 use mongodb::change_stream::event::ResumeToken;
 use pulseline_runtime::config::TimescaleConfig;
+use pulseline_sql::periods::DayNumber;
 use tokio_postgres::Client;
 
 use crate::batch::{Batch, Progress};
@@ -38,6 +40,8 @@ pub(crate) struct Writer {
     frontier: Frontier,
     table: Table,
     letters: Collection<RawDocumentBuf>,
+    /// Readings of days before it are not loaded any more (P12). As far as is known: it may rise at any time.
+    floor: Option<DayNumber>,
     /// True while a batch is written that touches more packed rows than the server allows by default.
     is_limit_lifted: bool,
 }
@@ -85,6 +89,7 @@ impl Writer {
                 frontier,
                 table,
                 letters,
+                floor: None,
                 is_limit_lifted: false,
             },
             token,
@@ -109,6 +114,9 @@ impl Writer {
         let mut stored = 0;
         self.is_limit_lifted = false;
         loop {
+            if let Some(floor) = self.floor {
+                floor::shed(batch, floor);
+            }
             stored += letterbox::store(self.source, &self.letters, &batch.letters[stored..]).await?;
             let plan = self.plan(batch, trust).await?;
             let Err(error) = self.transact(batch, &plan).await else {
@@ -120,6 +128,8 @@ impl Writer {
                 metrics::record_fallback(self.source);
                 self.frontier.clear();
                 trust = Trust::Nothing;
+            } else if let LoaderError::FloorRaised { floor } = error {
+                self.floor = Some(floor);
             } else if error.is_unpacking_limit() && !self.is_limit_lifted {
                 self.is_limit_lifted = true;
             } else if error.is_data_error() {
@@ -164,6 +174,9 @@ impl Writer {
             tx.batch_execute(LIFT_LIMIT)
                 .await
                 .map_err(LoaderError::statement("lifting the unpacking limit"))?;
+        }
+        if !batch.readings.is_empty() {
+            floor::hold(&tx, self.floor).await?;
         }
         let old_days = pieces.apply(&tx).await?;
         let mut days = batch.dirty_days();

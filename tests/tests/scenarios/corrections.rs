@@ -114,13 +114,7 @@ async fn a_1_a_correction_of_what_is_packed_shows_in_every_figure_and_only_its_d
 
 /// Waits until every old chunk is packed, those that were written to as well.
 async fn packed(world: &World) -> Result<()> {
-    for _ in 0..240 {
-        if world.count(UNPACKED).await? == 0 {
-            return Ok(());
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    }
-    anyhow::bail!("{} chunks are not packed", world.count(UNPACKED).await?)
+    world.until_count(UNPACKED, 0).await
 }
 
 async fn only_its_day(client: &Client, before: i64, seconds: i64) -> Result<()> {

@@ -11,6 +11,7 @@ mod poison;
 mod replay;
 mod replies;
 mod restarts;
+mod retention;
 mod roles;
 mod schemas;
 mod stack;

@@ -11,7 +11,7 @@ use tokio_postgres::error::SqlState;
 const GROUPS: [&str; 4] = ["reader", "loader", "compactor", "auditor"];
 
 /// What each must be able to do: a statement, and who may.
-const STATEMENTS: [(&str, &[&str]); 16] = [
+const STATEMENTS: [(&str, &[&str]); 18] = [
     (
         "select * from agg.user_daily_summary limit 1",
         &["reader", "auditor"],
@@ -44,6 +44,11 @@ const STATEMENTS: [(&str, &[&str]); 16] = [
     ),
     ("delete from ops.dirty_days where false", &["compactor"]),
     ("update ops.checkpoints set seq = seq where false", &["loader"]),
+    ("select * from ops.floors", &["loader", "compactor", "auditor"]),
+    (
+        "update ops.floors set floor_date = floor_date where false",
+        &["compactor"],
+    ),
     ("delete from ops.dead_letters where false", &[]),
     ("create table raw.mine (a int)", &[]),
 ];

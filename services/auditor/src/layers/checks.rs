@@ -1,6 +1,8 @@
 //! A relation, and plain SQL that says what it must hold.
 
-use pulseline_sql::periods::Level;
+use std::ops::Range;
+
+use pulseline_sql::periods::{DayNumber, Level};
 
 /// A relation and how to compute it anew. `{from}` and `{to}` in its SQL stand for the dates of a slice.
 #[derive(Clone, Debug)]
@@ -12,6 +14,8 @@ pub(crate) struct Check {
     pub(super) slice_days: Option<i32>,
     /// Streams whose dirty days make days of it unsure, and how many days around each.
     pub(super) unsure: (&'static [&'static str], i32),
+    /// Readings of so many days before a slice are needed too: with a floor it can only be recomputed so far above it (P12).
+    pub(super) past_days: i32,
     /// What is compared; the first column but one is the bucket where there are slices.
     pub(super) columns: String,
     pub(super) expected: String,
@@ -37,6 +41,7 @@ impl Check {
             level: Level::Day,
             slice_days: Some(READING_DAYS),
             unsure: (streams, 0),
+            past_days: 0,
             columns: columns.into(),
             expected,
             found: None,
@@ -60,6 +65,12 @@ impl Check {
     /// True for what the compactor stores, rather than what is a view over it.
     pub(crate) fn is_stored(&self) -> bool {
         !self.unsure.0.is_empty() && self.slice_days.is_some()
+    }
+
+    /// The days that can be recomputed when readings below `floor` are deleted.
+    pub(crate) fn above(&self, floor: Option<DayNumber>, days: Range<DayNumber>) -> Range<DayNumber> {
+        let first = floor.map_or(days.start, |floor| days.start.max(floor + self.past_days));
+        first..days.end
     }
 
     /// Streams that it is made of; none for a view.

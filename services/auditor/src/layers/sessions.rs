@@ -11,6 +11,9 @@ const SLEEP: &str = "device_id, log_id, start_local, end_local, starts_at, ends_
 const EXERCISE: &str = "device_id, log_id, start_local, end_local, starts_at, ends_at, exercise_date, activity_name, log_type, \
     duration_minutes, active_minutes, average_heart_rate, kcal, steps, distance_m, has_gps";
 
+/// A sleep lasts a week at most, and its clocks may differ from those of its readings.
+const PAST_DAYS: i32 = 12;
+
 pub(super) fn checks() -> Vec<Check> {
     let mut checks = vec![facts(), orphans()];
     for scope in SCOPES {
@@ -22,23 +25,26 @@ pub(super) fn checks() -> Vec<Check> {
 
 /// The bucket is the day on which the sleep ended.
 fn facts() -> Check {
-    let expected = "select s.device_id, s.end_local as bucket, s.log_id, count(r.bpm)::int as readings, count(r.valid)::int as valid_readings, \
+    let expected = format!(
+        "select s.device_id, s.end_local as bucket, s.log_id, count(r.bpm)::int as readings, count(r.valid)::int as valid_readings, \
         coalesce(sum(r.valid), 0)::int as bpm_sum, min(r.valid) as bpm_min, max(r.valid) as bpm_max \
         from raw.sleeps s left join (select device_id, local_ts - utc_offset_minutes * interval '1 minute' as at, local_ts, bpm, \
                 case when coalesce(confidence, 1) > 0 then bpm end as valid from raw.heart_rates \
-                where local_ts >= date '{from}' - 12 and local_ts < date '{to}' + 3) r \
+                where local_ts >= date '{{from}}' - {PAST_DAYS} and local_ts < date '{{to}}' + 3) r \
             on r.device_id = s.device_id and r.local_ts between s.start_local - interval '36 hours' and s.end_local + interval '36 hours' \
             and r.at >= s.start_local - s.start_utc_offset_minutes * interval '1 minute' \
             and r.at < s.end_local - s.end_utc_offset_minutes * interval '1 minute' \
-        where s.end_local >= '{from}' and s.end_local < '{to}' group by s.device_id, s.log_id";
+        where s.end_local >= '{{from}}' and s.end_local < '{{to}}' group by s.device_id, s.log_id"
+    );
     let found = "select f.device_id, s.end_local as bucket, f.log_id, f.readings, f.valid_readings, f.bpm_sum, f.bpm_min, f.bpm_max \
         from stage.sleep_heart_rates f join raw.sleeps s on (s.device_id, s.log_id) = (f.device_id, f.log_id) \
         where s.end_local >= '{from}' and s.end_local < '{to}'";
     Check {
         // A dirty day reaches two days to each side, and a sleep lies on two.
         unsure: (&["heart_rates", "sleeps"], 3),
+        past_days: PAST_DAYS,
         found: Some(found.into()),
-        ..Check::readings("stage.sleep_heart_rates".into(), &[], FACTS, expected.into())
+        ..Check::readings("stage.sleep_heart_rates".into(), &[], FACTS, expected)
     }
 }
 

@@ -2,16 +2,14 @@
 
 use std::ops::Range;
 
-use bson::DateTime;
-use bson::raw::{RawDocumentBuf, cstr};
 use pulseline_runtime::clock::system_utc_millis;
 
 use super::transaction::{Cargo, Pieces};
 use super::{Plan, Writer};
 use crate::batch::Batch;
 use crate::error::LoaderError;
-use crate::letter::Letter;
-use crate::map::{Origin, Reading, ReadingsUpload, Refusal};
+use crate::letter::{Letter, payload};
+use crate::map::{Origin, Refusal};
 use crate::resolve::{self, Row};
 
 impl Writer {
@@ -64,7 +62,7 @@ impl Writer {
                 &upload.origin,
                 item,
                 detail,
-                Some(payload(upload, &reading)),
+                Some(payload(upload, &[reading])),
             ));
         }
         Ok(())
@@ -135,15 +133,4 @@ fn letter(origin: &Origin, item: i32, detail: String, payload: Option<Vec<u8>>) 
         payload,
         system_utc_millis(),
     )
-}
-
-fn payload(upload: &ReadingsUpload, reading: &Reading) -> Vec<u8> {
-    let mut document = RawDocumentBuf::new();
-    document.append(cstr!("device_id"), upload.device_id.hyphenated().to_string());
-    document.append(cstr!("ts"), DateTime::from_millis(reading.local_ts));
-    document.append(cstr!("value"), reading.value);
-    if let Some(confidence) = reading.confidence {
-        document.append(cstr!("confidence"), i32::from(confidence));
-    }
-    document.into_bytes()
 }

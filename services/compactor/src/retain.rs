@@ -1,0 +1,177 @@
+//! Deletes readings that are too old, if it is told to (P12): first the floor is raised, then chunks below it go. What was
+//! computed from them stays.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use pulseline_sql::SqlError;
+use pulseline_sql::floor::{floor, raise, seize};
+use pulseline_sql::lease::Lease;
+use pulseline_sql::periods::{DayNumber, Level, date_of, sleeps_reach};
+use tokio_postgres::Client;
+
+use crate::books::{self, Entry};
+use crate::config::CompactorConfig;
+use crate::error::CompactorError;
+use crate::pack::is_passing;
+
+const DAY_MS: i64 = 86_400_000;
+/// What has to be refreshed before the readings that it needs may go; sleeps need those of the days around them.
+const PENDING: &str = "select count(*) from ( \
+        select from ops.dirty_days where stream in ('heart_rates', 'steps', 'distances', 'calories', 'sleeps') \
+            and local_date < date '1970-01-01' + $2::int \
+        union all select from ops.waiting_days where local_date < date '1970-01-01' + $1::int) p";
+/// Oldest first: each call then deletes the one chunk that it names.
+const BELOW: &str = "select stream, starts_on - date '1970-01-01', ends_on - date '1970-01-01' from ops.chunks \
+    where ends_on <= date '1970-01-01' + $1::int order by ends_on, stream limit $2";
+/// Neither loading nor a reader is made to wait for longer.
+const LOCK_TIMEOUT: &str = "set lock_timeout = '500ms'";
+
+const LOOKING: &str = "looking for readings that are too old";
+const RAISING: &str = "raising the floor";
+const DELETING: &str = "deleting readings";
+
+/// A chunk below the floor.
+#[derive(Clone, Debug)]
+pub(crate) struct Old {
+    pub(crate) stream: String,
+    pub(crate) days: Range<DayNumber>,
+}
+
+/// What there is to delete now.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overdue {
+    /// Where the floor has to be raised to first.
+    pub(crate) raise_to: Option<DayNumber>,
+    /// Chunks below it, oldest first, at most as many as a cycle deletes.
+    pub(crate) chunks: Vec<Old>,
+}
+
+/// The first day that has to be kept, the first of a month so that a month is there as a whole or not at all; none when
+/// everything is kept.
+fn target(retain_days: i32, now_utc_millis: i64) -> Option<DayNumber> {
+    let today = DayNumber::try_from(now_utc_millis.div_euclid(DAY_MS)).ok()?;
+    (retain_days > 0).then(|| Level::Month.period(today - retain_days).start)
+}
+
+/// Looks what is too old; changes nothing.
+pub(crate) async fn overdue(
+    client: &Client,
+    config: &CompactorConfig,
+    now_utc_millis: i64,
+) -> Result<Overdue, CompactorError> {
+    let Some(target) = target(config.retain_days, now_utc_millis) else {
+        return Ok(Overdue::default());
+    };
+    let raised = floor(client).await.map_err(CompactorError::sql(LOOKING))?;
+    let rows = client
+        .query(BELOW, &[&target, &config.retain_chunks])
+        .await
+        .map_err(CompactorError::sql(LOOKING))?;
+    let chunks = rows.iter().map(|row| Old {
+        stream: row.get(0),
+        days: row.get(1)..row.get(2),
+    });
+    Ok(Overdue {
+        raise_to: raised.is_none_or(|raised| raised < target).then_some(target),
+        chunks: chunks.collect(),
+    })
+}
+
+/// Deletes what is too old; says how many chunks.
+pub(crate) async fn retain(
+    client: &mut Client,
+    lease: &Lease,
+    config: &CompactorConfig,
+    now_utc_millis: i64,
+) -> Result<usize, CompactorError> {
+    let overdue = overdue(client, config, now_utc_millis).await?;
+    if overdue.raise_to.is_none() && overdue.chunks.is_empty() {
+        return Ok(0);
+    }
+    crate::cycle::keep(client, lease).await?;
+    client
+        .batch_execute(LOCK_TIMEOUT)
+        .await
+        .map_err(CompactorError::sql(DELETING))?;
+    let may_delete = match overdue.raise_to {
+        Some(to) => raise_floor(client, to).await?,
+        None => true,
+    };
+    let mut deleted = 0;
+    for old in overdue.chunks.iter().filter(|_| may_delete) {
+        crate::cycle::keep(client, lease).await?;
+        deleted += usize::from(delete(client, old).await?);
+    }
+    client
+        .batch_execute("reset lock_timeout")
+        .await
+        .map_err(CompactorError::sql(DELETING))?;
+    Ok(deleted)
+}
+
+/// Raises the floor once nothing below it waits for a refresh: who loads there afterwards is told so. False for not now.
+async fn raise_floor(client: &mut Client, to: DayNumber) -> Result<bool, CompactorError> {
+    let transaction = client.transaction().await.map_err(CompactorError::sql(RAISING))?;
+    match seize(&transaction).await {
+        // Somebody who loads or reads holds it for long.
+        Err(SqlError::Postgres(error)) if is_passing(error.code()) => return Ok(false),
+        seized => seized.map_err(CompactorError::sql(RAISING))?,
+    }
+    let of_sleeps = sleeps_reach(to).end;
+    let pending: i64 = transaction
+        .query_one(PENDING, &[&to, &of_sleeps])
+        .await
+        .map_err(CompactorError::sql(RAISING))?
+        .get(0);
+    let day = date_of(to);
+    if pending > 0 {
+        tracing::info!(pending, floor = %day, "readings are kept until what waits for a refresh below the floor is refreshed");
+        return Ok(false);
+    }
+    raise(&transaction, to)
+        .await
+        .map_err(CompactorError::sql(RAISING))?;
+    transaction.commit().await.map_err(CompactorError::sql(RAISING))?;
+    tracing::info!(floor = %day, "the floor was raised: readings of days before it are deleted");
+    Ok(true)
+}
+
+/// Deletes one chunk; false when somebody uses it now.
+async fn delete(client: &Client, old: &Old) -> Result<bool, CompactorError> {
+    let began = Instant::now();
+    let relation = format!("raw.{}", old.stream);
+    let end = date_of(old.days.end);
+    let call = format!("select drop_chunks('{relation}', older_than => timestamp '{end}')");
+    match client.batch_execute(&call).await {
+        Ok(()) => {}
+        Err(error) if is_passing(error.code()) => {
+            tracing::info!(relation, %end, %error, "not deleted now");
+            return Ok(false);
+        }
+        Err(error) => return Err(CompactorError::sql(DELETING)(error)),
+    }
+    let entry = Entry {
+        task: "retain",
+        relation: &relation,
+        days: old.days.clone(),
+        reason: "older than what is kept".to_owned(),
+        rows: 1,
+    };
+    books::journal(client, &entry, began.elapsed()).await?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p_12_a_floor_is_the_first_of_a_month() {
+        // 2019-11-06; 62 days before is 2019-09-05.
+        let now = 18_206 * DAY_MS + 1;
+        let first = target(62, now).map(date_of).map(|day| day.to_string());
+        assert_eq!(first.as_deref(), Some("2019-09-01"));
+        assert_eq!(target(0, now), None);
+    }
+}

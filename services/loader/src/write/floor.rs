@@ -1,0 +1,146 @@
+//! Retention: readings of days before the floor are not kept any more, so that late ones become dead letters (P12).
+
+use std::mem::take;
+
+use pulseline_runtime::clock::system_utc_millis;
+use pulseline_sql::floor;
+use pulseline_sql::periods::{DayNumber, date_of};
+use tokio_postgres::Transaction;
+
+use crate::batch::{Batch, day_of};
+use crate::error::LoaderError;
+use crate::letter::{Letter, payload};
+use crate::map::{Reading, ReadingsUpload, Refusal};
+
+/// The item that stands for the whole upload.
+const WHOLE: i32 = -1;
+
+/// Holds the floor until the transaction ends.
+///
+/// # Errors
+/// [`LoaderError::FloorRaised`] when it is not the `known` one: then the batch may hold what is not kept.
+pub(super) async fn hold(tx: &Transaction<'_>, known: Option<DayNumber>) -> Result<(), LoaderError> {
+    let held = floor::hold(tx)
+        .await
+        .map_err(LoaderError::sql("holding the floor"))?;
+    match held {
+        Some(floor) if known != Some(floor) => Err(LoaderError::FloorRaised { floor }),
+        _ => Ok(()),
+    }
+}
+
+/// Takes readings of days before the floor out of a batch, as letters.
+pub(super) fn shed(batch: &mut Batch, floor: DayNumber) {
+    let is_gone = |reading: &Reading| day_of(reading.local_ts) < floor;
+    for mut upload in take(&mut batch.readings) {
+        if !upload.readings.iter().any(is_gone) {
+            batch.readings.push(upload);
+            continue;
+        }
+        let (gone, kept): (Vec<_>, Vec<_>) = take(&mut upload.readings).into_iter().partition(is_gone);
+        if kept.is_empty() {
+            batch.mark_dead(&upload.origin);
+            batch.letters.push(letter(&upload, WHOLE, &gone, floor));
+            continue;
+        }
+        for reading in gone {
+            let item = i32::try_from(reading.item).unwrap_or(i32::MAX);
+            batch.letters.push(letter(&upload, item, &[reading], floor));
+        }
+        upload.readings = kept;
+        batch.readings.push(upload);
+    }
+}
+
+fn letter(upload: &ReadingsUpload, item: i32, readings: &[Reading], floor: DayNumber) -> Letter {
+    let refusal = Refusal {
+        reason: "beyond_retention",
+        detail: format!(
+            "readings of days before {} are deleted, and not loaded any more",
+            date_of(floor)
+        ),
+    };
+    Letter::about(
+        &upload.origin,
+        item,
+        &refusal,
+        Some(payload(upload, readings)),
+        system_utc_millis(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use pulseline_schemas::{Position, Stream};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::account::{Account, Kind};
+    use crate::map::guard::DAY_MILLIS;
+    use crate::map::{Origin, Source};
+
+    const FLOOR: DayNumber = 18_200;
+
+    fn upload(offset: i64, days: &[DayNumber]) -> (ReadingsUpload, Account) {
+        let position = Position {
+            topic: "fitbit.steps".into(),
+            generation: 0,
+            partition: 0,
+            offset,
+        };
+        let account = Account::one(&position, Kind::Loaded);
+        let reading = |(item, day): (u32, &DayNumber)| Reading {
+            local_ts: (i64::from(*day) + 1) * DAY_MILLIS - 1,
+            item,
+            value: 1,
+            confidence: None,
+        };
+        let origin = Origin {
+            source: Source::Stream(Stream::Steps),
+            id: offset.to_string(),
+            position: Some(position),
+            key: None,
+            document: None,
+        };
+        let upload = ReadingsUpload {
+            device_id: Uuid::nil(),
+            event_id: Uuid::nil(),
+            synced_at: 0,
+            utc_offset_minutes: 0,
+            readings: (0..).zip(days).map(reading).collect(),
+            origin: Arc::new(origin),
+        };
+        (upload, account)
+    }
+
+    proptest! {
+        #[test]
+        fn p_12_every_reading_is_kept_or_in_a_letter_and_an_upload_without_any_left_is_dead(
+            uploads in prop::collection::vec(prop::collection::vec(FLOOR - 2..FLOOR + 2, 1..5), 0..6)
+        ) {
+            let mut batch = Batch::default();
+            for (offset, days) in (0..).zip(&uploads) {
+                let (upload, account) = upload(offset, days);
+                batch.readings.push(upload);
+                batch.accounts.push(account);
+            }
+            shed(&mut batch, FLOOR);
+            let kept = |days: &Vec<DayNumber>| days.iter().filter(|day| **day >= FLOOR).count();
+            let (mut letters, mut dead) = (0, 0);
+            for days in &uploads {
+                let gone = days.len() - kept(days);
+                letters += if gone == days.len() { 1 } else { gone };
+                dead += usize::from(gone == days.len());
+            }
+            let readings: usize = batch.readings.iter().map(|upload| upload.readings.len()).sum();
+            prop_assert_eq!(readings, uploads.iter().map(kept).sum::<usize>());
+            prop_assert_eq!(batch.letters.len(), letters);
+            prop_assert!(batch.readings.iter().all(|upload| upload.readings.iter().all(|r| day_of(r.local_ts) >= FLOOR)));
+            prop_assert_eq!(batch.accounts.iter().filter(|account| account.kind == Kind::Dead).count(), dead);
+            prop_assert_eq!(batch.letters.iter().filter(|letter| letter.item == WHOLE).count(), dead);
+        }
+    }
+}
