@@ -74,16 +74,14 @@ impl Service {
             .logs()
             .join(format!("{}-{}.log", role.command(), address.replace(':', "-")));
         let output = File::create(&log)?;
-        let child = Command::new(binary()?)
+        let child = command(world)?
             .arg(role.command())
-            .envs(world.endpoints.environment())
             .env("PULSELINE__TELEMETRY__LISTEN", &address)
             .envs(role.settings().iter().copied())
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
-            .kill_on_drop(true)
             .spawn()?;
         Ok(Self {
             role,
@@ -208,6 +206,16 @@ impl Service {
             tokio::time::sleep(POLL).await;
         }
     }
+}
+
+/// The program under test with the servers of `world`; dropped, it is killed.
+///
+/// # Errors
+/// As [`binary`].
+pub fn command(world: &World) -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    command.envs(world.endpoints.environment()).kill_on_drop(true);
+    Ok(command)
 }
 
 /// The program under test: built by the same `cargo test` that runs this.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Streams smartwatch readings through Kafka and MongoDB into TimescaleDB, exactly.
 #[derive(Debug, Parser)]
@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Load,
     /// Refresh stage and agg for exactly the dirty days.
     Compact(CompactArgs),
+    /// Load a range of documents once more, while streaming goes on.
+    Backfill(BackfillArgs),
     /// Create or update the warehouse's schema; safe to run twice or by two at once.
     Migrate,
     /// Recompute every figure and compare; exit 1 on any difference.
@@ -173,6 +175,54 @@ pub(crate) struct CompactArgs {
     /// Print what the next cycle would do, and change nothing.
     #[arg(long, conflicts_with = "once")]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  pulseline --stack default backfill --from 2019-11-01 --to 2019-11-30                  every stream of a month
+  pulseline backfill --stream heart_rates --from 2019-01-01 --to 2019-12-31 --chunk day
+  pulseline backfill --stream steps --device 00000000-0000-0000-0000-000000000001 --from 2019-11-06 --to 2019-11-06
+
+Rows that are right already stay untouched. Stopped or killed, it goes on when it is run again with the same range;
+once it has finished, the same range begins anew. Positions and accounting of the stream are not touched.")]
+pub(crate) struct BackfillArgs {
+    /// Only this stream; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stream: Vec<String>,
+    /// Only this device.
+    #[arg(long, value_name = "UUID")]
+    pub(crate) device: Option<uuid::Uuid>,
+    /// First day, on the wearers' wall clocks.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) from: jiff::civil::Date,
+    /// Last day.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) to: jiff::civil::Date,
+    /// What is done at a time: what was begun when it is stopped is done again.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) chunk: ChunkArg,
+}
+
+/// Length of a part of a backfill.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum ChunkArg {
+    /// A day.
+    Day,
+    /// A calendar month.
+    #[default]
+    Month,
+    /// A calendar year.
+    Year,
+}
+
+impl From<ChunkArg> for pulseline_loader::backfill::Chunk {
+    fn from(chunk: ChunkArg) -> Self {
+        match chunk {
+            ChunkArg::Day => Self::Day,
+            ChunkArg::Month => Self::Month,
+            ChunkArg::Year => Self::Year,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! The one binary of Pulseline: wiring only.
 
 mod args;
+mod backfill;
 mod demo;
 mod exit;
 mod print;
@@ -37,6 +38,7 @@ async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Sink => services::sink(settings()?).await,
         Command::Load => services::load(settings()?).await,
         Command::Compact(arguments) => services::compact(settings()?, arguments).await,
+        Command::Backfill(arguments) => backfill::run(settings()?, arguments).await,
         Command::Migrate => services::migrate(settings()?).await,
         Command::Verify(arguments) => report::verify(settings()?, arguments).await,
         Command::Status(arguments) => report::status(settings()?, arguments.json).await,

@@ -1,7 +1,5 @@
 //! What one transaction writes: rows, accounting, dirty days, letters, and the position after them.
 
-use std::collections::BTreeSet;
-
 use mongodb::change_stream::event::ResumeToken;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
@@ -78,32 +76,6 @@ impl Batch {
             (held @ None, more) => *held = more,
             (Some(_), None) => {}
         }
-    }
-
-    /// The days that its rows touch. Sessions also touch those they were on before: the writer adds them.
-    pub(crate) fn dirty_days(&self) -> BTreeSet<DirtyDay> {
-        let mut days = BTreeSet::new();
-        for upload in &self.readings {
-            let mut last = None;
-            for reading in &upload.readings {
-                let local_date = day_of(reading.local_ts);
-                if last != Some(local_date) {
-                    last = Some(local_date);
-                    days.insert(DirtyDay {
-                        device_id: upload.device_id,
-                        local_date,
-                    });
-                }
-            }
-        }
-        for entry in &self.entries {
-            let on = entry.days().map_or(0..0, |(first, last)| first..last + 1);
-            days.extend(on.map(|local_date| DirtyDay {
-                device_id: entry.device_id,
-                local_date,
-            }));
-        }
-        days
     }
 
     /// Takes an upload's offset from `loaded` to `dead`: the warehouse refused it as a whole.

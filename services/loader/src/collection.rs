@@ -171,10 +171,14 @@ async fn take_snapshot(
     let token = snapshot.token.clone();
     let (feed, messages) = Feed::new(source, &context.config, context.shutdown.clone());
     let stop = feed.stop_token();
-    let reader = tokio::spawn(snapshot::scan(collection, snapshot.after.clone(), feed));
+    let reader = tokio::spawn(snapshot::scan(
+        collection,
+        snapshot::beyond(snapshot.after.clone()),
+        feed,
+    ));
     let begun = memory.snapshot.insert(snapshot);
-    let drained = drain::drain(writer, messages, &context.config, |id| {
-        begun.after = id.or(begun.after.take());
+    let drained = drain::drain(writer, messages, &context.config, |written| {
+        begun.after = written.id.or(begun.after.take());
     });
     let drained = drained.await;
     stop.cancel();
@@ -197,7 +201,7 @@ async fn take_snapshot(
 }
 
 /// Waits until the reader has ended by itself. The writer's error comes first: the reader's may only follow from it.
-async fn join<T>(
+pub(crate) async fn join<T>(
     reader: JoinHandle<Result<T, LoaderError>>,
     drained: Result<(), LoaderError>,
 ) -> Result<T, LoaderError> {

@@ -23,12 +23,22 @@ struct Filling {
     is_idle: bool,
 }
 
+/// What a commit brought.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    /// Id of its last document, where the reader tells it.
+    pub(crate) id: Option<RawBson>,
+    pub(crate) documents: usize,
+    /// Rows that are new or different.
+    pub(crate) changed: u64,
+}
+
 /// Writes everything that comes, until the reader ends. Calls `committed` after each commit.
 pub(crate) async fn drain(
     writer: &mut Writer,
     mut messages: Receiver<Message>,
     config: &LoaderConfig,
-    mut committed: impl FnMut(Option<RawBson>),
+    mut committed: impl FnMut(Written),
 ) -> Result<(), LoaderError> {
     let wait = Duration::from_millis(config.batch_wait_ms);
     let mut last_batch: Option<Instant> = None;
@@ -42,6 +52,7 @@ pub(crate) async fn drain(
         } else {
             Instant::now()
         };
+        let mut written = Written::default();
         let mut filling = fill(first, &mut messages, config, linger).await;
         unsaved.follow(std::mem::take(&mut filling.batch.progress));
         if filling.batch.is_empty() {
@@ -53,13 +64,15 @@ pub(crate) async fn drain(
             last_save = Some(Instant::now());
         } else {
             filling.batch.progress = std::mem::take(&mut unsaved);
-            writer.write(&mut filling.batch).await?;
+            written.changed = writer.write(&mut filling.batch).await?;
+            written.documents = filling.batch.documents;
             report(writer, &filling.batch.progress, filling.is_idle);
             last_batch = Some(Instant::now());
             // The first idle poll after a batch is saved at once: it says that this was all.
             last_save = None;
         }
-        committed(filling.id);
+        written.id = filling.id;
+        committed(written);
     }
     if unsaved.token.is_some() {
         writer.save(&unsaved).await?;

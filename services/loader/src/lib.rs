@@ -5,11 +5,14 @@
 //!  (or snapshot)   raw      pure    batches    who wins    rows, accounting, dirty days, letters, position
 //! ```
 //!
+//! A backfill reads a range of documents once more and merges it, beside the loader and without a position.
+//!
 //! Each collection has its own task, connection and checkpoint, so that one stalls no other. The position of a
 //! change stream is stored in the transaction that holds its rows, under the epoch of the lease (D-2): whatever
 //! happens, the next opening goes on from exactly what is committed.
 
 mod account;
+pub mod backfill;
 mod batch;
 mod checkpoint;
 mod collection;

@@ -122,7 +122,7 @@ fn died(error: &JoinError) -> LoaderError {
     LoaderError::Task(error.to_string())
 }
 
-async fn open_database(mongo: &MongoConfig) -> Result<Database, LoaderError> {
+pub(crate) async fn open_database(mongo: &MongoConfig) -> Result<Database, LoaderError> {
     let parsed = ClientOptions::parse(mongo.uri.expose()).await;
     let mut options = parsed.map_err(LoaderError::mongo("reading the connection string"))?;
     options.app_name.get_or_insert_with(|| "pulseline-loader".into());

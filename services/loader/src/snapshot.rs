@@ -22,20 +22,24 @@ pub(crate) struct Snapshot {
     pub(crate) after: Option<RawBson>,
 }
 
-/// Reads the collection in the order of `_id`; true when it came to the end.
-pub(crate) async fn scan(
-    collection: Collection<RawDocumentBuf>,
-    after: Option<RawBson>,
-    feed: Feed,
-) -> Result<bool, LoaderError> {
-    let failed = || LoaderError::mongo("reading a collection for its snapshot");
-    let filter = match after.map(bson::Bson::try_from).transpose() {
+/// What comes after a document in the order of `_id`; everything without one.
+pub(crate) fn beyond(after: Option<RawBson>) -> Document {
+    match after.map(bson::Bson::try_from).transpose() {
         // `$gt` compares within one type only: ids of another type are read again rather than left out.
         Ok(Some(id)) => {
             doc! { "$or": [{ "_id": { "$gt": id } }, { "_id": { "$not": { "$type": "string" } } }] }
         }
         Ok(None) | Err(_) => Document::new(),
-    };
+    }
+}
+
+/// Reads these documents in the order of `_id`; true when it came to the end.
+pub(crate) async fn scan(
+    collection: Collection<RawDocumentBuf>,
+    filter: Document,
+    feed: Feed,
+) -> Result<bool, LoaderError> {
+    let failed = || LoaderError::mongo("reading a collection");
     let found = collection
         .find(filter)
         .sort(doc! { "_id": 1 })

@@ -36,7 +36,7 @@ const LIFT_LIMIT: &str = "set local timescaledb.max_tuples_decompressed_per_dml_
 pub(crate) struct Writer {
     source: Source,
     client: Client,
-    checkpoint: Checkpoint,
+    purpose: Purpose,
     frontier: Frontier,
     table: Table,
     letters: Collection<RawDocumentBuf>,
@@ -44,6 +44,14 @@ pub(crate) struct Writer {
     floor: Option<DayNumber>,
     /// True while a batch is written that touches more packed rows than the server allows by default.
     is_limit_lifted: bool,
+}
+
+/// What a writer is for.
+enum Purpose {
+    /// To follow a collection: position and accounting move with its rows.
+    Follow(Checkpoint),
+    /// To write rows once more whose offsets are accounted for.
+    Repair,
 }
 
 /// The readings of a batch, resolved.
@@ -76,24 +84,43 @@ impl Writer {
             .await
             .map_err(LoaderError::sql("connecting"))?;
         let (checkpoint, token) = Checkpoint::claim(&client, source, epoch).await?;
+        let writer = Self::new(source, client, Purpose::Follow(checkpoint), letters);
+        let frontier = Frontier::new(frontier_devices);
+        Ok((Self { frontier, ..writer }, token))
+    }
+
+    /// Connects to write documents once more, beside whoever follows the collection.
+    pub(crate) async fn repair(
+        timescale: &TimescaleConfig,
+        source: Source,
+        letters: Collection<RawDocumentBuf>,
+    ) -> Result<Self, LoaderError> {
+        let name = format!("pulseline-backfill-{}", source.name());
+        let client = pulseline_sql::connect(timescale, &name)
+            .await
+            .map_err(LoaderError::sql("connecting"))?;
+        Ok(Self::new(source, client, Purpose::Repair, letters))
+    }
+
+    fn new(source: Source, client: Client, purpose: Purpose, letters: Collection<RawDocumentBuf>) -> Self {
         let table = match source {
             Source::Stream(stream) => Table::of(Some(stream)),
             Source::Receipts | Source::DeadLetters => Table::of(None),
         };
-        let frontier = Frontier::new(frontier_devices);
-        Ok((
-            Self {
-                source,
-                client,
-                checkpoint,
-                frontier,
-                table,
-                letters,
-                floor: None,
-                is_limit_lifted: false,
-            },
-            token,
-        ))
+        Self {
+            source,
+            client,
+            purpose,
+            frontier: Frontier::new(1),
+            table,
+            letters,
+            floor: None,
+            is_limit_lifted: false,
+        }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
     pub(crate) fn source(&self) -> Source {
@@ -102,25 +129,39 @@ impl Writer {
 
     /// Saves a position when there is nothing to write with it.
     pub(crate) async fn save(&mut self, progress: &Progress) -> Result<(), LoaderError> {
-        self.checkpoint.advance(&self.client, progress).await?;
-        self.checkpoint.committed();
+        if let Purpose::Follow(checkpoint) = &mut self.purpose {
+            checkpoint.advance(&self.client, progress).await?;
+            checkpoint.committed();
+        }
         Ok(())
     }
 
-    /// Writes a batch. Conflicts are tried again, met rows are merged, refused rows become letters.
-    pub(crate) async fn write(&mut self, batch: &mut Batch) -> Result<(), LoaderError> {
+    /// Writes a batch; says how many rows are new or different. Conflicts are tried again, met rows are merged, refused
+    /// rows become letters.
+    pub(crate) async fn write(&mut self, batch: &mut Batch) -> Result<u64, LoaderError> {
         let began = Instant::now();
-        let mut trust = Trust::Frontier;
+        let mut trust = match self.purpose {
+            Purpose::Follow(_) => Trust::Frontier,
+            Purpose::Repair => Trust::Nothing,
+        };
         let mut stored = 0;
         self.is_limit_lifted = false;
         loop {
             if let Some(floor) = self.floor {
-                floor::shed(batch, floor);
+                match self.purpose {
+                    Purpose::Follow(_) => floor::shed(batch, floor),
+                    // They were loaded in their time, and deleted.
+                    Purpose::Repair => floor::leave_out(batch, floor),
+                }
             }
             stored += letterbox::store(self.source, &self.letters, &batch.letters[stored..]).await?;
             let plan = self.plan(batch, trust).await?;
-            let Err(error) = self.transact(batch, &plan).await else {
-                return self.committed(batch, &plan, began);
+            let error = match self.transact(batch, &plan).await {
+                Ok(changed) => {
+                    self.committed(batch, &plan, began);
+                    return Ok(changed);
+                }
+                Err(error) => error,
             };
             if error.is_conflict() {
                 tracing::info!(collection = self.source.name(), %error, "conflict: the batch is tried again");
@@ -163,7 +204,7 @@ impl Writer {
         Ok(Plan { direct, merge })
     }
 
-    async fn transact(&mut self, batch: &Batch, plan: &Plan) -> Result<(), LoaderError> {
+    async fn transact(&mut self, batch: &Batch, plan: &Plan) -> Result<u64, LoaderError> {
         let pieces = Pieces::encode(&self.table, plan, batch.cargo());
         let tx = self
             .client
@@ -178,19 +219,22 @@ impl Writer {
         if !batch.readings.is_empty() {
             floor::hold(&tx, self.floor).await?;
         }
-        let old_days = pieces.apply(&tx).await?;
-        let mut days = batch.dirty_days();
-        days.extend(old_days);
-        books::dirty_days(&tx, self.source, &days).await?;
-        books::accounts(&tx, &crate::account::merge(batch.accounts.clone())).await?;
+        let touched = pieces.apply(&tx).await?;
+        books::dirty_days(&tx, self.source, &touched.days).await?;
         books::letters(&tx, &batch.letters).await?;
-        self.checkpoint.advance(&tx, &batch.progress).await?;
+        if let Purpose::Follow(checkpoint) = &self.purpose {
+            books::accounts(&tx, &crate::account::merge(batch.accounts.clone())).await?;
+            checkpoint.advance(&tx, &batch.progress).await?;
+        }
         // From here the outcome may stay unknown: whoever opens this collection next reads it from the checkpoint.
-        tx.commit().await.map_err(LoaderError::statement("committing"))
+        tx.commit().await.map_err(LoaderError::statement("committing"))?;
+        Ok(touched.rows)
     }
 
-    fn committed(&mut self, batch: &Batch, plan: &Plan, began: Instant) -> Result<(), LoaderError> {
-        self.checkpoint.committed();
+    fn committed(&mut self, batch: &Batch, plan: &Plan, began: Instant) {
+        if let Purpose::Follow(checkpoint) = &mut self.purpose {
+            checkpoint.committed();
+        }
         self.frontier.advance(&plan.direct);
         self.frontier.advance(&plan.merge);
         let children: usize = batch.entries.iter().map(|entry| entry.children.len()).sum();
@@ -205,7 +249,6 @@ impl Writer {
         for letter in batch.letters.iter().filter(|letter| !letter.is_stored) {
             metrics::record_dead_letter(self.source, letter);
         }
-        Ok(())
     }
 }
 

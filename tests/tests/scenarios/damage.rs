@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use bson::{Document, doc};
 use pulseline_generator::SimulateConfig;
-use pulseline_tests::service::binary;
+use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World};
 
 const SETTLE: Duration = Duration::from_secs(30);
@@ -91,11 +91,8 @@ async fn exit_code(world: &World) -> Result<Option<i32>> {
 }
 
 async fn verify(world: &World, arguments: &[&str]) -> Result<Option<i32>> {
-    let mut verify = tokio::process::Command::new(binary()?);
-    verify
-        .args(["verify", "--settle", "5"])
-        .args(arguments)
-        .envs(world.endpoints.environment());
+    let mut verify = command(world)?;
+    verify.args(["verify", "--settle", "5"]).args(arguments);
     let output = verify.output().await?;
     let text = String::from_utf8_lossy(&output.stdout);
     let differs = output.status.code() == Some(1);

@@ -1,5 +1,6 @@
 //! Scenarios on real servers, named after the invariant that they try to break.
 
+mod backfill;
 mod corrections;
 mod damage;
 mod kills;

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use pulseline_generator::SimulateConfig;
 use pulseline_runtime::config::{Secret, TimescaleConfig};
-use pulseline_tests::service::binary;
+use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
@@ -119,9 +119,8 @@ async fn each_service_works_with_its_own_role_and_may_do_nothing_else() -> Resul
         "no sample was taken: {metrics}"
     );
     let auditor = url_of(&world, "test_auditor");
-    let verify = tokio::process::Command::new(binary()?)
+    let verify = command(&world)?
         .args(["verify", "--full"])
-        .envs(world.endpoints.environment())
         .env("PULSELINE__TIMESCALE__URL", auditor)
         .output()
         .await?;

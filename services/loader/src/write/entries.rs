@@ -1,12 +1,13 @@
 //! Days and sessions: replaced whole, with what belongs to them, where the upload is not older than what is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
 use super::copying::copy;
+use super::transaction::Touched;
 use crate::batch::DirtyDay;
 use crate::copy::CopyRows;
 use crate::error::LoaderError;
@@ -112,18 +113,19 @@ pub(super) fn winners(keys: usize, entries: &[Entry]) -> Vec<&Entry> {
     winners.into_values().collect()
 }
 
-/// Writes rows with what belongs to them; gives the days they lay on before.
+/// Writes rows with what belongs to them. Days that they lay on before change too.
 pub(super) async fn apply(
     tx: &Transaction<'_>,
     statements: &Statements,
     entries: &[&Entry],
-) -> Result<Vec<DirtyDay>, LoaderError> {
+) -> Result<Touched, LoaderError> {
     tx.batch_execute(&statements.create)
         .await
         .map_err(LoaderError::statement("making room for rows"))?;
     let rows = encode(statements.columns, entries).finish();
     copy(tx, &statements.copy, rows, "copying rows").await?;
-    let old_days = old(tx, &statements.old_days).await?;
+    let mut days: BTreeSet<DirtyDay> = old(tx, &statements.old_days).await?.into_iter().collect();
+    days.extend(entries.iter().flat_map(|entry| days_of(entry)));
     let written = tx
         .query(&statements.upsert, &[])
         .await
@@ -131,7 +133,19 @@ pub(super) async fn apply(
     if let Some(children) = &statements.children {
         replace(tx, children, entries, &written).await?;
     }
-    Ok(old_days)
+    Ok(Touched {
+        days,
+        rows: written.len() as u64,
+    })
+}
+
+fn days_of(entry: &Entry) -> impl Iterator<Item = DirtyDay> {
+    let device_id = entry.device_id;
+    let on = entry.days().map_or(0..0, |(first, last)| first..last + 1);
+    on.map(move |local_date| DirtyDay {
+        device_id,
+        local_date,
+    })
 }
 
 /// Replaces what belongs to the sessions that were written.

@@ -52,6 +52,15 @@ pub(super) fn shed(batch: &mut Batch, floor: DayNumber) {
     }
 }
 
+/// Leaves readings of days before the floor out of a batch.
+pub(super) fn leave_out(batch: &mut Batch, floor: DayNumber) {
+    for upload in &mut batch.readings {
+        upload
+            .readings
+            .retain(|reading| day_of(reading.local_ts) >= floor);
+    }
+}
+
 fn letter(upload: &ReadingsUpload, item: i32, readings: &[Reading], floor: DayNumber) -> Letter {
     let refusal = Refusal {
         reason: "beyond_retention",

@@ -6,6 +6,7 @@ use tokio_postgres::Transaction;
 use uuid::Uuid;
 
 use super::copying::copy;
+use super::transaction::Touched;
 use crate::copy::CopyRows;
 use crate::error::LoaderError;
 use crate::map::UserRow;
@@ -31,7 +32,7 @@ const UPSERT_DEVICES: &str = "insert into raw.devices as t (device_id, user_id, 
     event_id = excluded.event_id where (excluded.synced_at, excluded.event_id) >= (t.synced_at, t.event_id)";
 
 /// Writes the winning version of each profile, and of each device's owner.
-pub(super) async fn apply(tx: &Transaction<'_>, users: &[UserRow]) -> Result<(), LoaderError> {
+pub(super) async fn apply(tx: &Transaction<'_>, users: &[UserRow]) -> Result<Touched, LoaderError> {
     tx.batch_execute(CREATE)
         .await
         .map_err(LoaderError::statement("making room for profiles"))?;
@@ -43,7 +44,8 @@ pub(super) async fn apply(tx: &Transaction<'_>, users: &[UserRow]) -> Result<(),
         "copying profiles",
     )
     .await?;
-    tx.execute(UPSERT_USERS, &[])
+    let rows = tx
+        .execute(UPSERT_USERS, &[])
         .await
         .map_err(LoaderError::statement("writing profiles"))?;
     // Owners come from every version, not only the winners: then it does not matter which versions share a batch.
@@ -52,8 +54,13 @@ pub(super) async fn apply(tx: &Transaction<'_>, users: &[UserRow]) -> Result<(),
             .iter()
             .flat_map(|user| user.devices.iter().map(move |device| (*device, user))),
     );
+    // No figure is stored by person: nothing has to be made anew.
+    let touched = Touched {
+        rows,
+        ..Touched::default()
+    };
     if owners.is_empty() {
-        return Ok(());
+        return Ok(touched);
     }
     copy(
         tx,
@@ -65,7 +72,7 @@ pub(super) async fn apply(tx: &Transaction<'_>, users: &[UserRow]) -> Result<(),
     tx.execute(UPSERT_DEVICES, &[])
         .await
         .map_err(LoaderError::statement("writing devices"))?;
-    Ok(())
+    Ok(touched)
 }
 
 fn newest<'a>(versions: impl Iterator<Item = (Uuid, &'a UserRow)>) -> BTreeMap<Uuid, &'a UserRow> {

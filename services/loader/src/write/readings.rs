@@ -5,6 +5,8 @@ use tokio_postgres::{Client, Transaction};
 use uuid::Uuid;
 
 use super::copying::{LocalMillis, copy};
+use super::transaction::Touched;
+use crate::batch::{DirtyDay, day_of};
 use crate::copy::CopyRows;
 use crate::error::LoaderError;
 use crate::map::ReadingsUpload;
@@ -53,13 +55,15 @@ impl Statements {
             create: format!("create temporary table incoming_readings (like {table}) on commit drop"),
             copy_merge: format!("copy pg_temp.incoming_readings ({columns}) from stdin (format binary)"),
             merge: format!(
-                "insert into {table} as t ({columns}) select {columns} from pg_temp.incoming_readings \
+                "with merged as (insert into {table} as t ({columns}) select {columns} from pg_temp.incoming_readings \
                  order by device_id, local_ts, utc_offset_minutes \
                  on conflict (device_id, local_ts, utc_offset_minutes) do update set {}, \
                  synced_at = excluded.synced_at, event_id = excluded.event_id \
                  where (excluded.synced_at, excluded.event_id) > (t.synced_at, t.event_id) \
                  or ((excluded.synced_at, excluded.event_id) = (t.synced_at, t.event_id) \
-                 and ({}) is distinct from ({}))",
+                 and ({}) is distinct from ({})) \
+                 returning t.device_id, t.local_ts::date - date '1970-01-01' as day) \
+                 select device_id, day, count(*) from merged group by device_id, day",
                 set.join(", "),
                 list("excluded."),
                 list("t.")
@@ -94,6 +98,23 @@ pub(crate) fn encode(statements: &Statements, rows: &[Row], uploads: &[ReadingsU
     copy
 }
 
+/// What rows that meet no other change: everything.
+pub(crate) fn all_of(rows: &[Row]) -> Touched {
+    let mut touched = Touched::default();
+    let mut last = None;
+    for row in rows {
+        let day = DirtyDay {
+            device_id: row.device_id,
+            local_date: day_of(row.local_ts),
+        };
+        touched.rows += 1;
+        if last.replace(day) != Some(day) {
+            touched.days.insert(day);
+        }
+    }
+    touched
+}
+
 /// Copies rows that meet no other. Fast; a unique violation says that one does.
 pub(crate) async fn direct(
     tx: &Transaction<'_>,
@@ -103,20 +124,29 @@ pub(crate) async fn direct(
     copy(tx, &statements.copy_direct, rows, "copying readings").await
 }
 
-/// Writes rows where they are newer than what is there.
+/// Writes rows where they are newer than what is there, or the same version with other values (P7).
 pub(crate) async fn merge(
     tx: &Transaction<'_>,
     statements: &Statements,
     rows: Bytes,
-) -> Result<(), LoaderError> {
+) -> Result<Touched, LoaderError> {
     tx.batch_execute(&statements.create)
         .await
         .map_err(LoaderError::statement("making room to merge"))?;
     copy(tx, &statements.copy_merge, rows, "copying readings to merge").await?;
-    tx.execute(&statements.merge, &[])
+    let merged = tx
+        .query(&statements.merge, &[])
         .await
         .map_err(LoaderError::statement("merging readings"))?;
-    Ok(())
+    let mut touched = Touched::default();
+    for row in &merged {
+        touched.days.insert(DirtyDay {
+            device_id: row.get(0),
+            local_date: row.get(1),
+        });
+        touched.rows += row.get::<_, i64>(2).unsigned_abs();
+    }
+    Ok(touched)
 }
 
 /// The newest loaded reading of each device, in milliseconds of its wall clock.

@@ -1,5 +1,7 @@
 //! The rows of a batch, encoded before their transaction begins.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use pulseline_schemas::Stream;
 use tokio_postgres::Transaction;
@@ -9,6 +11,7 @@ use crate::batch::DirtyDay;
 use crate::copy::CopyRows;
 use crate::error::LoaderError;
 use crate::map::{Entry, ReadingsUpload, Shape, UserRow, shape_of};
+use crate::resolve::Row;
 
 /// The table that a collection's rows go to, with its statements.
 #[derive(Debug)]
@@ -45,17 +48,33 @@ pub(super) struct Cargo<'a> {
     pub(super) users: &'a [UserRow],
 }
 
+/// What a transaction changes: days whose figures have to be made anew, and rows that are new or different.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    pub(super) days: BTreeSet<DirtyDay>,
+    pub(super) rows: u64,
+}
+
+impl Touched {
+    fn and(mut self, other: Self) -> Self {
+        self.days.extend(other.days);
+        self.rows += other.rows;
+        self
+    }
+}
+
 /// What one transaction puts into raw.
 pub(super) struct Pieces<'a> {
     table: &'a Table,
     direct: Bytes,
+    direct_rows: &'a [Row],
     merge: Bytes,
     entries: Vec<&'a Entry>,
     users: &'a [UserRow],
 }
 
 impl<'a> Pieces<'a> {
-    pub(super) fn encode(table: &'a Table, plan: &Plan, cargo: Cargo<'a>) -> Self {
+    pub(super) fn encode(table: &'a Table, plan: &'a Plan, cargo: Cargo<'a>) -> Self {
         let encoded = |rows: &[_]| match table {
             Table::Readings(statements) if !rows.is_empty() => {
                 CopyRows::finish(readings::encode(statements, rows, cargo.uploads))
@@ -69,29 +88,32 @@ impl<'a> Pieces<'a> {
         Self {
             table,
             direct: encoded(&plan.direct),
+            direct_rows: &plan.direct,
             merge: encoded(&plan.merge),
             entries,
             users: cargo.users,
         }
     }
 
-    /// Writes everything; gives the days that rows lay on before.
-    pub(super) async fn apply(&self, tx: &Transaction<'_>) -> Result<Vec<DirtyDay>, LoaderError> {
+    /// Writes everything; says what that changed.
+    pub(super) async fn apply(&self, tx: &Transaction<'_>) -> Result<Touched, LoaderError> {
         match self.table {
             Table::Readings(statements) => {
+                let mut touched = Touched::default();
                 if !self.direct.is_empty() {
                     readings::direct(tx, statements, self.direct.clone()).await?;
+                    touched = readings::all_of(self.direct_rows);
                 }
                 if !self.merge.is_empty() {
-                    readings::merge(tx, statements, self.merge.clone()).await?;
+                    touched = touched.and(readings::merge(tx, statements, self.merge.clone()).await?);
                 }
+                Ok(touched)
             }
             Table::Entries { statements, .. } if !self.entries.is_empty() => {
-                return entries::apply(tx, statements, &self.entries).await;
+                entries::apply(tx, statements, &self.entries).await
             }
-            Table::Profiles if !self.users.is_empty() => profiles::apply(tx, self.users).await?,
-            Table::Entries { .. } | Table::Profiles | Table::None => {}
+            Table::Profiles if !self.users.is_empty() => profiles::apply(tx, self.users).await,
+            Table::Entries { .. } | Table::Profiles | Table::None => Ok(Touched::default()),
         }
-        Ok(Vec::new())
     }
 }

@@ -1,0 +1,219 @@
+//! Reading documents once more: a range of days of one stream, merged into raw while streaming goes on.
+//!
+//! It has no part in positions or accounting: it mends rows. What is right already stays untouched, so that only days on
+//! which something changed are refreshed.
+
+mod books;
+mod chunks;
+
+use std::ops::Range;
+
+use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
+use mongodb::{Collection, Database, IndexModel};
+use pulseline_runtime::retry::{RetryError, retry_transient};
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_schemas::{Owner, Stream};
+use pulseline_sql::floor::floor;
+use pulseline_sql::periods::{DayNumber, date_of};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use crate::collection::join;
+use crate::config::LoaderConfig;
+use crate::drain;
+use crate::error::LoaderError;
+use crate::map::Source;
+use crate::map::guard::DAY_MILLIS;
+use crate::service::{self, Connections};
+use crate::snapshot;
+use crate::tail::Feed;
+use crate::write::Writer;
+pub use chunks::Chunk;
+
+/// A session may have begun so many days before the range that it reaches into: it lasts a week at most.
+const SESSION_DAYS: DayNumber = 8;
+
+/// What to load once more.
+#[derive(Clone, Debug)]
+pub struct Backfill {
+    /// Which stream.
+    pub stream: Stream,
+    /// Of one device only.
+    pub device: Option<Uuid>,
+    /// Days on the wearers' wall clocks that a document's window touches.
+    pub days: Range<DayNumber>,
+    /// What is done at a time, and need not be done again when it is stopped.
+    pub chunk: Chunk,
+}
+
+/// How far a backfill is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Documents that are there, about.
+    pub total: u64,
+    /// Documents that were read.
+    pub documents: u64,
+    /// Rows that were new or different.
+    pub changed: u64,
+    /// The days that are read now, or are left.
+    pub days: Range<DayNumber>,
+    /// False when it was stopped before its end.
+    pub is_finished: bool,
+}
+
+impl Backfill {
+    /// Documents of these days, and of no other chunk of this backfill.
+    fn filter(&self, days: &Range<DayNumber>) -> Document {
+        if self.stream.owner() == Owner::User {
+            // Profiles have no days.
+            return Document::new();
+        }
+        let at = |day: DayNumber| Bson::DateTime(DateTime::from_millis(i64::from(day) * DAY_MILLIS));
+        let first = if days.start == self.days.start {
+            days.start - SESSION_DAYS
+        } else {
+            days.start
+        };
+        let mut filter = doc! {
+            "created_at": { "$gte": at(first), "$lt": at(days.end) },
+            "ended_at": { "$gte": at(self.days.start) },
+        };
+        if let Some(device) = self.device {
+            filter.insert("device_id", device.hyphenated().to_string());
+        }
+        filter
+    }
+
+    /// What is left from this day on.
+    fn chunks(&self, next: DayNumber) -> Vec<Range<DayNumber>> {
+        if self.stream.owner() == Owner::User {
+            return vec![self.days.clone()];
+        }
+        chunks::of(&(next..self.days.end), self.chunk)
+    }
+}
+
+/// Loads a range once more. Stopped or killed, it goes on where it was when it is started again with the same range.
+///
+/// # Errors
+/// A range that is empty or deleted, or what cannot be waited out.
+pub async fn backfill(
+    mut job: Backfill,
+    config: &LoaderConfig,
+    connections: &Connections,
+    shutdown: &Shutdown,
+    tell: &(dyn Fn(&Progress) + Send + Sync),
+) -> Result<Progress, LoaderError> {
+    config.validate().map_err(LoaderError::Config)?;
+    let database = service::open_database(&connections.mongo).await?;
+    let client = connect(connections).await?;
+    job.days = kept(&client, job.days).await?;
+    let run = Run {
+        total: prepare(&database.collection(job.stream.collection()), &job).await?,
+        job,
+        config,
+        connections,
+        database: &database,
+        shutdown,
+        tell,
+    };
+    let ended = run.chunks(client).await;
+    // Without it the driver's own tasks meet the end of the runtime and panic.
+    database.client().clone().shutdown().immediate(true).await;
+    ended
+}
+
+/// A backfill at work.
+struct Run<'a> {
+    job: Backfill,
+    total: u64,
+    config: &'a LoaderConfig,
+    connections: &'a Connections,
+    database: &'a Database,
+    shutdown: &'a Shutdown,
+    tell: &'a (dyn Fn(&Progress) + Send + Sync),
+}
+
+impl Run<'_> {
+    async fn chunks(&self, client: Client) -> Result<Progress, LoaderError> {
+        let mut progress = books::begin(&client, &self.job).await?;
+        drop(client);
+        progress.total = self.total;
+        for days in self.job.chunks(progress.days.start) {
+            progress.days = days;
+            (self.tell)(&progress);
+            let attempt = || self.chunk(&progress);
+            match retry_transient(self.shutdown, "loading a range once more", attempt).await {
+                Ok(Some(done)) => progress = done,
+                Ok(None) | Err(RetryError::Abandoned) => return Ok(progress),
+                Err(RetryError::Failed(error)) => return Err(error),
+            }
+        }
+        progress.is_finished = true;
+        Ok(progress)
+    }
+
+    /// Loads the documents of one chunk; none when told to stop before its end.
+    async fn chunk(&self, before: &Progress) -> Result<Option<Progress>, LoaderError> {
+        let source = Source::Stream(self.job.stream);
+        let letters = self.database.collection(Source::DeadLetters.name());
+        let mut writer = Writer::repair(&self.connections.timescale, source, letters).await?;
+        let (feed, messages) = Feed::new(source, self.config, self.shutdown.clone());
+        let stop = feed.stop_token();
+        let collection = self.database.collection(self.job.stream.collection());
+        let filter = self.job.filter(&before.days);
+        let reader = tokio::spawn(snapshot::scan(collection, filter, feed));
+        let mut done = before.clone();
+        let drained = drain::drain(&mut writer, messages, self.config, |written| {
+            done.documents += written.documents as u64;
+            done.changed += written.changed;
+            (self.tell)(&done);
+        });
+        let drained = drained.await;
+        stop.cancel();
+        if !join(reader, drained).await? {
+            return Ok(None);
+        }
+        books::done(writer.client(), &self.job, &done).await?;
+        Ok(Some(done))
+    }
+}
+
+async fn connect(connections: &Connections) -> Result<Client, LoaderError> {
+    pulseline_sql::connect(&connections.timescale, "pulseline-backfill")
+        .await
+        .map_err(LoaderError::sql("connecting"))
+}
+
+/// The days at or above the floor: what lies below was deleted on purpose.
+async fn kept(client: &Client, days: Range<DayNumber>) -> Result<Range<DayNumber>, LoaderError> {
+    if days.is_empty() {
+        return Err(LoaderError::Config("the last day is before the first".into()));
+    }
+    let floor = floor(client)
+        .await
+        .map_err(LoaderError::sql("reading the floor"))?;
+    match floor {
+        Some(floor) if floor >= days.end => Err(LoaderError::Config(format!(
+            "readings of days before {} are deleted (compactor.retain_days)",
+            date_of(floor)
+        ))),
+        Some(floor) => Ok(days.start.max(floor)..days.end),
+        None => Ok(days),
+    }
+}
+
+/// Makes the index that finds documents by their day, once, and counts them.
+async fn prepare(collection: &Collection<RawDocumentBuf>, job: &Backfill) -> Result<u64, LoaderError> {
+    if job.stream.owner() != Owner::User {
+        let index = IndexModel::builder().keys(doc! { "created_at": 1 }).build();
+        collection
+            .create_index(index)
+            .await
+            .map_err(LoaderError::mongo("making an index"))?;
+    }
+    collection
+        .count_documents(job.filter(&job.days))
+        .await
+        .map_err(LoaderError::mongo("counting documents"))
+}

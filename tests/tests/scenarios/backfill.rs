@@ -1,0 +1,97 @@
+//! A range of documents loaded once more while streaming goes on: it mends, and touches nothing else.
+
+use anyhow::{Result, ensure};
+use pulseline_generator::SimulateConfig;
+use pulseline_tests::service::command;
+use pulseline_tests::{Service, World};
+
+/// Rows that are gone, and rows that say something else than their upload.
+const DAMAGE: &str = "delete from raw.steps where local_ts::date = '2019-11-02'; \
+    update raw.heart_rates set bpm = bpm + 1 where local_ts between '2019-11-01 10:00' and '2019-11-01 10:10'; \
+    update raw.sleeps set minutes_asleep = minutes_asleep + 1; \
+    delete from raw.activity_minutes; \
+    update raw.users set height_cm = 1";
+const RANGE: [&str; 4] = ["--from", "2019-11-01", "--to", "2019-11-03"];
+
+fn cohort(seed: u64) -> SimulateConfig {
+    SimulateConfig {
+        participants: 2,
+        days: 3,
+        seed,
+        ..SimulateConfig::default()
+    }
+}
+
+async fn backfill(world: &World, arguments: &[&str]) -> Result<(Option<i32>, String)> {
+    let output = command(world)?
+        .arg("backfill")
+        .args(RANGE)
+        .args(arguments)
+        .output()
+        .await?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    Ok((
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout).into_owned() + &errors,
+    ))
+}
+
+#[tokio::test]
+async fn a_backfill_mends_rows_while_others_are_loaded_and_goes_on_after_a_kill() -> Result<()> {
+    let world = World::start("backfill").await?;
+    let services = Service::start_all(&world)?;
+    world.simulate(&cohort(1)).await?;
+    world.until_quiet().await?;
+    world.warehouse().await?.batch_execute(DAMAGE).await?;
+    let verdict = world.verify(std::time::Duration::ZERO).await?;
+    ensure!(!verdict.is_equal(), "the damage is not seen");
+
+    // Others are loaded all the while.
+    let others = cohort(2);
+    let (sent, mended) = tokio::join!(world.simulate(&others), async {
+        let mut killed = command(&world)?
+            .arg("backfill")
+            .args(RANGE)
+            .args(["--chunk", "day"])
+            .spawn()?;
+        let begun = "select least(count(*), 1) from ops.backfills where next_date > from_date";
+        world.until_count(begun, 1).await?;
+        killed.kill().await?;
+        backfill(&world, &["--chunk", "day"]).await
+    });
+    sent?;
+    let (code, said) = mended?;
+    ensure!(code == Some(0) && !said.contains("heart_rates: 0 "), "{said}");
+    ensure!(
+        world
+            .count("select count(*) from ops.backfills where finished_at is null")
+            .await?
+            == 0
+    );
+    world.until_quiet().await?;
+    world.verify_equal().await?;
+
+    // What is right stays untouched: nothing has to be made anew.
+    let refreshes = "select count(*) from ops.compactions where task = 'refresh'";
+    let before = world.count(refreshes).await?;
+    let streams = [
+        "--stream",
+        "heart_rates",
+        "--stream",
+        "steps",
+        "--stream",
+        "calories",
+    ];
+    let (code, said) = backfill(&world, &streams).await?;
+    ensure!(code == Some(0), "{said}");
+    ensure!(
+        said.matches(" 0 rows were new or different").count() == 3,
+        "{said}"
+    );
+    ensure!(world.count("select count(*) from ops.dirty_days").await? == 0);
+    ensure!(world.count(refreshes).await? == before);
+    let (code, said) = backfill(&world, &["--stream", "step"]).await?;
+    ensure!(code == Some(2) && said.contains("heart_rates steps"), "{said}");
+    drop(services);
+    world.stop().await
+}
