@@ -11,7 +11,7 @@ use crate::error::SqlError;
 use crate::schemas::Schemas;
 
 /// Number, name, text. Never edited once released.
-const MIGRATIONS: [(i32, &str, &str); 14] = [
+const MIGRATIONS: [(i32, &str, &str); 15] = [
     (1, "ops", include_str!("../migrations/0001_ops.sql")),
     (2, "raw", include_str!("../migrations/0002_raw.sql")),
     (3, "stage", include_str!("../migrations/0003_stage.sql")),
@@ -30,6 +30,7 @@ const MIGRATIONS: [(i32, &str, &str); 14] = [
     (12, "roles", include_str!("../migrations/0012_roles.sql")),
     (13, "retention", include_str!("../migrations/0013_retention.sql")),
     (14, "backfills", include_str!("../migrations/0014_backfills.sql")),
+    (15, "letters", include_str!("../migrations/0015_letters.sql")),
 ];
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.

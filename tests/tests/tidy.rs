@@ -14,7 +14,13 @@ const NAMES_REFUSED: [&str; 4] = ["utils", "util", "common", "helpers"];
 const DRIVERS: [(&str, &[&str]); 3] = [
     (
         "rdkafka",
-        &["services/generator", "services/sink", "services/auditor", "tests"],
+        &[
+            "services/generator",
+            "services/sink",
+            "services/letters",
+            "services/auditor",
+            "tests",
+        ],
     ),
     (
         "mongodb",
@@ -26,6 +32,7 @@ const DRIVERS: [(&str, &[&str]); 3] = [
             "sql",
             "services/loader",
             "services/compactor",
+            "services/letters",
             "services/auditor",
             "services/stack",
             "services/cli",

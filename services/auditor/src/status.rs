@@ -15,7 +15,7 @@ const POSITIONS: &str = "select collection, epoch, seq, \
     extract(epoch from clock_timestamp() - greatest(caught_up_at, cluster_time))::double precision, token is not null \
     from ops.checkpoints order by collection";
 const BACKLOG: &str = "select (select count(*) from ops.dirty_days), (select count(*) from ops.waiting_days), \
-    (select count(*) from ops.dead_letters), (select count(*) from ops.accounted_log), \
+    (select count(*) from ops.dead_letters where resolved_at is null), (select count(*) from ops.accounted_log), \
     (select extract(epoch from clock_timestamp() - max(started_at))::double precision from ops.compactions)";
 
 /// A topic's way through the stores, in messages.

@@ -1,8 +1,12 @@
 //! What can be said on the command line.
 
+mod letters;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use letters::{DeadLetters, SelectionArgs};
 
 /// Streams smartwatch readings through Kafka and MongoDB into TimescaleDB, exactly.
 #[derive(Debug, Parser)]
@@ -20,7 +24,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 Settings come from defaults, then --config FILE (TOML), then the servers of --stack NAME,
 then environment variables such as PULSELINE__KAFKA__BROKERS, PULSELINE__MONGO__URI.
 
-Exit codes: 0 done, 1 verify found a difference, 2 wrong usage or configuration,
+Exit codes: 0 done, 1 verify found a difference or a replayed letter stays, 2 wrong usage or configuration,
 3 a service stopped on an error, 4 unfinished work was abandoned at the drain deadline."
 )]
 pub(crate) struct Cli {
@@ -50,6 +54,9 @@ pub(crate) enum Command {
     Compact(CompactArgs),
     /// Load a range of documents once more, while streaming goes on.
     Backfill(BackfillArgs),
+    /// What could not be processed: read it, replay it after a fix, discard it.
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
     /// Create or update the warehouse's schema; safe to run twice or by two at once.
     Migrate,
     /// Recompute every figure and compare; exit 1 on any difference.

@@ -7,6 +7,7 @@ use pulseline_archive::ArchiveError;
 use pulseline_auditor::AuditError;
 use pulseline_compactor::CompactorError;
 use pulseline_generator::GeneratorError;
+use pulseline_letters::LettersError;
 use pulseline_loader::LoaderError;
 use pulseline_runtime::config::ConfigError;
 use pulseline_sink::SinkError;
@@ -20,7 +21,7 @@ pub(crate) enum Outcome {
     Done,
     /// 4: verify was stopped before its end; nothing differs so far.
     Unfinished,
-    /// 1: verify found a difference, or the demo's verdict is bad.
+    /// 1: verify found a difference, the demo's verdict is bad, or a replayed letter stays.
     Different,
 }
 
@@ -71,6 +72,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
         || matches!(error.downcast_ref(), Some(CompactorError::Abandoned))
         || matches!(error.downcast_ref(), Some(GeneratorError::Abandoned(_)));
     let is_configuration = error.is::<ConfigError>()
+        || matches!(error.downcast_ref(), Some(LettersError::NoSelection))
         || matches!(error.downcast_ref(), Some(LoaderError::Config(_)))
         || matches!(error.downcast_ref(), Some(SinkError::Config(_)))
         || matches!(error.downcast_ref(), Some(CompactorError::Config(_)))

@@ -4,6 +4,7 @@ mod args;
 mod backfill;
 mod demo;
 mod exit;
+mod letters;
 mod print;
 mod replay;
 mod report;
@@ -39,6 +40,7 @@ async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Load => services::load(settings()?).await,
         Command::Compact(arguments) => services::compact(settings()?, arguments).await,
         Command::Backfill(arguments) => backfill::run(settings()?, arguments).await,
+        Command::DeadLetters(command) => letters::run(settings()?, command).await,
         Command::Migrate => services::migrate(settings()?).await,
         Command::Verify(arguments) => report::verify(settings()?, arguments).await,
         Command::Status(arguments) => report::status(settings()?, arguments.json).await,

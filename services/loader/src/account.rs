@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     Dead,
     /// Its document was erased.
     Erased,
+    /// It was dead, and its rows are in raw now.
+    Revived,
 }
 
 impl Kind {
@@ -26,6 +28,7 @@ impl Kind {
             Self::Void => "void",
             Self::Dead => "dead",
             Self::Erased => "erased",
+            Self::Revived => "revived",
         }
     }
 }
@@ -53,6 +56,14 @@ impl Account {
             from: position.offset,
             to: position.offset.saturating_add(1),
         }
+    }
+
+    /// As one that was dead until now, if its rows are loaded.
+    pub(crate) fn revived(mut self) -> Self {
+        if self.kind == Kind::Loaded {
+            self.kind = Kind::Revived;
+        }
+        self
     }
 
     fn continues(&self, before: &Self) -> bool {

@@ -28,6 +28,7 @@ mod metrics;
 mod owner;
 mod readiness;
 mod resolve;
+pub mod revive;
 mod service;
 mod snapshot;
 mod tail;

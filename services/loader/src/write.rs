@@ -19,6 +19,7 @@ use pulseline_runtime::config::TimescaleConfig;
 use pulseline_sql::periods::DayNumber;
 use tokio_postgres::Client;
 
+use crate::account::{self, Account};
 use crate::batch::{Batch, Progress};
 use crate::checkpoint::Checkpoint;
 use crate::error::LoaderError;
@@ -52,6 +53,8 @@ enum Purpose {
     Follow(Checkpoint),
     /// To write rows once more whose offsets are accounted for.
     Repair,
+    /// To write rows whose uploads were dead.
+    Revive,
 }
 
 /// The readings of a batch, resolved.
@@ -79,10 +82,7 @@ impl Writer {
         frontier_devices: usize,
         letters: Collection<RawDocumentBuf>,
     ) -> Result<(Self, Option<ResumeToken>), LoaderError> {
-        let name = format!("pulseline-loader-{}", source.name());
-        let client = pulseline_sql::connect(timescale, &name)
-            .await
-            .map_err(LoaderError::sql("connecting"))?;
+        let client = connect(timescale, "loader", source).await?;
         let (checkpoint, token) = Checkpoint::claim(&client, source, epoch).await?;
         let writer = Self::new(source, client, Purpose::Follow(checkpoint), letters);
         let frontier = Frontier::new(frontier_devices);
@@ -95,11 +95,18 @@ impl Writer {
         source: Source,
         letters: Collection<RawDocumentBuf>,
     ) -> Result<Self, LoaderError> {
-        let name = format!("pulseline-backfill-{}", source.name());
-        let client = pulseline_sql::connect(timescale, &name)
-            .await
-            .map_err(LoaderError::sql("connecting"))?;
+        let client = connect(timescale, "backfill", source).await?;
         Ok(Self::new(source, client, Purpose::Repair, letters))
+    }
+
+    /// Connects to write documents of uploads that were dead.
+    pub(crate) async fn revive(
+        timescale: &TimescaleConfig,
+        source: Source,
+        letters: Collection<RawDocumentBuf>,
+    ) -> Result<Self, LoaderError> {
+        let client = connect(timescale, "revive", source).await?;
+        Ok(Self::new(source, client, Purpose::Revive, letters))
     }
 
     fn new(source: Source, client: Client, purpose: Purpose, letters: Collection<RawDocumentBuf>) -> Self {
@@ -142,14 +149,14 @@ impl Writer {
         let began = Instant::now();
         let mut trust = match self.purpose {
             Purpose::Follow(_) => Trust::Frontier,
-            Purpose::Repair => Trust::Nothing,
+            Purpose::Repair | Purpose::Revive => Trust::Nothing,
         };
         let mut stored = 0;
         self.is_limit_lifted = false;
         loop {
             if let Some(floor) = self.floor {
                 match self.purpose {
-                    Purpose::Follow(_) => floor::shed(batch, floor),
+                    Purpose::Follow(_) | Purpose::Revive => floor::shed(batch, floor),
                     // They were loaded in their time, and deleted.
                     Purpose::Repair => floor::leave_out(batch, floor),
                 }
@@ -222,9 +229,16 @@ impl Writer {
         let touched = pieces.apply(&tx).await?;
         books::dirty_days(&tx, self.source, &touched.days).await?;
         books::letters(&tx, &batch.letters).await?;
-        if let Purpose::Follow(checkpoint) = &self.purpose {
-            books::accounts(&tx, &crate::account::merge(batch.accounts.clone())).await?;
-            checkpoint.advance(&tx, &batch.progress).await?;
+        match &self.purpose {
+            Purpose::Follow(checkpoint) => {
+                books::accounts(&tx, &account::merge(batch.accounts.clone())).await?;
+                checkpoint.advance(&tx, &batch.progress).await?;
+            }
+            Purpose::Revive => {
+                let accounts = batch.accounts.iter().cloned().map(Account::revived).collect();
+                books::accounts(&tx, &account::merge(accounts)).await?;
+            }
+            Purpose::Repair => {}
         }
         // From here the outcome may stay unknown: whoever opens this collection next reads it from the checkpoint.
         tx.commit().await.map_err(LoaderError::statement("committing"))?;
@@ -250,6 +264,12 @@ impl Writer {
             metrics::record_dead_letter(self.source, letter);
         }
     }
+}
+
+async fn connect(timescale: &TimescaleConfig, work: &str, source: Source) -> Result<Client, LoaderError> {
+    pulseline_sql::connect(timescale, &format!("pulseline-{work}-{}", source.name()))
+        .await
+        .map_err(LoaderError::sql("connecting"))
 }
 
 impl Batch {

@@ -4,6 +4,7 @@ mod backfill;
 mod corrections;
 mod damage;
 mod kills;
+mod letters;
 mod loaders;
 mod lookers;
 mod offsets;

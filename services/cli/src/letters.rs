@@ -1,0 +1,136 @@
+//! `dead-letters`: what could not be processed, for people.
+
+use anyhow::Context;
+use pulseline_letters::{Connections, Fate, Letter, Selection};
+use pulseline_runtime::config::ConfigError;
+use pulseline_runtime::telemetry;
+
+use crate::args::{DeadLetters, SelectionArgs};
+use crate::exit::Outcome;
+use crate::print;
+use crate::settings::Settings;
+
+/// Characters of a detail in a list.
+const DETAIL_CHARS: usize = 60;
+
+pub(crate) async fn run(settings: Settings, command: &DeadLetters) -> anyhow::Result<Outcome> {
+    settings.require_timescale()?;
+    match command {
+        DeadLetters::List {
+            selection,
+            all,
+            limit,
+            json,
+        } => {
+            let selection = Selection {
+                with_resolved: *all,
+                ..selected(selection)?
+            };
+            list(&settings, &selection, *limit, *json).await
+        }
+        DeadLetters::Show { origin, item } => show(&settings, origin, *item).await,
+        DeadLetters::Replay { selection } => replay(settings, &selected(selection)?).await,
+        DeadLetters::Discard { selection, why } => {
+            let client = pulseline_letters::open(&settings.timescale).await?;
+            let discarded = pulseline_letters::discard(&client, &selected(selection)?, why).await?;
+            print::line(&format!("{discarded} letters discarded"));
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+fn selected(arguments: &SelectionArgs) -> Result<Selection, ConfigError> {
+    let since = arguments.since.as_ref().map(|text| {
+        let read = text.parse().or_else(|_| format!("{text}T00:00Z").parse());
+        read.map_err(|error| ConfigError::Invalid(format!("--since: {error}")))
+    });
+    Ok(Selection {
+        origins: arguments.origin.clone(),
+        reason: arguments.reason.clone(),
+        stream: arguments.stream.clone(),
+        since: since.transpose()?,
+        with_resolved: false,
+    })
+}
+
+async fn list(settings: &Settings, selection: &Selection, limit: i64, json: bool) -> anyhow::Result<Outcome> {
+    let client = pulseline_letters::open(&settings.timescale).await?;
+    let (letters, count) = pulseline_letters::list(&client, selection, limit).await?;
+    if json {
+        print::line(&serde_json::to_string_pretty(&letters)?);
+        return Ok(Outcome::Done);
+    }
+    for letter in &letters {
+        let detail: String = letter.detail.chars().take(DETAIL_CHARS).collect();
+        let item = if letter.item < 0 {
+            String::new()
+        } else {
+            format!(" --item {}", letter.item)
+        };
+        let resolution = letter
+            .resolution
+            .as_ref()
+            .map_or(String::new(), |how| format!(" [{how}]"));
+        print::line(&format!(
+            "{:.19}  {:<18} {}{item}  {detail}{resolution}",
+            letter.created_at.to_string(),
+            letter.reason,
+            letter.origin
+        ));
+    }
+    let shown = letters.len();
+    print::line(&match usize::try_from(count) {
+        Ok(count) if count > shown => format!("{shown} of {count} letters; --limit shows more"),
+        _ => format!("{shown} letters"),
+    });
+    Ok(Outcome::Done)
+}
+
+async fn show(settings: &Settings, origin: &str, item: Option<i32>) -> anyhow::Result<Outcome> {
+    let client = pulseline_letters::open(&settings.timescale).await?;
+    let letters = pulseline_letters::find(&client, origin).await?;
+    let mut texts = Vec::new();
+    for (letter, payload) in &letters {
+        if item.is_none_or(|item| item == letter.item) {
+            texts.push(pulseline_letters::show(letter, payload.as_deref()));
+        }
+    }
+    (!texts.is_empty()).then_some(()).with_context(|| {
+        format!("there is no letter {origin}: pulseline dead-letters list --all shows them")
+    })?;
+    print::line(texts.join("\n").trim_end());
+    Ok(Outcome::Done)
+}
+
+async fn replay(settings: Settings, selection: &Selection) -> anyhow::Result<Outcome> {
+    settings.require_kafka()?;
+    settings.require_mongo()?;
+    telemetry::init_logs();
+    let connections = Connections {
+        kafka: settings.kafka,
+        mongo: settings.mongo,
+        timescale: settings.timescale,
+    };
+    let (mut done, mut kept) = (0, 0);
+    let mut tell = |letter: &Letter, fate: &Fate| {
+        let said = match fate {
+            Fate::Loaded => "loaded".to_owned(),
+            Fate::Sent => "sent to its topic again".to_owned(),
+            Fate::Refused(why) => format!("refused again: {why}"),
+            Fate::Left(why) => format!("not replayed: {why}"),
+        };
+        match fate {
+            Fate::Loaded | Fate::Sent => done += 1,
+            Fate::Refused(_) | Fate::Left(_) => kept += 1,
+        }
+        print::line(&format!("{} {}: {said}", letter.origin, letter.item));
+    };
+    let ended = pulseline_letters::replay(&connections, selection, &mut tell).await;
+    print::line(&format!("{done} letters replayed, {kept} stay"));
+    ended?;
+    Ok(if kept > 0 {
+        Outcome::Different
+    } else {
+        Outcome::Done
+    })
+}

@@ -1,0 +1,27 @@
+//! Why letters could not be dealt with.
+
+use pulseline_loader::LoaderError;
+use pulseline_sql::SqlError;
+
+/// Why letters could not be dealt with.
+#[derive(Debug, thiserror::Error)]
+pub enum LettersError {
+    /// The warehouse.
+    #[error("TimescaleDB: {0}")]
+    Sql(#[from] SqlError),
+    /// Kafka.
+    #[error("Kafka: {0}")]
+    Kafka(#[from] rdkafka::error::KafkaError),
+    /// Loading a document again.
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
+    /// Nothing says which letters are meant.
+    #[error("say which letters: by their origins, --reason, --stream or --since")]
+    NoSelection,
+}
+
+impl From<tokio_postgres::Error> for LettersError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Sql(error.into())
+    }
+}

@@ -1,0 +1,196 @@
+//! Replaying: each letter through the path on which it died, once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pulseline_loader::revive::Reviver;
+use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
+use rdkafka::ClientConfig;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use tokio_postgres::Client;
+
+use crate::error::LettersError;
+use crate::find::{Letter, Selection, list, open};
+use crate::origin::Origin;
+use crate::resolve::resolve;
+
+/// Longest to wait for an acknowledgement.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// The letter's bytes, kept to this transaction: two replays at once send it once.
+const TAKE: &str = "select topic, message_key, payload from ops.dead_letters \
+    where origin = $1 and item = $2 and resolved_at is null for update";
+
+/// The servers that a replay goes through.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    /// Where messages are sent again.
+    pub kafka: KafkaConfig,
+    /// Where documents are read again.
+    pub mongo: MongoConfig,
+    /// Where letters are, and rows go.
+    pub timescale: TimescaleConfig,
+}
+
+/// What became of a letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Its rows are in raw.
+    Loaded,
+    /// Its message was sent to its topic again, and has another offset now.
+    Sent,
+    /// It is dead for the same or another reason; the letter stays.
+    Refused(String),
+    /// It cannot be replayed here; the letter stays.
+    Left(&'static str),
+}
+
+/// Replays letters that nobody dealt with, in the order of their origins, and calls `tell` for each.
+///
+/// # Errors
+/// What the stores say; letters before that are done.
+pub async fn replay(
+    connections: &Connections,
+    selection: &Selection,
+    tell: &mut (dyn FnMut(&Letter, &Fate) + Send),
+) -> Result<(), LettersError> {
+    if selection.is_all() {
+        return Err(LettersError::NoSelection);
+    }
+    let mut client = open(&connections.timescale).await?;
+    let (letters, _) = list(&client, selection, i64::MAX).await?;
+    let mut by_origin: BTreeMap<String, Vec<Letter>> = BTreeMap::new();
+    for letter in letters {
+        by_origin.entry(letter.origin.clone()).or_default().push(letter);
+    }
+    let mut stores = Stores::default();
+    let mut ended = Ok(());
+    for (origin, letters) in by_origin {
+        ended = match Origin::read(&origin) {
+            Origin::Document { stream, id } => {
+                let reviver = stores.reviver(connections).await?;
+                documents(&client, reviver, (stream, &id), &letters, tell).await
+            }
+            Origin::Message => messages(&mut client, stores.producer(connections)?, &letters, tell).await,
+            Origin::Record => {
+                let left = Fate::Left(
+                    "replay its files again: what can be read now is sent, the rest is a duplicate",
+                );
+                letters.iter().for_each(|letter| tell(letter, &left));
+                Ok(())
+            }
+            Origin::Unknown => {
+                let left = Fate::Left("its origin is none that this program knows");
+                letters.iter().for_each(|letter| tell(letter, &left));
+                Ok(())
+            }
+        };
+        if ended.is_err() {
+            break;
+        }
+    }
+    if let Some(reviver) = stores.reviver {
+        reviver.close().await;
+    }
+    ended
+}
+
+/// Opened when the first letter needs them.
+#[derive(Default)]
+struct Stores {
+    reviver: Option<Reviver>,
+    producer: Option<FutureProducer>,
+}
+
+impl Stores {
+    async fn reviver(&mut self, connections: &Connections) -> Result<&mut Reviver, LettersError> {
+        let reviver = match self.reviver.take() {
+            Some(reviver) => reviver,
+            None => {
+                Reviver::open(&pulseline_loader::Connections {
+                    mongo: connections.mongo.clone(),
+                    timescale: connections.timescale.clone(),
+                })
+                .await?
+            }
+        };
+        Ok(self.reviver.insert(reviver))
+    }
+
+    fn producer(&mut self, connections: &Connections) -> Result<&FutureProducer, LettersError> {
+        let producer = match self.producer.take() {
+            Some(producer) => producer,
+            None => ClientConfig::new()
+                .set("bootstrap.servers", &connections.kafka.brokers)
+                .set("client.id", "pulseline-letters")
+                .set("enable.idempotence", "true")
+                .set("acks", "all")
+                // The same partition for a key as the generator chooses.
+                .set("partitioner", "murmur2_random")
+                .create()?,
+        };
+        Ok(self.producer.insert(producer))
+    }
+}
+
+/// Loads a document once for all the letters about it.
+async fn documents(
+    client: &Client,
+    reviver: &mut Reviver,
+    (stream, id): (pulseline_schemas::Stream, &str),
+    letters: &[Letter],
+    tell: &mut (dyn FnMut(&Letter, &Fate) + Send),
+) -> Result<(), LettersError> {
+    let revived = reviver.load(stream, id).await?;
+    for letter in letters {
+        let fate = match &revived {
+            None => Fate::Left("its document is not there any more"),
+            Some(revived) => {
+                // Refused as a whole, it is refused with each of its readings.
+                let again = revived
+                    .refused
+                    .iter()
+                    .find(|(item, _)| *item == letter.item || *item < 0);
+                again.map_or(Fate::Loaded, |(_, why)| Fate::Refused(why.clone()))
+            }
+        };
+        if fate == Fate::Loaded {
+            resolve(client, (&letter.origin, letter.item), "replayed", None).await?;
+        }
+        tell(letter, &fate);
+    }
+    Ok(())
+}
+
+/// Sends the bytes of messages again. Killed between the acknowledgement and the note, it would send one twice: the second
+/// is a duplicate, or a second letter.
+async fn messages(
+    client: &mut Client,
+    producer: &FutureProducer,
+    letters: &[Letter],
+    tell: &mut (dyn FnMut(&Letter, &Fate) + Send),
+) -> Result<(), LettersError> {
+    for letter in letters {
+        let transaction = client.transaction().await?;
+        let Some(row) = transaction
+            .query_opt(TAKE, &[&letter.origin, &letter.item])
+            .await?
+        else {
+            continue;
+        };
+        let (topic, key, payload): (Option<&str>, Option<&[u8]>, Option<&[u8]>) =
+            (row.get(0), row.get(1), row.get(2));
+        let (Some(topic), Some(payload)) = (topic, payload) else {
+            tell(letter, &Fate::Left("it does not keep its bytes"));
+            continue;
+        };
+        let mut record = FutureRecord::<[u8], [u8]>::to(topic).payload(payload);
+        if let Some(key) = key {
+            record = record.key(key);
+        }
+        producer.send(record, TIMEOUT).await.map_err(|(error, _)| error)?;
+        resolve(&transaction, (&letter.origin, letter.item), "replayed", None).await?;
+        transaction.commit().await?;
+        tell(letter, &Fate::Sent);
+    }
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! Letters that were dealt with.
+
+use tokio_postgres::{Client, GenericClient};
+
+use crate::error::LettersError;
+use crate::find::{Selection, list};
+
+const RESOLVE: &str = "update ops.dead_letters set resolved_at = clock_timestamp(), resolution = $3, why = $4 \
+    where origin = $1 and item = $2 and resolved_at is null";
+
+/// Notes that a letter was replayed or discarded; false when that was done before.
+pub(crate) async fn resolve(
+    client: &impl GenericClient,
+    (origin, item): (&str, i32),
+    resolution: &str,
+    why: Option<&str>,
+) -> Result<bool, LettersError> {
+    let changed = client
+        .execute(RESOLVE, &[&origin, &item, &resolution, &why])
+        .await?;
+    Ok(changed == 1)
+}
+
+/// Discards letters that nobody dealt with; says how many. Their rows stay, with the reason.
+///
+/// # Errors
+/// What the warehouse says, or a selection of nothing in particular.
+pub async fn discard(client: &Client, selection: &Selection, why: &str) -> Result<usize, LettersError> {
+    if selection.is_all() {
+        return Err(LettersError::NoSelection);
+    }
+    let (letters, _) = list(client, selection, i64::MAX).await?;
+    let mut discarded = 0;
+    for letter in &letters {
+        let key = (letter.origin.as_str(), letter.item);
+        discarded += usize::from(resolve(client, key, "discarded", Some(why)).await?);
+    }
+    Ok(discarded)
+}

@@ -1,0 +1,83 @@
+//! Loading documents whose upload, or readings of it, became dead letters: after a fix, through the same path (P9).
+
+use std::collections::HashMap;
+
+use bson::{RawDocumentBuf, doc};
+use mongodb::Database;
+use pulseline_runtime::clock::system_utc_millis;
+use pulseline_schemas::Stream;
+
+use crate::batch::Batch;
+use crate::error::LoaderError;
+use crate::map::{self, Source};
+use crate::service::{self, Connections};
+use crate::write::Writer;
+
+/// What loading a document again gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revived {
+    /// Rows that are new or different.
+    pub changed: u64,
+    /// Items that were refused again, −1 for the whole upload, and why.
+    pub refused: Vec<(i32, String)>,
+}
+
+/// Loads documents again, one by one.
+pub struct Reviver {
+    connections: Connections,
+    database: Database,
+    writers: HashMap<Stream, Writer>,
+}
+
+impl Reviver {
+    /// Opens the document store.
+    ///
+    /// # Errors
+    /// A wrong connection string.
+    pub async fn open(connections: &Connections) -> Result<Self, LoaderError> {
+        Ok(Self {
+            connections: connections.clone(),
+            database: service::open_database(&connections.mongo).await?,
+            writers: HashMap::new(),
+        })
+    }
+
+    /// Maps the document with this `_id` again and merges it into raw; none when it is not there.
+    ///
+    /// # Errors
+    /// What the stores say.
+    pub async fn load(&mut self, stream: Stream, id: &str) -> Result<Option<Revived>, LoaderError> {
+        let source = Source::Stream(stream);
+        let collection = self.database.collection::<RawDocumentBuf>(source.name());
+        let found = collection.find_one(doc! { "_id": id }).await;
+        let Some(document) = found.map_err(LoaderError::mongo("reading a document"))? else {
+            return Ok(None);
+        };
+        let bytes = document.as_bytes().len();
+        let mut batch = Batch::default();
+        batch.push(map::map(source, &document, system_utc_millis()), bytes, None);
+        let changed = self.writer(stream).await?.write(&mut batch).await?;
+        let refused = batch.letters.into_iter();
+        Ok(Some(Revived {
+            changed,
+            refused: refused
+                .map(|letter| (letter.item, format!("{}: {}", letter.reason, letter.detail)))
+                .collect(),
+        }))
+    }
+
+    async fn writer(&mut self, stream: Stream) -> Result<&mut Writer, LoaderError> {
+        if !self.writers.contains_key(&stream) {
+            let letters = self.database.collection(Source::DeadLetters.name());
+            let writer = Writer::revive(&self.connections.timescale, Source::Stream(stream), letters).await?;
+            self.writers.insert(stream, writer);
+        }
+        let missing = || LoaderError::Task("a writer that was just made is gone".into());
+        self.writers.get_mut(&stream).ok_or_else(missing)
+    }
+
+    /// Closes the document store.
+    pub async fn close(self) {
+        self.database.client().clone().shutdown().immediate(true).await;
+    }
+}
