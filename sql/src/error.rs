@@ -29,6 +29,14 @@ pub enum SqlError {
         /// Its number.
         version: i32,
     },
+    /// The database is behind the program.
+    #[error("the database is at version {installed}, this program needs {required}: run `pulseline migrate`")]
+    TooOld {
+        /// What is there.
+        installed: i32,
+        /// What this program needs.
+        required: i32,
+    },
     /// The database is ahead of the program.
     #[error("the database is at version {installed}, this program knows {required}: use a newer program")]
     TooNew {
@@ -43,6 +51,8 @@ impl Classify for SqlError {
     fn class(&self) -> Class {
         match self {
             Self::Postgres(error) => class_of(error),
+            // Whoever deploys migrates first, or at the same moment.
+            Self::TooOld { .. } => Class::Transient,
             Self::Url
             | Self::Certificates
             | Self::Unlicensed(_)

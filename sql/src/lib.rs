@@ -10,5 +10,5 @@ mod schemas;
 
 pub use connect::connect;
 pub use error::{SqlError, class_of};
-pub use migrate::{Report, installed_version, migrate, required_version};
+pub use migrate::{Report, installed_version, migrate, migrate_to, open, required_version};
 pub use schemas::Schemas;

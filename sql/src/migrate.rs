@@ -1,5 +1,6 @@
 //! Forward-only migrations, all missing ones in one transaction: killed half way, nothing happened.
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use pulseline_runtime::config::TimescaleConfig;
@@ -75,11 +76,33 @@ pub async fn installed_version(client: &impl GenericClient) -> Result<i32, SqlEr
     Ok(client.query_one(newest, &[]).await?.get(0))
 }
 
+/// Connects to a database that has the schema which this program knows.
+///
+/// # Errors
+/// As [`connect`]; [`SqlError::TooOld`], which passes once somebody migrates, and [`SqlError::TooNew`], which does not.
+pub async fn open(timescale: &TimescaleConfig, application_name: &str) -> Result<Client, SqlError> {
+    let client = connect(timescale, application_name).await?;
+    let (installed, required) = (installed_version(&client).await?, required_version());
+    match installed.cmp(&required) {
+        Ordering::Less => Err(SqlError::TooOld { installed, required }),
+        Ordering::Greater => Err(SqlError::TooNew { installed, required }),
+        Ordering::Equal => Ok(client),
+    }
+}
+
 /// Applies what is missing. Safe to run twice, or by two at once.
 ///
 /// # Errors
 /// A server without the licensed `TimescaleDB`, an edited migration, a database newer than this program.
 pub async fn migrate(timescale: &TimescaleConfig) -> Result<Report, SqlError> {
+    migrate_to(timescale, required_version()).await
+}
+
+/// Applies what is missing up to a version: a program of that version would find the schema that it knows.
+///
+/// # Errors
+/// As [`migrate`].
+pub async fn migrate_to(timescale: &TimescaleConfig, target: i32) -> Result<Report, SqlError> {
     let mut client = connect(timescale, "pulseline-migrate").await?;
     require_licensed(&client).await?;
     let transaction = client.transaction().await?;
@@ -96,9 +119,12 @@ pub async fn migrate(timescale: &TimescaleConfig) -> Result<Report, SqlError> {
     }
     let mut report = Report {
         applied: Vec::new(),
-        version: required_version(),
+        version: target.max(installed),
     };
     for (version, name, text) in MIGRATIONS {
+        if version > target.max(installed) {
+            break;
+        }
         if version <= installed {
             refuse_edited(&transaction, version, text).await?;
             continue;

@@ -33,6 +33,6 @@ impl Connections {
     }
 
     pub(crate) async fn warehouse(&self) -> Result<tokio_postgres::Client, AuditError> {
-        Ok(pulseline_sql::connect(&self.timescale, "pulseline-auditor").await?)
+        Ok(pulseline_sql::open(&self.timescale, "pulseline-auditor").await?)
     }
 }

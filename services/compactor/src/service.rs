@@ -156,7 +156,7 @@ pub async fn run_once(
 }
 
 pub(crate) async fn connect(timescale: &TimescaleConfig) -> Result<Client, CompactorError> {
-    pulseline_sql::connect(timescale, APPLICATION)
+    pulseline_sql::open(timescale, APPLICATION)
         .await
         .map_err(CompactorError::sql("connecting"))
 }

@@ -73,7 +73,7 @@ pub struct Letter {
 /// # Errors
 /// A server that is away, or a wrong URL.
 pub async fn open(timescale: &TimescaleConfig) -> Result<Client, LettersError> {
-    Ok(pulseline_sql::connect(timescale, "pulseline-letters").await?)
+    Ok(pulseline_sql::open(timescale, "pulseline-letters").await?)
 }
 
 /// Letters, newest first, at most `limit`; and how many there are.

@@ -180,7 +180,7 @@ impl Run<'_> {
 }
 
 async fn connect(connections: &Connections) -> Result<Client, LoaderError> {
-    pulseline_sql::connect(&connections.timescale, "pulseline-backfill")
+    pulseline_sql::open(&connections.timescale, "pulseline-backfill")
         .await
         .map_err(LoaderError::sql("connecting"))
 }

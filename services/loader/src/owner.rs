@@ -128,7 +128,7 @@ impl Owner {
 }
 
 async fn connect(timescale: &TimescaleConfig) -> Result<Client, LoaderError> {
-    pulseline_sql::connect(timescale, APPLICATION)
+    pulseline_sql::open(timescale, APPLICATION)
         .await
         .map_err(LoaderError::sql("connecting for the lease"))
 }

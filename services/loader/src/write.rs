@@ -267,7 +267,7 @@ impl Writer {
 }
 
 async fn connect(timescale: &TimescaleConfig, work: &str, source: Source) -> Result<Client, LoaderError> {
-    pulseline_sql::connect(timescale, &format!("pulseline-{work}-{}", source.name()))
+    pulseline_sql::open(timescale, &format!("pulseline-{work}-{}", source.name()))
         .await
         .map_err(LoaderError::sql("connecting"))
 }

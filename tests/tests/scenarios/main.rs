@@ -19,3 +19,4 @@ mod schemas;
 mod stack;
 mod stops;
 mod telemetry;
+mod versions;

@@ -68,7 +68,7 @@ pub(super) async fn tell(
 }
 
 async fn sample(settings: &Settings) -> anyhow::Result<()> {
-    let client = pulseline_sql::connect(&settings.timescale, "pulseline-demo").await?;
+    let client = pulseline_sql::open(&settings.timescale, "pulseline-demo").await?;
     print::line("");
     for stream in Stream::ALL {
         let table = stream.raw_table();
