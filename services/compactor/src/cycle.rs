@@ -12,6 +12,7 @@ use tokio_postgres::error::SqlState;
 use crate::books::{self, Entry};
 use crate::config::CompactorConfig;
 use crate::error::CompactorError;
+use crate::locks::keep;
 use crate::plan::{Dirty, Plan, Refresh, plan};
 use crate::{facts, metrics, pack, retain};
 
@@ -125,15 +126,6 @@ pub(crate) async fn cycle(
 
 fn is_full(taken: usize, limit: i64) -> bool {
     i64::try_from(taken).is_ok_and(|taken| taken >= limit)
-}
-
-/// Renews the lease before a statement: a cycle may take longer than the lease lasts.
-pub(crate) async fn keep(client: &Client, lease: &Lease) -> Result<(), CompactorError> {
-    let renewed = lease.renew(client).await;
-    if renewed.map_err(CompactorError::sql("renewing the lease"))? {
-        return Ok(());
-    }
-    Err(CompactorError::LeaseLost)
 }
 
 fn entry(window: &Refresh, changes: usize) -> Entry<'static> {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::books::{self, Entry};
 use crate::error::CompactorError;
+use crate::locks::keep;
 use crate::metrics;
 
 /// Sleeps that a changed day of their device can touch, newest first.
@@ -68,7 +69,7 @@ pub(crate) async fn recompute(
 ) -> Result<u64, CompactorError> {
     let mut changed = 0;
     for sleeps in sleeps.chunks(slice) {
-        crate::cycle::keep(client, lease).await?;
+        keep(client, lease).await?;
         let began = Instant::now();
         let devices: Vec<_> = sleeps.iter().map(|sleep| sleep.device).collect();
         let logs: Vec<_> = sleeps.iter().map(|sleep| sleep.log_id).collect();

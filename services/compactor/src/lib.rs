@@ -14,6 +14,7 @@ mod config;
 mod cycle;
 mod error;
 mod facts;
+mod locks;
 mod metrics;
 mod pack;
 mod plan;

@@ -6,11 +6,11 @@ use std::time::Instant;
 use pulseline_sql::lease::Lease;
 use pulseline_sql::periods::DayNumber;
 use tokio_postgres::Client;
-use tokio_postgres::error::SqlState;
 
 use crate::books::{self, Entry};
 use crate::config::CompactorConfig;
 use crate::error::CompactorError;
+use crate::locks::{be_impatient, be_patient, is_passing, keep};
 use crate::metrics;
 
 const DAY_MS: i64 = 86_400_000;
@@ -19,8 +19,6 @@ const DUE: &str = "select stream, chunk, starts_on - date '1970-01-01', ends_on 
     where (not is_packed or is_touched) and ends_on <= date '1970-01-01' + $1::int and not is_dirty \
         and (loaded_at is null or loaded_at < clock_timestamp() - $2::double precision * interval '1 second') \
     order by starts_on desc, stream limit $3";
-/// A reader of the chunk is not made to wait for longer.
-const LOCK_TIMEOUT: &str = "set lock_timeout = '500ms'";
 
 /// A chunk that is due.
 #[derive(Clone, Debug)]
@@ -59,11 +57,10 @@ pub(crate) async fn pack(client: &Client, lease: &Lease, chunks: &[Chunk]) -> Re
     if chunks.is_empty() {
         return Ok(0);
     }
-    let failed = || CompactorError::sql("packing a chunk");
-    client.batch_execute(LOCK_TIMEOUT).await.map_err(failed())?;
+    be_impatient(client).await?;
     let mut packed = 0;
     for chunk in chunks {
-        crate::cycle::keep(client, lease).await?;
+        keep(client, lease).await?;
         let began = Instant::now();
         let call = format!("call convert_to_columnstore('{}')", chunk.chunk);
         match client.batch_execute(&call).await {
@@ -72,7 +69,7 @@ pub(crate) async fn pack(client: &Client, lease: &Lease, chunks: &[Chunk]) -> Re
                 tracing::info!(chunk = chunk.chunk, %error, "not packed now");
                 continue;
             }
-            Err(error) => return Err(failed()(error)),
+            Err(error) => return Err(CompactorError::sql("packing a chunk")(error)),
         }
         let entry = Entry {
             task: if chunk.is_packed { "repack" } else { "pack" },
@@ -89,14 +86,6 @@ pub(crate) async fn pack(client: &Client, lease: &Lease, chunks: &[Chunk]) -> Re
         books::journal(client, &entry, began.elapsed()).await?;
         metrics::record_pack(began.elapsed());
     }
-    client
-        .batch_execute("reset lock_timeout")
-        .await
-        .map_err(failed())?;
+    be_patient(client).await?;
     Ok(packed)
-}
-
-/// Locked by somebody who reads or writes it, or dropped since it was listed.
-pub(crate) fn is_passing(code: Option<&SqlState>) -> bool {
-    code.is_some_and(|code| *code == SqlState::LOCK_NOT_AVAILABLE || *code == SqlState::UNDEFINED_TABLE)
 }

@@ -13,7 +13,7 @@ use tokio_postgres::Client;
 use crate::books::{self, Entry};
 use crate::config::CompactorConfig;
 use crate::error::CompactorError;
-use crate::pack::is_passing;
+use crate::locks::{be_impatient, be_patient, is_passing, keep};
 
 const DAY_MS: i64 = 86_400_000;
 /// What has to be refreshed before the readings that it needs may go; sleeps need those of the days around them.
@@ -24,8 +24,6 @@ const PENDING: &str = "select count(*) from ( \
 /// Oldest first: each call then deletes the one chunk that it names.
 const BELOW: &str = "select stream, starts_on - date '1970-01-01', ends_on - date '1970-01-01' from ops.chunks \
     where ends_on <= date '1970-01-01' + $1::int order by ends_on, stream limit $2";
-/// Neither loading nor a reader is made to wait for longer.
-const LOCK_TIMEOUT: &str = "set lock_timeout = '500ms'";
 
 const LOOKING: &str = "looking for readings that are too old";
 const RAISING: &str = "raising the floor";
@@ -89,24 +87,18 @@ pub(crate) async fn retain(
     if overdue.raise_to.is_none() && overdue.chunks.is_empty() {
         return Ok(0);
     }
-    crate::cycle::keep(client, lease).await?;
-    client
-        .batch_execute(LOCK_TIMEOUT)
-        .await
-        .map_err(CompactorError::sql(DELETING))?;
+    keep(client, lease).await?;
+    be_impatient(client).await?;
     let may_delete = match overdue.raise_to {
         Some(to) => raise_floor(client, to).await?,
         None => true,
     };
     let mut deleted = 0;
     for old in overdue.chunks.iter().filter(|_| may_delete) {
-        crate::cycle::keep(client, lease).await?;
+        keep(client, lease).await?;
         deleted += usize::from(delete(client, old).await?);
     }
-    client
-        .batch_execute("reset lock_timeout")
-        .await
-        .map_err(CompactorError::sql(DELETING))?;
+    be_patient(client).await?;
     Ok(deleted)
 }
 
@@ -126,7 +118,7 @@ async fn raise_floor(client: &mut Client, to: DayNumber) -> Result<bool, Compact
         .get(0);
     let day = date_of(to);
     if pending > 0 {
-        tracing::info!(pending, floor = %day, "readings are kept until what waits for a refresh below the floor is refreshed");
+        tracing::debug!(pending, floor = %day, "readings are kept until what waits for a refresh below the floor is refreshed");
         return Ok(false);
     }
     raise(&transaction, to)

@@ -12,8 +12,9 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::config::CompactorConfig;
-use crate::cycle::{CycleReport, cycle, keep};
+use crate::cycle::{CycleReport, cycle};
 use crate::error::CompactorError;
+use crate::locks::keep;
 use crate::metrics;
 
 const LEASE: &str = "compactor";

@@ -1,6 +1,7 @@
 //! Loading documents whose upload, or readings of it, became dead letters: after a fix, through the same path (P9).
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use bson::{RawDocumentBuf, doc};
 use mongodb::Database;
@@ -67,13 +68,15 @@ impl Reviver {
     }
 
     async fn writer(&mut self, stream: Stream) -> Result<&mut Writer, LoaderError> {
-        if !self.writers.contains_key(&stream) {
-            let letters = self.database.collection(Source::DeadLetters.name());
-            let writer = Writer::revive(&self.connections.timescale, Source::Stream(stream), letters).await?;
-            self.writers.insert(stream, writer);
+        match self.writers.entry(stream) {
+            Entry::Occupied(opened) => Ok(opened.into_mut()),
+            Entry::Vacant(place) => {
+                let letters = self.database.collection(Source::DeadLetters.name());
+                let source = Source::Stream(stream);
+                let writer = Writer::revive(&self.connections.timescale, source, letters).await?;
+                Ok(place.insert(writer))
+            }
         }
-        let missing = || LoaderError::Task("a writer that was just made is gone".into());
-        self.writers.get_mut(&stream).ok_or_else(missing)
     }
 
     /// Closes the document store.
