@@ -34,6 +34,7 @@ const DRIVERS: [(&str, &[&str]); 3] = [
             "services/compactor",
             "services/letters",
             "services/auditor",
+            "services/healer",
             "services/stack",
             "services/cli",
             "tests",

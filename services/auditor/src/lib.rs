@@ -3,6 +3,7 @@
 mod connections;
 mod documents;
 mod error;
+mod hole;
 mod kafka;
 mod layers;
 mod offsets;
@@ -14,8 +15,9 @@ mod warehouse;
 
 pub use connections::Connections;
 pub use error::AuditError;
+pub use hole::Hole;
 pub use layers::checked_relations;
 pub use sample::{Sample, sample};
 pub use scope::{Days, Scope};
 pub use status::{Flow, Status, status};
-pub use verify::{Verdict, VerifyConfig, verify};
+pub use verify::{Verdict, VerifyConfig, holes, verify};

@@ -268,6 +268,7 @@ mod tests {
         )]);
         let offsets = Offsets::parse("{[0,4),[5,9)}").unwrap();
         let books = Accounted {
+            generation: 0,
             offsets,
             duplicate: 1,
             void: 1,

@@ -17,6 +17,7 @@ use tokio_postgres::Client;
 use crate::connections::Connections;
 use crate::documents;
 use crate::error::AuditError;
+use crate::hole::Hole;
 use crate::kafka::{self, Ends, Partition};
 use crate::layers;
 use crate::scope::{Days, Scope, Step, said, steps};
@@ -47,7 +48,7 @@ pub struct Verdict {
     /// Offsets that sink or loader have not come to yet; not a loss.
     pub in_flight: i64,
     /// Offsets that sink and loader are past, and that nobody has accounted for.
-    pub holes: Vec<String>,
+    pub holes: Vec<Hole>,
     /// Comparisons that were made.
     pub relations: usize,
     /// First and last day that were compared, as `2019-11-01 to 2019-11-07`.
@@ -266,14 +267,45 @@ fn reckon(
             verdict.accounted -= hole.end - hole.start;
             let lost_end = hole.end.min(due).max(hole.start);
             if hole.start < lost_end {
-                verdict
-                    .holes
-                    .push(format!("{topic}/{number} [{}, {lost_end})", hole.start));
+                verdict.holes.push(Hole {
+                    topic: topic.clone(),
+                    generation: generation_of(partition, books),
+                    partition: *number,
+                    offsets: hole.start..lost_end,
+                });
             }
             verdict.in_flight += hole.end - lost_end;
         }
     }
     Ok(verdict)
+}
+
+/// The newest life of a topic, also for a partition of which nothing is accounted for.
+fn generation_of((topic, _): &Partition, books: &BTreeMap<Partition, Accounted>) -> i32 {
+    let of_topic = books.iter().filter(|((name, _), _)| name == topic);
+    of_topic
+        .map(|(_, accounted)| accounted.generation)
+        .max()
+        .unwrap_or(0)
+}
+
+/// What is lost: offsets that sink and loader are past and nobody has accounted for; and what is still on its way.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn holes(
+    connections: &Connections,
+    longest: Duration,
+    shutdown: &Shutdown,
+) -> Result<(Vec<Hole>, i64), AuditError> {
+    let client = connections.warehouse().await?;
+    let config = VerifyConfig {
+        settle: longest,
+        ..VerifyConfig::default()
+    };
+    let mut verdict = Verdict::default();
+    settle(&config, connections, &client, shutdown, &mut verdict).await?;
+    Ok((verdict.holes, verdict.in_flight))
 }
 
 impl fmt::Display for Verdict {
@@ -347,11 +379,14 @@ mod tests {
         let verdict = judged(&passed(1_000 + CLOCK_SKEW_MS - 1));
         assert_eq!((verdict.holes.len(), verdict.in_flight), (0, 4));
         let verdict = judged(&passed(1_000 + CLOCK_SKEW_MS));
-        assert_eq!(verdict.holes, ["fitbit.steps/0 [3, 4)", "fitbit.steps/0 [7, 8)"]);
+        assert_eq!(
+            verdict.holes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["fitbit.steps/0 [3, 4)", "fitbit.steps/0 [7, 8)"]
+        );
         assert_eq!((verdict.accounted, verdict.in_flight), (6, 2));
         assert!(!verdict.is_equal());
         assert_eq!(
-            judged(&passed(2_000 + CLOCK_SKEW_MS)).holes[1],
+            judged(&passed(2_000 + CLOCK_SKEW_MS)).holes[1].to_string(),
             "fitbit.steps/0 [7, 9)"
         );
         // One collection that lags is enough: the receipt may stand there.

@@ -9,13 +9,15 @@ use crate::error::AuditError;
 use crate::kafka::Partition;
 use crate::offsets::Offsets;
 
-const ACCOUNTED: &str = "select topic, partition, offsets::text, duplicate::text, void::text, dead::text, erased::text \
+const ACCOUNTED: &str = "select topic, partition, offsets::text, duplicate::text, void::text, dead::text, erased::text, generation \
     from ops.accounted_offsets a \
     where generation = (select max(generation) from ops.accounted_offsets b where b.topic = a.topic)";
 
 /// Offsets of one partition that were dealt with, by kind; each counts once (P1).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Accounted {
+    /// Which life of the topic.
+    pub(crate) generation: i32,
     pub(crate) offsets: Offsets,
     pub(crate) duplicate: i64,
     pub(crate) void: i64,
@@ -36,6 +38,7 @@ pub(crate) async fn accounted(client: &Client) -> Result<BTreeMap<Partition, Acc
     for row in client.query(ACCOUNTED, &[]).await? {
         let offsets = |column: usize| parse(row.get(column));
         let accounted = Accounted {
+            generation: row.get(7),
             offsets: offsets(2)?,
             duplicate: offsets(3)?.count(),
             void: offsets(4)?.count(),

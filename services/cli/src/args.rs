@@ -1,11 +1,13 @@
 //! What can be said on the command line.
 
+mod heal;
 mod letters;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use heal::HealArgs;
 pub(crate) use letters::{DeadLetters, SelectionArgs};
 
 /// Streams smartwatch readings through Kafka and MongoDB into TimescaleDB, exactly.
@@ -24,8 +26,8 @@ pub(crate) use letters::{DeadLetters, SelectionArgs};
 Settings come from defaults, then --config FILE (TOML), then the servers of --stack NAME,
 then environment variables such as PULSELINE__KAFKA__BROKERS, PULSELINE__MONGO__URI.
 
-Exit codes: 0 done, 1 verify found a difference or a replayed letter stays, 2 wrong usage or configuration,
-3 a service stopped on an error, 4 unfinished work was abandoned at the drain deadline."
+Exit codes: 0 done, 1 verify found a difference, a replayed letter stays or heal leaves a hole,
+2 wrong usage or configuration, 3 a service stopped on an error, 4 unfinished work was abandoned at the drain deadline."
 )]
 pub(crate) struct Cli {
     /// Configuration file (TOML); unknown keys are refused.
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Compact(CompactArgs),
     /// Load a range of documents once more, while streaming goes on.
     Backfill(BackfillArgs),
+    /// Find offsets that are lost, and load what MongoDB has of them; exit 1 when some stay.
+    Heal(HealArgs),
     /// What could not be processed: read it, replay it after a fix, discard it.
     #[command(subcommand)]
     DeadLetters(DeadLetters),

@@ -21,7 +21,7 @@ pub(crate) enum Outcome {
     Done,
     /// 4: verify was stopped before its end; nothing differs so far.
     Unfinished,
-    /// 1: verify found a difference, the demo's verdict is bad, or a replayed letter stays.
+    /// 1: verify found a difference, the demo's verdict is bad, or a replayed letter stays, or heal leaves a hole.
     Different,
 }
 

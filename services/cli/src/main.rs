@@ -4,6 +4,7 @@ mod args;
 mod backfill;
 mod demo;
 mod exit;
+mod heal;
 mod letters;
 mod print;
 mod replay;
@@ -41,6 +42,7 @@ async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Compact(arguments) => services::compact(settings()?, arguments).await,
         Command::Backfill(arguments) => backfill::run(settings()?, arguments).await,
         Command::DeadLetters(command) => letters::run(settings()?, command).await,
+        Command::Heal(arguments) => heal::run(settings()?, arguments).await,
         Command::Migrate => services::migrate(settings()?).await,
         Command::Verify(arguments) => report::verify(settings()?, arguments).await,
         Command::Status(arguments) => report::status(settings()?, arguments.json).await,

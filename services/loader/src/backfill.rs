@@ -27,7 +27,7 @@ use crate::map::guard::DAY_MILLIS;
 use crate::service::{self, Connections};
 use crate::snapshot;
 use crate::tail::Feed;
-use crate::write::Writer;
+use crate::write::{Purpose, Writer};
 pub use chunks::Chunk;
 
 /// A session may have begun so many days before the range that it reaches into: it lasts a week at most.
@@ -157,7 +157,8 @@ impl Run<'_> {
     async fn chunk(&self, before: &Progress) -> Result<Option<Progress>, LoaderError> {
         let source = Source::Stream(self.job.stream);
         let letters = self.database.collection(Source::DeadLetters.name());
-        let mut writer = Writer::repair(&self.connections.timescale, source, letters).await?;
+        let mut writer =
+            Writer::beside(&self.connections.timescale, source, Purpose::Repair, letters).await?;
         let (feed, messages) = Feed::new(source, self.config, self.shutdown.clone());
         let stop = feed.stop_token();
         let collection = self.database.collection(self.job.stream.collection());

@@ -24,6 +24,7 @@ mod event;
 mod frontier;
 mod letter;
 mod map;
+pub mod mend;
 mod metrics;
 mod owner;
 mod readiness;

@@ -12,7 +12,7 @@ use crate::batch::Batch;
 use crate::error::LoaderError;
 use crate::map::{self, Source};
 use crate::service::{self, Connections};
-use crate::write::Writer;
+use crate::write::{Purpose, Writer};
 
 /// What loading a document again gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,7 +73,8 @@ impl Reviver {
             Entry::Vacant(place) => {
                 let letters = self.database.collection(Source::DeadLetters.name());
                 let source = Source::Stream(stream);
-                let writer = Writer::revive(&self.connections.timescale, source, letters).await?;
+                let writer =
+                    Writer::beside(&self.connections.timescale, source, Purpose::Revive, letters).await?;
                 Ok(place.insert(writer))
             }
         }

@@ -48,13 +48,15 @@ pub(crate) struct Writer {
 }
 
 /// What a writer is for.
-enum Purpose {
+pub(crate) enum Purpose {
     /// To follow a collection: position and accounting move with its rows.
     Follow(Checkpoint),
     /// To write rows once more whose offsets are accounted for.
     Repair,
     /// To write rows whose uploads were dead.
     Revive,
+    /// To write rows that were lost, with their accounting.
+    Mend,
 }
 
 /// The readings of a batch, resolved.
@@ -89,24 +91,15 @@ impl Writer {
         Ok((Self { frontier, ..writer }, token))
     }
 
-    /// Connects to write documents once more, beside whoever follows the collection.
-    pub(crate) async fn repair(
+    /// Connects to write documents beside whoever follows the collection.
+    pub(crate) async fn beside(
         timescale: &TimescaleConfig,
         source: Source,
+        purpose: Purpose,
         letters: Collection<RawDocumentBuf>,
     ) -> Result<Self, LoaderError> {
-        let client = connect(timescale, "backfill", source).await?;
-        Ok(Self::new(source, client, Purpose::Repair, letters))
-    }
-
-    /// Connects to write documents of uploads that were dead.
-    pub(crate) async fn revive(
-        timescale: &TimescaleConfig,
-        source: Source,
-        letters: Collection<RawDocumentBuf>,
-    ) -> Result<Self, LoaderError> {
-        let client = connect(timescale, "revive", source).await?;
-        Ok(Self::new(source, client, Purpose::Revive, letters))
+        let client = connect(timescale, "beside", source).await?;
+        Ok(Self::new(source, client, purpose, letters))
     }
 
     fn new(source: Source, client: Client, purpose: Purpose, letters: Collection<RawDocumentBuf>) -> Self {
@@ -149,14 +142,14 @@ impl Writer {
         let began = Instant::now();
         let mut trust = match self.purpose {
             Purpose::Follow(_) => Trust::Frontier,
-            Purpose::Repair | Purpose::Revive => Trust::Nothing,
+            Purpose::Repair | Purpose::Revive | Purpose::Mend => Trust::Nothing,
         };
         let mut stored = 0;
         self.is_limit_lifted = false;
         loop {
             if let Some(floor) = self.floor {
                 match self.purpose {
-                    Purpose::Follow(_) | Purpose::Revive => floor::shed(batch, floor),
+                    Purpose::Follow(_) | Purpose::Revive | Purpose::Mend => floor::shed(batch, floor),
                     // They were loaded in their time, and deleted.
                     Purpose::Repair => floor::leave_out(batch, floor),
                 }
@@ -238,6 +231,7 @@ impl Writer {
                 let accounts = batch.accounts.iter().cloned().map(Account::revived).collect();
                 books::accounts(&tx, &account::merge(accounts)).await?;
             }
+            Purpose::Mend => books::accounts(&tx, &account::merge(batch.accounts.clone())).await?,
             Purpose::Repair => {}
         }
         // From here the outcome may stay unknown: whoever opens this collection next reads it from the checkpoint.

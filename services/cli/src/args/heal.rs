@@ -1,0 +1,21 @@
+//! `heal`.
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  pulseline --stack default heal --dry-run         which offsets are lost
+  pulseline --stack default heal                   load what MongoDB has of them
+
+An offset counts as lost once sink and loader are both past it; what is on its way is waited for and left alone.")]
+pub(crate) struct HealArgs {
+    /// Longest to wait for what is still on its way, in seconds.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    pub(crate) grace: u64,
+    /// Say what is lost, and change nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print the report as JSON.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,25 @@
+//! Why holes could not be mended.
+
+use pulseline_auditor::AuditError;
+use pulseline_loader::LoaderError;
+use pulseline_sql::SqlError;
+
+/// Why holes could not be mended.
+#[derive(Debug, thiserror::Error)]
+pub enum HealerError {
+    /// Finding them.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// Loading documents.
+    #[error(transparent)]
+    Loader(#[from] LoaderError),
+    /// The warehouse.
+    #[error("TimescaleDB: {0}")]
+    Sql(#[from] SqlError),
+}
+
+impl From<tokio_postgres::Error> for HealerError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Sql(error.into())
+    }
+}

@@ -1,0 +1,105 @@
+//! Loading documents by their offsets in Kafka: what the change streams never told, or what raw has lost.
+
+use std::ops::Range;
+
+use bson::{Document, doc};
+use mongodb::Database;
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_schemas::Stream;
+
+use crate::collection::join;
+use crate::config::LoaderConfig;
+use crate::drain;
+use crate::error::LoaderError;
+use crate::map::Source;
+use crate::service::{self, Connections};
+use crate::snapshot;
+use crate::tail::Feed;
+use crate::write::{Purpose, Writer};
+
+/// Offsets of one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offsets {
+    /// Kafka topic.
+    pub topic: String,
+    /// Which life of the topic.
+    pub generation: i32,
+    /// Kafka partition.
+    pub partition: i32,
+    /// The offsets.
+    pub offsets: Range<i64>,
+}
+
+impl Offsets {
+    /// Documents of a collection that stand at these offsets.
+    fn filter(&self, source: Source) -> Document {
+        let Range { start, end } = self.offsets;
+        let mut filter = doc! {
+            "kafka.topic": &self.topic, "kafka.generation": self.generation, "kafka.partition": self.partition,
+        };
+        if source == Source::Receipts {
+            // A receipt may be about a range.
+            filter.insert("kafka.offset", doc! { "$lt": end });
+            filter.insert("kafka.last_offset", doc! { "$gte": start });
+        } else {
+            filter.insert("kafka.offset", doc! { "$gte": start, "$lt": end });
+        }
+        filter
+    }
+}
+
+/// Reads documents by their offsets and loads them, accounting included.
+pub struct Mender {
+    connections: Connections,
+    config: LoaderConfig,
+    database: Database,
+}
+
+impl Mender {
+    /// Opens the document store.
+    ///
+    /// # Errors
+    /// A wrong connection string.
+    pub async fn open(connections: &Connections, config: &LoaderConfig) -> Result<Self, LoaderError> {
+        Ok(Self {
+            connections: connections.clone(),
+            config: config.clone(),
+            database: service::open_database(&connections.mongo).await?,
+        })
+    }
+
+    /// Loads what stands at these offsets: events, receipts, letters; says how many documents there were.
+    ///
+    /// # Errors
+    /// What the stores say.
+    pub async fn load(&self, at: &Offsets, shutdown: &Shutdown) -> Result<u64, LoaderError> {
+        let own = Stream::from_topic(&at.topic).map(Source::Stream);
+        let mut documents = 0;
+        for source in own.into_iter().chain([Source::Receipts, Source::DeadLetters]) {
+            documents += self.load_from(source, at, shutdown).await?;
+        }
+        Ok(documents)
+    }
+
+    async fn load_from(&self, source: Source, at: &Offsets, shutdown: &Shutdown) -> Result<u64, LoaderError> {
+        let letters = self.database.collection(Source::DeadLetters.name());
+        let mut writer = Writer::beside(&self.connections.timescale, source, Purpose::Mend, letters).await?;
+        let (feed, messages) = Feed::new(source, &self.config, shutdown.clone());
+        let stop = feed.stop_token();
+        let collection = self.database.collection(source.name());
+        let reader = tokio::spawn(snapshot::scan(collection, at.filter(source), feed));
+        let mut documents = 0;
+        let drained = drain::drain(&mut writer, messages, &self.config, |written| {
+            documents += written.documents as u64;
+        });
+        let drained = drained.await;
+        stop.cancel();
+        join(reader, drained).await?;
+        Ok(documents)
+    }
+
+    /// Closes the document store.
+    pub async fn close(self) {
+        self.database.client().clone().shutdown().immediate(true).await;
+    }
+}

@@ -1,0 +1,101 @@
+//! Losses on purpose: what MongoDB still has comes back, what it lacks stays an alert with its offsets.
+
+use anyhow::{Context, Result, ensure};
+use bson::{Document, doc};
+use futures_util::TryStreamExt;
+use pulseline_generator::SimulateConfig;
+use pulseline_tests::service::command;
+use pulseline_tests::{Service, World};
+
+const TOPIC: &str = "fitbit.steps";
+/// Offsets that are lost with their rows; the last of them also with its document.
+const LOST: std::ops::Range<i64> = 3..9;
+const GONE: i64 = 8;
+/// The books as if nobody had ever dealt with them, whatever they were.
+const FORGET: &str = "update ops.accounted set offsets = offsets - '{[3,9)}', duplicate = duplicate - '{[3,9)}', \
+    dead = dead - '{[3,9)}' where topic = 'fitbit.steps' and partition = $1";
+const BUSIEST: &str =
+    "select partition from ops.accounted where topic = 'fitbit.steps' order by upper(offsets) desc limit 1";
+
+async fn heal(world: &World, arguments: &[&str]) -> Result<(Option<i32>, String)> {
+    let output = command(world)?.arg("heal").args(arguments).output().await?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(
+        output.status.code().is_some_and(|code| code < 2),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok((output.status.code(), said))
+}
+
+/// Deletes the rows that came with these offsets, and the document of one that holds an event.
+async fn lose(world: &World, partition: i32) -> Result<u64> {
+    let documents = world.documents().await?.collection::<Document>("steps");
+    let at = doc! { "kafka.partition": partition, "kafka.offset": { "$gte": LOST.start, "$lt": LOST.end } };
+    let lost: Vec<Document> = documents.find(at).await?.try_collect().await?;
+    let ids: Vec<&str> = lost
+        .iter()
+        .filter_map(|document| document.get_str("_id").ok())
+        .collect();
+    let warehouse = world.warehouse().await?;
+    let rows = warehouse
+        .execute("delete from raw.steps where event_id::text = any($1)", &[&ids])
+        .await?;
+    ensure!(warehouse.execute(FORGET, &[&partition]).await? == 1);
+    Ok(rows)
+}
+
+#[tokio::test]
+async fn a_3_what_is_lost_is_mended_from_mongodb_and_the_rest_is_told() -> Result<()> {
+    let world = World::start("healing").await?;
+    let services = Service::start_all(&world)?;
+    let cohort = SimulateConfig {
+        participants: 2,
+        days: 1,
+        duplicate: 0.2,
+        ..SimulateConfig::default()
+    };
+    world.simulate(&cohort).await?;
+    world.until_quiet().await?;
+    world
+        .until_count("select count(*) from ops.accounted_log", 0)
+        .await?;
+    let steps = "select count(*) from raw.steps";
+    let before = world.count(steps).await?;
+    ensure!(heal(&world, &[]).await? == (Some(0), "0 holes, 0 mended, 0 offsets in flight\n".into()));
+
+    let partition: i32 = world.warehouse().await?.query_one(BUSIEST, &[]).await?.get(0);
+    ensure!(lose(&world, partition).await? > 0, "no row was lost");
+    let (code, said) = heal(&world, &["--dry-run"]).await?;
+    let lost = format!("{TOPIC}/{partition} [{}, {}) is lost\n", LOST.start, LOST.end);
+    ensure!(code == Some(1) && said.starts_with(&lost), "{said}");
+    ensure!(world.count(steps).await? < before);
+    let (code, said) = heal(&world, &[]).await?;
+    ensure!(code == Some(0) && said.contains("1 holes, 1 mended"), "{said}");
+    ensure!(world.count(steps).await? == before, "rows are back");
+    world.until_quiet().await?;
+    world.verify_equal().await?;
+
+    // What became of this offset is nowhere any more but in Kafka.
+    lose(&world, partition).await?;
+    let offset = doc! { "kafka.topic": TOPIC, "kafka.partition": partition, "kafka.offset": GONE };
+    let database = world.documents().await?;
+    let mut deleted = 0;
+    for collection in ["steps", "receipts", "dead_letters"] {
+        let collection = database.collection::<Document>(collection);
+        deleted += collection.delete_many(offset.clone()).await?.deleted_count;
+    }
+    ensure!(deleted > 0, "nothing stood at {GONE}");
+    let (code, said) = heal(&world, &["--json"]).await?;
+    let report: serde_json::Value = serde_json::from_str(&said).with_context(|| said.clone())?;
+    let left = format!("{{[{GONE},{})}}", GONE + 1);
+    ensure!(code == Some(1) && report["holes"][0]["left"] == left, "{said}");
+    let verdict = world.verify(std::time::Duration::from_secs(60)).await?;
+    let holes: Vec<String> = verdict.holes.iter().map(ToString::to_string).collect();
+    ensure!(
+        holes == [format!("{TOPIC}/{partition} [{GONE}, {})", GONE + 1)],
+        "{verdict}"
+    );
+    drop(services);
+    world.stop().await
+}
