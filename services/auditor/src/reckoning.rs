@@ -1,0 +1,225 @@
+//! Accounting against Kafka: what is dealt with, what is on its way, what is lost (P3).
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use pulseline_runtime::clock::system_utc_millis;
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_schemas::{Stream, collections};
+use tokio_postgres::Client;
+
+use crate::connections::Connections;
+use crate::error::AuditError;
+use crate::hole::Hole;
+use crate::kafka::{self, Ends, Partition};
+use crate::warehouse::{Accounted, accounted, passed};
+
+const SETTLE_POLL: Duration = Duration::from_millis(500);
+/// How far the clocks of verifier, loader and MongoDB may differ before lag could be taken for loss.
+const CLOCK_SKEW_MS: i64 = 5_000;
+
+/// What became of the messages below the ends that were fixed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reckoning {
+    /// Messages.
+    pub(crate) produced: i64,
+    /// Of these: dealt with.
+    pub(crate) accounted: i64,
+    /// Of these: not come to yet by sink or loader.
+    pub(crate) in_flight: i64,
+    /// The rest.
+    pub(crate) holes: Vec<Hole>,
+}
+
+/// Fixes the end offsets first, then waits until each of them is accounted for, or known to be lost (P3).
+pub(crate) async fn settle(
+    connections: &Connections,
+    client: &Client,
+    longest: Duration,
+    shutdown: &Shutdown,
+) -> Result<Reckoning, AuditError> {
+    let deadline = Instant::now() + longest;
+    let fixed = kafka::ends(connections).await?;
+    let mut looks = Vec::new();
+    loop {
+        // In this order: what was committed at the look, and whether the loader is past it, before the books.
+        let at = system_utc_millis();
+        looks.push(Look {
+            at,
+            ends: kafka::ends(connections).await?,
+        });
+        let passed = passed(client).await?;
+        let reckoning = reckon(&fixed, &looks, &passed, &accounted(client).await?)?;
+        if reckoning.in_flight == 0 || Instant::now() >= deadline || !shutdown.sleep(SETTLE_POLL).await {
+            return Ok(reckoning);
+        }
+    }
+}
+
+/// What Kafka said at an instant (UTC milliseconds).
+struct Look {
+    at: i64,
+    ends: BTreeMap<Partition, Ends>,
+}
+
+/// Collections in which what became of a topic's message can stand.
+fn collections_of(topic: &str) -> impl Iterator<Item = &'static str> {
+    let own = Stream::from_topic(topic).map(Stream::collection);
+    own.into_iter()
+        .chain([collections::RECEIPTS, collections::DEAD_LETTERS])
+}
+
+/// The offset below which everything has had its time: the group had committed it at a look, and each collection
+/// was loaded up to a moment after that look.
+fn due(partition: &Partition, looks: &[Look], passed: &BTreeMap<String, Option<i64>>) -> i64 {
+    let passed = |collection| passed.get(collection).copied().flatten().unwrap_or(i64::MIN);
+    let passed = collections_of(&partition.0).map(passed).min().unwrap_or(i64::MIN);
+    let due = looks.iter().filter(|look| look.at + CLOCK_SKEW_MS <= passed);
+    due.filter_map(|look| look.ends.get(partition))
+        .map(|ends| ends.committed)
+        .max()
+        .unwrap_or(0)
+}
+
+/// What is accounted for of the offsets below `fixed`, and whether the rest is on its way or lost.
+fn reckon(
+    fixed: &BTreeMap<Partition, Ends>,
+    looks: &[Look],
+    passed: &BTreeMap<String, Option<i64>>,
+    books: &BTreeMap<Partition, Accounted>,
+) -> Result<Reckoning, AuditError> {
+    let mut reckoning = Reckoning::default();
+    for (partition, ends) in fixed {
+        let (topic, number) = partition;
+        let offsets = books
+            .get(partition)
+            .map(|accounted| accounted.offsets.clone())
+            .unwrap_or_default();
+        let now = looks
+            .last()
+            .and_then(|look| look.ends.get(partition))
+            .unwrap_or(ends);
+        if offsets.end() > now.end {
+            return Err(AuditError::EndBelowAccounted {
+                topic: topic.clone(),
+                partition: *number,
+                end: now.end,
+                accounted: offsets.end(),
+            });
+        }
+        let due = due(partition, looks, passed);
+        reckoning.produced += ends.end;
+        reckoning.accounted += ends.end;
+        for hole in offsets.holes(ends.end) {
+            reckoning.accounted -= hole.end - hole.start;
+            let lost_end = hole.end.min(due).max(hole.start);
+            if hole.start < lost_end {
+                reckoning.holes.push(Hole {
+                    topic: topic.clone(),
+                    generation: generation_of(partition, books),
+                    partition: *number,
+                    offsets: hole.start..lost_end,
+                });
+            }
+            reckoning.in_flight += hole.end - lost_end;
+        }
+    }
+    Ok(reckoning)
+}
+
+/// The newest life of a topic, also for a partition of which nothing is accounted for.
+fn generation_of((topic, _): &Partition, books: &BTreeMap<Partition, Accounted>) -> i32 {
+    let of_topic = books.iter().filter(|((name, _), _)| name == topic);
+    of_topic
+        .map(|(_, accounted)| accounted.generation)
+        .max()
+        .unwrap_or(0)
+}
+
+/// What is lost: offsets that sink and loader are past and nobody has accounted for; and what is still on its way.
+///
+/// # Errors
+/// A store that cannot be asked, or a topic that ends below what is accounted for.
+pub async fn holes(
+    connections: &Connections,
+    longest: Duration,
+    shutdown: &Shutdown,
+) -> Result<(Vec<Hole>, i64), AuditError> {
+    let client = connections.warehouse().await?;
+    let reckoning = settle(connections, &client, longest, shutdown).await?;
+    Ok((reckoning.holes, reckoning.in_flight))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::offsets::Offsets;
+
+    fn key() -> Partition {
+        ("fitbit.steps".into(), 0)
+    }
+
+    fn books(text: &str) -> BTreeMap<Partition, Accounted> {
+        let offsets = Offsets::parse(text).unwrap();
+        BTreeMap::from([(
+            key(),
+            Accounted {
+                offsets,
+                ..Accounted::default()
+            },
+        )])
+    }
+
+    fn look(at: i64, committed: i64) -> Look {
+        Look {
+            at,
+            ends: BTreeMap::from([(key(), Ends { end: 10, committed })]),
+        }
+    }
+
+    fn passed(at: i64) -> BTreeMap<String, Option<i64>> {
+        ["steps", "receipts", "dead_letters"]
+            .map(|name| (name.to_owned(), Some(at)))
+            .into()
+    }
+
+    #[test]
+    fn p_3_loss_is_not_lag() {
+        let looks = [look(1_000, 8), look(2_000, 9)];
+        let fixed = &looks[0].ends;
+        let books = books("{[0,3),[4,7)}");
+        let judged = |passed: &BTreeMap<_, _>| reckon(fixed, &looks, passed, &books).unwrap();
+        // The loader has not come to what was committed at the first look: nothing can be said yet.
+        let verdict = judged(&passed(1_000 + CLOCK_SKEW_MS - 1));
+        assert_eq!((verdict.holes.len(), verdict.in_flight), (0, 4));
+        let verdict = judged(&passed(1_000 + CLOCK_SKEW_MS));
+        assert_eq!(
+            verdict.holes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["fitbit.steps/0 [3, 4)", "fitbit.steps/0 [7, 8)"]
+        );
+        assert_eq!((verdict.accounted, verdict.in_flight), (6, 2));
+        assert!(!verdict.holes.is_empty());
+        assert_eq!(
+            judged(&passed(2_000 + CLOCK_SKEW_MS)).holes[1].to_string(),
+            "fitbit.steps/0 [7, 9)"
+        );
+        // One collection that lags is enough: the receipt may stand there.
+        let mut lagging = passed(9_000);
+        lagging.insert("receipts".into(), None);
+        assert!(judged(&lagging).holes.is_empty());
+        lagging.remove("receipts");
+        assert!(judged(&lagging).holes.is_empty());
+    }
+
+    #[test]
+    fn a_topic_that_ends_below_its_books_is_refused() {
+        let looks = [Look {
+            at: 0,
+            ends: BTreeMap::from([(key(), Ends { end: 3, committed: 3 })]),
+        }];
+        assert!(matches!(
+            reckon(&looks[0].ends, &looks, &passed(0), &books("{[0,10)}")),
+            Err(AuditError::EndBelowAccounted { end: 3, .. })
+        ));
+    }
+}
