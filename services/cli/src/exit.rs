@@ -19,7 +19,7 @@ use crate::print;
 pub(crate) enum Outcome {
     /// 0.
     Done,
-    /// 4: verify was stopped before its end; nothing differs so far.
+    /// 4: verify or a backfill was stopped before its end; nothing is wrong so far.
     Unfinished,
     /// 1: verify found a difference, the demo's verdict is bad, or a replayed letter stays, or heal leaves a hole.
     Different,

@@ -14,8 +14,9 @@ use crate::find::{Letter, Selection, list, open};
 use crate::origin::Origin;
 use crate::resolve::resolve;
 
-/// Longest to wait for an acknowledgement.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest to wait for an acknowledgement: the letter is kept to a transaction meanwhile.
+const TIMEOUT: Duration = Duration::from_secs(15);
+const TIMEOUT_MS: &str = "15000";
 /// The letter's bytes, kept to this transaction: two replays at once send it once.
 const TAKE: &str = "select topic, message_key, payload from ops.dead_letters \
     where origin = $1 and item = $2 and resolved_at is null for update";
@@ -124,6 +125,7 @@ impl Stores {
                 .set("client.id", "pulseline-letters")
                 .set("enable.idempotence", "true")
                 .set("acks", "all")
+                .set("message.timeout.ms", TIMEOUT_MS)
                 // The same partition for a key as the generator chooses.
                 .set("partitioner", "murmur2_random")
                 .create()?,

@@ -22,8 +22,8 @@ use crate::collection::join;
 use crate::config::LoaderConfig;
 use crate::drain;
 use crate::error::LoaderError;
-use crate::map::Source;
 use crate::map::guard::DAY_MILLIS;
+use crate::map::{Shape, Source, shape_of};
 use crate::service::{self, Connections};
 use crate::snapshot;
 use crate::tail::Feed;
@@ -107,7 +107,7 @@ pub async fn backfill(
     config.validate().map_err(LoaderError::Config)?;
     let database = service::open_database(&connections.mongo).await?;
     let client = connect(connections).await?;
-    job.days = kept(&client, job.days).await?;
+    job.days = kept(&client, &job).await?;
     let run = Run {
         total: prepare(&database.collection(job.stream.collection()), &job).await?,
         job,
@@ -163,7 +163,7 @@ impl Run<'_> {
         let stop = feed.stop_token();
         let collection = self.database.collection(self.job.stream.collection());
         let filter = self.job.filter(&before.days);
-        let reader = tokio::spawn(snapshot::scan(collection, filter, feed));
+        let reader = tokio::spawn(snapshot::scan(collection, filter, Document::new(), feed));
         let mut done = before.clone();
         let drained = drain::drain(&mut writer, messages, self.config, |written| {
             done.documents += written.documents as u64;
@@ -186,15 +186,16 @@ async fn connect(connections: &Connections) -> Result<Client, LoaderError> {
         .map_err(LoaderError::sql("connecting"))
 }
 
-/// The days at or above the floor: what lies below was deleted on purpose.
-async fn kept(client: &Client, days: Range<DayNumber>) -> Result<Range<DayNumber>, LoaderError> {
+/// Of readings, the days at or above the floor: what lies below was deleted on purpose. Of the rest nothing ever is.
+async fn kept(client: &Client, job: &Backfill) -> Result<Range<DayNumber>, LoaderError> {
+    let days = job.days.clone();
     if days.is_empty() {
         return Err(LoaderError::Config("the last day is before the first".into()));
     }
     let floor = floor(client)
         .await
         .map_err(LoaderError::sql("reading the floor"))?;
-    match floor {
+    match floor.filter(|_| matches!(shape_of(job.stream), Shape::Readings(_))) {
         Some(floor) if floor >= days.end => Err(LoaderError::Config(format!(
             "readings of days before {} are deleted (compactor.retain_days)",
             date_of(floor)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bson::RawDocumentBuf;
+use bson::{RawDocumentBuf, doc};
 use mongodb::Collection;
 use mongodb::change_stream::event::ResumeToken;
 use pulseline_runtime::retry::{self, Class, Classify};
@@ -171,11 +171,8 @@ async fn take_snapshot(
     let token = snapshot.token.clone();
     let (feed, messages) = Feed::new(source, &context.config, context.shutdown.clone());
     let stop = feed.stop_token();
-    let reader = tokio::spawn(snapshot::scan(
-        collection,
-        snapshot::beyond(snapshot.after.clone()),
-        feed,
-    ));
+    let beyond = snapshot::beyond(snapshot.after.clone());
+    let reader = tokio::spawn(snapshot::scan(collection, beyond, doc! { "_id": 1 }, feed));
     let begun = memory.snapshot.insert(snapshot);
     let drained = drain::drain(writer, messages, &context.config, |written| {
         begun.after = written.id.or(begun.after.take());

@@ -87,7 +87,12 @@ impl Mender {
         let (feed, messages) = Feed::new(source, &self.config, shutdown.clone());
         let stop = feed.stop_token();
         let collection = self.database.collection(source.name());
-        let reader = tokio::spawn(snapshot::scan(collection, at.filter(source), feed));
+        let reader = tokio::spawn(snapshot::scan(
+            collection,
+            at.filter(source),
+            Document::new(),
+            feed,
+        ));
         let mut documents = 0;
         let drained = drain::drain(&mut writer, messages, &self.config, |written| {
             documents += written.documents as u64;

@@ -33,19 +33,20 @@ pub(crate) fn beyond(after: Option<RawBson>) -> Document {
     }
 }
 
-/// Reads these documents in the order of `_id`; true when it came to the end.
+/// Reads these documents; true when it came to the end. Without an order the server need not sort what it finds by another
+/// index.
 pub(crate) async fn scan(
     collection: Collection<RawDocumentBuf>,
     filter: Document,
+    order: Document,
     feed: Feed,
 ) -> Result<bool, LoaderError> {
     let failed = || LoaderError::mongo("reading a collection");
-    let found = collection
-        .find(filter)
-        .sort(doc! { "_id": 1 })
-        .batch_size(FETCH_DOCUMENTS)
-        .await;
-    let mut cursor = found.map_err(failed())?;
+    let mut found = collection.find(filter).batch_size(FETCH_DOCUMENTS);
+    if !order.is_empty() {
+        found = found.sort(order);
+    }
+    let mut cursor = found.await.map_err(failed())?;
     while cursor.advance().await.map_err(failed())? {
         let document = cursor.current();
         let id = document.get("_id").ok().flatten().map(RawBson::from);

@@ -5,6 +5,7 @@ use pulseline_generator::{SimulateConfig, Start};
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_schemas::{Event, Extra, LocalMillis, Step, Steps, Upload, UtcMillis};
 use pulseline_sql::periods::{DayNumber, Level, date_of};
+use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World, producer::Hand};
 use uuid::Uuid;
 
@@ -90,6 +91,14 @@ async fn p_12_figures_outlive_their_readings_and_late_ones_become_letters() -> R
     ensure!(figures().await? == before, "figures changed with their readings");
     world.verify_equal().await?;
 
+    // What is not deleted can be loaded once more, on any day.
+    let (from, to) = (date_of(floor - 3).to_string(), date_of(floor - 1).to_string());
+    for (stream, code) in [("sleeps", 0), ("steps", 2)] {
+        let mut backfill = command(&world)?;
+        backfill.args(["backfill", "--stream", stream, "--from", &from, "--to", &to]);
+        let output = backfill.output().await?;
+        ensure!(output.status.code() == Some(code), "{stream}: {output:?}");
+    }
     come_late(&world, floor).await?;
     ensure!(world.count(LETTERS).await? == letters + 2);
     ensure!(figures().await? == before, "a late reading changed old figures");
