@@ -20,7 +20,7 @@ comment on column {{ops}}.backfills.from_date is 'First day.';
 comment on column {{ops}}.backfills.to_date is 'First day after it.';
 comment on column {{ops}}.backfills.next_date is 'First day that is not done yet.';
 comment on column {{ops}}.backfills.documents is 'Documents that were read.';
-comment on column {{ops}}.backfills.changed_rows is 'Rows that were new or different.';
+comment on column {{ops}}.backfills.changed_rows is 'Rows that were written.';
 comment on column {{ops}}.backfills.started_at is 'When it began.';
 comment on column {{ops}}.backfills.finished_at is 'When all of it was done.';
 

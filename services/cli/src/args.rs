@@ -194,7 +194,7 @@ pub(crate) struct CompactArgs {
   pulseline backfill --stream heart_rates --from 2019-01-01 --to 2019-12-31 --chunk day
   pulseline backfill --stream steps --device 00000000-0000-0000-0000-000000000001 --from 2019-11-06 --to 2019-11-06
 
-Rows that are right already stay untouched. Stopped or killed, it goes on when it is run again with the same range;
+Readings that are right already stay untouched; days, sessions and profiles are written again as a whole. Stopped or killed, it goes on when it is run again with the same range;
 once it has finished, the same range begins anew. Positions and accounting of the stream are not touched.")]
 pub(crate) struct BackfillArgs {
     /// Only this stream; may be given several times.

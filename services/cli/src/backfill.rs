@@ -82,7 +82,7 @@ fn said(stream: Stream, progress: &Progress) -> String {
             date_of(progress.days.start)
         )
     };
-    format!("{stream}: {documents} documents read, {changed} rows were new or different{stopped}")
+    format!("{stream}: {documents} documents read, {changed} rows were written{stopped}")
 }
 
 fn span(days: &Range<DayNumber>) -> String {

@@ -1,7 +1,7 @@
 //! Reading documents once more: a range of days of one stream, merged into raw while streaming goes on.
 //!
-//! It has no part in positions or accounting: it mends rows. What is right already stays untouched, so that only days on
-//! which something changed are refreshed.
+//! It has no part in positions or accounting: it mends rows. Readings that are right already stay untouched, so that only
+//! days on which one changed are refreshed; days, sessions and profiles are written again with what belongs to them.
 
 mod books;
 mod chunks;
@@ -53,7 +53,7 @@ pub struct Progress {
     pub total: u64,
     /// Documents that were read.
     pub documents: u64,
-    /// Rows that were new or different.
+    /// Rows that were written: readings that are new or different, and whole rows that are not older.
     pub changed: u64,
     /// The days that are read now, or are left.
     pub days: Range<DayNumber>,

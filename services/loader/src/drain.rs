@@ -29,7 +29,7 @@ pub(crate) struct Written {
     /// Id of its last document, where the reader tells it.
     pub(crate) id: Option<RawBson>,
     pub(crate) documents: usize,
-    /// Rows that are new or different.
+    /// Rows that were written: readings that are new or different, and whole rows that are not older.
     pub(crate) changed: u64,
 }
 

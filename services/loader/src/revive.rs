@@ -17,7 +17,7 @@ use crate::write::{Purpose, Writer};
 /// What loading a document again gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revived {
-    /// Rows that are new or different.
+    /// Rows that were written.
     pub changed: u64,
     /// Items that were refused again, −1 for the whole upload, and why.
     pub refused: Vec<(i32, String)>,

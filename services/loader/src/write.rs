@@ -136,7 +136,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes a batch; says how many rows are new or different. Conflicts are tried again, met rows are merged, refused
+    /// Writes a batch; says how many rows were written. Conflicts are tried again, met rows are merged, refused
     /// rows become letters.
     pub(crate) async fn write(&mut self, batch: &mut Batch) -> Result<u64, LoaderError> {
         let began = Instant::now();

@@ -48,7 +48,7 @@ pub(super) struct Cargo<'a> {
     pub(super) users: &'a [UserRow],
 }
 
-/// What a transaction changes: days whose figures have to be made anew, and rows that are new or different.
+/// What a transaction changes: days whose figures have to be made anew, and rows that were written.
 #[derive(Debug, Default)]
 pub(super) struct Touched {
     pub(super) days: BTreeSet<DirtyDay>,
