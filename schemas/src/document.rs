@@ -1,7 +1,7 @@
 //! The shape of events in MongoDB. Documents are written once and never changed.
 
 use bson::raw::{CStr, RawDocumentBuf, cstr};
-use bson::{DateTime, RawBson};
+use bson::{DateTime, RawBson, RawDocument};
 use serde_json::{Map, Value};
 
 use crate::codec::{Decoded, hexadecimal};
@@ -15,6 +15,8 @@ pub mod collections {
     pub const DEAD_LETTERS: &str = "dead_letters";
     /// Which of Kafka's topic ids is which generation of a topic.
     pub const GENERATIONS: &str = "generations";
+    /// Who was erased: keyed hashes, nobody's name.
+    pub const FORGOTTEN: &str = "forgotten";
 }
 
 /// Where in Kafka a message stands.
@@ -30,6 +32,22 @@ pub struct Position {
     pub offset: i64,
 }
 
+impl Position {
+    /// Where the message of a stored document stood.
+    ///
+    /// # Errors
+    /// A document that no version of the sink wrote.
+    pub fn of_document(document: &RawDocument) -> Result<Self, bson::error::Error> {
+        let kafka = document.get_document("kafka")?;
+        Ok(Self {
+            topic: kafka.get_str("topic")?.to_owned(),
+            generation: kafka.get_i32("generation")?,
+            partition: kafka.get_i32("partition")?,
+            offset: kafka.get_i64("offset")?,
+        })
+    }
+}
+
 impl std::fmt::Display for Position {
     /// `topic/generation/partition/offset`, as in the ids of receipts and dead letters.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -38,6 +56,43 @@ impl std::fmt::Display for Position {
             "{}/{}/{}/{}",
             self.topic, self.generation, self.partition, self.offset
         )
+    }
+}
+
+/// A receipt: offsets that hold no new event, written down so that accounting has no hole there.
+#[derive(Clone, Copy, Debug)]
+pub struct ReceiptDocument<'a> {
+    /// Its `_id`: the position, or the range.
+    pub id: &'a str,
+    /// duplicate, void or erased.
+    pub kind: &'a str,
+    /// The event that stands at another offset, for a duplicate.
+    pub event_id: Option<&'a str>,
+    /// The first offset.
+    pub position: &'a Position,
+    /// The last offset.
+    pub last: i64,
+}
+
+impl ReceiptDocument<'_> {
+    /// The document, as it is stored.
+    #[must_use]
+    pub fn stored(&self, stored_at: UtcMillis) -> RawDocumentBuf {
+        let mut document = RawDocumentBuf::new();
+        document.append(cstr!("_id"), self.id);
+        document.append(cstr!("kind"), self.kind);
+        if let Some(event_id) = self.event_id {
+            document.append(cstr!("event_id"), event_id);
+        }
+        let mut kafka = RawDocumentBuf::new();
+        kafka.append(cstr!("topic"), self.position.topic.as_str());
+        kafka.append(cstr!("generation"), self.position.generation);
+        kafka.append(cstr!("partition"), self.position.partition);
+        kafka.append(cstr!("offset"), self.position.offset);
+        kafka.append(cstr!("last_offset"), self.last);
+        document.append(cstr!("kafka"), kafka);
+        document.append(cstr!("stored_at"), DateTime::from_millis(stored_at.0));
+        document
     }
 }
 

@@ -15,7 +15,7 @@ pub use codec::{
     DecodeError, Decoded, EncodeError, FrameError, SchemaError, WriterSchema, content_hash, decode, encode,
     frame, unframe,
 };
-pub use document::{Position, collections, to_document};
+pub use document::{Position, ReceiptDocument, collections, to_document};
 pub use event::Event;
 pub use registry::{Registry, RegistryError};
 pub use stream::{DEAD_LETTER_TOPIC, Owner, Stream};

@@ -1,6 +1,6 @@
 //! The floor of raw: readings of days before it are deleted, and none of them is loaded any more (P12).
 //!
-//! Whoever writes readings holds the floor for its transaction; whoever raises it waits for them and holds up the next. So
+//! Whoever writes readings [holds](crate::held) the floor for its transaction; whoever raises it waits for them and holds up the next. So
 //! what is deleted was refreshed, and nothing comes in behind it.
 
 use tokio_postgres::{GenericClient, Transaction};
@@ -9,8 +9,6 @@ use crate::error::SqlError;
 use crate::periods::DayNumber;
 
 const FLOOR: &str = "select floor_date - date '1970-01-01' from ops.floors where layer = 'raw'";
-/// A reader's lock, before the statement that reads: what it reads then cannot change until its transaction ends.
-const HOLD: &str = "lock table ops.floors in access share mode";
 const SEIZE: &str = "lock table ops.floors in access exclusive mode";
 const RAISE: &str = "insert into ops.floors as f (layer, floor_date) values ('raw', date '1970-01-01' + $1::int) \
     on conflict (layer) do update set floor_date = excluded.floor_date, raised_at = clock_timestamp() \
@@ -22,15 +20,6 @@ const RAISE: &str = "insert into ops.floors as f (layer, floor_date) values ('ra
 /// What the server says.
 pub async fn floor(client: &impl GenericClient) -> Result<Option<DayNumber>, SqlError> {
     Ok(client.query_opt(FLOOR, &[]).await?.map(|row| row.get(0)))
-}
-
-/// The floor, which stays where it is until the transaction ends.
-///
-/// # Errors
-/// What the server says.
-pub async fn hold(transaction: &Transaction<'_>) -> Result<Option<DayNumber>, SqlError> {
-    transaction.batch_execute(HOLD).await?;
-    floor(transaction).await
 }
 
 /// Waits until nobody holds the floor, and keeps it to this transaction.

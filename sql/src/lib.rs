@@ -3,6 +3,8 @@
 mod connect;
 mod error;
 pub mod floor;
+pub mod forgotten;
+pub mod held;
 pub mod lease;
 mod migrate;
 pub mod periods;

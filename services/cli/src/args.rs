@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+mod forget;
 mod heal;
 mod letters;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use forget::ForgetArgs;
 pub(crate) use heal::HealArgs;
 pub(crate) use letters::{DeadLetters, SelectionArgs};
 
@@ -26,7 +28,7 @@ pub(crate) use letters::{DeadLetters, SelectionArgs};
 Settings come from defaults, then --config FILE (TOML), then the servers of --stack NAME,
 then environment variables such as PULSELINE__KAFKA__BROKERS, PULSELINE__MONGO__URI.
 
-Exit codes: 0 done, 1 verify found a difference, a replayed letter stays or heal leaves a hole,
+Exit codes: 0 done, 1 verify found a difference, a replayed letter stays, heal leaves a hole or forget finds something,
 2 wrong usage or configuration, 3 a service stopped on an error, 4 unfinished work was abandoned at the drain deadline."
 )]
 pub(crate) struct Cli {
@@ -58,6 +60,8 @@ pub(crate) enum Command {
     Backfill(BackfillArgs),
     /// Find offsets that are lost, and load what MongoDB has of them; exit 1 when some stay.
     Heal(HealArgs),
+    /// Remove a person from every store, and prove it.
+    Forget(ForgetArgs),
     /// What could not be processed: read it, replay it after a fix, discard it.
     #[command(subcommand)]
     DeadLetters(DeadLetters),

@@ -21,7 +21,7 @@ pub(crate) enum Outcome {
     Done,
     /// 4: verify or a backfill was stopped before its end; nothing is wrong so far.
     Unfinished,
-    /// 1: verify found a difference, the demo's verdict is bad, or a replayed letter stays, or heal leaves a hole.
+    /// 1: verify found a difference, the demo's verdict is bad, a replayed letter stays, heal leaves a hole, or forget finds something.
     Different,
 }
 

@@ -4,6 +4,7 @@ mod args;
 mod backfill;
 mod demo;
 mod exit;
+mod forget;
 mod heal;
 mod letters;
 mod print;
@@ -43,6 +44,7 @@ async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Backfill(arguments) => backfill::run(settings()?, arguments).await,
         Command::DeadLetters(command) => letters::run(settings()?, command).await,
         Command::Heal(arguments) => heal::run(settings()?, arguments).await,
+        Command::Forget(arguments) => forget::run(settings()?, arguments).await,
         Command::Migrate => services::migrate(settings()?).await,
         Command::Verify(arguments) => report::verify(settings()?, arguments).await,
         Command::Status(arguments) => report::status(settings()?, arguments.json).await,

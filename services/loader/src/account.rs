@@ -58,6 +58,15 @@ impl Account {
         }
     }
 
+    /// True when it is about this one offset.
+    pub(crate) fn is_of(&self, position: &Position) -> bool {
+        self.from == position.offset
+            && self.to == position.offset.saturating_add(1)
+            && self.partition == position.partition
+            && self.generation == position.generation
+            && self.topic == position.topic
+    }
+
     /// As one that was dead until now, if its rows are loaded.
     pub(crate) fn revived(mut self) -> Self {
         if self.kind == Kind::Loaded {

@@ -1,6 +1,7 @@
 //! What one transaction writes: rows, accounting, dirty days, letters, and the position after them.
 
 use mongodb::change_stream::event::ResumeToken;
+use pulseline_schemas::Position;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
@@ -80,11 +81,16 @@ impl Batch {
 
     /// Takes an upload's offset from `loaded` to `dead`: the warehouse refused it as a whole.
     pub(crate) fn mark_dead(&mut self, origin: &Origin) {
-        let Some(position) = &origin.position else { return };
-        let own = Account::one(position, Kind::Loaded);
+        if let Some(position) = &origin.position {
+            self.mark(position, Kind::Dead);
+        }
+    }
+
+    /// Says that the offset of an upload or a letter had another fate.
+    pub(crate) fn mark(&mut self, position: &Position, kind: Kind) {
         for account in &mut self.accounts {
-            if *account == own {
-                account.kind = Kind::Dead;
+            if account.is_of(position) && matches!(account.kind, Kind::Loaded | Kind::Dead) {
+                account.kind = kind;
             }
         }
     }

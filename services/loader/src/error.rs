@@ -47,12 +47,18 @@ pub enum LoaderError {
         #[source]
         source: Box<MongoError>,
     },
-    /// Readings of days before the floor are not kept any more: the batch is written again without them.
-    #[error("the floor was raised to day {floor} since 1970-01-01")]
-    FloorRaised {
-        /// The first day that is kept, as days since 1970-01-01.
-        floor: i32,
+    /// The floor, or who was erased, is not what the batch was prepared for: it is written again without what must not be.
+    #[error("floor and erasures have moved to {held:?}")]
+    Moved {
+        /// What they are now.
+        held: pulseline_sql::held::Held,
     },
+    /// Hashes of the erased without their key: nobody could be recognised.
+    #[error(
+        "the warehouse knows that people were erased, but MongoDB's collection `forgotten` has no register with the key \
+         of their hashes: restore it, or their readings would come back"
+    )]
+    NoErasureKey,
     /// Somebody else moved this checkpoint: this loader no longer owns it.
     #[error(
         "fenced: the checkpoint of {collection} is no longer ours (epoch {epoch}, seq {seq}); another loader has \
@@ -190,7 +196,8 @@ impl Classify for LoaderError {
             Self::Statement { source, .. } => pulseline_sql::class_of(source),
             Self::Mongo { source, .. } => mongo_class(source),
             Self::Config(_)
-            | Self::FloorRaised { .. }
+            | Self::Moved { .. }
+            | Self::NoErasureKey
             | Self::Fenced { .. }
             | Self::LeaseLost { .. }
             | Self::DeadToken { .. }

@@ -57,10 +57,15 @@ impl Letter {
         }
     }
 
+    /// The id of its document.
+    pub(crate) fn id(&self) -> String {
+        format!("{}#{}", self.origin, self.item)
+    }
+
     /// The document of this letter.
     pub(crate) fn to_document(&self) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
-        document.append(cstr!("_id"), format!("{}#{}", self.origin, self.item));
+        document.append(cstr!("_id"), self.id());
         document.append(cstr!("origin"), self.origin.as_str());
         document.append(cstr!("item"), self.item);
         document.append(

@@ -67,6 +67,7 @@ const BLOCKED: &str = "pulseline_loader_blocked_seconds";
 const LAG: &str = "pulseline_loader_lag_seconds";
 const LAST_SUCCESS: &str = "pulseline_loader_last_success_timestamp_seconds";
 const DEAD: &str = "pulseline_loader_dead_letters_total";
+const ERASED: &str = "pulseline_loader_erased_total";
 const RECOVERIES: &str = "pulseline_loader_recoveries_total";
 const FALLBACKS: &str = "pulseline_loader_merge_fallbacks_total";
 const OWNER: &str = "pulseline_loader_owner";
@@ -96,6 +97,11 @@ pub(crate) fn describe() {
     );
     describe_counter!(DEAD, Unit::Count, "Dead letters written by the loader, by reason");
     describe_counter!(
+        ERASED,
+        Unit::Count,
+        "Documents of people who were erased, which were not loaded, by collection"
+    );
+    describe_counter!(
         RECOVERIES,
         Unit::Count,
         "Times a collection was opened anew, by cause"
@@ -120,11 +126,19 @@ pub(crate) fn describe() {
             counter!(RECOVERIES, "collection" => collection, "cause" => cause.name()).increment(0);
         }
         counter!(DOCUMENTS, "collection" => collection).increment(0);
+        counter!(ERASED, "collection" => collection).increment(0);
         counter!(BATCHES, "collection" => collection).increment(0);
         counter!(FALLBACKS, "collection" => collection).increment(0);
     }
     for reason in REASONS {
         counter!(DEAD, "reason" => reason).increment(0);
+    }
+}
+
+/// Documents of the erased were left out.
+pub(crate) fn record_erased(source: Source, documents: usize) {
+    if documents > 0 {
+        counter!(ERASED, "collection" => source.name()).increment(documents as u64);
     }
 }
 

@@ -4,7 +4,9 @@ mod bisect;
 mod books;
 mod copying;
 mod entries;
+mod erase;
 mod floor;
+mod held;
 mod letterbox;
 mod profiles;
 mod readings;
@@ -16,7 +18,6 @@ use bson::RawDocumentBuf;
 use mongodb::Collection;
 use mongodb::change_stream::event::ResumeToken;
 use pulseline_runtime::config::TimescaleConfig;
-use pulseline_sql::periods::DayNumber;
 use tokio_postgres::Client;
 
 use crate::account::{self, Account};
@@ -27,6 +28,7 @@ use crate::frontier::Frontier;
 use crate::map::Source;
 use crate::metrics;
 use crate::resolve::{self, Row};
+use held::Known;
 use transaction::{Cargo, Pieces, Table};
 
 /// A batch of late readings may unpack a great deal: slow, but better than never.
@@ -41,8 +43,7 @@ pub(crate) struct Writer {
     frontier: Frontier,
     table: Table,
     letters: Collection<RawDocumentBuf>,
-    /// Readings of days before it are not loaded any more (P12). As far as is known: it may rise at any time.
-    floor: Option<DayNumber>,
+    known: Known,
     /// True while a batch is written that touches more packed rows than the server allows by default.
     is_limit_lifted: bool,
 }
@@ -114,7 +115,7 @@ impl Writer {
             frontier: Frontier::new(1),
             table,
             letters,
-            floor: None,
+            known: Known::default(),
             is_limit_lifted: false,
         }
     }
@@ -147,12 +148,8 @@ impl Writer {
         let mut stored = 0;
         self.is_limit_lifted = false;
         loop {
-            if let Some(floor) = self.floor {
-                match self.purpose {
-                    Purpose::Follow(_) | Purpose::Revive | Purpose::Mend => floor::shed(batch, floor),
-                    // They were loaded in their time, and deleted.
-                    Purpose::Repair => floor::leave_out(batch, floor),
-                }
+            if self.leave_out(batch).await? {
+                stored = 0;
             }
             stored += letterbox::store(self.source, &self.letters, &batch.letters[stored..]).await?;
             let plan = self.plan(batch, trust).await?;
@@ -169,8 +166,8 @@ impl Writer {
                 metrics::record_fallback(self.source);
                 self.frontier.clear();
                 trust = Trust::Nothing;
-            } else if let LoaderError::FloorRaised { floor } = error {
-                self.floor = Some(floor);
+            } else if let LoaderError::Moved { held } = error {
+                self.known.learn(held, &self.client, &self.letters).await?;
             } else if error.is_unpacking_limit() && !self.is_limit_lifted {
                 self.is_limit_lifted = true;
             } else if error.is_data_error() {
@@ -181,6 +178,22 @@ impl Writer {
                 return Err(error);
             }
         }
+    }
+
+    /// Takes out of a batch what must not be written; true when letters went, which are stored by their place.
+    async fn leave_out(&mut self, batch: &mut Batch) -> Result<bool, LoaderError> {
+        let letters = batch.letters.len();
+        if let Some(floor) = self.known.held.floor {
+            match self.purpose {
+                Purpose::Follow(_) | Purpose::Revive | Purpose::Mend => floor::shed(batch, floor),
+                // They were loaded in their time, and deleted.
+                Purpose::Repair => floor::leave_out(batch, floor),
+            }
+        }
+        let erased = erase::erase(batch, &self.known.tombstones);
+        erase::delete(&self.letters, &erased.letters).await?;
+        metrics::record_erased(self.source, erased.documents);
+        Ok(batch.letters.len() < letters)
     }
 
     async fn plan(&mut self, batch: &Batch, trust: Trust) -> Result<Plan, LoaderError> {
@@ -216,8 +229,9 @@ impl Writer {
                 .await
                 .map_err(LoaderError::statement("lifting the unpacking limit"))?;
         }
-        if !batch.readings.is_empty() {
-            floor::hold(&tx, self.floor).await?;
+        // Receipts are nobody's.
+        if self.source != Source::Receipts {
+            self.known.hold(&tx).await?;
         }
         let touched = pieces.apply(&tx).await?;
         books::dirty_days(&tx, self.source, &touched.days).await?;

@@ -1,9 +1,11 @@
 //! A batch on its way into MongoDB. It has landed when everything of it is acknowledged by a majority (D-1).
 //!
 //! ```text
-//!  is it still the same topic? ─▶ gaps: lost, or proven empty ─▶ events by stream ─▶ letters, receipts ─▶ landed
+//!  is it still the same topic? ─▶ without the erased ─▶ gaps: lost, or proven empty ─▶ events by stream ─▶ letters, receipts
+//!    ─▶ was somebody erased meanwhile? ─▶ landed
 //! ```
 
+mod erasure;
 mod events;
 mod letters;
 mod voids;
@@ -18,6 +20,7 @@ use tokio::time::Instant;
 use crate::consumer::blocking;
 use crate::entry::{Cargo, End, Entry, Pending};
 use crate::error::SinkError;
+use crate::gaps::Gap;
 use crate::letters::Letter;
 use crate::metrics::{self, Tally};
 use crate::outage::Server;
@@ -49,7 +52,7 @@ struct Settled {
 }
 
 /// Writes a batch.
-pub(crate) async fn fly(context: Context, cargo: Cargo) -> Result<Landing, SinkError> {
+pub(crate) async fn fly(context: Context, mut cargo: Cargo) -> Result<Landing, SinkError> {
     let departed = Instant::now();
     if let Some(topic) = changed_topic(&context, &cargo.ends).await? {
         return Ok(Landing::TopicChanged(topic));
@@ -59,21 +62,14 @@ pub(crate) async fn fly(context: Context, cargo: Cargo) -> Result<Landing, SinkE
         bytes: cargo.bytes,
         ..Tally::default()
     };
-    let mut events: HashMap<Stream, Vec<Pending>> = HashMap::new();
-    let mut letters = Vec::new();
-    let mut gaps = Vec::new();
-    for entry in cargo.entries {
-        match entry {
-            Entry::Event(pending) => events.entry(pending.stream).or_default().push(*pending),
-            Entry::Letter(letter) => letters.push(*letter),
-            Entry::Gap {
-                partition,
-                generation,
-                gap,
-                is_proven,
-            } => gaps.push((partition, generation, gap, is_proven)),
-        }
-    }
+    let tombstones = context.erasures.known().await;
+    let (refused, kept) = erasure::refuse(&mut cargo.entries, &tombstones);
+    erasure::settle(&context, refused).await?;
+    let Sorted {
+        events,
+        mut letters,
+        gaps,
+    } = sort(cargo.entries);
     let mut receipts = voids::prove(&context, gaps).await?;
     let mut settling = JoinSet::new();
     for (stream, pending) in events {
@@ -92,8 +88,35 @@ pub(crate) async fn fly(context: Context, cargo: Cargo) -> Result<Landing, SinkE
     }
     receipts.extend(letters::store(&context, &letters).await?);
     voids::store_receipts(&context, receipts).await?;
+    erasure::look_again(&context, kept).await?;
     metrics::record_batch(&tally, departed.elapsed(), context.clock.now_utc_millis());
     Ok(Landing::Durable(cargo.ends))
+}
+
+/// The entries of a batch by what is done about them.
+#[derive(Default)]
+struct Sorted {
+    events: HashMap<Stream, Vec<Pending>>,
+    letters: Vec<Letter>,
+    /// (partition, generation, range, whether it is proven already).
+    gaps: Vec<(Partition, i32, Gap, bool)>,
+}
+
+fn sort(entries: Vec<Entry>) -> Sorted {
+    let mut sorted = Sorted::default();
+    for entry in entries {
+        match entry {
+            Entry::Event(pending) => sorted.events.entry(pending.stream).or_default().push(*pending),
+            Entry::Letter(letter) => sorted.letters.push(*letter),
+            Entry::Gap {
+                partition,
+                generation,
+                gap,
+                is_proven,
+            } => sorted.gaps.push((partition, generation, gap, is_proven)),
+        }
+    }
+    sorted
 }
 
 /// The topic that is no longer the one that was read, if any. What was read before this question was asked came

@@ -17,6 +17,7 @@ mod consumer;
 mod decode;
 mod duplicates;
 mod entry;
+mod erasures;
 mod error;
 mod flight;
 mod gaps;

@@ -21,6 +21,7 @@ const DUPLICATES: &str = "pulseline_sink_duplicates_total";
 const RETRIES: &str = "pulseline_sink_own_retries_total";
 const DEAD: &str = "pulseline_sink_dead_letters_total";
 const VOID: &str = "pulseline_sink_void_offsets_total";
+const ERASED: &str = "pulseline_sink_erased_total";
 const LOST: &str = "pulseline_sink_lost_offsets_total";
 const BATCHES: &str = "pulseline_sink_batches_total";
 const BATCH_ROWS: &str = "pulseline_sink_batch_rows";
@@ -51,6 +52,11 @@ pub fn describe() {
     );
     describe_counter!(DEAD, Unit::Count, "Dead letters stored, by reason");
     describe_counter!(VOID, Unit::Count, "Offsets without a message, by topic");
+    describe_counter!(
+        ERASED,
+        Unit::Count,
+        "Messages of people who were erased, which were not stored, by topic"
+    );
     describe_counter!(
         LOST,
         Unit::Count,
@@ -94,7 +100,7 @@ pub fn describe() {
 /// Counters that were never touched are not there, and `rate()` misses their first step.
 fn touch() {
     for source in Source::all() {
-        for name in [MESSAGES, VOID, LOST] {
+        for name in [MESSAGES, VOID, LOST, ERASED] {
             counter!(name, "topic" => source.name()).increment(0);
         }
     }
@@ -112,6 +118,14 @@ fn touch() {
     }
     for name in [BATCHES, COMMIT_ERRORS, GENERATIONS] {
         counter!(name).increment(0);
+    }
+}
+
+/// Messages of the erased were refused.
+pub(crate) fn record_erased<'a>(topics: impl Iterator<Item = &'a str>) {
+    for topic in topics {
+        let name = Source::from_topic(topic).map_or("unknown", Source::name);
+        counter!(ERASED, "topic" => name).increment(1);
     }
 }
 

@@ -1,8 +1,7 @@
 //! Receipts: offsets that hold no new event, written down so that accounting has no hole there.
 
-use bson::DateTime;
-use bson::raw::{RawDocumentBuf, cstr};
-use pulseline_schemas::Position;
+use bson::RawDocumentBuf;
+use pulseline_schemas::{Position, ReceiptDocument, UtcMillis};
 
 use crate::gaps::Gap;
 
@@ -13,6 +12,8 @@ pub(crate) enum Kind {
     Duplicate,
     /// No message.
     Void,
+    /// A message of somebody who was erased.
+    Erased,
 }
 
 /// A receipt for one offset, or for a range without messages.
@@ -37,6 +38,15 @@ impl Receipt {
         }
     }
 
+    pub(crate) fn erased(position: Position) -> Self {
+        Self {
+            kind: Kind::Erased,
+            last: position.offset,
+            position,
+            event_id: None,
+        }
+    }
+
     pub(crate) fn void(position: Position, gap: Gap) -> Self {
         Self {
             kind: Kind::Void,
@@ -51,32 +61,26 @@ impl Receipt {
 
     pub(crate) fn id(&self) -> String {
         match self.kind {
-            Kind::Duplicate => self.position.to_string(),
+            Kind::Duplicate | Kind::Erased => self.position.to_string(),
             Kind::Void => format!("{}-{}", self.position, self.last),
         }
     }
 
     /// The document of this receipt.
     pub(crate) fn to_document(&self, now: i64) -> RawDocumentBuf {
-        let mut document = RawDocumentBuf::new();
-        document.append(cstr!("_id"), self.id());
         let kind = match self.kind {
             Kind::Duplicate => "duplicate",
             Kind::Void => "void",
+            Kind::Erased => "erased",
         };
-        document.append(cstr!("kind"), kind);
-        if let Some(event_id) = &self.event_id {
-            document.append(cstr!("event_id"), event_id.as_str());
-        }
-        let mut kafka = RawDocumentBuf::new();
-        kafka.append(cstr!("topic"), self.position.topic.as_str());
-        kafka.append(cstr!("generation"), self.position.generation);
-        kafka.append(cstr!("partition"), self.position.partition);
-        kafka.append(cstr!("offset"), self.position.offset);
-        kafka.append(cstr!("last_offset"), self.last);
-        document.append(cstr!("kafka"), kafka);
-        document.append(cstr!("stored_at"), DateTime::from_millis(now));
-        document
+        let document = ReceiptDocument {
+            id: &self.id(),
+            kind,
+            event_id: self.event_id.as_deref(),
+            position: &self.position,
+            last: self.last,
+        };
+        document.stored(UtcMillis(now))
     }
 
     /// What is left to write when a receipt that begins at the same offset is there already and ends at `covered`:

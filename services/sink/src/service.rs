@@ -11,6 +11,7 @@ use rdkafka::ClientConfig;
 
 use crate::config::SinkConfig;
 use crate::consumer::{self, SinkConsumer};
+use crate::erasures::Erasures;
 use crate::error::SinkError;
 use crate::intake::Intake;
 use crate::intake::group::commit;
@@ -37,6 +38,7 @@ pub(crate) struct Context {
     pub(crate) second_reader: ClientConfig,
     pub(crate) registry: Arc<Registry>,
     pub(crate) store: Store,
+    pub(crate) erasures: Erasures,
     pub(crate) outages: Outages,
     pub(crate) clock: Clock,
 }
@@ -82,6 +84,10 @@ pub async fn run(
     outages
         .outlast(Server::Mongo, "position indexes", || store.ensure_indexes())
         .await?;
+    let erasures = Erasures::new(store.register());
+    outages
+        .outlast(Server::Mongo, "asking who was erased", || erasures.refresh())
+        .await?;
     let close_timeout = config.close_timeout();
     let second_reader = consumer::second_reader(&config, &kafka);
     let (consumer, channels) = consumer::subscribe(&config, &kafka)?;
@@ -90,6 +96,7 @@ pub async fn run(
         consumer: Arc::clone(&consumer),
         second_reader,
         registry,
+        erasures,
         store,
         outages,
         clock: Clock::system(),

@@ -9,6 +9,7 @@ use mongodb::options::{ClientOptions, IndexOptions, ReadConcern, WriteConcern};
 use mongodb::{Client, Collection, Database, IndexModel};
 use pulseline_runtime::config::MongoConfig;
 use pulseline_schemas::{Owner, Position, Stream, collections};
+use pulseline_tombstones::Register;
 
 use crate::duplicates::Stored;
 use crate::error::{Fault, SinkError, fault_of, is_duplicate};
@@ -185,6 +186,21 @@ impl Store {
         found.map_err(SinkError::mongo("looking for a position"))
     }
 
+    /// Deletes documents by their ids; those that are not there do not matter.
+    pub(crate) async fn delete(&self, collection: &'static str, ids: &[&str]) -> Result<(), SinkError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let filter = doc! { "_id": { "$in": ids } };
+        let deleted = self.collection(collection).delete_many(filter).await;
+        deleted.map(drop).map_err(SinkError::mongo("deleting documents"))
+    }
+
+    /// Who was erased.
+    pub(crate) fn register(&self) -> Register {
+        Register::of(&self.database)
+    }
+
     /// The generations that are known of a topic, with the topic ids they are bound to.
     pub(crate) async fn generations(&self, topic: &str) -> Result<Vec<(i32, String)>, SinkError> {
         const NAME: &str = collections::GENERATIONS;
@@ -233,19 +249,13 @@ impl Store {
 }
 
 fn stored_of(collection: &str, document: &RawDocument) -> Result<Stored, bson::error::Error> {
-    let kafka = document.get_document("kafka")?;
     // The id of a letter is all there is to it.
     let content_hash = match collection {
         collections::DEAD_LETTERS => "",
         _ => document.get_str("content_hash")?,
     };
     Ok(Stored {
-        position: Position {
-            topic: kafka.get_str("topic")?.to_owned(),
-            generation: kafka.get_i32("generation")?,
-            partition: kafka.get_i32("partition")?,
-            offset: kafka.get_i64("offset")?,
-        },
+        position: Position::of_document(document)?,
         content_hash: content_hash.to_owned(),
     })
 }

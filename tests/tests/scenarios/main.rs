@@ -3,6 +3,7 @@
 mod backfill;
 mod corrections;
 mod damage;
+mod erasure;
 mod healing;
 mod kills;
 mod letters;

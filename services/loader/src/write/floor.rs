@@ -3,31 +3,14 @@
 use std::mem::take;
 
 use pulseline_runtime::clock::system_utc_millis;
-use pulseline_sql::floor;
 use pulseline_sql::periods::{DayNumber, date_of};
-use tokio_postgres::Transaction;
 
 use crate::batch::{Batch, day_of};
-use crate::error::LoaderError;
 use crate::letter::{Letter, payload};
 use crate::map::{Reading, ReadingsUpload, Refusal};
 
 /// The item that stands for the whole upload.
 const WHOLE: i32 = -1;
-
-/// Holds the floor until the transaction ends.
-///
-/// # Errors
-/// [`LoaderError::FloorRaised`] when it is not the `known` one: then the batch may hold what is not kept.
-pub(super) async fn hold(tx: &Transaction<'_>, known: Option<DayNumber>) -> Result<(), LoaderError> {
-    let held = floor::hold(tx)
-        .await
-        .map_err(LoaderError::sql("holding the floor"))?;
-    match held {
-        Some(floor) if known != Some(floor) => Err(LoaderError::FloorRaised { floor }),
-        _ => Ok(()),
-    }
-}
 
 /// Takes readings of days before the floor out of a batch, as letters.
 pub(super) fn shed(batch: &mut Batch, floor: DayNumber) {

@@ -1,0 +1,114 @@
+//! `forget`: a person, removed from every store, with a proof.
+
+use std::time::Duration;
+
+use pulseline_eraser::{Connections, Count, Eraser, Person, Report};
+use pulseline_runtime::telemetry;
+
+use crate::args::ForgetArgs;
+use crate::exit::Outcome;
+use crate::print;
+use crate::settings::Settings;
+
+pub(crate) async fn run(settings: Settings, arguments: &ForgetArgs) -> anyhow::Result<Outcome> {
+    settings.require_kafka()?;
+    settings.require_mongo()?;
+    settings.require_timescale()?;
+    telemetry::init_logs();
+    let connections = Connections {
+        kafka: settings.kafka,
+        mongo: settings.mongo,
+        timescale: settings.timescale,
+    };
+    let mut eraser = Eraser::open(&connections).await?;
+    let person = eraser.person(arguments.user, &arguments.device).await?;
+    let outcome = if arguments.dry_run {
+        let found = eraser.search(&person).await?;
+        if arguments.json {
+            print::line(&serde_json::to_string_pretty(&found)?);
+        } else {
+            introduce(&person);
+            found
+                .iter()
+                .for_each(|count| print::line(&format!("  {}", said(count))));
+            print::line("nothing was changed: --dry-run");
+        }
+        Outcome::Done
+    } else {
+        remove(&mut eraser, person, arguments).await?
+    };
+    eraser.close().await;
+    Ok(outcome)
+}
+
+async fn remove(eraser: &mut Eraser, person: Person, arguments: &ForgetArgs) -> anyhow::Result<Outcome> {
+    if !arguments.json {
+        introduce(&person);
+    }
+    let mut tell = |count: &Count| {
+        if !arguments.json {
+            print::line(&format!("  removed {}", said(count)));
+        }
+    };
+    let settle = Duration::from_secs(arguments.settle);
+    let report = eraser.forget(person, settle, &mut tell).await?;
+    if arguments.json {
+        print::line(&serde_json::to_string_pretty(&report)?);
+    } else {
+        conclude(&report);
+    }
+    Ok(if report.is_erased() {
+        Outcome::Done
+    } else {
+        Outcome::Different
+    })
+}
+
+fn introduce(person: &Person) {
+    let devices: Vec<String> = person.devices.iter().map(ToString::to_string).collect();
+    print::line(&format!(
+        "{} with {} devices: {}",
+        person.user,
+        devices.len(),
+        devices.join(" ")
+    ));
+    for device in &person.passed_on {
+        print::line(&format!("  {device} is somebody else's now, and stays"));
+    }
+}
+
+fn conclude(report: &Report) {
+    let total: u64 = report.removed.iter().map(|count| count.count).sum();
+    print::line(&format!(
+        "removed {} documents and rows",
+        print::thousands(i64::try_from(total).unwrap_or(i64::MAX))
+    ));
+    if report.pending_days > 0 {
+        print::line(&format!(
+            "{} days wait for the compactor: let it run (`pulseline compact --once`), then run this again",
+            report.pending_days
+        ));
+    }
+    for count in &report.found {
+        print::line(&format!("STILL THERE: {}", said(count)));
+    }
+    if report.found.is_empty() {
+        print::line("searched every collection, table and view: nothing is found");
+    }
+    for kept in &report.kafka {
+        let until = kept.until.map_or_else(
+            || "for ever, as it is configured: its retention is yours to set".into(),
+            |until| format!("until {} at the latest", until.strftime("%Y-%m-%d %H:%M UTC")),
+        );
+        print::line(&format!("Kafka keeps messages of {} {until}", kept.topic));
+    }
+    print::line("MongoDB's oplog and backups of either store keep copies until they are overwritten");
+}
+
+fn said(count: &Count) -> String {
+    format!(
+        "{} of {}",
+        print::thousands(i64::try_from(count.count).unwrap_or(i64::MAX)),
+        count.place
+    )
+}

@@ -1,0 +1,239 @@
+//! MongoDB: documents go, and a receipt stays at each of their offsets, so that accounting has no hole (P13).
+
+use bson::{Document, RawDocument, RawDocumentBuf, doc};
+use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use mongodb::error::ErrorKind;
+use mongodb::{Collection, Database};
+use pulseline_schemas::{Owner, Position, ReceiptDocument, Stream, UtcMillis, collections};
+
+use crate::Count;
+use crate::error::EraserError;
+use crate::person::Person;
+
+/// Documents that are deleted at a time.
+const CHUNK: usize = 1_000;
+const DUPLICATE_KEY: i32 = 11_000;
+/// The item that stands for a whole upload.
+const WHOLE: i32 = -1;
+
+/// A person's documents.
+pub(crate) struct Documents<'a> {
+    database: &'a Database,
+    devices: Vec<String>,
+    user: String,
+    /// What a letter's key or bytes may name.
+    texts: Vec<String>,
+}
+
+impl<'a> Documents<'a> {
+    pub(crate) fn of(database: &'a Database, person: &Person) -> Self {
+        let text = |id: &uuid::Uuid| id.hyphenated().to_string();
+        Self {
+            database,
+            devices: person.devices.iter().map(text).collect(),
+            user: text(&person.user),
+            texts: person.texts(),
+        }
+    }
+
+    fn filter(&self, stream: Stream) -> Document {
+        match stream.owner() {
+            Owner::Device => doc! { "device_id": { "$in": &self.devices } },
+            Owner::User => doc! { "user_id": &self.user },
+        }
+    }
+
+    /// Deletes uploads and letters, not yet the profile.
+    pub(crate) async fn remove(&self, note: &mut (dyn FnMut(Count) + Send)) -> Result<(), EraserError> {
+        for stream in Stream::ALL
+            .into_iter()
+            .filter(|stream| stream.owner() == Owner::Device)
+        {
+            note(self.remove_stream(stream).await?);
+        }
+        note(self.remove_letters().await?);
+        Ok(())
+    }
+
+    /// Deletes the profile's versions.
+    pub(crate) async fn remove_profile(
+        &self,
+        note: &mut (dyn FnMut(Count) + Send),
+    ) -> Result<(), EraserError> {
+        for stream in Stream::ALL
+            .into_iter()
+            .filter(|stream| stream.owner() == Owner::User)
+        {
+            note(self.remove_stream(stream).await?);
+        }
+        Ok(())
+    }
+
+    async fn remove_stream(&self, stream: Stream) -> Result<Count, EraserError> {
+        let name = stream.collection();
+        let collection = self.database.collection::<RawDocumentBuf>(name);
+        let mut count = 0;
+        loop {
+            let wanted = doc! { "_id": 1, "kafka": 1 };
+            let found = collection.find(self.filter(stream)).projection(wanted);
+            let some: Vec<RawDocumentBuf> = found
+                .limit(i64::try_from(CHUNK).unwrap_or(i64::MAX))
+                .await?
+                .try_collect()
+                .await?;
+            if some.is_empty() {
+                return Ok(counted(name, count));
+            }
+            let positions: Result<Vec<Position>, EraserError> =
+                some.iter().map(|document| position(name, document)).collect();
+            self.receipts(&positions?).await?;
+            count += delete(&collection, &some).await?;
+        }
+    }
+
+    /// Letters are few and are found by their bytes too: they are read one by one.
+    async fn remove_letters(&self) -> Result<Count, EraserError> {
+        let name = collections::DEAD_LETTERS;
+        let letters = self.letters().await?;
+        let offsets = letters.iter().filter(|letter| holds_offset(letter));
+        let positions: Result<Vec<Position>, EraserError> =
+            offsets.map(|letter| position(name, letter)).collect();
+        self.receipts(&positions?).await?;
+        let mut count = 0;
+        for some in letters.chunks(CHUNK) {
+            count += delete(&self.database.collection(name), some).await?;
+        }
+        Ok(counted(name, count))
+    }
+
+    /// The person's letters, without their bytes.
+    async fn letters(&self) -> Result<Vec<RawDocumentBuf>, EraserError> {
+        let collection = self
+            .database
+            .collection::<RawDocumentBuf>(collections::DEAD_LETTERS);
+        let mut cursor = collection.find(doc! {}).await?;
+        let mut found = Vec::new();
+        while let Some(letter) = cursor.try_next().await? {
+            let names_person = ["message_key", "payload"].iter().any(|field| {
+                let bytes = letter.get_binary(field).map(|binary| binary.bytes);
+                bytes.is_ok_and(|bytes| self.texts.iter().any(|text| contains(bytes, text.as_bytes())))
+            });
+            if names_person {
+                found.push(without_bytes(&letter));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Written before a document goes; one that is there already says the same, or is of the same offset.
+    async fn receipts(&self, positions: &[Position]) -> Result<(), EraserError> {
+        let now = UtcMillis(Timestamp::now().as_millisecond());
+        let receipt = |position: &Position| {
+            let receipt = ReceiptDocument {
+                id: &position.to_string(),
+                kind: "erased",
+                event_id: None,
+                position,
+                last: position.offset,
+            };
+            receipt.stored(now)
+        };
+        let collection = self.database.collection::<RawDocumentBuf>(collections::RECEIPTS);
+        for some in positions.chunks(CHUNK) {
+            let receipts: Vec<RawDocumentBuf> = some.iter().map(receipt).collect();
+            let inserted = collection.insert_many(&receipts).ordered(false).await;
+            if let Err(error) = inserted
+                && !is_there_already(&error)
+            {
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// What is there of the person.
+    pub(crate) async fn search(&self) -> Result<Vec<Count>, EraserError> {
+        let mut found = Vec::new();
+        for stream in Stream::ALL {
+            let collection = self.database.collection::<RawDocumentBuf>(stream.collection());
+            let count = collection.count_documents(self.filter(stream)).await?;
+            found.push(counted(stream.collection(), count));
+        }
+        found.push(counted(
+            collections::DEAD_LETTERS,
+            self.letters().await?.len() as u64,
+        ));
+        found.retain(|count| count.count > 0);
+        Ok(found)
+    }
+}
+
+fn counted(collection: &str, count: u64) -> Count {
+    Count {
+        place: format!("MongoDB {collection}"),
+        count,
+    }
+}
+
+async fn delete(
+    collection: &Collection<RawDocumentBuf>,
+    documents: &[RawDocumentBuf],
+) -> Result<u64, EraserError> {
+    let ids = documents
+        .iter()
+        .filter_map(|document| document.get("_id").ok().flatten());
+    let ids: Result<Vec<bson::Bson>, _> = ids.map(bson::Bson::try_from).collect();
+    let ids = ids.map_err(|error| foreign(collection.name(), &error))?;
+    Ok(collection
+        .delete_many(doc! { "_id": { "$in": ids } })
+        .await?
+        .deleted_count)
+}
+
+/// True when the letter is all there is at its offset, so that a receipt takes its place: one of the loader stands
+/// beside its document (P9).
+fn holds_offset(letter: &RawDocument) -> bool {
+    let origin = letter.get_str("origin").unwrap_or_default();
+    let is_whole = letter.get_i32("item").is_ok_and(|item| item == WHOLE);
+    origin.starts_with("file:") || (is_whole && origin.starts_with("kafka:"))
+}
+
+fn without_bytes(letter: &RawDocument) -> RawDocumentBuf {
+    let mut kept = RawDocumentBuf::new();
+    for element in letter.iter().flatten() {
+        let (name, value) = element;
+        if ["_id", "origin", "item", "kafka"].contains(&name.as_str()) {
+            kept.append(name, value);
+        }
+    }
+    kept
+}
+
+fn position(collection: &str, document: &RawDocument) -> Result<Position, EraserError> {
+    Position::of_document(document).map_err(|error| foreign(collection, &error))
+}
+
+fn foreign(collection: &str, error: &bson::error::Error) -> EraserError {
+    EraserError::Foreign {
+        collection: collection.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
+}
+
+fn is_there_already(error: &mongodb::error::Error) -> bool {
+    match error.kind.as_ref() {
+        ErrorKind::InsertMany(many) => {
+            many.write_concern_error.is_none()
+                && many
+                    .write_errors
+                    .as_ref()
+                    .is_some_and(|errors| errors.iter().all(|one| one.code == DUPLICATE_KEY))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,94 @@
+//! Kafka deletes nothing of one person: the report says until when it keeps messages. What it would keep for ever, the zones
+//! of replays, is taken back.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use pulseline_runtime::config::KafkaConfig;
+use pulseline_schemas::{DEAD_LETTER_TOPIC, Stream};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use uuid::Uuid;
+
+use crate::Kept;
+use crate::error::EraserError;
+
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// Written by replays: a device's zone under its id, compacted (see the generator).
+const ZONES: &str = "pulseline.replayed_zones";
+
+fn settings(kafka: &KafkaConfig) -> ClientConfig {
+    let mut settings = ClientConfig::new();
+    settings
+        .set("bootstrap.servers", &kafka.brokers)
+        .set("client.id", "pulseline-eraser");
+    settings
+}
+
+/// Until when each topic keeps what was produced until now.
+pub(crate) async fn kept(kafka: &KafkaConfig) -> Result<Vec<Kept>, EraserError> {
+    let admin: AdminClient<DefaultClientContext> = settings(kafka).create()?;
+    let topics: Vec<&str> = Stream::ALL
+        .map(Stream::topic)
+        .into_iter()
+        .chain([DEAD_LETTER_TOPIC])
+        .collect();
+    let asked: Vec<ResourceSpecifier<'_>> = topics
+        .iter()
+        .map(|topic| ResourceSpecifier::Topic(topic))
+        .collect();
+    let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+    let described = admin.describe_configs(&asked, &options).await?;
+    let now = Timestamp::now();
+    let mut kept = Vec::new();
+    for (topic, resource) in topics.iter().zip(described) {
+        // A topic that does not exist keeps nothing.
+        let Ok(resource) = resource else { continue };
+        kept.push(Kept {
+            topic: (*topic).to_owned(),
+            until: last_ms(&resource).and_then(|ms| now.checked_add(SignedDuration::from_millis(ms)).ok()),
+        });
+    }
+    Ok(kept)
+}
+
+/// How long a message of now may stay: its segment is closed, then kept. None: for ever, or until it is compacted.
+fn last_ms(resource: &ConfigResource) -> Option<i64> {
+    let value = |name: &str| {
+        let entry = resource.entries.iter().find(|entry| entry.name == name)?;
+        entry.value.clone()
+    };
+    value("cleanup.policy").filter(|policy| policy.contains("delete"))?;
+    let number = |name: &str| value(name)?.parse::<i64>().ok();
+    let retention = number("retention.ms").filter(|ms| *ms >= 0)?;
+    let segment = number("segment.ms").unwrap_or_default();
+    let delay = number("file.delete.delay.ms").unwrap_or_default();
+    Some(retention.saturating_add(segment).saturating_add(delay))
+}
+
+/// Takes back the zones of these devices, where replays wrote any down.
+pub(crate) async fn remove_zones(kafka: &KafkaConfig, devices: &[Uuid]) -> Result<(), EraserError> {
+    let producer: FutureProducer = settings(kafka).set("acks", "all").create()?;
+    let asking = producer.clone();
+    let has_zones = tokio::task::spawn_blocking(move || {
+        // Of all topics: asked by its name, it could come into being.
+        let metadata = asking.client().fetch_metadata(None, TIMEOUT)?;
+        Ok::<_, KafkaError>(metadata.topics().iter().any(|topic| topic.name() == ZONES))
+    });
+    if !has_zones
+        .await
+        .map_err(|error| EraserError::Task(error.to_string()))??
+    {
+        return Ok(());
+    }
+    for device in devices {
+        let key = device.hyphenated().to_string();
+        let record: FutureRecord<'_, str, [u8]> = FutureRecord::to(ZONES).key(&key);
+        let sent = producer.send(record, TIMEOUT).await;
+        sent.map_err(|(error, _)| error)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! A person, removed from every store, with a proof (E-1, P13).
+//!
+//! ```text
+//!  whose devices? ─▶ tombstones: MongoDB, then ops.forgotten ─▶ documents, each leaves a receipt ─▶ rows and letters
+//!    ─▶ stored figures ─▶ the compactor refreshes the days ─▶ profile, last ─▶ every store is searched
+//! ```
+//!
+//! The profile goes last: stopped or killed before, the same command finds the devices again and goes on.
+
+mod documents;
+mod error;
+mod kafka;
+mod person;
+mod warehouse;
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use mongodb::Database;
+use mongodb::options::{ClientOptions, ReadConcern, WriteConcern};
+use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
+use pulseline_tombstones::Register;
+use serde::Serialize;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use documents::Documents;
+pub use error::EraserError;
+pub use person::Person;
+use warehouse::Warehouse;
+
+const SERVER_SELECTION: Duration = Duration::from_secs(5);
+/// How often the compactor's progress is looked at.
+const POLL: Duration = Duration::from_millis(500);
+
+/// The servers that hold something of a person.
+#[derive(Clone, Debug)]
+pub struct Connections {
+    /// Messages, which go with their retention.
+    pub kafka: KafkaConfig,
+    /// Documents.
+    pub mongo: MongoConfig,
+    /// Rows and figures.
+    pub timescale: TimescaleConfig,
+}
+
+/// How many of what, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Count {
+    /// Collection, table or view.
+    pub place: String,
+    /// Documents or rows.
+    pub count: u64,
+}
+
+/// Until when a topic may hold messages of the person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// The topic.
+    pub topic: String,
+    /// When the last of them is deleted; none: never by itself.
+    pub until: Option<Timestamp>,
+}
+
+/// What was removed, and what is left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Who.
+    pub person: Person,
+    /// What was removed.
+    pub removed: Vec<Count>,
+    /// What the search of every store found afterwards; empty is the proof.
+    pub found: Vec<Count>,
+    /// Days whose figures the compactor has yet to make anew.
+    pub pending_days: i64,
+    /// Kafka keeps messages until their retention ends.
+    pub kafka: Vec<Kept>,
+}
+
+impl Report {
+    /// True when nothing of the person is found anywhere, and no refresh is outstanding.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.found.is_empty() && self.pending_days == 0
+    }
+}
+
+/// Open stores.
+pub struct Eraser {
+    kafka: KafkaConfig,
+    database: Database,
+    client: Client,
+}
+
+impl Eraser {
+    /// Connects.
+    ///
+    /// # Errors
+    /// A store that is away, or a wrong address.
+    pub async fn open(connections: &Connections) -> Result<Self, EraserError> {
+        let mut options = ClientOptions::parse(connections.mongo.uri.expose()).await?;
+        options.app_name.get_or_insert_with(|| "pulseline-eraser".into());
+        options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+        options.read_concern = Some(ReadConcern::majority());
+        options.write_concern = Some(WriteConcern::majority());
+        let mongo = mongodb::Client::with_options(options)?;
+        Ok(Self {
+            kafka: connections.kafka.clone(),
+            database: mongo.database(&connections.mongo.database),
+            client: pulseline_sql::open(&connections.timescale, "pulseline-eraser").await?,
+        })
+    }
+
+    /// Who that is: the devices of a person, and those that have gone over to somebody else.
+    ///
+    /// # Errors
+    /// [`EraserError::Unknown`] when there is nothing to go by.
+    pub async fn person(&self, user: Uuid, named: &[Uuid]) -> Result<Person, EraserError> {
+        person::find(&self.database, &self.client, user, named).await
+    }
+
+    /// Searches every store.
+    ///
+    /// # Errors
+    /// What the stores say.
+    pub async fn search(&self, person: &Person) -> Result<Vec<Count>, EraserError> {
+        let mut found = Documents::of(&self.database, person).search().await?;
+        found.extend(warehouse::search(&self.client, person).await?);
+        Ok(found)
+    }
+
+    /// Removes a person; waits at most `settle` until the compactor has made the figures of their days anew.
+    ///
+    /// # Errors
+    /// What the stores say. What was removed stays so; the same call goes on.
+    pub async fn forget(
+        &mut self,
+        person: Person,
+        settle: Duration,
+        tell: &mut (dyn FnMut(&Count) + Send),
+    ) -> Result<Report, EraserError> {
+        let hashes = Register::of(&self.database).add(&person.ids()).await?;
+        let transaction = self.client.transaction().await?;
+        let hashes: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.to_vec()).collect();
+        pulseline_sql::forgotten::add(&transaction, &hashes).await?;
+        transaction.commit().await?;
+
+        let mut removed = Vec::new();
+        let mut note = |count: Count| {
+            if count.count > 0 {
+                tell(&count);
+                removed.push(count);
+            }
+        };
+        let documents = Documents::of(&self.database, &person);
+        documents.remove(&mut note).await?;
+        let mut warehouse = Warehouse {
+            client: &mut self.client,
+            person: &person,
+        };
+        warehouse.remove_rows(&mut note).await?;
+        warehouse.remove_figures(&mut note).await?;
+        let deadline = Instant::now() + settle;
+        let mut pending_days = warehouse.pending_days().await?;
+        while pending_days > 0 && Instant::now() < deadline {
+            tokio::time::sleep(POLL).await;
+            pending_days = warehouse.pending_days().await?;
+        }
+        // A refresh that had begun before the rows went may have stored some figures after them.
+        warehouse.remove_figures(&mut note).await?;
+        warehouse.remove_profile(&mut note).await?;
+        documents.remove_profile(&mut note).await?;
+        kafka::remove_zones(&self.kafka, &person.devices).await?;
+        Ok(Report {
+            found: self.search(&person).await?,
+            kafka: kafka::kept(&self.kafka).await?,
+            person,
+            removed,
+            pending_days,
+        })
+    }
+
+    /// Closes the document store.
+    pub async fn close(self) {
+        self.database.client().clone().shutdown().immediate(true).await;
+    }
+}

@@ -1,0 +1,195 @@
+//! The warehouse: rows, letters, stored figures. Packed chunks are written as any others.
+
+use std::ops::Range;
+
+use pulseline_schemas::{Owner, Stream};
+use pulseline_sql::periods::{DayNumber, date_of};
+use tokio_postgres::{Client, Transaction};
+use uuid::Uuid;
+
+use crate::Count;
+use crate::error::EraserError;
+use crate::person::Person;
+
+/// Days of readings that are deleted in one transaction.
+const SLICE_DAYS: DayNumber = 28;
+/// A person's readings may lie in many packed chunks.
+const LIFT_LIMIT: &str = "set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0";
+/// Tables of days and sessions, and what the compactor keeps about sleeps; levels before their sleeps.
+const WHOLE: [&str; 8] = [
+    "raw.sleep_levels",
+    "raw.sleeps",
+    "raw.sleep_scores",
+    "raw.exercises",
+    "raw.activity_minutes",
+    "raw.heart_rate_zones",
+    "raw.resting_heart_rates",
+    "stage.sleep_heart_rates",
+];
+const READINGS: [Stream; 4] = [
+    Stream::HeartRates,
+    Stream::Steps,
+    Stream::Distances,
+    Stream::Calories,
+];
+/// Where the continuous aggregates are stored.
+const STORED: &str = "select format('%I.%I', view_schema, view_name), \
+    format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) \
+    from timescaledb_information.continuous_aggregates where view_schema in ('stage', 'agg') order by 1";
+const LETTERS: &str = "from ops.dead_letters where exists (select from unnest($1::text[]) as t(id) \
+    where position(convert_to(t.id, 'UTF8') in coalesce(message_key, '')) > 0 \
+    or position(convert_to(t.id, 'UTF8') in coalesce(payload, '')) > 0)";
+/// Every relation that says whose a row is; what waits for the compactor is told apart.
+const RELATIONS: &str = "select format('%I.%I', table_schema, table_name), string_agg(format('%I = any($1)', column_name), ' or ') \
+    from information_schema.columns where table_schema in ('raw', 'stage', 'agg', 'ops') \
+    and column_name in ('device_id', 'user_id') and (table_schema, table_name) <> ('ops', 'dirty_days') \
+    group by table_schema, table_name order by 1";
+
+/// A person's rows.
+pub(crate) struct Warehouse<'a> {
+    pub(crate) client: &'a mut Client,
+    pub(crate) person: &'a Person,
+}
+
+impl Warehouse<'_> {
+    /// Deletes readings, days, sessions and letters; the days of readings are marked, so that their figures are made anew.
+    pub(crate) async fn remove_rows(
+        &mut self,
+        note: &mut (dyn FnMut(Count) + Send),
+    ) -> Result<(), EraserError> {
+        for stream in READINGS {
+            debug_assert_eq!(stream.owner(), Owner::Device);
+            note(self.remove_readings(stream).await?);
+        }
+        for table in WHOLE {
+            let sql = format!("delete from {table} where device_id = any($1)");
+            note(counted(
+                table,
+                self.client.execute(&sql, &[&self.person.devices]).await?,
+            ));
+        }
+        let texts = self.person.texts();
+        let letters = format!("delete {LETTERS}");
+        let letters = self.client.execute(&letters, &[&texts]).await?;
+        note(counted("ops.dead_letters", letters));
+        let backfills = "delete from ops.backfills where device = any($1)";
+        note(counted(
+            "ops.backfills",
+            self.client.execute(backfills, &[&texts]).await?,
+        ));
+        Ok(())
+    }
+
+    async fn remove_readings(&mut self, stream: Stream) -> Result<Count, EraserError> {
+        let table = stream.raw_table();
+        let days = format!(
+            "select min(local_ts)::date - date '1970-01-01', max(local_ts)::date - date '1970-01-01' from {table} where device_id = any($1)"
+        );
+        let row = self.client.query_one(&days, &[&self.person.devices]).await?;
+        let (first, last): (Option<DayNumber>, Option<DayNumber>) = (row.get(0), row.get(1));
+        let mut count = 0;
+        if let (Some(mut start), Some(last)) = (first, last) {
+            while start <= last {
+                let transaction = self.client.transaction().await?;
+                let slice = start..start + SLICE_DAYS;
+                count += remove_slice(&transaction, stream, &slice, &self.person.devices).await?;
+                transaction.commit().await?;
+                start = slice.end;
+            }
+        }
+        Ok(counted(table, count))
+    }
+
+    /// Deletes figures where they are stored: those of days below the floor of retention are never made anew.
+    pub(crate) async fn remove_figures(
+        &mut self,
+        note: &mut (dyn FnMut(Count) + Send),
+    ) -> Result<(), EraserError> {
+        for row in self.client.query(STORED, &[]).await? {
+            let (view, stored): (String, String) = (row.get(0), row.get(1));
+            let sql = format!("delete from {stored} where device_id = any($1)");
+            note(counted(
+                &view,
+                self.client.execute(&sql, &[&self.person.devices]).await?,
+            ));
+        }
+        Ok(())
+    }
+
+    /// Days of the person that the compactor has yet to refresh.
+    pub(crate) async fn pending_days(&self) -> Result<i64, EraserError> {
+        let sql = "select count(*) from (select distinct stream, device_id, local_date from ops.dirty_days \
+            where device_id = any($1)) as d";
+        Ok(self.client.query_one(sql, &[&self.person.devices]).await?.get(0))
+    }
+
+    /// Deletes the profile and the devices' ownership.
+    pub(crate) async fn remove_profile(
+        &mut self,
+        note: &mut (dyn FnMut(Count) + Send),
+    ) -> Result<(), EraserError> {
+        let devices = "delete from raw.devices where user_id = $1 or device_id = any($2)";
+        let Person {
+            user, devices: own, ..
+        } = self.person;
+        note(counted(
+            "raw.devices",
+            self.client.execute(devices, &[user, own]).await?,
+        ));
+        let profile = "delete from raw.users where user_id = $1";
+        note(counted("raw.users", self.client.execute(profile, &[user]).await?));
+        Ok(())
+    }
+}
+
+async fn remove_slice(
+    transaction: &Transaction<'_>,
+    stream: Stream,
+    days: &Range<DayNumber>,
+    devices: &[Uuid],
+) -> Result<u64, EraserError> {
+    let table = stream.raw_table();
+    let of_slice = format!(
+        "from {table} where device_id = any($1) and local_ts >= '{}' and local_ts < '{}'",
+        date_of(days.start),
+        date_of(days.end)
+    );
+    transaction.batch_execute(LIFT_LIMIT).await?;
+    let mark = format!(
+        "insert into ops.dirty_days (stream, device_id, local_date) select distinct '{}', device_id, local_ts::date {of_slice}",
+        stream.name()
+    );
+    transaction.execute(&mark, &[&devices]).await?;
+    Ok(transaction
+        .execute(&format!("delete {of_slice}"), &[&devices])
+        .await?)
+}
+
+/// What is there of the person: every table and view that names a person or a device, and letters by their bytes.
+pub(crate) async fn search(client: &Client, person: &Person) -> Result<Vec<Count>, EraserError> {
+    let mut found = Vec::new();
+    for row in client.query(RELATIONS, &[]).await? {
+        let (relation, condition): (String, String) = (row.get(0), row.get(1));
+        let sql = format!("select count(*) from {relation} where {condition}");
+        found.push((relation, client.query_one(&sql, &[&person.ids()]).await?.get(0)));
+    }
+    for row in client.query(STORED, &[]).await? {
+        let stored: String = row.get(1);
+        let sql = format!("select count(*) from {stored} where device_id = any($1)");
+        found.push((stored, client.query_one(&sql, &[&person.devices]).await?.get(0)));
+    }
+    let letters = format!("select count(*) {LETTERS}");
+    let letters = client.query_one(&letters, &[&person.texts()]).await?;
+    found.push(("ops.dead_letters".into(), letters.get::<_, i64>(0)));
+    let found = found.into_iter().filter(|(_, count)| *count > 0);
+    Ok(found
+        .map(|(place, count)| counted(&place, u64::try_from(count).unwrap_or_default()))
+        .collect())
+}
+
+fn counted(place: &str, count: u64) -> Count {
+    Count {
+        place: place.to_owned(),
+        count,
+    }
+}

@@ -1,0 +1,141 @@
+//! Who was erased (E-1): a keyed hash for each person and device, so that a later delivery is known without keeping whose
+//! it was.
+//!
+//! The hashes stand in MongoDB, where the sink looks, and in `ops.forgotten`, where the loader looks. The key stands in MongoDB
+//! alone: a copy of the warehouse does not tell who was in it (P13).
+
+mod register;
+
+use std::collections::HashSet;
+use std::fmt;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use uuid::Uuid;
+
+pub use register::Register;
+
+/// HMAC-SHA256 of an id.
+pub type Tombstone = [u8; 32];
+
+/// What the hashes are keyed with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key([u8; 32]);
+
+impl Key {
+    /// A key of random bytes.
+    #[must_use]
+    pub fn random() -> Self {
+        let mut key = [0; 32];
+        key[..16].copy_from_slice(Uuid::new_v4().as_bytes());
+        key[16..].copy_from_slice(Uuid::new_v4().as_bytes());
+        Self(key)
+    }
+
+    /// A key that was stored; none when it has another length.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// For whoever stores it.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The hash of a person's or a device's id.
+    #[must_use]
+    pub fn hash(&self, id: Uuid) -> Tombstone {
+        // The blanket trait takes keys of any length and cannot refuse one.
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else {
+            unreachable!("HMAC takes keys of any length")
+        };
+        mac.update(id.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+/// Everybody who was erased, as far as was known when this was read.
+#[derive(Clone, Debug, Default)]
+pub struct Tombstones {
+    key: Option<Key>,
+    hashes: HashSet<Tombstone>,
+}
+
+impl Tombstones {
+    /// These hashes.
+    #[must_use]
+    pub fn new(key: Key, hashes: HashSet<Tombstone>) -> Self {
+        Self {
+            key: Some(key),
+            hashes,
+        }
+    }
+
+    /// True when nobody was ever erased.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
+    /// True when this person or device was erased.
+    #[must_use]
+    pub fn hold(&self, id: Uuid) -> bool {
+        match &self.key {
+            Some(key) if !self.hashes.is_empty() => self.hashes.contains(&key.hash(id)),
+            _ => false,
+        }
+    }
+
+    /// True when a message with this key is of somebody who was erased: the id as text, or its 16 bytes.
+    #[must_use]
+    pub fn hold_key(&self, key: &[u8]) -> bool {
+        !self.hashes.is_empty() && id_of(key).is_some_and(|id| self.hold(id))
+    }
+}
+
+fn id_of(key: &[u8]) -> Option<Uuid> {
+    Uuid::from_slice(key).or_else(|_| Uuid::try_parse_ascii(key)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn e_1_exactly_who_was_erased_is_known_by_id_and_by_message_key(
+            erased in prop::collection::hash_set(any::<u128>(), 0..8), other in any::<u128>()
+        ) {
+            let key = Key::random();
+            let hashes = erased.iter().map(|id| key.hash(Uuid::from_u128(*id))).collect();
+            let tombstones = Tombstones::new(key, hashes);
+            for id in erased.iter().copied().chain([other]) {
+                let id = Uuid::from_u128(id);
+                let is_erased = erased.contains(&id.as_u128());
+                prop_assert_eq!(tombstones.hold(id), is_erased);
+                prop_assert_eq!(tombstones.hold_key(id.as_bytes()), is_erased);
+                prop_assert_eq!(tombstones.hold_key(id.hyphenated().to_string().as_bytes()), is_erased);
+            }
+            prop_assert!(!tombstones.hold_key(b"no id"));
+        }
+    }
+
+    #[test]
+    fn e_1_a_hash_says_nothing_without_its_key() {
+        let id = Uuid::from_u128(7);
+        let (one, other) = (Key::random(), Key::random());
+        assert_eq!(one.hash(id), one.hash(id));
+        assert_ne!(one.hash(id), other.hash(id));
+        assert_eq!(format!("{one:?}"), "Key(…)");
+    }
+}

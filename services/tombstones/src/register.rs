@@ -1,0 +1,144 @@
+//! The tombstones in MongoDB: one document per hash, and one that holds the key and a revision which rises with them.
+
+use std::collections::HashSet;
+
+use bson::spec::BinarySubtype;
+use bson::{Binary, Document, doc};
+use futures_util::TryStreamExt;
+use mongodb::error::{Error, ErrorKind, Result};
+use mongodb::options::{CollectionOptions, ReadConcern, WriteConcern};
+use mongodb::{Collection, Database};
+use pulseline_schemas::collections::FORGOTTEN;
+use uuid::Uuid;
+
+use crate::{Key, Tombstone, Tombstones};
+
+/// The `_id` of the document with key and revision.
+const REGISTER: &str = "register";
+const DUPLICATE_KEY: i32 = 11_000;
+
+/// The collection of tombstones. Read and written by a majority: whoever sees a revision sees what it counts.
+#[derive(Clone, Debug)]
+pub struct Register {
+    collection: Collection<Document>,
+}
+
+impl Register {
+    /// The tombstones of this database; nothing is asked yet.
+    #[must_use]
+    pub fn of(database: &Database) -> Self {
+        let options = CollectionOptions::builder()
+            .read_concern(ReadConcern::majority())
+            .write_concern(WriteConcern::majority())
+            .build();
+        Self {
+            collection: database.collection_with_options(FORGOTTEN, options),
+        }
+    }
+
+    /// Rises whenever somebody is erased; 0 before the first one.
+    ///
+    /// # Errors
+    /// What the server says, or a register that is none.
+    pub async fn revision(&self) -> Result<i64> {
+        let found = self.collection.find_one(doc! { "_id": REGISTER }).await?;
+        found.map_or(Ok(0), |register| {
+            register.get_i64("revision").map_err(|_| foreign("revision"))
+        })
+    }
+
+    /// What the hashes are keyed with; none before the first one.
+    ///
+    /// # Errors
+    /// As [`Register::revision`].
+    pub async fn key(&self) -> Result<Option<Key>> {
+        let found = self.collection.find_one(doc! { "_id": REGISTER }).await?;
+        found
+            .map(|register| {
+                let bytes = register.get_binary_generic("key").ok();
+                bytes
+                    .and_then(|bytes| Key::from_bytes(bytes))
+                    .ok_or_else(|| foreign("key"))
+            })
+            .transpose()
+    }
+
+    /// Everybody who was erased.
+    ///
+    /// # Errors
+    /// As [`Register::revision`].
+    pub async fn read(&self) -> Result<Tombstones> {
+        let Some(key) = self.key().await? else {
+            return Ok(Tombstones::default());
+        };
+        let mut hashes = HashSet::new();
+        let mut cursor = self.collection.find(doc! { "_id": { "$ne": REGISTER } }).await?;
+        while let Some(document) = cursor.try_next().await? {
+            let hash = document.get_binary_generic("_id").ok();
+            let hash = hash.and_then(|hash| Tombstone::try_from(hash.as_slice()).ok());
+            hashes.insert(hash.ok_or_else(|| foreign("_id"))?);
+        }
+        Ok(Tombstones::new(key, hashes))
+    }
+
+    /// Writes tombstones; gives their hashes. When it returns, every sink that asks for the revision learns of them.
+    ///
+    /// # Errors
+    /// As [`Register::revision`].
+    pub async fn add(&self, ids: &[Uuid]) -> Result<Vec<Tombstone>> {
+        let key = match self.key().await? {
+            Some(key) => key,
+            None => self.make_key().await?,
+        };
+        let hashes: Vec<Tombstone> = ids.iter().map(|id| key.hash(*id)).collect();
+        let documents = hashes
+            .iter()
+            .map(|hash| doc! { "_id": binary(hash), "erased_at": bson::DateTime::now() });
+        let inserted = self.collection.insert_many(documents).ordered(false).await;
+        if let Err(error) = inserted
+            && !is_there_already(&error)
+        {
+            return Err(error);
+        }
+        // After the hashes: a revision that was seen counts them.
+        let rise = doc! { "$inc": { "revision": 1_i64 } };
+        self.collection.update_one(doc! { "_id": REGISTER }, rise).await?;
+        Ok(hashes)
+    }
+
+    /// Of two at once the first one's key stands.
+    async fn make_key(&self) -> Result<Key> {
+        let register = doc! { "_id": REGISTER, "key": binary(Key::random().as_bytes()), "revision": 0_i64 };
+        if let Err(error) = self.collection.insert_one(register).await
+            && !is_there_already(&error)
+        {
+            return Err(error);
+        }
+        self.key().await?.ok_or_else(|| foreign("key"))
+    }
+}
+
+fn binary(bytes: &[u8]) -> Binary {
+    Binary {
+        subtype: BinarySubtype::Generic,
+        bytes: bytes.to_vec(),
+    }
+}
+
+fn foreign(field: &str) -> Error {
+    Error::custom(format!("{FORGOTTEN}: a document has no proper {field}"))
+}
+
+fn is_there_already(error: &Error) -> bool {
+    match error.kind.as_ref() {
+        ErrorKind::InsertMany(many) => {
+            many.write_concern_error.is_none()
+                && many
+                    .write_errors
+                    .as_ref()
+                    .is_some_and(|errors| errors.iter().all(|one| one.code == DUPLICATE_KEY))
+        }
+        ErrorKind::Write(mongodb::error::WriteFailure::WriteError(one)) => one.code == DUPLICATE_KEY,
+        _ => false,
+    }
+}

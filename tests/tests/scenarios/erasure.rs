@@ -1,0 +1,128 @@
+//! A person is removed from every store, stays away whatever is delivered again, and nobody else loses anything.
+
+use anyhow::{Context, Result, ensure};
+use bson::{Document, doc};
+use pulseline_generator::SimulateConfig;
+use pulseline_tests::service::command;
+use pulseline_tests::{Role, Service, World};
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+/// Who has most readings of those with a broken upload: their letters have to go too.
+const PERSON: &str = "select user_id from raw.devices join raw.heart_rates using (device_id) \
+    group by user_id order by count(*) desc limit 1";
+const PACK: &str = "select count(compress_chunk(c)) from show_chunks('raw.heart_rates') c";
+const OTHERS: &str = "select count(*) from raw.heart_rates where device_id <> all($1)";
+
+/// `forget` with the rights of its group and no more.
+async fn forget(world: &World, arguments: &[&str]) -> Result<(Option<i32>, String)> {
+    let output = erasing(world, arguments)?.output().await?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(
+        output.status.code().is_some_and(|code| code < 2),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok((output.status.code(), said))
+}
+
+fn erasing(world: &World, arguments: &[&str]) -> Result<tokio::process::Command> {
+    let url = &world.endpoints.timescale_url;
+    let url = url.replacen("postgres://postgres@", "postgres://test_eraser@", 1);
+    let mut command = command(world)?;
+    command
+        .env("PULSELINE__TIMESCALE__URL", url)
+        .arg("forget")
+        .args(arguments);
+    Ok(command)
+}
+
+/// Sum of a service's counter over its labels.
+async fn counter(service: &Service, name: &str) -> Result<f64> {
+    let (_, text) = service.get("/metrics").await?;
+    let values = text.lines().filter(|line| line.starts_with(&format!("{name}{{")));
+    Ok(values
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum())
+}
+
+async fn person(warehouse: &Client) -> Result<(Uuid, Vec<Uuid>)> {
+    let user: Uuid = warehouse.query_one(PERSON, &[]).await?.get(0);
+    let devices = "select device_id from raw.devices where user_id = $1";
+    let devices = warehouse.query(devices, &[&user]).await?;
+    Ok((user, devices.iter().map(|row| row.get(0)).collect()))
+}
+
+#[tokio::test]
+async fn e_1_a_person_is_removed_everywhere_and_does_not_come_back() -> Result<()> {
+    let world = World::start("erasure").await?;
+    let sink = Service::start(&world, Role::Sink)?;
+    let loader = Service::start(&world, Role::Loader)?;
+    let compactor = Service::start(&world, Role::Compactor)?;
+    let cohort = SimulateConfig {
+        participants: 3,
+        days: 1,
+        duplicate: 0.1,
+        broken: 0.05,
+        ..SimulateConfig::default()
+    };
+    world.simulate(&cohort).await?;
+    world.until_quiet().await?;
+    let warehouse = world.warehouse().await?;
+    warehouse
+        .batch_execute("create role test_eraser login in role pulseline_eraser")
+        .await?;
+    let (user, devices) = person(&warehouse).await?;
+    let others = async || -> Result<i64> { Ok(warehouse.query_one(OTHERS, &[&devices]).await?.get(0)) };
+    let before = others().await?;
+    ensure!(world.count(PACK).await? > 0, "nothing is packed");
+    let documents = world.documents().await?.collection::<Document>("steps");
+    let of_device = doc! { "device_id": devices[0].to_string() };
+    let kept = documents.find_one(of_device).await?.context("no document")?;
+
+    let user = user.to_string();
+    let (code, said) = forget(&world, &[&user, "--dry-run"]).await?;
+    for place in [
+        "MongoDB heart_rates",
+        "raw.sleeps",
+        "agg.user_daily_summary",
+        "stage.heart_rates_15m",
+    ] {
+        ensure!(code == Some(0) && said.contains(place), "{place}: {said}");
+    }
+    // Killed on its way, it goes on.
+    let mut killed = erasing(&world, &[&user, "--yes"])?
+        .stdout(std::process::Stdio::null())
+        .spawn()?;
+    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    killed.kill().await?;
+    let (code, said) = forget(&world, &[&user, "--yes"]).await?;
+    let proof = "searched every collection, table and view: nothing is found";
+    ensure!(code == Some(0) && said.contains(proof), "{said}");
+    ensure!(
+        said.contains("Kafka keeps messages of fitbit.heart_rates until"),
+        "{said}"
+    );
+    ensure!(others().await? == before, "somebody else lost readings");
+    world.verify_equal().await?;
+
+    // Everything once more, and a document that the sink might have stored at that very moment.
+    world.simulate(&cohort).await?;
+    documents.insert_one(kept).await?;
+    world.until_quiet().await?;
+    ensure!(others().await? == before);
+    ensure!(counter(&sink, "pulseline_sink_erased_total").await? > 0.0);
+    ensure!(counter(&loader, "pulseline_loader_erased_total").await? >= 1.0);
+    let named: Vec<String> = devices.iter().map(ToString::to_string).collect();
+    let mut again: Vec<&str> = vec![&user];
+    again.extend(named.iter().flat_map(|device| ["--device", device.as_str()]));
+    let (_, said) = forget(&world, &[&again[..], &["--dry-run"]].concat()).await?;
+    let left: Vec<&str> = said.lines().filter(|line| line.starts_with("  ")).collect();
+    ensure!(left == ["  1 of MongoDB steps"], "{said}");
+    let (code, said) = forget(&world, &[&again[..], &["--yes"]].concat()).await?;
+    ensure!(code == Some(0) && said.contains(proof), "{said}");
+    world.until_quiet().await?;
+    world.verify_equal().await?;
+    drop((sink, loader, compactor));
+    world.stop().await
+}
