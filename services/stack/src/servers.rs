@@ -16,6 +16,9 @@ use crate::provision::REGISTRY_JAR;
 /// How long a transaction may be idle in PGlite's one session before it is ended, in milliseconds.
 const IDLE_IN_TRANSACTION_MS: u32 = 30_000;
 
+/// Java compiles quickly rather than well: these servers live for minutes, and share their cores with what is tested.
+const QUICK_START: &str = "-XX:TieredStopAtLevel=1";
+
 /// One of the embedded servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Server {
@@ -122,6 +125,7 @@ fn kafka(folder: &Path, data: &Path, ports: &Ports) -> Result<Program, StackErro
     let file = properties.to_string_lossy();
     if !data.join("log/meta.properties").exists() {
         let format = [
+            QUICK_START,
             "-cp",
             "lib/*",
             "kafka.tools.StorageTool",
@@ -146,6 +150,7 @@ fn kafka(folder: &Path, data: &Path, ports: &Ports) -> Result<Program, StackErro
         "-Xmx512m",
         "-Xms256m",
         "-XX:+UseSerialGC",
+        QUICK_START,
         "-cp",
         "lib/*",
         "kafka.Kafka",
@@ -188,7 +193,14 @@ fn registry(folder: &Path, data: &Path, ports: &Ports) -> Program {
         ("REGISTRY_DATASOURCE_URL", url),
     ];
     Program {
-        words: words(&["java", "-Xmx256m", "-XX:+UseSerialGC", "-jar", REGISTRY_JAR]),
+        words: words(&[
+            "java",
+            "-Xmx256m",
+            "-XX:+UseSerialGC",
+            QUICK_START,
+            "-jar",
+            REGISTRY_JAR,
+        ]),
         environment: environment.map(|(name, value)| (name.to_owned(), value)).to_vec(),
         folder: folder.to_owned(),
     }
