@@ -1,6 +1,9 @@
 //! Why the stores could not be compared.
 
+use mongodb::error::ErrorKind;
+use pulseline_runtime::retry::{Class, Classify};
 use pulseline_sql::SqlError;
+use rdkafka::types::RDKafkaErrorCode as Code;
 
 /// Why the stores could not be compared.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,40 @@ pub enum AuditError {
     /// A store holds what this program does not understand.
     #[error("{0}")]
     Unexpected(String),
+}
+
+impl Classify for AuditError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Sql(error) => error.class(),
+            Self::Kafka(error) => match error.rdkafka_error_code() {
+                Some(
+                    Code::BrokerTransportFailure
+                    | Code::AllBrokersDown
+                    | Code::Resolve
+                    | Code::OperationTimedOut
+                    | Code::RequestTimedOut
+                    | Code::LeaderNotAvailable
+                    | Code::NotLeaderForPartition
+                    | Code::CoordinatorLoadInProgress
+                    | Code::CoordinatorNotAvailable
+                    | Code::NotCoordinator,
+                ) => Class::Transient,
+                _ => Class::Fatal,
+            },
+            Self::Mongo(error) => match error.kind.as_ref() {
+                ErrorKind::Io(_)
+                | ErrorKind::ConnectionPoolCleared { .. }
+                | ErrorKind::ServerSelection { .. }
+                | ErrorKind::DnsResolve { .. } => Class::Transient,
+                _ if error.contains_label("RetryableError") => Class::Transient,
+                _ => Class::Fatal,
+            },
+            Self::EndBelowAccounted { .. } | Self::UnknownRelation { .. } | Self::Unexpected(_) => {
+                Class::Fatal
+            }
+        }
+    }
 }
 
 impl From<tokio_postgres::Error> for AuditError {

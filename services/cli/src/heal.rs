@@ -9,20 +9,25 @@ use pulseline_runtime::telemetry;
 use crate::args::HealArgs;
 use crate::exit::Outcome;
 use crate::print;
+use crate::services;
 use crate::settings::Settings;
 
 pub(crate) async fn run(settings: Settings, arguments: &HealArgs) -> anyhow::Result<Outcome> {
+    let grace = Duration::from_secs(arguments.grace);
+    if let Some(every) = arguments.every {
+        let pause = Duration::from_secs(every);
+        let healer = healer(&settings)?;
+        return services::serve(&settings, "healer", |health, shutdown| {
+            pulseline_healer::run(Healer { shutdown, ..healer }, pause, grace, health)
+        })
+        .await;
+    }
     telemetry::init_logs();
-    let shutdown = Shutdown::new();
-    shutdown.on_signals(settings.drain())?;
-    let healer = Healer {
-        audited: &settings.audited()?,
-        loader: &settings.loader,
-        shutdown: &shutdown,
-    };
+    let healer = healer(&settings)?;
+    healer.shutdown.on_signals(settings.drain())?;
     // Standard output holds the result and nothing else.
     print::error("looking for offsets that nobody has accounted for");
-    let (holes, in_flight) = healer.find(Duration::from_secs(arguments.grace)).await?;
+    let (holes, in_flight) = healer.find(grace).await?;
     let found = holes.len();
     if arguments.dry_run {
         for hole in &holes {
@@ -53,15 +58,28 @@ pub(crate) async fn run(settings: Settings, arguments: &HealArgs) -> anyhow::Res
     Ok(outcome(report.is_whole() && report.holes.len() == found))
 }
 
+fn healer(settings: &Settings) -> anyhow::Result<Healer> {
+    settings.require_registry()?;
+    Ok(Healer {
+        audited: settings.audited()?,
+        registry: settings.registry.clone(),
+        sink: settings.sink.clone(),
+        loader: settings.loader.clone(),
+        shutdown: Shutdown::new(),
+    })
+}
+
 fn said(healed: &Healed) -> String {
     let Healed {
         hole,
         documents,
+        messages,
         left,
     } = healed;
+    let from = format!("{documents} documents and {messages} messages of Kafka");
     match left {
-        None => format!("{hole}: mended from {documents} documents"),
-        Some(left) => format!("{hole}: {documents} documents were there; MongoDB has nothing at {left}"),
+        None => format!("{hole}: mended from {from}"),
+        Some(left) => format!("{hole}: {from} were there; nothing is anywhere at {left}"),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use pulseline_auditor::AuditError;
 use pulseline_loader::LoaderError;
+use pulseline_runtime::retry::{Class, Classify};
+use pulseline_sink::SinkError;
 use pulseline_sql::SqlError;
 
 /// Why holes could not be mended.
@@ -13,6 +15,9 @@ pub enum HealerError {
     /// Loading documents.
     #[error(transparent)]
     Loader(#[from] LoaderError),
+    /// Reading Kafka again.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
     /// The warehouse.
     #[error("TimescaleDB: {0}")]
     Sql(#[from] SqlError),
@@ -21,5 +26,16 @@ pub enum HealerError {
 impl From<tokio_postgres::Error> for HealerError {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Sql(error.into())
+    }
+}
+
+impl Classify for HealerError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Audit(error) => error.class(),
+            Self::Loader(error) => error.class(),
+            Self::Sink(error) => error.class(),
+            Self::Sql(error) => error.class(),
+        }
     }
 }

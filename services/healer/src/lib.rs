@@ -2,26 +2,36 @@
 //!
 //! ```text
 //!  Kafka's ends, the books ──▶ holes that outlive the wait ──▶ MongoDB by position ──▶ loader: rows and books
+//!                                                                  │ nothing there             ▲
+//!                                                                  ▼                           │
+//!                                                     Kafka, while it keeps the offset ──▶ sink: MongoDB
 //!                                                                  │ nothing there
 //!                                                                  ▼ stays a hole, and is told
 //! ```
 
 mod error;
+mod metrics;
+mod service;
 
+use std::ops::Range;
 use std::time::Duration;
 
 use pulseline_auditor::Hole;
 use pulseline_loader::LoaderConfig;
 use pulseline_loader::mend::{Mender, Offsets};
+use pulseline_runtime::config::RegistryConfig;
 use pulseline_runtime::shutdown::Shutdown;
+use pulseline_sink::SinkConfig;
+use pulseline_sink::restore::Restorer;
 use serde::Serialize;
 use tokio_postgres::Client;
 
 pub use error::HealerError;
+pub use service::run;
 
 /// What is not accounted for of a range.
-const LEFT: &str = "select (int8multirange(int8range($4::bigint, $5::bigint)) - coalesce((select offsets from ops.accounted_offsets \
-    where topic = $1 and generation = $2 and partition = $3), '{}'))::text";
+const LEFT: &str = "select lower(r), upper(r) from unnest(int8multirange(int8range($4::bigint, $5::bigint)) - \
+    coalesce((select offsets from ops.accounted_offsets where topic = $1 and generation = $2 and partition = $3), '{}')) as r";
 
 /// What became of a hole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,7 +40,9 @@ pub struct Healed {
     pub hole: Hole,
     /// Documents that MongoDB has at its offsets.
     pub documents: u64,
-    /// Offsets that are nowhere, as `{[3,5)}`; none when all of it is mended.
+    /// Messages that MongoDB lacked, and Kafka still had.
+    pub messages: u64,
+    /// Offsets that are nowhere, as `[3, 5)`; none when all of it is mended.
     pub left: Option<String>,
 }
 
@@ -52,25 +64,37 @@ impl Report {
 }
 
 /// Where to look and where to load.
-pub struct Healer<'a> {
+#[derive(Clone)]
+pub struct Healer {
     /// The stores, as `verify` asks them.
-    pub audited: &'a pulseline_auditor::Connections,
+    pub audited: pulseline_auditor::Connections,
+    /// Schemas of what is read from Kafka again.
+    pub registry: RegistryConfig,
+    /// How Kafka is read.
+    pub sink: SinkConfig,
     /// Batches of what is loaded.
-    pub loader: &'a LoaderConfig,
+    pub loader: LoaderConfig,
     /// Ends the wait, and the work between two holes.
-    pub shutdown: &'a Shutdown,
+    pub shutdown: Shutdown,
 }
 
-impl Healer<'_> {
+/// Who reads what is lost: opened together, closed together.
+struct Readers {
+    client: Client,
+    mender: Mender,
+    restorer: Restorer,
+}
+
+impl Healer {
     /// Finds the holes, waiting at most `grace` for what is still on its way.
     ///
     /// # Errors
     /// A store that cannot be asked.
     pub async fn find(&self, grace: Duration) -> Result<(Vec<Hole>, i64), HealerError> {
-        Ok(pulseline_auditor::holes(self.audited, grace, self.shutdown).await?)
+        Ok(pulseline_auditor::holes(&self.audited, grace, &self.shutdown).await?)
     }
 
-    /// Loads what MongoDB has of these holes, one after the other; told to stop, the rest stays for another time.
+    /// Mends these holes, one after the other; told to stop, the rest stays for another time.
     ///
     /// # Errors
     /// What the stores say; holes before that are mended.
@@ -79,19 +103,14 @@ impl Healer<'_> {
         holes: Vec<Hole>,
         tell: &mut (dyn FnMut(&Healed) + Send),
     ) -> Result<Vec<Healed>, HealerError> {
-        let connections = pulseline_loader::Connections {
-            mongo: self.audited.mongo.clone(),
-            timescale: self.audited.timescale.clone(),
-        };
-        let client = pulseline_sql::open(&self.audited.timescale, "pulseline-healer").await?;
-        let mender = Mender::open(&connections, self.loader).await?;
+        let readers = self.open().await?;
         let mut mended = Vec::new();
         let mut ended = Ok(());
         for hole in holes {
             if self.shutdown.is_stopping() {
                 break;
             }
-            match self.mend_one(&client, &mender, hole).await {
+            match self.mend_one(&readers, hole).await {
                 Ok(healed) => {
                     tell(&healed);
                     mended.push(healed);
@@ -102,30 +121,66 @@ impl Healer<'_> {
                 }
             }
         }
-        mender.close().await;
+        readers.mender.close().await;
+        readers.restorer.close().await;
         ended.map(|()| mended)
     }
 
-    async fn mend_one(&self, client: &Client, mender: &Mender, hole: Hole) -> Result<Healed, HealerError> {
-        let at = Offsets {
+    async fn open(&self) -> Result<Readers, HealerError> {
+        let loading = pulseline_loader::Connections {
+            mongo: self.audited.mongo.clone(),
+            timescale: self.audited.timescale.clone(),
+        };
+        let storing = pulseline_sink::Connections {
+            kafka: self.audited.kafka.clone(),
+            registry: self.registry.clone(),
+            mongo: self.audited.mongo.clone(),
+        };
+        Ok(Readers {
+            client: pulseline_sql::open(&self.audited.timescale, "pulseline-healer").await?,
+            mender: Mender::open(&loading, &self.loader).await?,
+            restorer: Restorer::open(&self.sink, &storing, &self.shutdown).await?,
+        })
+    }
+
+    async fn mend_one(&self, readers: &Readers, hole: Hole) -> Result<Healed, HealerError> {
+        let at = |offsets: Range<i64>| Offsets {
             topic: hole.topic.clone(),
             generation: hole.generation,
             partition: hole.partition,
-            offsets: hole.offsets.clone(),
+            offsets,
         };
-        let documents = mender.load(&at, self.shutdown).await?;
-        let (from, to) = (hole.offsets.start, hole.offsets.end);
-        let row = client
-            .query_one(
-                LEFT,
-                &[&hole.topic, &hole.generation, &hole.partition, &from, &to],
-            )
+        let documents = readers
+            .mender
+            .load(&at(hole.offsets.clone()), &self.shutdown)
             .await?;
-        let left: String = row.get(0);
+        let mut messages = 0;
+        for missing in left(&readers.client, &hole).await? {
+            let of = (hole.topic.as_str(), hole.generation, hole.partition);
+            messages += readers.restorer.restore(of, missing.clone()).await?;
+            readers.mender.load(&at(missing), &self.shutdown).await?;
+        }
+        let left = left(&readers.client, &hole).await?;
+        let named: Vec<String> = left
+            .iter()
+            .map(|offsets| format!("[{}, {})", offsets.start, offsets.end))
+            .collect();
         Ok(Healed {
             hole,
             documents,
-            left: (left != "{}").then_some(left),
+            messages,
+            left: (!named.is_empty()).then(|| named.join(" ")),
         })
     }
+}
+
+async fn left(client: &Client, hole: &Hole) -> Result<Vec<Range<i64>>, HealerError> {
+    let (from, to) = (hole.offsets.start, hole.offsets.end);
+    let rows = client
+        .query(
+            LEFT,
+            &[&hole.topic, &hole.generation, &hole.partition, &from, &to],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| row.get(0)..row.get(1)).collect())
 }

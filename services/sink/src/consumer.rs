@@ -147,6 +147,19 @@ pub(crate) fn subscribe(
     config: &SinkConfig,
     kafka: &KafkaConfig,
 ) -> Result<(Arc<SinkConsumer>, Channels), SinkError> {
+    let (consumer, channels) = create(&settings(config, kafka))?;
+    consumer
+        .subscribe(&Source::topics())
+        .map_err(SinkError::kafka("subscribing"))?;
+    Ok((Arc::new(consumer), channels))
+}
+
+/// A consumer that is a member of no group: only to ask the brokers.
+pub(crate) fn bystander(config: &SinkConfig, kafka: &KafkaConfig) -> Result<SinkConsumer, SinkError> {
+    Ok(create(&second_reader(config, kafka))?.0)
+}
+
+fn create(settings: &ClientConfig) -> Result<(SinkConsumer, Channels), SinkError> {
     let (rebalances, received) = mpsc::channel(REBALANCES);
     let (looks, seen) = watch::channel(Look::default());
     let group = Group {
@@ -154,13 +167,10 @@ pub(crate) fn subscribe(
         looks,
         is_closing: AtomicBool::new(false),
     };
-    let created = settings(config, kafka).create_with_context(group);
-    let consumer: SinkConsumer = created.map_err(SinkError::kafka("creating the consumer"))?;
-    consumer
-        .subscribe(&Source::topics())
-        .map_err(SinkError::kafka("subscribing"))?;
+    let created = settings.create_with_context(group);
+    let consumer = created.map_err(SinkError::kafka("creating the consumer"))?;
     Ok((
-        Arc::new(consumer),
+        consumer,
         Channels {
             rebalances: received,
             looks: seen,

@@ -27,6 +27,7 @@ mod letters;
 mod metrics;
 mod outage;
 mod receipts;
+pub mod restore;
 mod service;
 mod source;
 mod statistics;

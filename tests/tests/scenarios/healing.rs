@@ -1,4 +1,7 @@
-//! Losses on purpose: what MongoDB still has comes back, what it lacks stays an alert with its offsets.
+//! Losses on purpose: what MongoDB still has comes back, then what Kafka still has; what is nowhere stays an alert with its
+//! offsets.
+
+use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use bson::{Document, doc};
@@ -6,6 +9,9 @@ use futures_util::TryStreamExt;
 use pulseline_generator::SimulateConfig;
 use pulseline_tests::service::command;
 use pulseline_tests::{Service, World};
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 const TOPIC: &str = "fitbit.steps";
 /// Offsets that are lost with their rows; the last of them also with its document.
@@ -45,8 +51,21 @@ async fn lose(world: &World, partition: i32) -> Result<u64> {
     Ok(rows)
 }
 
+/// Deletes what MongoDB has of one of the lost offsets.
+async fn vanish(world: &World, partition: i32) -> Result<()> {
+    let offset = doc! { "kafka.topic": TOPIC, "kafka.partition": partition, "kafka.offset": GONE };
+    let database = world.documents().await?;
+    let mut deleted = 0;
+    for collection in ["steps", "receipts", "dead_letters"] {
+        let collection = database.collection::<Document>(collection);
+        deleted += collection.delete_many(offset.clone()).await?.deleted_count;
+    }
+    ensure!(deleted > 0, "nothing stood at {GONE}");
+    Ok(())
+}
+
 #[tokio::test]
-async fn a_3_what_is_lost_is_mended_from_mongodb_and_the_rest_is_told() -> Result<()> {
+async fn a_3_what_is_lost_is_mended_from_mongodb_then_from_kafka_and_the_rest_is_told() -> Result<()> {
     let world = World::start("healing").await?;
     let services = Service::start_all(&world)?;
     let cohort = SimulateConfig {
@@ -70,25 +89,36 @@ async fn a_3_what_is_lost_is_mended_from_mongodb_and_the_rest_is_told() -> Resul
     let lost = format!("{TOPIC}/{partition} [{}, {}) is lost\n", LOST.start, LOST.end);
     ensure!(code == Some(1) && said.starts_with(&lost), "{said}");
     ensure!(world.count(steps).await? < before);
+    // Without being asked.
+    let mut service = command(&world)?
+        .args(["heal", "--every", "1"])
+        .stderr(Stdio::null())
+        .spawn()?;
+    world.until_count(steps, before).await?;
+    service.kill().await?;
+    ensure!(heal(&world, &[]).await?.0 == Some(0), "all holes are mended");
+
+    // What became of this offset is nowhere any more but in Kafka.
+    lose(&world, partition).await?;
+    vanish(&world, partition).await?;
     let (code, said) = heal(&world, &[]).await?;
-    ensure!(code == Some(0) && said.contains("1 holes, 1 mended"), "{said}");
+    ensure!(code == Some(0) && said.contains("1 messages of Kafka"), "{said}");
     ensure!(world.count(steps).await? == before, "rows are back");
     world.until_quiet().await?;
     world.verify_equal().await?;
 
-    // What became of this offset is nowhere any more but in Kafka.
+    // Nor there.
     lose(&world, partition).await?;
-    let offset = doc! { "kafka.topic": TOPIC, "kafka.partition": partition, "kafka.offset": GONE };
-    let database = world.documents().await?;
-    let mut deleted = 0;
-    for collection in ["steps", "receipts", "dead_letters"] {
-        let collection = database.collection::<Document>(collection);
-        deleted += collection.delete_many(offset.clone()).await?.deleted_count;
-    }
-    ensure!(deleted > 0, "nothing stood at {GONE}");
+    vanish(&world, partition).await?;
+    let mut upto = TopicPartitionList::new();
+    upto.add_partition_offset(TOPIC, partition, Offset::Offset(GONE + 1))?;
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", &world.endpoints.kafka_brokers)
+        .create()?;
+    admin.delete_records(&upto, &AdminOptions::new()).await?;
     let (code, said) = heal(&world, &["--json"]).await?;
     let report: serde_json::Value = serde_json::from_str(&said).with_context(|| said.clone())?;
-    let left = format!("{{[{GONE},{})}}", GONE + 1);
+    let left = format!("[{GONE}, {})", GONE + 1);
     ensure!(code == Some(1) && report["holes"][0]["left"] == left, "{said}");
     let verdict = world.verify(std::time::Duration::from_secs(60)).await?;
     let holes: Vec<String> = verdict.holes.iter().map(ToString::to_string).collect();

@@ -5,7 +5,8 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   pulseline --stack default heal --dry-run         which offsets are lost
-  pulseline --stack default heal                   load what MongoDB has of them
+  pulseline --stack default heal                   load what MongoDB has of them, and what Kafka still has
+  pulseline --stack default heal --every 60        the same once a minute, as a service
 
 An offset counts as lost once sink and loader are both past it; what is on its way is waited for and left alone.")]
 pub(crate) struct HealArgs {
@@ -18,4 +19,7 @@ pub(crate) struct HealArgs {
     /// Print the report as JSON.
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) json: bool,
+    /// Go on as a service: look again after so many seconds, and mend what is found.
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["dry_run", "json"])]
+    pub(crate) every: Option<u64>,
 }

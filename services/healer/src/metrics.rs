@@ -1,0 +1,45 @@
+//! What the healer tells about itself.
+#![allow(
+    clippy::disallowed_macros,
+    reason = "the one place of this crate that names metrics"
+)]
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+
+const LOST: &str = "pulseline_healer_lost_offsets";
+const IN_FLIGHT: &str = "pulseline_healer_in_flight_offsets";
+const MENDED: &str = "pulseline_healer_mended_offsets_total";
+const LAST_SUCCESS: &str = "pulseline_healer_last_success_timestamp_seconds";
+
+/// Describes every metric and touches every counter, so that `rate()` sees the first happening.
+pub(crate) fn describe() {
+    describe_gauge!(
+        LOST,
+        Unit::Count,
+        "Offsets that are nowhere: neither MongoDB nor Kafka has them any more"
+    );
+    describe_gauge!(
+        IN_FLIGHT,
+        Unit::Count,
+        "Offsets that were on their way at the last look"
+    );
+    describe_counter!(
+        MENDED,
+        Unit::Count,
+        "Offsets that were lost and are accounted for again"
+    );
+    describe_gauge!(
+        LAST_SUCCESS,
+        Unit::Seconds,
+        "When the books were last looked through"
+    );
+    counter!(MENDED).increment(0);
+}
+
+/// A look at all partitions ended.
+pub(crate) fn record(lost: i64, mended: i64, in_flight: i64, now_ms: i64) {
+    gauge!(LOST).set(lost as f64);
+    gauge!(IN_FLIGHT).set(in_flight as f64);
+    counter!(MENDED).increment(u64::try_from(mended).unwrap_or_default());
+    gauge!(LAST_SUCCESS).set(now_ms as f64 / 1_000.0);
+}

@@ -1,0 +1,225 @@
+//! Offsets that are nowhere any more but in Kafka: read again, through the same path as ever.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use pulseline_runtime::clock::Clock;
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_runtime::telemetry::Health;
+use pulseline_schemas::Registry;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+
+use crate::assignment::watermarks;
+use crate::config::SinkConfig;
+use crate::consumer::{self, blocking, raw_of};
+use crate::decode::{Decoder, fetch};
+use crate::entry::{Cargo, End, Entry, Identity};
+use crate::erasures::Erasures;
+use crate::error::SinkError;
+use crate::flight::{Landing, fly};
+use crate::gaps::Gap;
+use crate::generations::{Binding, bind};
+use crate::outage::Outages;
+use crate::service::{Connections, Context};
+use crate::source::{Partition, Raw, Source};
+use crate::store::Store;
+use crate::topic_id;
+
+/// Reads ranges of offsets again, beside whoever reads the topics as a group.
+pub struct Restorer {
+    context: Context,
+}
+
+impl Restorer {
+    /// Opens the stores; joins no group and commits nothing.
+    ///
+    /// # Errors
+    /// A wrong setting or address.
+    pub async fn open(
+        config: &SinkConfig,
+        connections: &Connections,
+        shutdown: &Shutdown,
+    ) -> Result<Self, SinkError> {
+        let store = Store::open(&connections.mongo).await?;
+        Ok(Self {
+            context: Context {
+                consumer: Arc::new(consumer::bystander(config, &connections.kafka)?),
+                second_reader: consumer::second_reader(config, &connections.kafka),
+                config: Arc::new(config.clone()),
+                registry: Arc::new(Registry::new(&connections.registry.url)?),
+                erasures: Erasures::new(store.register()),
+                store,
+                outages: Outages::new(shutdown.clone(), Health::new()),
+                clock: Clock::system(),
+            },
+        })
+    }
+
+    /// Stores what Kafka still has at these offsets; says how many messages that was. Offsets without a message get
+    /// their receipts; what Kafka has deleted, or held in an earlier life of the topic, stays a loss.
+    ///
+    /// # Errors
+    /// What the stores say.
+    pub async fn restore(
+        &self,
+        (topic, generation, number): (&str, i32, i32),
+        offsets: Range<i64>,
+    ) -> Result<u64, SinkError> {
+        let Some(source) = Source::from_topic(topic) else {
+            return Ok(0);
+        };
+        let partition = Partition { source, number };
+        let Some(identity) = self.identity(topic, generation).await? else {
+            return Ok(0);
+        };
+        self.context.erasures.refresh().await?;
+        let log = watermarks(&self.context, partition).await?;
+        let end = offsets.end.min(log.end);
+        let mut next = offsets.start.max(log.start);
+        let mut messages = 0;
+        while next < end {
+            let raws = self.read(partition, next..end).await?;
+            let read_to = raws.last().map_or(end, |raw| raw.offset + 1);
+            messages += raws.len() as u64;
+            self.store(partition, &identity, next..read_to, raws).await?;
+            next = read_to;
+        }
+        Ok(messages)
+    }
+
+    /// The topic's identity, if it is still in that generation.
+    async fn identity(&self, topic: &str, generation: i32) -> Result<Option<Identity>, SinkError> {
+        let (consumer, name) = (Arc::clone(&self.context.consumer), topic.to_owned());
+        let timeout = self.context.config.request_timeout();
+        let ids = blocking(move || {
+            let asking = SinkError::kafka("asking for topic ids");
+            topic_id::describe(&*consumer, &[name.as_str()], timeout).map_err(asking)
+        });
+        let ids = ids.await?;
+        let Some(topic_id) = ids.get(topic).map(ToString::to_string) else {
+            return Ok(None);
+        };
+        let known = self.context.store.generations(topic).await?;
+        Ok(
+            (bind(&known, &topic_id) == Binding::Known(generation)).then(|| Identity {
+                topic_id: topic_id.into(),
+                generation,
+            }),
+        )
+    }
+
+    /// Messages from the first offset on, as many as a batch holds; none when there are none before the end.
+    async fn read(&self, partition: Partition, offsets: Range<i64>) -> Result<Vec<Raw>, SinkError> {
+        let settings = self.context.second_reader.clone();
+        let limits = Limits {
+            rows: self.context.config.batch_rows,
+            bytes: self.context.config.batch_bytes,
+            patience: self.context.config.request_timeout(),
+        };
+        blocking(move || read_range(&settings, partition, &offsets, &limits)).await
+    }
+
+    async fn store(
+        &self,
+        partition: Partition,
+        identity: &Identity,
+        offsets: Range<i64>,
+        raws: Vec<Raw>,
+    ) -> Result<(), SinkError> {
+        let mut decoder = Decoder::new(self.context.config.message_bytes_max);
+        let generation = identity.generation;
+        let mut entries = Vec::with_capacity(raws.len());
+        let gap = |from, end| {
+            Gap::between(from, end).map(|gap| Entry::Gap {
+                partition,
+                generation,
+                gap,
+                is_proven: false,
+            })
+        };
+        let mut next = offsets.start;
+        for raw in raws {
+            if let Some(id) = decoder.needs(&raw) {
+                let (id, answer) = fetch(self.context.clone(), id).await?;
+                decoder.learn(id, answer);
+            }
+            entries.extend(gap(next, raw.offset));
+            next = raw.offset + 1;
+            let position = partition.position(generation, raw.offset);
+            entries.push(decoder.entry(raw, position, self.context.clock.now_utc_millis()));
+        }
+        entries.extend(gap(next, offsets.end));
+        let end = End {
+            epoch: 0,
+            identity: identity.clone(),
+            next: offsets.end,
+        };
+        let cargo = Cargo {
+            bytes: entries.iter().map(Entry::bytes).sum(),
+            entries,
+            ends: [(partition, end)].into(),
+        };
+        match fly(self.context.clone(), cargo).await? {
+            Landing::Durable(_) => Ok(()),
+            // Made anew at this very moment: whoever asks next finds another generation.
+            Landing::TopicChanged(topic) => Err(SinkError::NoTopic { topic }),
+        }
+    }
+
+    /// Leaves the brokers.
+    pub async fn close(self) {
+        let timeout = self.context.config.close_timeout();
+        let Context { consumer, .. } = self.context;
+        consumer::close(consumer, timeout).await;
+    }
+}
+
+struct Limits {
+    rows: usize,
+    bytes: usize,
+    patience: std::time::Duration,
+}
+
+/// Blocks. Ends at the first message at or after the end of the range, at the end of the partition, or when full.
+fn read_range(
+    settings: &ClientConfig,
+    partition: Partition,
+    offsets: &Range<i64>,
+    limits: &Limits,
+) -> Result<Vec<Raw>, SinkError> {
+    let failed = SinkError::kafka("reading messages again");
+    let consumer: BaseConsumer = settings.create().map_err(&failed)?;
+    let mut start = TopicPartitionList::new();
+    start
+        .add_partition_offset(
+            partition.source.topic(),
+            partition.number,
+            Offset::Offset(offsets.start),
+        )
+        .map_err(&failed)?;
+    consumer.assign(&start).map_err(&failed)?;
+    let (mut raws, mut bytes) = (Vec::new(), 0);
+    while raws.len() < limits.rows && bytes < limits.bytes {
+        match consumer.poll(limits.patience) {
+            Some(Ok(message)) if message.offset() >= offsets.end => break,
+            Some(Ok(message)) => {
+                bytes += message.payload_len();
+                let is_last = message.offset() + 1 == offsets.end;
+                raws.extend(raw_of(&message));
+                if is_last {
+                    break;
+                }
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => break,
+            Some(Err(error)) => return Err(failed(error)),
+            None => {
+                return Err(SinkError::SlowGap {
+                    partition: partition.to_string(),
+                });
+            }
+        }
+    }
+    Ok(raws)
+}
