@@ -25,7 +25,7 @@ pub(crate) struct Ends {
 }
 
 /// Topics of all streams and of the generator's dead letters.
-pub(crate) fn topics() -> impl Iterator<Item = &'static str> {
+pub fn topics() -> impl Iterator<Item = &'static str> {
     Stream::ALL
         .into_iter()
         .map(Stream::topic)

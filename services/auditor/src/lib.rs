@@ -17,6 +17,7 @@ mod warehouse;
 pub use connections::Connections;
 pub use error::AuditError;
 pub use hole::Hole;
+pub use kafka::topics;
 pub use layers::checked_relations;
 pub use reckoning::holes;
 pub use sample::{Sample, sample};

@@ -1,5 +1,6 @@
 //! The books of the compactor: dirty days, waiting periods, accounting, journal.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -51,6 +52,35 @@ const FOLD: &str = "with taken as ( \
             dead = a.dead + excluded.dead, erased = a.erased + excluded.erased, revived = a.revived + excluded.revived \
         returning 1 \
     ) select coalesce(sum(rows), 0)::bigint, (select count(*) from folded) from grouped";
+
+/// Below the greatest offset of a partition, of the topic's newest life: as `status` counts, from what is folded.
+const UNACCOUNTED: &str = "select topic, \
+        sum(upper(offsets) - (select sum(upper(part) - lower(part)) from unnest(offsets) part))::bigint \
+    from ops.accounted a where offsets <> '{}' \
+        and generation = (select max(generation) from ops.accounted b where b.topic = a.topic) group by topic";
+/// The least id is the oldest mark: ids are given in the order of arrival.
+const OLDEST: &str = "select extract(epoch from clock_timestamp() - marked_at)::double precision \
+    from ops.dirty_days order by id limit 1";
+
+/// What stands in the books after a cycle.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Standing {
+    /// Offsets that are missing, by topic.
+    pub(crate) unaccounted: HashMap<String, i64>,
+    /// Seconds that the oldest change has waited for its refresh; 0 when there is none.
+    pub(crate) oldest_seconds: f64,
+}
+
+/// Reads what is missing, and what has waited longest.
+pub(crate) async fn standing(client: &Client) -> Result<Standing, CompactorError> {
+    let failed = || CompactorError::sql("reading how the books stand");
+    let unaccounted = client.query(UNACCOUNTED, &[]).await.map_err(failed())?;
+    let oldest = client.query_opt(OLDEST, &[]).await.map_err(failed())?;
+    Ok(Standing {
+        unaccounted: unaccounted.iter().map(|row| (row.get(0), row.get(1))).collect(),
+        oldest_seconds: oldest.map_or(0.0, |row| row.get(0)),
+    })
+}
 
 /// The newest dirty days, at most `limit`.
 pub(crate) async fn dirty(client: &Client, limit: i64) -> Result<Vec<Dirty>, CompactorError> {

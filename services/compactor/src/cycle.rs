@@ -120,6 +120,7 @@ pub(crate) async fn cycle(
             || is_full(deleted, config.retain_chunks)
             || packed > 0 && is_full(due.len(), config.pack_chunks),
     };
+    metrics::record_books(&books::standing(client).await?);
     metrics::record_cycle(&report, began.elapsed());
     Ok(report)
 }

@@ -11,6 +11,7 @@ use pulseline_auditor::Sample;
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_sql::periods::date_of;
 
+use crate::books::Standing;
 use crate::cycle::CycleReport;
 use crate::plan::Refresh;
 
@@ -20,6 +21,8 @@ const REFRESHES: &str = "pulseline_compactor_refreshes_total";
 const REFRESH_SECONDS: &str = "pulseline_compactor_refresh_seconds";
 const DIRTY: &str = "pulseline_compactor_dirty_days";
 const WAITING: &str = "pulseline_compactor_waiting_days";
+const OLDEST: &str = "pulseline_compactor_oldest_change_seconds";
+const UNACCOUNTED: &str = "pulseline_compactor_unaccounted_offsets";
 const SLEEPS: &str = "pulseline_compactor_sleeps_total";
 const SLEEPS_SECONDS: &str = "pulseline_compactor_sleeps_seconds";
 const PACKED: &str = "pulseline_compactor_packed_chunks_total";
@@ -39,6 +42,16 @@ pub(crate) fn describe() {
     describe_histogram!(REFRESH_SECONDS, Unit::Seconds, "Length of one refresh.");
     describe_gauge!(DIRTY, Unit::Count, "Dirty days taken up in the last cycle.");
     describe_gauge!(WAITING, Unit::Count, "Days that wait until they have closed.");
+    describe_gauge!(
+        OLDEST,
+        Unit::Seconds,
+        "How long the oldest change has waited for its refresh, 0 when none waits."
+    );
+    describe_gauge!(
+        UNACCOUNTED,
+        Unit::Count,
+        "Offsets missing below the greatest one that is accounted for, by topic."
+    );
     describe_counter!(SLEEPS, Unit::Count, "Sleeps whose heart rate was computed.");
     describe_histogram!(SLEEPS_SECONDS, Unit::Seconds, "Length of one slice of sleeps.");
     describe_counter!(PACKED, Unit::Count, "Chunks packed into the columnstore.");
@@ -79,6 +92,17 @@ pub(crate) fn describe() {
     }
     for name in [DIRTY, WAITING, LEADER, LAST_SUCCESS] {
         gauge!(name).set(0.0);
+    }
+    record_books(&Standing::default());
+}
+
+/// How the books stand; a topic without a hole is reported too.
+#[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+pub(crate) fn record_books(standing: &Standing) {
+    gauge!(OLDEST).set(standing.oldest_seconds);
+    for topic in pulseline_auditor::topics() {
+        let missing = standing.unaccounted.get(topic).copied().unwrap_or(0);
+        gauge!(UNACCOUNTED, "topic" => topic).set(missing as f64);
     }
 }
 
@@ -141,4 +165,8 @@ pub(crate) fn record_sample(sample: &Sample, took: Duration) {
 
 pub(crate) fn record_leader(is_leader: bool) {
     gauge!(LEADER).set(if is_leader { 1.0 } else { 0.0 });
+    if !is_leader {
+        // Who stands by does not see the books: what it saw last would stand there for ever.
+        record_books(&Standing::default());
+    }
 }
