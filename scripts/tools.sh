@@ -31,6 +31,29 @@ ensure_node() {
     ln -s "$node/lib/node_modules/npm/bin/npm-cli.js" "$folder/bin/npm"
 }
 
+# Only the tests run it. Unpacked, not installed: the package would start a server of its own where systemd runs.
+ensure_prometheus() {
+    local folder=.stack/programs/prometheus
+    export PATH="$PWD/$folder/usr/bin:$PATH"
+    command -v prometheus >/dev/null && command -v promtool >/dev/null && return 0
+    echo "unpacking Debian's package prometheus into $folder: the tests run it"
+    rm -rf "$folder" && mkdir -p "$folder"
+    download_package prometheus "$folder" 2>/dev/null || {
+        update_packages && download_package prometheus "$folder"
+    } || {
+        echo "It was not found. Install prometheus and promtool, then try again." >&2
+        exit 2
+    }
+}
+
+download_package() {
+    (cd "$2" && apt-get download -qq "$1" && dpkg -x "$1"_*.deb . && rm "$1"_*.deb)
+}
+
+update_packages() {
+    if [ "$(id -u)" = 0 ]; then apt-get update -qq; else sudo -n apt-get update -qq; fi
+}
+
 ensure_tools() {
     if ! command -v cargo >/dev/null; then
         echo "Rust is missing: install it with rustup (https://rustup.rs), then run this again." >&2

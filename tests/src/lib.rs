@@ -3,6 +3,7 @@
 pub mod faults;
 pub mod foreign;
 pub mod layers;
+pub mod picture;
 pub mod producer;
 pub mod service;
 pub mod truth;

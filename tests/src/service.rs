@@ -108,6 +108,12 @@ impl Service {
         self.role
     }
 
+    /// Where it serves metrics and health.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// SIGKILL, and waits until it is gone.
     ///
     /// # Errors

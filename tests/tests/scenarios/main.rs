@@ -11,6 +11,7 @@ mod loaders;
 mod lookers;
 mod offsets;
 mod oracle;
+mod picture;
 mod poison;
 mod replay;
 mod replies;
