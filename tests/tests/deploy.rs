@@ -141,6 +141,12 @@ fn the_image_and_the_servers_are_of_the_versions_that_tests_run() -> Result<()> 
         read("deploy/Dockerfile")?.contains(&format!("FROM rust:{rust}-")),
         "{rust}"
     );
+    let (context, workspace) = (read(".dockerignore")?, read("Cargo.toml")?);
+    let members = workspace.lines().filter_map(|line| line.trim().strip_prefix('"'));
+    for folder in members.filter_map(|member| member.split(['/', '"']).next()) {
+        let is_sent = context.lines().any(|line| line.strip_prefix('!') == Some(folder));
+        ensure!(is_sent, "the image cannot be built without {folder}");
+    }
     let services = services()?;
     let tag = |name: &str| {
         text(&services[name], "/image")
@@ -280,6 +286,35 @@ fn every_query_asks_a_provisioned_source_and_readers_relations_only() -> Result<
             let source = text(panel, "/datasource/uid");
             ensure!(sources.contains(source), "{file}: {source}");
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn grafana_finds_its_dashboards_and_its_servers() -> Result<()> {
+    let services = services()?;
+    let provider = yaml("deploy/grafana/provisioning/dashboards/pulseline.yml")?;
+    let folder = text(&provider, "/providers/0/options/path");
+    let mount = format!("./deploy/grafana/dashboards:{folder}:ro");
+    let mounted = list(&services["grafana"], "/volumes").any(|volume| *volume == mount);
+    ensure!(mounted, "{folder} is not mounted");
+    let sources = yaml("deploy/grafana/provisioning/datasources/pulseline.yml")?;
+    for source in list(&sources, "/datasources") {
+        let url = text(source, "/url").trim_start_matches("http://");
+        let (name, port) = url.split_once(':').context("no port")?;
+        let service = services.get(name).with_context(|| format!("no service {name}"))?;
+        let is_served = list(service, "/ports").any(|published| {
+            let published = published.as_str().unwrap_or_default();
+            published.rsplit(':').next() == Some(port)
+        });
+        ensure!(is_served, "{name} does not listen at {port}");
+    }
+    for name in ["grafana", "timescale"] {
+        let password = text(&services[name], "/environment/GRAFANA_DB_PASSWORD");
+        ensure!(
+            password == "${GRAFANA_DB_PASSWORD:-grafana}",
+            "{name}: {password}"
+        );
     }
     Ok(())
 }
