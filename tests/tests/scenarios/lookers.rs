@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use anyhow::{Context, Result, ensure};
 use pulseline_generator::{Payload, SimulateConfig, plan};
 use pulseline_schemas::{Stream, UtcMillis};
+use pulseline_tests::service::command;
 use pulseline_tests::{Service, World, foreign};
 use tokio::process::Command;
 
@@ -18,32 +19,11 @@ fn cohort() -> SimulateConfig {
     }
 }
 
-#[tokio::test]
-async fn psql_sees_the_figures_while_data_flows() -> Result<()> {
-    let world = World::start("psql").await?;
-    let services = Service::start_all(&world)?;
-    world.simulate(&cohort()).await?;
-    let figures = "select count(*), sum(steps), sum(minutes_worn) from agg.daily_summary";
-    // In the middle of the flow: an answer, whatever it is.
-    psql(&world, figures).await?;
-    world.until_quiet().await?;
-    let row = world.warehouse().await?;
-    let row = row
-        .query_one("select count(*), sum(steps)::bigint from agg.daily_summary", &[])
-        .await?;
-    let shown = psql(&world, figures).await?;
-    let expected = format!("{}|{}|", row.get::<_, i64>(0), row.get::<_, i64>(1));
-    ensure!(shown.starts_with(&expected), "{shown} instead of {expected}");
-    let expected = "select sum(steps) = (select sum(steps) from raw.steps) from agg.monthly_summary";
-    ensure!(psql(&world, expected).await?.trim() == "t");
-    drop(services);
-    world.stop().await
-}
-
-/// The README's examples in SQL, as they stand there.
-fn examples() -> Result<Vec<String>> {
+/// The README's blocks of a language, as they stand there.
+fn blocks(language: &str) -> Result<Vec<String>> {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"))?;
-    let blocks = readme.split("```sql\n").skip(1);
+    let fence = format!("```{language}\n");
+    let blocks = readme.split(&fence).skip(1);
     Ok(blocks
         .filter_map(|block| block.split("```").next())
         .map(str::to_owned)
@@ -51,21 +31,41 @@ fn examples() -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn every_example_of_the_readme_runs() -> Result<()> {
+async fn every_example_of_the_readme_runs_and_psql_sees_the_figures_while_data_flows() -> Result<()> {
     let world = World::start("examples").await?;
     let services = Service::start_all(&world)?;
-    world.simulate(&SimulateConfig { days: 8, ..cohort() }).await?;
+    world
+        .simulate(&SimulateConfig {
+            days: 8,
+            broken: 0.02,
+            ..cohort()
+        })
+        .await?;
+    let figures = "select sum(steps)::bigint from agg.daily_summary";
+    // In the middle of the flow: an answer, whatever it is.
+    psql(&world, figures).await?;
     world.until_quiet().await?;
+    let expected = world.count(figures).await?.to_string();
+    ensure!(psql(&world, figures).await?.trim() == expected);
+    let sums = "select sum(steps) = (select sum(steps) from raw.steps) from agg.monthly_summary";
+    ensure!(psql(&world, sums).await?.trim() == "t");
+    statements(&world).await?;
+    commands(&world).await?;
+    drop(services);
+    world.stop().await
+}
+
+async fn statements(world: &World) -> Result<()> {
     let someone = "select d.device_id::text, d.user_id::text from stage.devices d join agg.daily_sleeps using (device_id) limit 1";
     let someone = world.warehouse().await?.query_one(someone, &[]).await?;
     let (device, user): (String, String) = (someone.get(0), someone.get(1));
-    let (mut with_rows, examples) = (0, examples()?);
+    let (mut with_rows, examples) = (0, blocks("sql")?);
     for example in &examples {
         let sql = example
             .replace("device_id = '…'", &format!("device_id = '{device}'"))
             .replace("user_id = '…'", &format!("user_id = '{user}'"));
         ensure!(!sql.contains('…'), "a place that nobody fills: {sql}");
-        let shown = psql(&world, &sql).await.with_context(|| sql.clone())?;
+        let shown = psql(world, &sql).await.with_context(|| sql.clone())?;
         with_rows += usize::from(!shown.trim().is_empty());
     }
     // Eight days are too few for what asks for two weeks of them.
@@ -74,8 +74,36 @@ async fn every_example_of_the_readme_runs() -> Result<()> {
         "{with_rows} of {} examples have rows",
         examples.len()
     );
-    drop(services);
-    world.stop().await
+    Ok(())
+}
+
+/// The operator's commands, each as it stands in the README.
+async fn commands(world: &World) -> Result<()> {
+    let warehouse = world.warehouse().await?;
+    let user = "select user_id::text from raw.devices limit 1";
+    let user: String = warehouse.query_one(user, &[]).await?.get(0);
+    let origin = "select origin from ops.dead_letters limit 1";
+    let origin: String = warehouse.query_one(origin, &[]).await?.get(0);
+    let blocks = blocks("sh")?;
+    let lines = blocks.iter().flat_map(|block| block.lines());
+    let examples: Vec<&str> = lines
+        .skip_while(|line| !line.starts_with("pulseline status"))
+        .take_while(|line| line.starts_with("pulseline "))
+        .collect();
+    ensure!(examples.len() >= 10, "only {examples:?}");
+    for example in examples {
+        let line = example.split('#').next().unwrap_or_default();
+        let words = line.trim_start_matches("pulseline ").split_whitespace();
+        let words = words.map(|word| match word {
+            "USER" => user.as_str(),
+            "ORIGIN" => origin.as_str(),
+            word => word,
+        });
+        let output = command(world)?.args(words).output().await?;
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        ensure!(output.status.success() && !said.is_empty(), "{example}: {said}");
+    }
+    Ok(())
 }
 
 async fn psql(world: &World, sql: &str) -> Result<String> {
