@@ -24,6 +24,7 @@ $role$;
 grant select on {{ops}}.forgotten to pulseline_loader, pulseline_auditor;
 grant usage on schema {{raw}}, {{stage}}, {{agg}}, {{ops}} to pulseline_eraser;
 grant select on all tables in schema {{raw}}, {{stage}}, {{agg}}, {{ops}} to pulseline_eraser;
+alter default privileges in schema {{raw}}, {{stage}}, {{agg}}, {{ops}} grant select on tables to pulseline_eraser;
 grant select on public.pulseline_migrations to pulseline_eraser;
 grant delete on all tables in schema {{raw}} to pulseline_eraser;
 grant delete on {{stage}}.sleep_heart_rates, {{ops}}.dead_letters, {{ops}}.backfills to pulseline_eraser;

@@ -12,7 +12,7 @@ use crate::error::SqlError;
 use crate::schemas::Schemas;
 
 /// Number, name, text. Never edited once released.
-const MIGRATIONS: [(i32, &str, &str); 16] = [
+const MIGRATIONS: [(i32, &str, &str); 17] = [
     (1, "ops", include_str!("../migrations/0001_ops.sql")),
     (2, "raw", include_str!("../migrations/0002_raw.sql")),
     (3, "stage", include_str!("../migrations/0003_stage.sql")),
@@ -33,6 +33,7 @@ const MIGRATIONS: [(i32, &str, &str); 16] = [
     (14, "backfills", include_str!("../migrations/0014_backfills.sql")),
     (15, "letters", include_str!("../migrations/0015_letters.sql")),
     (16, "erasure", include_str!("../migrations/0016_erasure.sql")),
+    (17, "levels", include_str!("../migrations/0017_levels.sql")),
 ];
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.

@@ -24,24 +24,28 @@ pub enum Role {
     Loader,
     /// raw → stage, agg.
     Compactor,
+    /// Holes in the accounting.
+    Healer,
 }
 
 impl Role {
-    /// All services, in flow order.
+    /// What carries the flow, in its order.
     pub const ALL: [Self; 3] = [Self::Sink, Self::Loader, Self::Compactor];
 
-    fn command(self) -> &'static str {
+    fn command(self) -> &'static [&'static str] {
         match self {
-            Self::Sink => "sink",
-            Self::Loader => "load",
-            Self::Compactor => "compact",
+            Self::Sink => &["sink"],
+            Self::Loader => &["load"],
+            Self::Compactor => &["compact"],
+            // Once, and then not while a test looks.
+            Self::Healer => &["heal", "--every", "3600"],
         }
     }
 
     /// What differs from the defaults in every test: chunks are packed at once, so that later readings meet packed ones.
     fn settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Sink | Self::Loader => &[],
+            Self::Sink | Self::Loader | Self::Healer => &[],
             Self::Compactor => &[("PULSELINE__COMPACTOR__QUIET_MS", "0")],
         }
     }
@@ -72,10 +76,10 @@ impl Service {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
         let log = world
             .logs()
-            .join(format!("{}-{}.log", role.command(), address.replace(':', "-")));
+            .join(format!("{}-{}.log", role.command()[0], address.replace(':', "-")));
         let output = File::create(&log)?;
         let child = command(world)?
-            .arg(role.command())
+            .args(role.command())
             .env("PULSELINE__TELEMETRY__LISTEN", &address)
             .envs(role.settings().iter().copied())
             .envs(settings.iter().copied())

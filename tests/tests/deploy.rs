@@ -125,7 +125,7 @@ fn every_setting_and_command_is_one_of_the_program() -> Result<()> {
         ensure!(asked.status.success(), "{name}: {words:?}");
         commands.insert(words[0].to_owned());
     }
-    let expected = ["compact", "generate", "load", "migrate", "sink"];
+    let expected = ["compact", "generate", "heal", "load", "migrate", "sink"];
     ensure!(commands.iter().eq(expected), "{commands:?}");
     let image = read("deploy/Dockerfile")?;
     ensure!(image.contains("ENTRYPOINT [\"/usr/local/bin/pulseline\"]"));
@@ -194,7 +194,7 @@ fn every_service_is_scraped_where_it_serves_metrics() -> Result<()> {
 /// Names in the services' metrics.rs.
 fn described() -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
-    for service in ["generator", "sink", "loader", "compactor"] {
+    for service in ["generator", "sink", "loader", "compactor", "healer"] {
         names.extend(picture::metric_names(&read(&format!(
             "services/{service}/src/metrics.rs"
         ))?));

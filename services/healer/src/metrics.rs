@@ -34,6 +34,8 @@ pub(crate) fn describe() {
         "When the books were last looked through"
     );
     counter!(MENDED).increment(0);
+    gauge!(LOST).set(0.0);
+    gauge!(IN_FLIGHT).set(0.0);
 }
 
 /// A look at all partitions ended.

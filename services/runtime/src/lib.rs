@@ -3,6 +3,7 @@
 pub mod batch;
 pub mod clock;
 pub mod config;
+mod metrics;
 pub mod retry;
 pub mod shutdown;
 pub mod telemetry;

@@ -8,11 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
+
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
+use crate::metrics;
 use crate::shutdown::Shutdown;
 
 const SECONDS_BUCKETS: [f64; 14] = [
@@ -130,8 +132,13 @@ pub async fn serve(
     };
     let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
+    metrics::describe();
+    let shown = move || {
+        metrics::record_memory();
+        std::future::ready(recorder.render())
+    };
     let router = Router::new()
-        .route("/metrics", get(move || std::future::ready(recorder.render())))
+        .route("/metrics", get(shown))
         .route("/livez", get(|| std::future::ready("alive\n")))
         .route("/readyz", get(move || std::future::ready(readiness(&health))));
     tokio::spawn(async move {

@@ -51,6 +51,15 @@ async fn counter(service: &Service, name: &str) -> Result<f64> {
         .sum())
 }
 
+async fn until_risen(service: &Service, name: &str, from: f64) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while counter(service, name).await? <= from {
+        ensure!(Instant::now() < deadline, "{name} stays at {from}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}
+
 async fn person(warehouse: &Client) -> Result<(Uuid, Vec<Uuid>)> {
     let user: Uuid = warehouse.query_one(PERSON, &[]).await?.get(0);
     let devices = "select device_id from raw.devices where user_id = $1";
@@ -118,11 +127,7 @@ async fn e_1_a_person_is_removed_everywhere_and_does_not_come_back() -> Result<(
     ensure!(counter(&sink, SINK_ERASED).await? > 0.0);
     let left_out = counter(&loader, LOADER_ERASED).await?;
     documents.insert_one(kept).await?;
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while counter(&loader, LOADER_ERASED).await? == left_out {
-        ensure!(Instant::now() < deadline, "the loader never met the document");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    until_risen(&loader, LOADER_ERASED, left_out).await?;
     let named: Vec<String> = devices.iter().map(ToString::to_string).collect();
     let mut again: Vec<&str> = vec![&user];
     again.extend(named.iter().flat_map(|device| ["--device", device.as_str()]));

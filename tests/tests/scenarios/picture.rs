@@ -27,6 +27,7 @@ const FORGET: &str = "update ops.accounted set offsets = offsets - '{[2,5)}' \
 async fn d_4_a_1_dashboards_and_alerts_show_what_is_there() -> Result<()> {
     let world = World::start("picture").await?;
     let mut services = Service::start_all(&world)?;
+    services.push(Service::start(&world, Role::Healer)?);
     let prometheus = Prometheus::start(&services).await?;
     world
         .simulate(&SimulateConfig {
@@ -160,6 +161,7 @@ impl Prometheus {
                 Role::Sink => "sink",
                 Role::Loader => "load",
                 Role::Compactor => "compact",
+                Role::Healer => "heal",
             };
             config += &format!(
                 "  - job_name: {job}\n    static_configs: [{{ targets: [\"{}\"] }}]\n",

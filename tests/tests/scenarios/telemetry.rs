@@ -20,7 +20,8 @@ async fn every_metric_is_described_and_there_from_the_start() -> Result<()> {
         ensure!(names.len() >= 8, "{:?} has only {names:?}", service.role());
         for line in names {
             let (name, kind) = line.split_once(' ').unwrap_or_default();
-            ensure!(name.starts_with("pulseline_"), "{name}");
+            let is_own = name.starts_with("pulseline_") || name.starts_with("process_");
+            ensure!(is_own, "{name}");
             ensure!(
                 text.contains(&format!("# HELP {name} ")),
                 "{name} is not described"

@@ -18,6 +18,7 @@ pub(super) fn checks() -> Vec<Check> {
     let mut checks = vec![facts(), orphans()];
     for scope in SCOPES {
         checks.push(sleeps(scope));
+        checks.push(levels(scope));
         checks.push(exercises(scope));
     }
     checks
@@ -120,6 +121,35 @@ fn sleeps(scope: Scope) -> Check {
         own.replace(" efficiency,", " efficiency_own as efficiency,")
     );
     Check::whole(&format!("stage.{}sleeps", scope.prefix), &own, expected)
+}
+
+/// Stretches between all boundaries of a sleep's segments: the short ones that cover it say what it is, else the long ones.
+const STRETCHES: &str = "marks as (select device_id, log_id, local_ts as at from raw.sleep_levels where seconds > 0 \
+        union select device_id, log_id, local_ts + seconds * interval '1 second' from raw.sleep_levels where seconds > 0), \
+    stretches as (select device_id, log_id, at, lead(at) over (partition by device_id, log_id order by at) as until from marks), \
+    covered as (select t.*, x.source, x.level from stretches t join raw.sleep_levels x using (device_id, log_id) \
+        where x.seconds > 0 and x.local_ts <= t.at and x.local_ts + x.seconds * interval '1 second' >= t.until), \
+    staged as (select d.device_id, d.log_id, coalesce(o.level, d.level) as level, d.until - d.at as length \
+        from covered d left join covered o on (o.device_id, o.log_id, o.at, o.source) = (d.device_id, d.log_id, d.at, 'short') \
+        where d.source = 'data')";
+
+/// Seconds in each stage: how they are cut into rows does not matter.
+fn levels(scope: Scope) -> Check {
+    let expected = format!(
+        "with {}, {STRETCHES} select a.wearer as user_id, a.device_id, a.log_id, t.level, extract(epoch from sum(t.length))::bigint as seconds \
+         from placed a join staged t on (t.device_id, t.log_id) = (a.device_id, a.log_id) \
+         where not exists (select from placed b where {LOSES}) group by 1, 2, 3, 4",
+        placed("sleeps", scope)
+    );
+    let relation = format!("stage.{}sleep_levels", scope.prefix);
+    let keys = columns(scope, "device_id, log_id, level");
+    let found = format!(
+        "select {keys}, extract(epoch from sum(ends_at - starts_at))::bigint as seconds from {relation} group by {keys}"
+    );
+    Check {
+        found: Some(found),
+        ..Check::whole(&relation, &format!("{keys}, seconds"), expected)
+    }
 }
 
 fn exercises(scope: Scope) -> Check {

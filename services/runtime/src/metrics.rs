@@ -1,0 +1,56 @@
+//! What every service tells about its process.
+#![allow(
+    clippy::disallowed_macros,
+    reason = "the one place of this crate that names metrics"
+)]
+
+use metrics::{Unit, describe_gauge, gauge};
+
+/// As Prometheus' own clients call it.
+const RESIDENT: &str = "process_resident_memory_bytes";
+const PEAK: &str = "process_peak_resident_memory_bytes";
+
+pub(crate) fn describe() {
+    describe_gauge!(RESIDENT, Unit::Bytes, "Memory of this process that is in use.");
+    describe_gauge!(
+        PEAK,
+        Unit::Bytes,
+        "Most memory that this process ever had in use."
+    );
+}
+
+/// Looks at this process' memory, where the system tells it as Linux does.
+pub(crate) fn record_memory() {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
+        return;
+    };
+    for (name, field) in [(RESIDENT, "VmRSS:"), (PEAK, "VmHWM:")] {
+        if let Some(bytes) = bytes_of(&status, field) {
+            gauge!(name).set(bytes as f64);
+        }
+    }
+}
+
+/// A field of `/proc/self/status`, which counts in units of 1024 bytes.
+fn bytes_of(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    line.trim()
+        .strip_suffix("kB")?
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .map(|kib| kib * 1_024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_as_the_system_tells_it() {
+        let status = "VmPeak:\t  900 kB\nVmHWM:\t    12 kB\nVmRSS:\t    10 kB\n";
+        assert_eq!(bytes_of(status, "VmRSS:"), Some(10_240));
+        assert_eq!(bytes_of(status, "VmHWM:"), Some(12_288));
+        assert_eq!(bytes_of("VmRSS: 3 pages", "VmRSS:"), None);
+    }
+}
