@@ -12,7 +12,7 @@ pub enum AuditError {
     #[error("Kafka: {0}")]
     Kafka(#[from] rdkafka::error::KafkaError),
     /// The document store.
-    #[error("MongoDB: {0}")]
+    #[error("MongoDB: {}", .0.kind)]
     Mongo(#[from] mongodb::error::Error),
     /// The warehouse.
     #[error("TimescaleDB: {0}")]

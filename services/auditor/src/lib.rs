@@ -13,6 +13,7 @@ mod scope;
 mod status;
 mod verify;
 mod warehouse;
+mod watch;
 
 pub use connections::Connections;
 pub use error::AuditError;
@@ -24,3 +25,4 @@ pub use sample::{Sample, sample};
 pub use scope::{Days, Scope};
 pub use status::{Flow, Status, status};
 pub use verify::{Verdict, VerifyConfig, verify};
+pub use watch::{Ledger, View, Watch};

@@ -34,6 +34,11 @@ impl Offsets {
         self.0.last().map_or(0, |range| range.end)
     }
 
+    /// The ranges, in order.
+    pub(crate) fn ranges(&self) -> &[Range<i64>] {
+        &self.0
+    }
+
     /// What is missing from 0 to `end`.
     pub(crate) fn holes(&self, end: i64) -> Vec<Range<i64>> {
         let mut holes = Vec::new();

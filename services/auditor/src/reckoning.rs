@@ -1,6 +1,7 @@
 //! Accounting against Kafka: what is dealt with, what is on its way, what is lost (P3).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use pulseline_runtime::clock::system_utc_millis;
@@ -57,9 +58,10 @@ pub(crate) async fn settle(
 }
 
 /// What Kafka said at an instant (UTC milliseconds).
-struct Look {
-    at: i64,
-    ends: BTreeMap<Partition, Ends>,
+#[derive(Clone, Debug)]
+pub(crate) struct Look {
+    pub(crate) at: i64,
+    pub(crate) ends: BTreeMap<Partition, Ends>,
 }
 
 /// Collections in which what became of a topic's message can stand.
@@ -71,7 +73,7 @@ fn collections_of(topic: &str) -> impl Iterator<Item = &'static str> {
 
 /// The offset below which everything has had its time: the group had committed it at a look, and each collection
 /// was loaded up to a moment after that look.
-fn due(partition: &Partition, looks: &[Look], passed: &BTreeMap<String, Option<i64>>) -> i64 {
+pub(crate) fn due(partition: &Partition, looks: &[Look], passed: &BTreeMap<String, Option<i64>>) -> i64 {
     let passed = |collection| passed.get(collection).copied().flatten().unwrap_or(i64::MIN);
     let passed = collections_of(&partition.0).map(passed).min().unwrap_or(i64::MIN);
     let due = looks.iter().filter(|look| look.at + CLOCK_SKEW_MS <= passed);
@@ -110,25 +112,31 @@ fn reckon(
         let due = due(partition, looks, passed);
         reckoning.produced += ends.end;
         reckoning.accounted += ends.end;
-        for hole in offsets.holes(ends.end) {
-            reckoning.accounted -= hole.end - hole.start;
-            let lost_end = hole.end.min(due).max(hole.start);
-            if hole.start < lost_end {
+        for missing in offsets.holes(ends.end) {
+            reckoning.accounted -= missing.end - missing.start;
+            let (lost, on_its_way) = judged(&missing, due);
+            if !lost.is_empty() {
                 reckoning.holes.push(Hole {
                     topic: topic.clone(),
                     generation: generation_of(partition, books),
                     partition: *number,
-                    offsets: hole.start..lost_end,
+                    offsets: lost,
                 });
             }
-            reckoning.in_flight += hole.end - lost_end;
+            reckoning.in_flight += on_its_way.end - on_its_way.start;
         }
     }
     Ok(reckoning)
 }
 
+/// A part that nobody has accounted for: what of it is lost, and what had not had its time yet.
+pub(crate) fn judged(missing: &Range<i64>, due: i64) -> (Range<i64>, Range<i64>) {
+    let lost_end = missing.end.min(due).max(missing.start);
+    (missing.start..lost_end, lost_end..missing.end)
+}
+
 /// The newest life of a topic, also for a partition of which nothing is accounted for.
-fn generation_of((topic, _): &Partition, books: &BTreeMap<Partition, Accounted>) -> i32 {
+pub(crate) fn generation_of((topic, _): &Partition, books: &BTreeMap<Partition, Accounted>) -> i32 {
     let of_topic = books.iter().filter(|((name, _), _)| name == topic);
     of_topic
         .map(|(_, accounted)| accounted.generation)

@@ -99,32 +99,44 @@ impl Status {
     }
 }
 
-/// Asks every store. A store that is away is named in `unreachable` instead of failing.
+/// Asks Kafka and the warehouse. One that is away is named in `unreachable` instead of failing.
 pub async fn status(connections: &Connections) -> Status {
-    let (ends, books) = tokio::join!(kafka::ends(connections), books(connections));
-    let mut status = Status::default();
-    let ends = ends.unwrap_or_else(|error| {
-        status.unreachable.push(error.to_string());
-        BTreeMap::new()
-    });
-    let accounted = match books {
-        Ok((accounted, read)) => {
-            let unreachable = std::mem::take(&mut status.unreachable);
-            status = Status { unreachable, ..read };
-            accounted
-        }
-        Err(error) => {
-            status.unreachable.push(error.to_string());
-            BTreeMap::new()
-        }
-    };
-    status.flows = flows(&ends, &accounted);
-    status
+    let asked = async { books(&connections.warehouse().await?).await };
+    let (ends, books) = tokio::join!(kafka::ends(connections), asked);
+    gathered(ends, books).0
 }
 
-async fn books(connections: &Connections) -> Result<(BTreeMap<Partition, Accounted>, Status), AuditError> {
-    let client = connections.warehouse().await?;
-    let accounted = accounted(&client).await?;
+/// Offsets of every partition: where Kafka ends, and what the books say.
+pub(crate) type Known = (BTreeMap<Partition, Ends>, BTreeMap<Partition, Accounted>);
+
+/// What was learned, and from whom nothing was.
+pub(crate) fn gathered(
+    ends: Result<BTreeMap<Partition, Ends>, AuditError>,
+    books: Result<(BTreeMap<Partition, Accounted>, Status), AuditError>,
+) -> (Status, Known) {
+    let mut unreachable = Vec::new();
+    let ends = ends.unwrap_or_else(|error| {
+        unreachable.push(error.to_string());
+        BTreeMap::new()
+    });
+    let (accounted, read) = books.unwrap_or_else(|error| {
+        unreachable.push(error.to_string());
+        (BTreeMap::new(), Status::default())
+    });
+    let flows = flows(&ends, &accounted);
+    let status = Status {
+        flows,
+        unreachable,
+        ..read
+    };
+    (status, (ends, accounted))
+}
+
+/// What the warehouse knows, in two short statements and one over the books.
+pub(crate) async fn books(
+    client: &tokio_postgres::Client,
+) -> Result<(BTreeMap<Partition, Accounted>, Status), AuditError> {
+    let accounted = accounted(client).await?;
     let backlog = client.query_one(BACKLOG, &[]).await?;
     let positions = client.query(POSITIONS, &[]).await?;
     let position = |row: &tokio_postgres::Row| Position {
@@ -163,10 +175,10 @@ fn flows(ends: &BTreeMap<Partition, Ends>, accounted: &BTreeMap<Partition, Accou
                 .cloned()
                 .unwrap_or_default();
             flow.loaded += books.loaded();
-            flow.duplicate += books.duplicate;
-            flow.void += books.void;
-            flow.dead += books.dead;
-            flow.erased += books.erased;
+            flow.duplicate += books.duplicate.count();
+            flow.void += books.void.count();
+            flow.dead += books.dead.count();
+            flow.erased += books.erased.count();
             flow.unaccounted += books
                 .offsets
                 .holes(ends.end)
@@ -270,10 +282,10 @@ mod tests {
         let books = Accounted {
             generation: 0,
             offsets,
-            duplicate: 1,
-            void: 1,
-            dead: 2,
-            erased: 0,
+            duplicate: Offsets::parse("{[0,1)}").unwrap(),
+            void: Offsets::parse("{[1,2)}").unwrap(),
+            dead: Offsets::parse("{[5,7)}").unwrap(),
+            erased: Offsets::default(),
         };
         let flows = flows(&ends, &BTreeMap::from([((topic.clone(), 0), books)]));
         let flow = flows.iter().find(|flow| flow.topic == topic).unwrap();

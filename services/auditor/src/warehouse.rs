@@ -19,16 +19,17 @@ pub(crate) struct Accounted {
     /// Which life of the topic.
     pub(crate) generation: i32,
     pub(crate) offsets: Offsets,
-    pub(crate) duplicate: i64,
-    pub(crate) void: i64,
-    pub(crate) dead: i64,
-    pub(crate) erased: i64,
+    pub(crate) duplicate: Offsets,
+    pub(crate) void: Offsets,
+    pub(crate) dead: Offsets,
+    pub(crate) erased: Offsets,
 }
 
 impl Accounted {
     /// Everything that is of no other kind.
     pub(crate) fn loaded(&self) -> i64 {
-        self.offsets.count() - self.duplicate - self.void - self.dead - self.erased
+        let others = [&self.duplicate, &self.void, &self.dead, &self.erased];
+        self.offsets.count() - others.map(Offsets::count).iter().sum::<i64>()
     }
 }
 
@@ -40,10 +41,10 @@ pub(crate) async fn accounted(client: &Client) -> Result<BTreeMap<Partition, Acc
         let accounted = Accounted {
             generation: row.get(7),
             offsets: offsets(2)?,
-            duplicate: offsets(3)?.count(),
-            void: offsets(4)?.count(),
-            dead: offsets(5)?.count(),
-            erased: offsets(6)?.count(),
+            duplicate: offsets(3)?,
+            void: offsets(4)?,
+            dead: offsets(5)?,
+            erased: offsets(6)?,
         };
         all.insert((row.get(0), row.get(1)), accounted);
     }

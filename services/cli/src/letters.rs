@@ -113,17 +113,12 @@ async fn replay(settings: Settings, selection: &Selection) -> anyhow::Result<Out
     };
     let (mut done, mut kept) = (0, 0);
     let mut tell = |letter: &Letter, fate: &Fate| {
-        let said = match fate {
-            Fate::Loaded => "loaded".to_owned(),
-            Fate::Sent => "sent to its topic again".to_owned(),
-            Fate::Refused(why) => format!("refused again: {why}"),
-            Fate::Left(why) => format!("not replayed: {why}"),
-        };
-        match fate {
-            Fate::Loaded | Fate::Sent => done += 1,
-            Fate::Refused(_) | Fate::Left(_) => kept += 1,
+        if fate.is_done() {
+            done += 1;
+        } else {
+            kept += 1;
         }
-        print::line(&format!("{} {}: {said}", letter.origin, letter.item));
+        print::line(&format!("{} {}: {fate}", letter.origin, letter.item));
     };
     let ended = pulseline_letters::replay(&connections, selection, &mut tell).await;
     print::line(&format!("{done} letters replayed, {kept} stay"));

@@ -6,6 +6,7 @@ use std::ops::Range;
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::TimescaleConfig;
 use pulseline_sql::periods::{DayNumber, date_of};
+use tokio_postgres::Client;
 
 use crate::config::CompactorConfig;
 use crate::cycle::{Work, look};
@@ -24,9 +25,21 @@ pub async fn preview(
 ) -> Result<Vec<String>, CompactorError> {
     config.validate().map_err(CompactorError::Config)?;
     let client = crate::service::connect(timescale).await?;
-    let work = look(&client, config, clock).await?;
-    let overdue = retain::overdue(&client, config, clock.now_utc_millis()).await?;
-    let chunks = pack::due(&client, config, clock.now_utc_millis()).await?;
+    preview_with(config, &client, clock).await
+}
+
+/// [`preview`] over a connection that is open already.
+///
+/// # Errors
+/// What the server says.
+pub async fn preview_with(
+    config: &CompactorConfig,
+    client: &Client,
+    clock: &Clock,
+) -> Result<Vec<String>, CompactorError> {
+    let work = look(client, config, clock).await?;
+    let overdue = retain::overdue(client, config, clock.now_utc_millis()).await?;
+    let chunks = pack::due(client, config, clock.now_utc_millis()).await?;
     Ok(sentences(&work, &overdue, &chunks))
 }
 

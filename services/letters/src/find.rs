@@ -14,6 +14,9 @@ const SELECTED: &str = "($1::text[] is null or origin = any($1)) and ($2::text i
     and ($3::text is null or stream = $3) and ($4::bigint is null or created_at >= timestamptz 'epoch' + $4 * interval '1 millisecond') \
     and ($5 or resolved_at is null)";
 
+const KINDS: &str = "select reason, stream, count(*) from ops.dead_letters where $1 or resolved_at is null \
+    group by reason, stream order by reason, stream";
+
 /// Which letters are meant.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
@@ -101,6 +104,31 @@ pub async fn list(
         .await?;
     let count = rows.first().map_or(0, |row| row.get(13));
     Ok((rows.iter().map(letter).collect(), count))
+}
+
+/// Letters of one reason and stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Kind {
+    /// A word from a fixed list.
+    pub reason: String,
+    /// Stream, where known.
+    pub stream: Option<String>,
+    /// How many.
+    pub letters: i64,
+}
+
+/// Which kinds of letters there are; those that were dealt with too when asked for.
+///
+/// # Errors
+/// What the warehouse says.
+pub async fn kinds(client: &Client, with_resolved: bool) -> Result<Vec<Kind>, LettersError> {
+    let rows = client.query(KINDS, &[&with_resolved]).await?;
+    let kind = |row: &Row| Kind {
+        reason: row.get(0),
+        stream: row.get(1),
+        letters: row.get(2),
+    };
+    Ok(rows.iter().map(kind).collect())
 }
 
 /// The letters of an origin with their bytes, by item.

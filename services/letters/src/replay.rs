@@ -1,6 +1,7 @@
 //! Replaying: each letter through the path on which it died, once.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use pulseline_loader::revive::Reviver;
@@ -43,6 +44,28 @@ pub enum Fate {
     Refused(String),
     /// It cannot be replayed here; the letter stays.
     Left(&'static str),
+}
+
+impl Fate {
+    /// True when nothing is left to do with the letter.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        match self {
+            Self::Loaded | Self::Sent => true,
+            Self::Refused(_) | Self::Left(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loaded => f.write_str("loaded"),
+            Self::Sent => f.write_str("sent to its topic again"),
+            Self::Refused(why) => write!(f, "refused again: {why}"),
+            Self::Left(why) => write!(f, "not replayed: {why}"),
+        }
+    }
 }
 
 /// Replays letters that nobody dealt with, in the order of their origins, and calls `tell` for each.

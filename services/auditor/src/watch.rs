@@ -1,0 +1,266 @@
+//! Looking on: status again and again, with every partition's ranges, and loss told apart from lag (P3).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use std::time::Duration;
+
+use bson::doc;
+use mongodb::Database;
+use pulseline_runtime::clock::system_utc_millis;
+use tokio::time::timeout;
+use tokio_postgres::Client;
+
+use crate::connections::Connections;
+use crate::error::AuditError;
+use crate::kafka::{self, Ends, Partition};
+use crate::reckoning::{Look, due, generation_of, judged};
+use crate::status::{Known, Status, books, gathered};
+use crate::warehouse::passed;
+
+/// Looks that are remembered, so far apart: loss is seen as long as the loader is less than five minutes behind.
+const LOOKS: usize = 60;
+const LOOKS_APART_MS: i64 = 5_000;
+/// A server that takes longer is away.
+const PATIENCE: Duration = Duration::from_secs(15);
+const PING: Duration = Duration::from_secs(3);
+
+/// What one look found.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// What `status` says.
+    pub status: Status,
+    /// Every partition, by topic and number.
+    pub ledgers: Vec<Ledger>,
+    /// What Kafka and the books cannot both be right about, in sentences.
+    pub contradictions: Vec<String>,
+}
+
+impl View {
+    /// Offsets that sink and loader are past and nobody has accounted for.
+    #[must_use]
+    pub fn lost(&self) -> i64 {
+        let lost = self.ledgers.iter().flat_map(|ledger| &ledger.lost);
+        lost.map(|range| range.end - range.start).sum()
+    }
+
+    /// Offsets that sink or loader have not come to yet.
+    #[must_use]
+    pub fn in_flight(&self) -> i64 {
+        let in_flight = self.ledgers.iter().flat_map(|ledger| &ledger.in_flight);
+        in_flight.map(|range| range.end - range.start).sum()
+    }
+}
+
+/// What became of the offsets of one partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Kafka topic.
+    pub topic: String,
+    /// Kafka partition.
+    pub partition: i32,
+    /// Which life of the topic.
+    pub generation: i32,
+    /// The first offset that was not produced yet.
+    pub end: i64,
+    /// The first offset that the sink has not committed.
+    pub stored: i64,
+    /// Every offset that somebody dealt with.
+    pub accounted: Vec<Range<i64>>,
+    /// Of these: the same event stood at another offset already.
+    pub duplicate: Vec<Range<i64>>,
+    /// Of these: dead letters.
+    pub dead: Vec<Range<i64>>,
+    /// Nobody has accounted for them, and sink and loader are past them.
+    pub lost: Vec<Range<i64>>,
+    /// Sink or loader have not come to them yet.
+    pub in_flight: Vec<Range<i64>>,
+}
+
+/// One who looks for many: it remembers earlier looks, because only they tell loss from lag.
+#[derive(Debug)]
+pub struct Watch {
+    connections: Connections,
+    looks: VecDeque<Look>,
+    documents: Option<Database>,
+}
+
+impl Watch {
+    /// Nothing is connected to yet.
+    #[must_use]
+    pub fn new(connections: Connections) -> Self {
+        Self {
+            connections,
+            looks: VecDeque::new(),
+            documents: None,
+        }
+    }
+
+    /// Asks all three stores. Those that are away are named in the status; the warehouse is asked through `client`, or it
+    /// is known why there is none.
+    pub async fn look(&mut self, client: Result<&Client, String>) -> View {
+        // In this order: what was committed, and whether the loader is past it, before the books.
+        let at = system_utc_millis();
+        let (ends, documents) = tokio::join!(
+            kafka::ends(&self.connections),
+            ping(&self.connections, &mut self.documents)
+        );
+        if let Ok(ends) = &ends {
+            self.remember(Look {
+                at,
+                ends: ends.clone(),
+            });
+        }
+        let asked = async {
+            let client = client.map_err(|why| AuditError::Unexpected(format!("TimescaleDB: {why}")))?;
+            Ok::<_, AuditError>((passed(client).await?, books(client).await?))
+        };
+        let late = || Err(AuditError::Unexpected("TimescaleDB: no answer in time".into()));
+        let asked = timeout(PATIENCE, asked).await.unwrap_or_else(|_| late());
+        let (passed, books) = match asked {
+            Ok((passed, books)) => (passed, Ok(books)),
+            Err(error) => (BTreeMap::new(), Err(error)),
+        };
+        let (mut status, known) = gathered(ends, books);
+        status
+            .unreachable
+            .extend(documents.err().map(|error| error.to_string()));
+        let looks = self.looks.make_contiguous();
+        View {
+            ledgers: ledgers(&known, looks, &passed),
+            contradictions: contradictions(&known),
+            status,
+        }
+    }
+
+    fn remember(&mut self, look: Look) {
+        if self
+            .looks
+            .back()
+            .is_some_and(|last| look.at < last.at + LOOKS_APART_MS)
+        {
+            return;
+        }
+        if self.looks.len() == LOOKS {
+            self.looks.pop_front();
+        }
+        self.looks.push_back(look);
+    }
+}
+
+/// Asks the document store whether it is there. Twice: a connection that lay idle may have been closed by the server, which
+/// shows at its next use and is no outage.
+async fn ping(connections: &Connections, database: &mut Option<Database>) -> Result<(), AuditError> {
+    let opened = match database.take() {
+        Some(opened) => opened,
+        None => connections.database().await?,
+    };
+    let asked = async {
+        match opened.run_command(doc! { "ping": 1 }).await {
+            Ok(_) => Ok(()),
+            Err(_) => opened.run_command(doc! { "ping": 1 }).await.map(drop),
+        }
+    };
+    let asked = timeout(PING, asked).await;
+    *database = Some(opened);
+    Ok(asked.map_err(|_| AuditError::Unexpected("MongoDB: no answer in time".into()))??)
+}
+
+fn ledgers((ends, books): &Known, looks: &[Look], passed: &BTreeMap<String, Option<i64>>) -> Vec<Ledger> {
+    let ledger = |(partition, Ends { end, committed }): (&Partition, &Ends)| {
+        let found = books.get(partition).cloned().unwrap_or_default();
+        let due = due(partition, looks, passed);
+        let missing = found.offsets.holes(*end);
+        let parts = missing.iter().map(|missing| judged(missing, due));
+        let (lost, in_flight): (Vec<_>, Vec<_>) = parts.unzip();
+        let filled = |ranges: Vec<Range<i64>>| ranges.into_iter().filter(|range| !range.is_empty()).collect();
+        Ledger {
+            topic: partition.0.clone(),
+            partition: partition.1,
+            generation: generation_of(partition, books),
+            end: *end,
+            stored: (*committed).min(*end),
+            accounted: found.offsets.ranges().to_vec(),
+            duplicate: found.duplicate.ranges().to_vec(),
+            dead: found.dead.ranges().to_vec(),
+            lost: filled(lost),
+            in_flight: filled(in_flight),
+        }
+    };
+    ends.iter().map(ledger).collect()
+}
+
+fn contradictions((ends, books): &Known) -> Vec<String> {
+    let contradiction = |(partition, ends): (&Partition, &Ends)| {
+        let accounted = books.get(partition)?.offsets.end();
+        (accounted > ends.end).then(|| {
+            let (topic, partition) = partition.clone();
+            let end = ends.end;
+            AuditError::EndBelowAccounted {
+                topic,
+                partition,
+                end,
+                accounted,
+            }
+            .to_string()
+        })
+    };
+    ends.iter().filter_map(contradiction).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::offsets::Offsets;
+    use crate::warehouse::Accounted;
+
+    #[test]
+    fn p_3_a_gap_is_lost_below_what_is_due_and_on_its_way_above() {
+        let key = ("fitbit.steps".to_owned(), 0);
+        let ends = BTreeMap::from([(
+            key.clone(),
+            Ends {
+                end: 10,
+                committed: 9,
+            },
+        )]);
+        let accounted = Accounted {
+            offsets: Offsets::parse("{[0,3),[4,7)}").unwrap(),
+            duplicate: Offsets::parse("{[5,6)}").unwrap(),
+            ..Accounted::default()
+        };
+        let books = BTreeMap::from([(key, accounted)]);
+        let looks = [Look {
+            at: 1_000,
+            ends: ends.clone(),
+        }];
+        let passed = ["steps", "receipts", "dead_letters"].map(|name| (name.to_owned(), Some(60_000)));
+        let ledgers = ledgers(&(ends, books), &looks, &passed.into());
+        let [ledger] = &ledgers[..] else {
+            panic!("{ledgers:?}")
+        };
+        let on_its_way = 9..10;
+        assert_eq!(ledger.lost, [3..4, 7..9]);
+        assert_eq!(ledger.in_flight, [on_its_way]);
+        assert_eq!(ledger.accounted, [0..3, 4..7]);
+        assert_eq!((ledger.end, ledger.stored), (10, 9));
+    }
+
+    #[test]
+    fn looks_are_so_far_apart_and_so_many() {
+        let connections = Connections {
+            kafka: Default::default(),
+            mongo: Default::default(),
+            timescale: Default::default(),
+            group: String::new(),
+        };
+        let mut watch = Watch::new(connections);
+        for second in 0..1_000 {
+            watch.remember(Look {
+                at: second * 1_000,
+                ends: BTreeMap::new(),
+            });
+        }
+        assert_eq!(watch.looks.len(), LOOKS);
+        assert_eq!(watch.looks[1].at - watch.looks[0].at, LOOKS_APART_MS);
+    }
+}

@@ -1,0 +1,54 @@
+//! The journal, for people: what was refreshed, packed or deleted, why, and how long it took.
+
+use serde::Serialize;
+use tokio_postgres::Client;
+
+use crate::error::CompactorError;
+
+const NEWEST: &str = "select id, (extract(epoch from started_at) * 1000)::bigint, task, relation, \
+    range_start::date::text, (range_end - interval '1 day')::date::text, reason, rows, seconds \
+    from ops.compactions order by id desc limit $1";
+
+/// A line of `ops.compactions`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Entry {
+    /// Rises.
+    pub id: i64,
+    /// When it began, in UTC milliseconds.
+    pub started_at: i64,
+    /// `refresh`, `facts`, `pack`, `repack` or what the compactor learns later.
+    pub task: String,
+    /// Which continuous aggregate, table of facts or hypertable.
+    pub relation: String,
+    /// First day, on the wearers' wall clocks.
+    pub first_day: Option<String>,
+    /// Last day.
+    pub last_day: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Changed days that led to it, rows, or chunks.
+    pub rows: i64,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// The newest lines, at most `limit`.
+///
+/// # Errors
+/// What the server says.
+pub async fn journal(client: &Client, limit: i64) -> Result<Vec<Entry>, CompactorError> {
+    let rows = client.query(NEWEST, &[&limit]).await;
+    let rows = rows.map_err(CompactorError::sql("reading the journal"))?;
+    let entry = |row: &tokio_postgres::Row| Entry {
+        id: row.get(0),
+        started_at: row.get(1),
+        task: row.get(2),
+        relation: row.get(3),
+        first_day: row.get(4),
+        last_day: row.get(5),
+        reason: row.get(6),
+        rows: row.get(7),
+        seconds: row.get(8),
+    };
+    Ok(rows.iter().map(entry).collect())
+}
