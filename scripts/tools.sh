@@ -54,13 +54,14 @@ update_packages() {
     if [ "$(id -u)" = 0 ]; then apt-get update -qq; else sudo -n apt-get update -qq; fi
 }
 
+# Arguments are programs that are needed besides, each of the package of its name.
 ensure_tools() {
     if ! command -v cargo >/dev/null; then
         echo "Rust is missing: install it with rustup (https://rustup.rs), then run this again." >&2
         exit 2
     fi
     local packages
-    packages=$(missing_packages | sort -u | tr '\n' ' ')
+    packages=$({ missing_packages; for program in "$@"; do command -v "$program" >/dev/null || echo "$program"; done; } | sort -u | tr '\n' ' ')
     [ -z "$packages" ] || install_packages "$packages"
     ensure_node
 }

@@ -1,14 +1,17 @@
 //! What scenario tests stand on: real servers, services as processes, faults between them, and an oracle.
 
+pub mod console;
 pub mod faults;
 pub mod foreign;
 pub mod layers;
 pub mod picture;
+pub mod page;
 pub mod producer;
 pub mod service;
 pub mod truth;
 pub mod world;
 
+pub use console::Console;
 pub use service::{Role, Service};
 pub use truth::Findings;
 pub use world::World;

@@ -26,10 +26,12 @@ pub enum Role {
     Compactor,
     /// Holes in the accounting.
     Healer,
+    /// Looks on.
+    Console,
 }
 
 impl Role {
-    /// What carries the flow, in its order.
+    /// Whoever carries the flow, in its order.
     pub const ALL: [Self; 3] = [Self::Sink, Self::Loader, Self::Compactor];
 
     fn command(self) -> &'static [&'static str] {
@@ -39,14 +41,17 @@ impl Role {
             Self::Compactor => &["compact"],
             // Once, and then not while a test looks.
             Self::Healer => &["heal", "--every", "3600"],
+            Self::Console => &["console"],
         }
     }
 
-    /// What differs from the defaults in every test: chunks are packed at once, so that later readings meet packed ones.
+    /// What differs from the defaults in every test: chunks are packed at once, so that later readings meet packed ones; and
+    /// nobody needs a port that another may have.
     fn settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Sink | Self::Loader | Self::Healer => &[],
             Self::Compactor => &[("PULSELINE__COMPACTOR__QUIET_MS", "0")],
+            Self::Console => &[("PULSELINE__CONSOLE__LISTEN", "127.0.0.1:0")],
         }
     }
 }
@@ -255,7 +260,10 @@ pub fn binary() -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// A Rust source below `folder` that was changed after `time`, tests left out.
+/// What ends up in the binary.
+const COMPILED: [&str; 5] = ["rs", "sql", "html", "css", "js"];
+
+/// A source below `folder` that was changed after `time`, tests left out.
 fn newer(folder: &Path, time: SystemTime) -> Result<Option<PathBuf>> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -268,7 +276,7 @@ fn newer(folder: &Path, time: SystemTime) -> Result<Option<PathBuf>> {
             }
         } else if path
             .extension()
-            .is_some_and(|ending| ending == "rs" || ending == "sql")
+            .is_some_and(|ending| COMPILED.iter().any(|compiled| ending == *compiled))
             && std::fs::metadata(&path)?.modified()? > time
         {
             return Ok(Some(path));

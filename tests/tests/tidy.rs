@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 
 const FILE_LINES_MAX: usize = 400;
-const SOURCE_ENDINGS: [&str; 5] = ["rs", "sql", "mjs", "sh", "toml"];
+const SOURCE_ENDINGS: [&str; 8] = ["rs", "sql", "mjs", "js", "css", "html", "sh", "toml"];
 const SKIPPED_FOLDERS: [&str; 5] = ["target", ".git", ".stack", "node_modules", "proptest-regressions"];
 const NAMES_REFUSED: [&str; 4] = ["utils", "util", "common", "helpers"];
 
@@ -44,6 +44,7 @@ const DRIVERS: [(&str, &[&str]); 3] = [
             "services/auditor",
             "services/healer",
             "services/eraser",
+            "services/console",
             "services/stack",
             "services/cli",
             "tests",

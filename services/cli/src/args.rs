@@ -65,6 +65,14 @@ pub(crate) enum Command {
     /// What could not be processed: read it, replay it after a fix, discard it.
     #[command(subcommand)]
     DeadLetters(DeadLetters),
+    /// One page for people who would rather look: flow, accounting, dead letters, compactor, a person's days.
+    #[command(after_help = "Examples:
+  pulseline --stack default console                                   at http://127.0.0.1:8620
+  PULSELINE__CONSOLE__LISTEN=127.0.0.1:0 pulseline console            at a free port, which the log names
+  PULSELINE__CONSOLE__TOKEN=\"$(openssl rand -hex 16)\" pulseline console   dead letters can be replayed with this token
+
+It changes nothing but that. Servers that are away are shown as such, and waited for.")]
+    Console,
     /// Create or update the warehouse's schema; safe to run twice or by two at once.
     Migrate,
     /// Recompute every figure and compare; exit 1 on any difference.

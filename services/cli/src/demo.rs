@@ -33,6 +33,8 @@ pub(crate) async fn run(root: &Path, arguments: &DemoArgs) -> anyhow::Result<Out
     print::line(&format!("schema at version {}", report.version));
     let logs = root.join("run").join(&arguments.name).join("logs");
     let mut children = Children::start(&logs, stack.endpoints()).await?;
+    let console = children.start_console()?;
+    print::line(&format!("look on at {}", console.0));
     let ended = flow_and_watch(&settings, arguments, &mut children, &shutdown).await;
     let is_good = match ended {
         Ok(is_good) => is_good,
@@ -43,7 +45,7 @@ pub(crate) async fn run(root: &Path, arguments: &DemoArgs) -> anyhow::Result<Out
         }
     };
     if !arguments.once && !shutdown.is_stopping() {
-        print::line(&look_on(&exports(stack.endpoints()), &arguments.name, &children));
+        print::line(&look_on(&exports(stack.endpoints()), &console, &children));
         children.start_live(arguments).await?;
         let died = tokio::select! {
             () = shutdown.stopping() => None,
@@ -77,17 +79,21 @@ async fn flow_and_watch(
     verdict::tell(settings, &flowed, &memory, shutdown).await
 }
 
-fn look_on(exports: &str, name: &str, children: &Children) -> String {
+fn look_on(exports: &str, (page, token): &(String, String), children: &Children) -> String {
     let metrics = children
         .metrics()
         .map(|(service, url)| format!("  {service:<10} {url}"))
         .collect::<Vec<_>>()
         .join("\n");
     format!(
-        "\nThe services run on at real-time speed until Ctrl-C. In another terminal:\n\n{exports}\n\n\
+        "\nThe services run on at real-time speed until Ctrl-C.\n\n\
+         the page  {page}\n\
+         its token {token}   (replays dead letters; good for this demo only)\n\n\
+         In another terminal:\n\n{exports}\n\n\
          metrics\n{metrics}\n\n\
          psql \"$PULSELINE__TIMESCALE__URL\" -c 'select * from agg.daily_summary order by bucket desc limit 10'\n\
          cargo run --release --quiet -- status\n\
-         logs: .stack/run/{name}/logs/\n"
+         logs: {logs}\n",
+        logs = children.logs().display()
     )
 }

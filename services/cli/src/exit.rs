@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use pulseline_archive::ArchiveError;
 use pulseline_auditor::AuditError;
 use pulseline_compactor::CompactorError;
+use pulseline_console::ConsoleError;
 use pulseline_generator::GeneratorError;
 use pulseline_letters::LettersError;
 use pulseline_loader::LoaderError;
@@ -76,6 +77,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
         || matches!(error.downcast_ref(), Some(LoaderError::Config(_)))
         || matches!(error.downcast_ref(), Some(SinkError::Config(_)))
         || matches!(error.downcast_ref(), Some(CompactorError::Config(_)))
+        || matches!(error.downcast_ref(), Some(ConsoleError::Config(_)))
         || matches!(
             error.downcast_ref(),
             Some(GeneratorError::Config(_) | GeneratorError::OtherZone { .. } | GeneratorError::NotEmpty(_))

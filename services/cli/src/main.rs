@@ -45,6 +45,7 @@ async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::DeadLetters(command) => letters::run(settings()?, command).await,
         Command::Heal(arguments) => heal::run(settings()?, arguments).await,
         Command::Forget(arguments) => forget::run(settings()?, arguments).await,
+        Command::Console => services::console(settings()?).await,
         Command::Migrate => services::migrate(settings()?).await,
         Command::Verify(arguments) => report::verify(settings()?, arguments).await,
         Command::Status(arguments) => report::status(settings()?, arguments.json).await,

@@ -83,6 +83,18 @@ pub(crate) async fn compact(settings: Settings, arguments: &CompactArgs) -> anyh
     .await
 }
 
+pub(crate) async fn console(settings: Settings) -> anyhow::Result<Outcome> {
+    let connections = pulseline_console::Connections {
+        audited: settings.audited()?,
+        compactor: settings.compactor.clone(),
+    };
+    let console = settings.console.clone();
+    serve(&settings, "console", |health, shutdown| {
+        pulseline_console::run(console, connections, health, shutdown)
+    })
+    .await
+}
+
 pub(crate) async fn migrate(settings: Settings) -> anyhow::Result<Outcome> {
     settings.require_timescale()?;
     telemetry::init_logs();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pulseline_compactor::CompactorConfig;
+use pulseline_console::ConsoleConfig;
 use pulseline_loader::LoaderConfig;
 use pulseline_runtime::config::{
     ConfigError, KafkaConfig, MongoConfig, RegistryConfig, Secret, TimescaleConfig, load, require,
@@ -29,6 +30,7 @@ pub(crate) struct Settings {
     pub(crate) sink: SinkConfig,
     pub(crate) loader: LoaderConfig,
     pub(crate) compactor: CompactorConfig,
+    pub(crate) console: ConsoleConfig,
     /// How long a stop may take, in milliseconds.
     pub(crate) drain_ms: u64,
 }
@@ -44,6 +46,7 @@ impl Default for Settings {
             sink: SinkConfig::default(),
             loader: LoaderConfig::default(),
             compactor: CompactorConfig::default(),
+            console: ConsoleConfig::default(),
             drain_ms: DRAIN_MS,
         }
     }
@@ -136,6 +139,7 @@ mod tests {
             serde_json::to_value(&defaults.sink).unwrap(),
             serde_json::to_value(&defaults.loader).unwrap(),
             serde_json::to_value(&defaults.compactor).unwrap(),
+            serde_json::to_value(&defaults.console).unwrap(),
         ];
         for key in sections
             .iter()

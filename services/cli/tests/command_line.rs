@@ -23,6 +23,7 @@ fn help_has_examples_and_names_every_command() -> Result<()> {
         "sink",
         "load",
         "compact",
+        "console",
         "migrate",
         "verify",
         "status",
@@ -39,6 +40,7 @@ fn a_missing_server_is_named_with_what_to_do_and_ends_with_code_2() -> Result<()
     let cases = [
         ("sink", "PULSELINE__KAFKA__BROKERS"),
         ("load", "PULSELINE__MONGO__URI"),
+        ("console", "PULSELINE__KAFKA__BROKERS"),
         ("migrate", "PULSELINE__TIMESCALE__URL"),
     ];
     for (command, variable) in cases {
@@ -116,5 +118,34 @@ fn a_dry_run_of_a_replay_says_what_is_there_and_sends_nothing() -> Result<()> {
     std::fs::remove_dir_all(&folder)?;
     let (code, said) = dry(&[])?;
     ensure!(code == Some(2) && said.contains("No such file"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_console_says_that_its_address_is_taken_and_never_its_token() -> Result<()> {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let mut console = pulseline(&["console"]);
+    console
+        .env("PULSELINE__KAFKA__BROKERS", "127.0.0.1:1")
+        .env("PULSELINE__MONGO__URI", "mongodb://127.0.0.1:1/?replicaSet=rs0")
+        .env(
+            "PULSELINE__TIMESCALE__URL",
+            "postgres://u@127.0.0.1:1/d?sslmode=disable",
+        )
+        .env("PULSELINE__CONSOLE__LISTEN", taken.local_addr()?.to_string());
+    let mut said = |token: &str| -> Result<(Option<i32>, String)> {
+        let output = console.env("PULSELINE__CONSOLE__TOKEN", token).output()?;
+        Ok((output.status.code(), text(&output)))
+    };
+    let (code, told) = said("0123456789-abcdef-hunter2")?;
+    ensure!(
+        code == Some(3) && told.contains("console.listen") && !told.contains("hunter2"),
+        "{told}"
+    );
+    let (code, told) = said("hunter2")?;
+    ensure!(
+        code == Some(2) && told.contains("console.token") && !told.contains("hunter2"),
+        "{told}"
+    );
     Ok(())
 }

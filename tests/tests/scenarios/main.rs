@@ -1,6 +1,7 @@
 //! Scenarios on real servers, named after the invariant that they try to break.
 
 mod backfill;
+mod console;
 mod corrections;
 mod damage;
 mod erasure;

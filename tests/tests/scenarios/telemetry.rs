@@ -7,6 +7,7 @@ use pulseline_tests::{Role, Service, World};
 async fn every_metric_is_described_and_there_from_the_start() -> Result<()> {
     let world = World::start("telemetry").await?;
     let mut services = Service::start_all(&world)?;
+    services.push(Service::start(&world, Role::Console)?);
     pulseline_generator::ensure_topics(&world.kafka(), 1).await?;
     for service in &mut services {
         service.until_ready().await?;

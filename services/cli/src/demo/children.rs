@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use pulseline_stack::Endpoints;
 use tokio::process::{Child, Command};
+use uuid::Uuid;
 
 use crate::args::DemoArgs;
 
@@ -20,6 +21,11 @@ struct Service {
     name: &'static str,
     child: Child,
     listen: String,
+}
+
+fn free_address() -> anyhow::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    Ok(listener.local_addr()?.to_string())
 }
 
 /// Running services.
@@ -46,9 +52,20 @@ impl Children {
             ("loader", ["load"]),
             ("compactor", ["compact"]),
         ] {
-            children.launch(name, &arguments.map(str::to_owned))?;
+            children.launch(name, &arguments.map(str::to_owned), &[])?;
         }
         Ok(children)
+    }
+
+    /// Serves the page for people who would rather look, at a free port and with a token of this demo; gives both.
+    pub(crate) fn start_console(&mut self) -> anyhow::Result<(String, String)> {
+        let (listen, token) = (free_address()?, Uuid::new_v4().to_string());
+        let settings = [
+            ("PULSELINE__CONSOLE__LISTEN", listen.as_str()),
+            ("PULSELINE__CONSOLE__TOKEN", token.as_str()),
+        ];
+        self.launch("console", &["console".to_owned()], &settings)?;
+        Ok((format!("http://{listen}/"), token))
     }
 
     /// Goes on with the same people at the present time, at real-time speed.
@@ -70,13 +87,16 @@ impl Children {
             "--seed",
             &seed,
         ];
-        self.launch("generator", &words.map(str::to_owned))
+        self.launch("generator", &words.map(str::to_owned), &[])
     }
 
-    fn launch(&mut self, name: &'static str, arguments: &[String]) -> anyhow::Result<()> {
-        let listen = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())?
-            .to_string();
+    fn launch(
+        &mut self,
+        name: &'static str,
+        arguments: &[String],
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<()> {
+        let listen = free_address()?;
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -89,6 +109,7 @@ impl Children {
             .args(arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("PULSELINE__TELEMETRY__LISTEN", &listen)
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -99,6 +120,11 @@ impl Children {
             .with_context(|| format!("starting the {name}"))?;
         self.services.push(Service { name, child, listen });
         Ok(())
+    }
+
+    /// Folder of the services' logs.
+    pub(crate) fn logs(&self) -> &Path {
+        &self.logs
     }
 
     fn log(&self, name: &str) -> PathBuf {

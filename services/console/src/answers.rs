@@ -1,0 +1,133 @@
+//! Questions and their answers: one at a time, and each once for everybody who asks the same within two seconds.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use pulseline_compactor::{CompactorConfig, CompactorError};
+use pulseline_letters::{LettersError, Selection};
+use pulseline_runtime::clock::Clock;
+use pulseline_sql::SqlError;
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use tokio_postgres::Client;
+
+use crate::cache::Cache;
+use crate::metrics;
+use crate::people;
+use crate::question::Question;
+use crate::warehouse::Warehouse;
+
+/// Lines of the journal that are shown.
+const JOURNAL_LINES: i64 = 60;
+/// Letters that are shown; filters find the others.
+const LETTERS: i64 = 200;
+/// A question that takes longer is given up.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unanswered {
+    #[error("TimescaleDB: {0}")]
+    Sql(#[from] SqlError),
+    #[error(transparent)]
+    Letters(#[from] LettersError),
+    #[error(transparent)]
+    Compactor(#[from] CompactorError),
+    #[error("the answer cannot be written: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("TimescaleDB: no answer in time")]
+    Late,
+}
+
+impl From<tokio_postgres::Error> for Unanswered {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Sql(error.into())
+    }
+}
+
+/// Where answers come from.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    warehouse: Arc<Warehouse>,
+    compactor: CompactorConfig,
+    clock: Clock,
+    /// Held while a question is asked: the next one waits, and often finds its answer here.
+    cache: Mutex<Cache<Question, Bytes>>,
+}
+
+impl Answers {
+    pub(crate) fn new(warehouse: Arc<Warehouse>, compactor: CompactorConfig) -> Self {
+        Self {
+            warehouse,
+            compactor,
+            clock: Clock::system(),
+            cache: Mutex::default(),
+        }
+    }
+
+    /// The answer as JSON.
+    pub(crate) async fn answer(&self, question: Question) -> Result<Bytes, Unanswered> {
+        let mut cache = self.cache.lock().await;
+        if let Some(answer) = cache.get(&question, Instant::now()) {
+            return Ok(answer);
+        }
+        let answered = self.ask(&question).await;
+        metrics::record_question(answered.is_ok());
+        let answer = Bytes::from(serde_json::to_vec(&answered?)?);
+        cache.put(question, answer.clone(), Instant::now());
+        Ok(answer)
+    }
+
+    /// After a change nothing that was read before is shown.
+    pub(crate) async fn forget(&self) {
+        self.cache.lock().await.clear();
+    }
+
+    async fn ask(&self, question: &Question) -> Result<Value, Unanswered> {
+        let client = self.warehouse.client().await?;
+        let asked = Box::pin(self.asked(&client, question));
+        match timeout(PATIENCE, asked).await {
+            Ok(answered) => answered,
+            Err(_) => {
+                self.warehouse.forget().await;
+                Err(Unanswered::Late)
+            }
+        }
+    }
+
+    async fn asked(&self, client: &Client, question: &Question) -> Result<Value, Unanswered> {
+        Ok(match question {
+            Question::Compactor => json!({
+                "plan": pulseline_compactor::preview_with(&self.compactor, client, &self.clock).await?,
+                "journal": pulseline_compactor::journal(client, JOURNAL_LINES).await?,
+            }),
+            Question::Letters {
+                reason,
+                stream,
+                with_resolved,
+            } => {
+                let selection = Selection {
+                    reason: reason.clone(),
+                    stream: stream.clone(),
+                    with_resolved: *with_resolved,
+                    ..Selection::default()
+                };
+                let kinds = pulseline_letters::kinds(client, *with_resolved).await?;
+                let (letters, count) = pulseline_letters::list(client, &selection, LETTERS).await?;
+                json!({ "letters": letters, "count": count, "kinds": kinds })
+            }
+            Question::Letter { origin } => {
+                let found = pulseline_letters::find(client, origin).await?;
+                let shown = found.iter().map(|(letter, payload)| {
+                    let text = pulseline_letters::show(letter, payload.as_deref());
+                    json!({ "letter": letter, "shown": text })
+                });
+                json!({ "letters": shown.collect::<Vec<_>>() })
+            }
+            Question::People => json!({ "people": people::people(client).await? }),
+            Question::Person { user, from, to } => json!(people::days(client, *user, *from, *to).await?),
+        })
+    }
+}

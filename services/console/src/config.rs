@@ -1,0 +1,68 @@
+//! What can be configured about the console, and why the defaults are what they are.
+
+use std::net::SocketAddr;
+
+use pulseline_runtime::config::Secret;
+use serde::{Deserialize, Serialize};
+
+/// A port of its own, so that a bookmark stays good. Loopback: whoever wants it on the network says so.
+const PORT: u16 = 8620;
+/// A shorter token could be tried out.
+const TOKEN_CHARS_MIN: usize = 16;
+
+/// Settings of the console.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConsoleConfig {
+    /// Address to listen on; port 0 takes a free one, which the log names.
+    pub listen: SocketAddr,
+    /// Comma-separated names, with or without a port, under which browsers may reach it besides the address and `localhost`.
+    pub hosts: String,
+    /// What a browser must know to replay a dead letter; without it nobody can.
+    pub token: Secret,
+}
+
+impl Default for ConsoleConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], PORT)),
+            hosts: String::new(),
+            token: Secret::default(),
+        }
+    }
+}
+
+impl ConsoleConfig {
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// The name of the field that makes no sense.
+    pub fn validate(&self) -> Result<(), String> {
+        if !self.token.is_empty() && self.token.expose().chars().count() < TOKEN_CHARS_MIN {
+            return Err(format!(
+                "console.token must have at least {TOKEN_CHARS_MIN} characters, or be empty"
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_can_be_tried_out_is_refused_and_not_told() {
+        let config = |token: &str| ConsoleConfig {
+            token: Secret::new(token),
+            ..ConsoleConfig::default()
+        };
+        let refused = config("hunter2").validate().unwrap_err();
+        assert!(
+            refused.contains("console.token") && !refused.contains("hunter2"),
+            "{refused}"
+        );
+        assert!(config("").validate().is_ok() && config("0123456789abcdef").validate().is_ok());
+        assert!(!format!("{:?}", config("0123456789abcdef")).contains("0123"));
+    }
+}

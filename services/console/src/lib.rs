@@ -1,0 +1,30 @@
+//! One page for people who would rather look: what flows where, and whether anything is wrong.
+//!
+//! ```text
+//!  browser ──▶ guard (host, origin, token) ──▶ routes ──▶ watcher ──▶ auditor: status and every partition's ranges
+//!                                                    └──▶ answers ──▶ letters, compactor, agg and stage
+//! ```
+//! However many look on, the servers are asked as for one: a look serves everybody for two seconds, and so does an answer.
+
+mod answers;
+mod bars;
+mod cache;
+mod config;
+mod error;
+mod guard;
+mod headline;
+mod metrics;
+mod overview;
+mod page;
+mod people;
+mod question;
+mod rates;
+mod replay;
+mod routes;
+mod service;
+mod warehouse;
+mod watcher;
+
+pub use config::ConsoleConfig;
+pub use error::ConsoleError;
+pub use service::{Connections, run};

@@ -1,0 +1,89 @@
+//! `status.json` and `accounting.json`: a look, as the page draws it.
+
+use pulseline_auditor::{Ledger, Status};
+use serde::Serialize;
+
+use crate::bars::{Cell, bar};
+use crate::headline::{Headline, headline};
+use crate::rates::Rates;
+use crate::watcher::Look;
+
+/// The top of the page and the drawing of the flow.
+#[derive(Debug, Serialize)]
+pub(crate) struct Overview<'a> {
+    /// When it was seen, in UTC milliseconds.
+    at: i64,
+    headline: Headline,
+    /// What `pulseline status --json` says.
+    status: &'a Status,
+    /// Offsets that sink and loader are past and nobody has accounted for.
+    lost: i64,
+    /// Messages per second; none until two looks are far enough apart.
+    rates: Option<Rates>,
+    /// Whether a token is configured.
+    can_replay: bool,
+    version: &'static str,
+}
+
+impl<'a> Overview<'a> {
+    pub(crate) fn new(look: &'a Look, can_replay: bool) -> Self {
+        Self {
+            at: look.at,
+            headline: headline(&look.view),
+            status: &look.view.status,
+            lost: look.view.lost(),
+            rates: look.rates,
+            can_replay,
+            version: pulseline_runtime::VERSION,
+        }
+    }
+}
+
+/// A partition with its bar.
+#[derive(Debug, Serialize)]
+pub(crate) struct Partition<'a> {
+    topic: &'a str,
+    partition: i32,
+    generation: i32,
+    /// The first offset that was not produced yet.
+    end: i64,
+    stored: i64,
+    accounted: i64,
+    duplicate: i64,
+    dead: i64,
+    in_flight: i64,
+    lost: i64,
+    /// Lost ranges in words, such as `[3, 4)`; the first few.
+    holes: Vec<String>,
+    bar: Vec<Cell>,
+}
+
+/// Holes that are named.
+const NAMED: usize = 20;
+
+/// Every partition, by topic and number.
+pub(crate) fn partitions(look: &Look) -> Vec<Partition<'_>> {
+    look.view.ledgers.iter().map(partition).collect()
+}
+
+fn partition(ledger: &Ledger) -> Partition<'_> {
+    let bar = bar(ledger);
+    let sum = |value: fn(&Cell) -> i64| bar.iter().map(value).sum::<i64>();
+    let holes = ledger.lost.iter().take(NAMED);
+    Partition {
+        topic: &ledger.topic,
+        partition: ledger.partition,
+        generation: ledger.generation,
+        end: ledger.end,
+        stored: ledger.stored,
+        accounted: sum(|cell| cell.accounted + cell.duplicate + cell.dead),
+        duplicate: sum(|cell| cell.duplicate),
+        dead: sum(|cell| cell.dead),
+        in_flight: sum(|cell| cell.in_flight),
+        lost: sum(|cell| cell.lost),
+        holes: holes
+            .map(|hole| format!("[{}, {})", hole.start, hole.end))
+            .collect(),
+        bar,
+    }
+}

@@ -1,0 +1,173 @@
+//! People and their days, from stage and agg only: no e-mail, no birth date, no single reading.
+
+use jiff::civil::Date;
+use serde::Serialize;
+use tokio_postgres::{Client, Error, Row};
+use uuid::Uuid;
+
+const PEOPLE_MAX: i64 = 1_000;
+const PEOPLE: &str = "select u.user_id::text, u.zone, cardinality(u.devices), d.first::date::text, d.last::date::text \
+    from stage.users u left join ( \
+        select o.user_id, min(x.bucket) as first, max(x.bucket) as last from ( \
+            select device_id, bucket from agg.heart_rates_1d union all select device_id, bucket from agg.steps_1d \
+        ) x join stage.devices o using (device_id) group by o.user_id \
+    ) d using (user_id) order by d.last desc nulls last, u.user_id limit $1";
+/// What is usual comes with the day: the days before are read for it anyway.
+const DAYS: &str = "select bucket::date::text, minutes_worn, steps, bpm_avg::double precision, resting_bpm::double precision, \
+    resting_bpm_28d::double precision, valid_days_28d from agg.user_daily_baselines \
+    where user_id = $1 and bucket between $2::text::timestamp and $3::text::timestamp order by bucket";
+const BEATS: &str = "select bucket::date::text, bpm_min, bpm_max from agg.user_heart_rates_1d \
+    where user_id = $1 and bucket between $2::text::timestamp and $3::text::timestamp";
+const NIGHTS: &str = "select sleep_date::text, start_local::text, end_local::text, main_sleep, minutes_asleep, \
+    deep_minutes::double precision, light_minutes::double precision, rem_minutes::double precision, \
+    wake_minutes::double precision, asleep_minutes::double precision, restless_minutes::double precision, \
+    avg_sleep_bpm::double precision \
+    from stage.user_sleeps where user_id = $1 and sleep_date between $2::text::date and $3::text::date order by ends_at";
+const QUARTERS: &str = "select to_char(bucket, 'HH24:MI'), minutes_worn, bpm_sum::double precision / nullif(valid_readings, 0), \
+    bpm_min, bpm_max, steps from stage.user_quarters \
+    where user_id = $1 and bucket >= $2::text::timestamp and bucket < $2::text::timestamp + interval '1 day' order by starts_at";
+
+/// Somebody, as the list shows them.
+#[derive(Debug, Serialize)]
+pub(crate) struct Person {
+    user: String,
+    zone: Option<String>,
+    devices: i32,
+    /// First day with readings, on the wearer's wall clock.
+    first: Option<String>,
+    last: Option<String>,
+}
+
+/// A day's figures; null where there are none.
+#[derive(Debug, Serialize)]
+pub(crate) struct Day {
+    date: String,
+    minutes_worn: i64,
+    steps: Option<i64>,
+    bpm_avg: Option<f64>,
+    bpm_min: Option<i16>,
+    bpm_max: Option<i16>,
+    resting_bpm: Option<f64>,
+    /// Mean of the 28 days before, from days worn for 60 % at least.
+    resting_bpm_28d: Option<f64>,
+    valid_days_28d: Option<i64>,
+}
+
+/// A sleep, minutes by stage.
+#[derive(Debug, Serialize)]
+pub(crate) struct Night {
+    date: String,
+    start: String,
+    end: String,
+    main_sleep: bool,
+    minutes_asleep: Option<i32>,
+    deep: Option<f64>,
+    light: Option<f64>,
+    rem: Option<f64>,
+    wake: Option<f64>,
+    asleep: Option<f64>,
+    restless: Option<f64>,
+    avg_sleep_bpm: Option<f64>,
+}
+
+/// Fifteen minutes.
+#[derive(Debug, Serialize)]
+pub(crate) struct Quarter {
+    /// Its beginning on the wearer's wall clock, such as 07:15.
+    at: String,
+    minutes_worn: i64,
+    bpm: Option<f64>,
+    bpm_min: Option<i16>,
+    bpm_max: Option<i16>,
+    steps: Option<i64>,
+}
+
+/// What a person's page draws.
+#[derive(Debug, Serialize)]
+pub(crate) struct Days {
+    days: Vec<Day>,
+    nights: Vec<Night>,
+    /// Of one day; none for a longer range.
+    quarters: Vec<Quarter>,
+}
+
+/// Everybody, who has the newest readings first.
+pub(crate) async fn people(client: &Client) -> Result<Vec<Person>, Error> {
+    let person = |row: &Row| Person {
+        user: row.get(0),
+        zone: row.get(1),
+        devices: row.get(2),
+        first: row.get(3),
+        last: row.get(4),
+    };
+    let rows = client.query(PEOPLE, &[&PEOPLE_MAX]).await?;
+    Ok(rows.iter().map(person).collect())
+}
+
+/// A person's days from `from` to `to`.
+pub(crate) async fn days(client: &Client, user: Uuid, from: Date, to: Date) -> Result<Days, Error> {
+    let (first, last) = (from.to_string(), to.to_string());
+    let mut days = Vec::new();
+    for row in client.query(DAYS, &[&user, &first, &last]).await? {
+        days.push(day(&row));
+    }
+    for row in client.query(BEATS, &[&user, &first, &last]).await? {
+        let date: &str = row.get(0);
+        if let Some(day) = days.iter_mut().find(|day| day.date == date) {
+            (day.bpm_min, day.bpm_max) = (row.get(1), row.get(2));
+        }
+    }
+    let nights = client.query(NIGHTS, &[&user, &first, &last]).await?;
+    let quarters = if from == to {
+        client.query(QUARTERS, &[&user, &first]).await?
+    } else {
+        Vec::new()
+    };
+    Ok(Days {
+        days,
+        nights: nights.iter().map(night).collect(),
+        quarters: quarters.iter().map(quarter).collect(),
+    })
+}
+
+fn day(row: &Row) -> Day {
+    Day {
+        date: row.get(0),
+        minutes_worn: row.get(1),
+        steps: row.get(2),
+        bpm_avg: row.get(3),
+        resting_bpm: row.get(4),
+        resting_bpm_28d: row.get(5),
+        valid_days_28d: row.get(6),
+        bpm_min: None,
+        bpm_max: None,
+    }
+}
+
+fn night(row: &Row) -> Night {
+    Night {
+        date: row.get(0),
+        start: row.get(1),
+        end: row.get(2),
+        main_sleep: row.get(3),
+        minutes_asleep: row.get(4),
+        deep: row.get(5),
+        light: row.get(6),
+        rem: row.get(7),
+        wake: row.get(8),
+        asleep: row.get(9),
+        restless: row.get(10),
+        avg_sleep_bpm: row.get(11),
+    }
+}
+
+fn quarter(row: &Row) -> Quarter {
+    Quarter {
+        at: row.get(0),
+        minutes_worn: row.get(1),
+        bpm: row.get(2),
+        bpm_min: row.get(3),
+        bpm_max: row.get(4),
+        steps: row.get(5),
+    }
+}

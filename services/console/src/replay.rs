@@ -1,0 +1,52 @@
+//! The one thing that the page can change: the letters of an origin are processed again, after a fix.
+
+use pulseline_letters::{Connections, Fate, Letter, LettersError, Selection};
+use serde::Serialize;
+use tokio::sync::Mutex;
+
+use crate::metrics;
+
+/// What became of a letter.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Replayed {
+    item: i32,
+    done: bool,
+    /// In words, as `dead-letters replay` says it.
+    said: String,
+}
+
+/// Replays, one at a time.
+#[derive(Debug)]
+pub(crate) struct Replayer {
+    connections: Connections,
+    turn: Mutex<()>,
+}
+
+impl Replayer {
+    pub(crate) fn new(connections: Connections) -> Self {
+        Self {
+            connections,
+            turn: Mutex::default(),
+        }
+    }
+
+    /// What became of each letter of the origin; none when nothing is left to do.
+    pub(crate) async fn replay(&self, origin: String) -> Result<Vec<Replayed>, LettersError> {
+        let _turn = self.turn.lock().await;
+        let selection = Selection {
+            origins: vec![origin],
+            ..Selection::default()
+        };
+        let mut replayed = Vec::new();
+        let mut tell = |letter: &Letter, fate: &Fate| {
+            metrics::record_replay(&letter.origin, letter.item, fate);
+            replayed.push(Replayed {
+                item: letter.item,
+                done: fate.is_done(),
+                said: fate.to_string(),
+            });
+        };
+        pulseline_letters::replay(&self.connections, &selection, &mut tell).await?;
+        Ok(replayed)
+    }
+}

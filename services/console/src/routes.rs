@@ -1,0 +1,183 @@
+//! What answers which address.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{RawQuery, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::routing::{get, post};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::answers::{Answers, Unanswered};
+use crate::guard::{Guard, Refusal};
+use crate::metrics;
+use crate::overview::{Overview, partitions};
+use crate::page;
+use crate::question::{self, Fields, Question};
+use crate::replay::Replayer;
+use crate::watcher::Watcher;
+
+/// Nothing but the page's own files, in no frame of another page.
+const POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const JSON: &str = "application/json";
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct Console {
+    pub(crate) guard: Guard,
+    pub(crate) watcher: Watcher,
+    pub(crate) answers: Answers,
+    pub(crate) replayer: Replayer,
+}
+
+type Shared = State<Arc<Console>>;
+
+/// Everything behind the guard.
+pub(crate) fn router(console: Arc<Console>) -> Router {
+    Router::new()
+        .route("/api/status.json", get(status))
+        .route("/api/accounting.json", get(accounting))
+        .route("/api/letters.json", get(letters))
+        .route("/api/letter.json", get(letter))
+        .route("/api/replay.json", post(replay))
+        .route("/api/compactor.json", get(compactor))
+        .route("/api/people.json", get(people))
+        .route("/api/person.json", get(person))
+        .fallback(get(file))
+        .layer(from_fn_with_state(Arc::clone(&console), guarded))
+        .with_state(console)
+}
+
+/// Refuses foreign names, and says on every answer what a browser may do with it.
+async fn guarded(State(console): Shared, request: Request, next: Next) -> Response<Body> {
+    metrics::record_request();
+    let mut response = match console.guard.host(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refused(refusal),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CACHE_CONTROL, "no-store"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn file(uri: Uri) -> Response<Body> {
+    page::file(uri.path()).map_or_else(
+        || failed(StatusCode::NOT_FOUND, "there is no such page"),
+        |(kind, text)| answered(StatusCode::OK, kind, text),
+    )
+}
+
+async fn status(State(console): Shared) -> Response<Body> {
+    match console.watcher.look().await {
+        Some(look) => written(StatusCode::OK, &Overview::new(&look, console.guard.can_replay())),
+        None => failed(StatusCode::SERVICE_UNAVAILABLE, "no server has answered yet"),
+    }
+}
+
+async fn accounting(State(console): Shared) -> Response<Body> {
+    match console.watcher.look().await {
+        Some(look) => written(
+            StatusCode::OK,
+            &json!({ "at": look.at, "partitions": partitions(&look) }),
+        ),
+        None => failed(StatusCode::SERVICE_UNAVAILABLE, "no server has answered yet"),
+    }
+}
+
+async fn letters(State(console): Shared, RawQuery(query): RawQuery) -> Response<Body> {
+    ask(&console, Ok(question::letters(query.as_deref()))).await
+}
+
+async fn letter(State(console): Shared, RawQuery(query): RawQuery) -> Response<Body> {
+    ask(&console, question::letter(query.as_deref())).await
+}
+
+async fn compactor(State(console): Shared) -> Response<Body> {
+    ask(&console, Ok(Question::Compactor)).await
+}
+
+async fn people(State(console): Shared) -> Response<Body> {
+    ask(&console, Ok(Question::People)).await
+}
+
+async fn person(State(console): Shared, RawQuery(query): RawQuery) -> Response<Body> {
+    ask(&console, question::person(query.as_deref())).await
+}
+
+async fn replay(State(console): Shared, headers: HeaderMap, RawQuery(query): RawQuery) -> Response<Body> {
+    if let Err(refusal) = console.guard.change(&headers) {
+        return refused(refusal);
+    }
+    let origin = match Fields::read(query.as_deref()).take("origin") {
+        Ok(origin) => origin,
+        Err(why) => return failed(StatusCode::BAD_REQUEST, &why),
+    };
+    // A task of its own: a browser that goes away does not end a replay half way.
+    let replaying = tokio::spawn(async move {
+        let replayed = console.replayer.replay(origin).await;
+        console.answers.forget().await;
+        replayed
+    });
+    match replaying.await {
+        Ok(Ok(replayed)) => written(StatusCode::OK, &json!({ "replayed": replayed })),
+        Ok(Err(error)) => failed(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+async fn ask(console: &Console, question: Result<Question, String>) -> Response<Body> {
+    let question = match question {
+        Ok(question) => question,
+        Err(why) => return failed(StatusCode::BAD_REQUEST, &why),
+    };
+    match console.answers.answer(question).await {
+        Ok(answer) => answered(StatusCode::OK, JSON, answer),
+        Err(error @ Unanswered::Json(_)) => failed(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+        Err(error) => failed(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    }
+}
+
+fn refused(refusal: Refusal) -> Response<Body> {
+    metrics::record_refused(refusal);
+    let mut response = failed(refusal.status(), refusal.sentence());
+    if refusal == Refusal::Token {
+        response
+            .headers_mut()
+            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+fn failed(status: StatusCode, why: &str) -> Response<Body> {
+    written(status, &json!({ "error": why }))
+}
+
+fn written(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    match serde_json::to_vec(value) {
+        Ok(json) => answered(status, JSON, json),
+        Err(error) => answered(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", error.to_string()),
+    }
+}
+
+fn answered(status: StatusCode, kind: &'static str, body: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}

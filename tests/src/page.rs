@@ -1,0 +1,143 @@
+//! A real browser without a window, and what stands in the page that it has made.
+
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Milliseconds of the page's own time, which stands still while it waits for answers: enough for one look.
+const BUDGET: &str = "--virtual-time-budget=1500";
+/// As root, in a container, without a screen.
+const SWITCHES: [&str; 5] = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+];
+
+/// Debian's Chromium with a profile of its own.
+pub struct Browser {
+    folder: PathBuf,
+}
+
+impl Browser {
+    /// An empty profile under a name of the test's own.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(name: &str) -> Result<Self> {
+        let folder = std::env::temp_dir().join(format!("pulseline-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self { folder })
+    }
+
+    /// Opens an address; gives the page as it stands once it has drawn itself.
+    ///
+    /// # Errors
+    /// A browser that is missing or fails, a page that does not draw, or that met an error.
+    pub async fn open(&self, url: &str) -> Result<String> {
+        let output = self.run(&["--window-size=1280,900", "--dump-dom", url]).await?;
+        let page = String::from_utf8(output.stdout)?;
+        ensure!(
+            attribute(&page, "<html", "data-ready").is_ok_and(|view| !view.is_empty()),
+            "{url} was not drawn: {page}"
+        );
+        if let Ok(error) = attribute(&page, "<html", "data-error") {
+            anyhow::bail!("{url}: {error}");
+        }
+        Ok(page)
+    }
+
+    /// Takes a picture of a page, so wide; gives its file.
+    ///
+    /// # Errors
+    /// A browser that is missing or fails.
+    pub async fn screenshot(&self, url: &str, width: u32, is_dark: bool) -> Result<PathBuf> {
+        let file = self.folder.join(format!("{width}.png"));
+        let (picture, size) = (
+            format!("--screenshot={}", file.display()),
+            format!("--window-size={width},900"),
+        );
+        let scheme = format!("--blink-settings=preferredColorScheme={}", u8::from(!is_dark));
+        self.run(&[&picture, &size, &scheme, url]).await?;
+        Ok(file)
+    }
+
+    async fn run(&self, words: &[&str]) -> Result<Output> {
+        let mut command = Command::new("chromium");
+        command.args(SWITCHES).arg(BUDGET).arg(format!(
+            "--user-data-dir={}",
+            self.folder.join("profile").display()
+        ));
+        let running = command
+            .args(words)
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let output = timeout(PATIENCE, running)
+            .await
+            .context("the browser does not end")?
+            .context("chromium is missing: scripts/test installs it")?;
+        ensure!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(output)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // What is left of a profile does no harm.
+        drop(std::fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// An attribute of the first element whose opening tag contains `mark`.
+///
+/// # Errors
+/// When there is none.
+pub fn attribute(page: &str, mark: &str, name: &str) -> Result<String> {
+    attributes(page, mark, name)?
+        .into_iter()
+        .next()
+        .with_context(|| format!("no element with {mark} and {name}"))
+}
+
+/// An attribute of every element whose opening tag contains `mark`.
+///
+/// # Errors
+/// When an element has the mark and not the attribute.
+pub fn attributes(page: &str, mark: &str, name: &str) -> Result<Vec<String>> {
+    let tags = page.split('<').map(|rest| format!("<{rest}"));
+    let marked = tags.filter(|tag| {
+        tag.split('>')
+            .next()
+            .is_some_and(|opening| opening.contains(mark))
+    });
+    let value = |tag: String| {
+        let (_, behind) = tag.split_once(&format!(" {name}=\""))?;
+        Some(behind.split_once('"')?.0.to_owned())
+    };
+    marked
+        .map(|tag| value(tag.clone()).with_context(|| format!("{tag} has no {name}")))
+        .collect()
+}
+
+/// The text of the element with this id, up to the first element in it.
+///
+/// # Errors
+/// When there is none.
+pub fn text(page: &str, id: &str) -> Result<String> {
+    let (_, behind) = page
+        .split_once(&format!("id=\"{id}\""))
+        .with_context(|| format!("no element {id}"))?;
+    let (_, inner) = behind.split_once('>').context("no end of the tag")?;
+    Ok(inner.split('<').next().unwrap_or_default().to_owned())
+}
