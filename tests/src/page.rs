@@ -1,7 +1,7 @@
 //! A real browser without a window, and what stands in the page that it has made.
 
 use std::path::PathBuf;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -41,34 +41,24 @@ impl Browser {
     /// # Errors
     /// A browser that is missing or fails, a page that does not draw, or that met an error.
     pub async fn open(&self, url: &str) -> Result<String> {
-        let output = self.run(&["--window-size=1280,900", "--dump-dom", url]).await?;
-        let page = String::from_utf8(output.stdout)?;
-        ensure!(
-            attribute(&page, "<html", "data-ready").is_ok_and(|view| !view.is_empty()),
-            "{url} was not drawn: {page}"
-        );
-        if let Ok(error) = attribute(&page, "<html", "data-error") {
-            anyhow::bail!("{url}: {error}");
-        }
-        Ok(page)
+        self.run(&["--window-size=1280,900", "--dump-dom", url], url)
+            .await
     }
 
-    /// Takes a picture of a page, so wide; gives its file.
+    /// Opens an address in the dark on a screen so wide; gives the page, and a picture of it.
     ///
     /// # Errors
-    /// A browser that is missing or fails.
-    pub async fn screenshot(&self, url: &str, width: u32, is_dark: bool) -> Result<PathBuf> {
+    /// As [`Browser::open`].
+    pub async fn picture(&self, url: &str, width: u32) -> Result<(String, PathBuf)> {
         let file = self.folder.join(format!("{width}.png"));
-        let (picture, size) = (
-            format!("--screenshot={}", file.display()),
-            format!("--window-size={width},900"),
-        );
-        let scheme = format!("--blink-settings=preferredColorScheme={}", u8::from(!is_dark));
-        self.run(&[&picture, &size, &scheme, url]).await?;
-        Ok(file)
+        let picture = format!("--screenshot={}", file.display());
+        let size = format!("--window-size={width},900");
+        let dark = "--blink-settings=preferredColorScheme=0";
+        let page = self.run(&[&picture, &size, dark, "--dump-dom", url], url).await?;
+        Ok((page, file))
     }
 
-    async fn run(&self, words: &[&str]) -> Result<Output> {
+    async fn run(&self, words: &[&str], url: &str) -> Result<String> {
         let mut command = Command::new("chromium");
         command.args(SWITCHES).arg(BUDGET).arg(format!(
             "--user-data-dir={}",
@@ -88,7 +78,15 @@ impl Browser {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        Ok(output)
+        let page = String::from_utf8(output.stdout)?;
+        ensure!(
+            attribute(&page, "<html", "data-ready").is_ok_and(|view| !view.is_empty()),
+            "{url} was not drawn: {page}"
+        );
+        if let Ok(error) = attribute(&page, "<html", "data-error") {
+            anyhow::bail!("{url}: {error}");
+        }
+        Ok(page)
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) async fn run(root: &Path, arguments: &DemoArgs) -> anyhow::Result<Out
     let logs = root.join("run").join(&arguments.name).join("logs");
     let mut children = Children::start(&logs, stack.endpoints()).await?;
     let console = children.start_console()?;
-    print::line(&format!("look on at {}", console.0));
+    print::line(&format!("look on at {} (its token: {})", console.0, console.1));
     let ended = flow_and_watch(&settings, arguments, &mut children, &shutdown).await;
     let is_good = match ended {
         Ok(is_good) => is_good,

@@ -42,7 +42,12 @@ function headline({ state, text, detail }) {
 /** `#letters/mongo%3Asteps%2F1` is the view `letters` with one argument. */
 function route() {
   const [name, ...rest] = location.hash.slice(1).split('/');
-  return { name: name in VIEWS ? name : 'flow', rest: rest.map((part) => decodeURIComponent(part)) };
+  try {
+    return { name: Object.hasOwn(VIEWS, name) ? name : 'flow', rest: rest.map((part) => decodeURIComponent(part)) };
+  } catch {
+    // An address that somebody has cut short.
+    return { name: 'flow', rest: [] };
+  }
 }
 
 function show() {

@@ -202,7 +202,7 @@ export function person(main) {
         h('a', { class: 'button', href: address(chosen.user, step(span, day, 1), span), 'data-key': 'on', 'aria-label': `one ${span} on` }, '→')));
   }
 
-  async function draw() {
+  async function draw(key) {
     people = (await ask('people')).people;
     if (people.length === 0) {
       replace(place, h('p', { class: 'note' }, 'Nobody is known yet: profiles come with the first uploads.'));
@@ -219,6 +219,8 @@ export function person(main) {
     choose(chosen, day, span);
     const [from, to] = range(span, day);
     const found = await ask('person', { user: chosen.user, from, to });
+    // Meanwhile somebody has gone on.
+    if (drawn !== key) return;
     const days = daysOf([from, to], found);
     const title = h('h3', { class: 'span-title', id: 'span' }, named(span, [from, to]));
     if (span === 'day') replace(place, title, tiles(days), heartOfDay(quarters(found.quarters)), stepsOfDay(quarters(found.quarters)), nights(found.nights));
@@ -235,9 +237,9 @@ export function person(main) {
       if (drawn === key) return;
       drawn = key;
       try {
-        await draw();
+        await draw(key);
       } catch (error) {
-        drawn = null;
+        if (drawn === key) drawn = null;
         throw error;
       }
     },

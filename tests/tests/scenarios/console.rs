@@ -11,6 +11,8 @@ use pulseline_tests::{Console, Service, World};
 use serde_json::Value;
 
 const TOKEN: &str = "a token of the tests";
+const POLL: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// A program that refuses what it should not, for a while.
 const FAULT: &str = "alter table raw.sleeps add constraint fault check (device_id is null) not valid";
 const FIX: &str = "alter table raw.sleeps drop constraint fault";
@@ -43,8 +45,7 @@ async fn the_console_shows_what_the_warehouse_says_and_replays_with_the_token() 
     strangers(&console).await?;
     warehouse.batch_execute(FIX).await?;
     replay(&world, &console).await?;
-    let picture = browser.screenshot(&console.url("#accounting"), 400, true).await?;
-    ensure!(std::fs::metadata(picture)?.len() > 10_000, "an empty picture");
+    hole(&world, &console, &browser).await?;
     world.until_quiet().await?;
     world.verify_equal().await?;
     drop(services);
@@ -136,6 +137,52 @@ fn escaped(origin: &str) -> String {
 async fn origin_of(world: &World, reason: &str) -> Result<String> {
     let sql = "select origin from ops.dead_letters where reason = $1 and resolved_at is null order by origin limit 1";
     Ok(world.warehouse().await?.query_one(sql, &[&reason]).await?.get(0))
+}
+
+/// An offset that is taken out of the books shows within seconds: in the sentence, and as a hole in its bar.
+async fn hole(world: &World, console: &Console, browser: &Browser) -> Result<()> {
+    world
+        .until_count("select count(*) from ops.accounted_log", 0)
+        .await?;
+    let client = world.warehouse().await?;
+    let torn = "update ops.accounted set offsets = offsets - '{[0,1)}' \
+        where topic = 'fitbit.heart_rates' and partition = (select min(partition) from ops.accounted \
+        where topic = 'fitbit.heart_rates' and offsets @> 1::bigint) returning partition";
+    let partition: i32 = client
+        .query(torn, &[])
+        .await?
+        .first()
+        .context("no partition")?
+        .get(0);
+    let missing = format!("1 offset is missing in fitbit.heart_rates/{partition}");
+    until_said(console, "bad", &[&missing]).await?;
+    let (page, picture) = browser.picture(&console.url("#accounting"), 400).await?;
+    let row = format!("data-topic=\"fitbit.heart_rates\" data-partition=\"{partition}\"");
+    ensure!(attribute(&page, &row, "data-lost")? == "1", "{page}");
+    ensure!(
+        page.contains("missing: [0, 1)") && page.contains("class=\"lost\""),
+        "{page}"
+    );
+    ensure!(std::fs::metadata(picture)?.len() > 10_000, "an empty picture");
+    let mended = "update ops.accounted set offsets = offsets + '{[0,1)}' \
+        where topic = 'fitbit.heart_rates' and offsets @> 1::bigint";
+    client.execute(mended, &[]).await?;
+    until_said(console, "good", &["Everything is accounted for"]).await
+}
+
+/// Waits until the sentence at the top is of this kind and names all of these.
+async fn until_said(console: &Console, state: &str, parts: &[&str]) -> Result<()> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let (_, _, said) = console.ask("GET", "/api/status.json", &[]).await?;
+        let status: Value = serde_json::from_str(&said)?;
+        let text = status["headline"]["text"].as_str().unwrap_or_default();
+        if status["headline"]["state"] == state && parts.iter().all(|part| text.contains(part)) {
+            return Ok(());
+        }
+        ensure!(tokio::time::Instant::now() < deadline, "never {state}: {said}");
+        tokio::time::sleep(POLL).await;
+    }
 }
 
 /// The newest line of the journal, and a person's day and month.
@@ -261,22 +308,7 @@ async fn replay(world: &World, console: &Console) -> Result<()> {
 /// Without servers it says which are away, and lives on.
 async fn outage(world: World, console: &mut Console, browser: &Browser) -> Result<()> {
     world.stop().await?;
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(40);
-    loop {
-        let (code, _, said) = console.ask("GET", "/api/status.json", &[]).await?;
-        let status: Value = serde_json::from_str(&said)?;
-        if code == 200 && status["headline"]["state"] == "away" {
-            let text = status["headline"]["text"].as_str().context("no text")?;
-            ensure!(
-                ["Kafka", "MongoDB", "TimescaleDB"]
-                    .iter()
-                    .all(|name| text.contains(name)),
-                "{text}"
-            );
-            break;
-        }
-        ensure!(tokio::time::Instant::now() < deadline, "never away: {said}");
-    }
+    until_said(console, "away", &["Kafka", "MongoDB", "TimescaleDB"]).await?;
     let page = browser.open(&console.url("#flow")).await?;
     ensure!(
         attribute(&page, "id=\"headline\"", "data-state")? == "away",
