@@ -15,7 +15,7 @@ use crate::error::AuditError;
 use crate::kafka::{self, Ends, Partition};
 use crate::reckoning::{Look, due, generation_of, judged};
 use crate::status::{Known, Status, books, gathered};
-use crate::warehouse::passed;
+use crate::warehouse::{Accounted, passed};
 
 /// Looks that are remembered, so far apart: loss is seen as long as the loader is less than five minutes behind.
 const LOOKS: usize = 60;
@@ -81,6 +81,8 @@ pub struct Ledger {
 pub struct Watch {
     connections: Connections,
     looks: VecDeque<Look>,
+    /// Up to where the last look found offsets accounted for.
+    accounted: BTreeMap<Partition, i64>,
     documents: Option<Database>,
 }
 
@@ -91,6 +93,7 @@ impl Watch {
         Self {
             connections,
             looks: VecDeque::new(),
+            accounted: BTreeMap::new(),
             documents: None,
         }
     }
@@ -124,10 +127,14 @@ impl Watch {
         status
             .unreachable
             .extend(documents.err().map(|error| error.to_string()));
-        let looks = self.looks.make_contiguous();
+        let contradictions = contradictions(&known.0, &self.accounted);
+        if !known.1.is_empty() {
+            let end = |(partition, found): (&Partition, &Accounted)| (partition.clone(), found.offsets.end());
+            self.accounted = known.1.iter().map(end).collect();
+        }
         View {
-            ledgers: ledgers(&known, looks, &passed),
-            contradictions: contradictions(&known),
+            ledgers: ledgers(&known, self.looks.make_contiguous(), &passed),
+            contradictions,
             status,
         }
     }
@@ -189,20 +196,19 @@ fn ledgers((ends, books): &Known, looks: &[Look], passed: &BTreeMap<String, Opti
     ends.iter().map(ledger).collect()
 }
 
-fn contradictions((ends, books): &Known) -> Vec<String> {
-    let contradiction = |(partition, ends): (&Partition, &Ends)| {
-        let accounted = books.get(partition)?.offsets.end();
-        (accounted > ends.end).then(|| {
-            let (topic, partition) = partition.clone();
-            let end = ends.end;
-            AuditError::EndBelowAccounted {
-                topic,
-                partition,
-                end,
-                accounted,
-            }
-            .to_string()
-        })
+/// Partitions that end below what an earlier look found accounted for. The books of this very look may be ahead of Kafka's
+/// ends, which were asked for before them.
+fn contradictions(ends: &BTreeMap<Partition, Ends>, accounted: &BTreeMap<Partition, i64>) -> Vec<String> {
+    let contradiction = |(key, ends): (&Partition, &Ends)| {
+        let accounted = accounted.get(key).copied().filter(|end| *end > ends.end)?;
+        let (topic, partition) = key.clone();
+        let said = AuditError::EndBelowAccounted {
+            topic,
+            partition,
+            end: ends.end,
+            accounted,
+        };
+        Some(said.to_string())
     };
     ends.iter().filter_map(contradiction).collect()
 }
@@ -211,7 +217,6 @@ fn contradictions((ends, books): &Known) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::offsets::Offsets;
-    use crate::warehouse::Accounted;
 
     #[test]
     fn p_3_a_gap_is_lost_below_what_is_due_and_on_its_way_above() {
@@ -243,6 +248,21 @@ mod tests {
         assert_eq!(ledger.in_flight, [on_its_way]);
         assert_eq!(ledger.accounted, [0..3, 4..7]);
         assert_eq!((ledger.end, ledger.stored), (10, 9));
+    }
+
+    #[test]
+    fn a_topic_that_ends_below_earlier_books_contradicts_them() {
+        let key = ("fitbit.steps".to_owned(), 0);
+        let ends = BTreeMap::from([(
+            key.clone(),
+            Ends {
+                end: 10,
+                committed: 9,
+            },
+        )]);
+        let said = |accounted| contradictions(&ends, &BTreeMap::from([(key.clone(), accounted)]));
+        assert!(said(10).is_empty() && contradictions(&ends, &BTreeMap::new()).is_empty());
+        assert!(said(11)[0].starts_with("fitbit.steps/0 ends at 10"));
     }
 
     #[test]

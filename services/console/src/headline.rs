@@ -45,8 +45,8 @@ fn sentence(view: &View) -> (State, String) {
     if lost > 0 {
         return (State::Bad, missing(lost, &view.ledgers));
     }
-    if let Some(contradiction) = view.contradictions.first() {
-        return (State::Bad, contradiction.clone());
+    if !view.contradictions.is_empty() {
+        return (State::Bad, "Kafka ends below what is accounted for".into());
     }
     if !view.status.unreachable.is_empty() {
         return (State::Away, away(&view.status.unreachable));
@@ -94,6 +94,9 @@ fn detail(view: &View) -> String {
             "The services wait, and nothing is dropped. {}",
             status.unreachable.join("; ")
         );
+    }
+    if !view.contradictions.is_empty() {
+        return view.contradictions.join("; ");
     }
     let sum = |value: fn(&pulseline_auditor::Flow) -> i64| thousands(status.flows.iter().map(value).sum());
     let mut text = format!(
@@ -185,7 +188,11 @@ mod tests {
         assert!(headline(&away).detail.contains("broker down"));
         let mut made_anew = view(&[], 0..0);
         made_anew.contradictions.push("fitbit.steps/0 ends at 3".into());
-        assert_eq!(said(&made_anew).0, State::Bad);
+        assert_eq!(
+            said(&made_anew),
+            (State::Bad, "Kafka ends below what is accounted for".into())
+        );
+        assert_eq!(headline(&made_anew).detail, "fitbit.steps/0 ends at 3");
     }
 
     #[test]
