@@ -125,7 +125,9 @@ fn every_setting_and_command_is_one_of_the_program() -> Result<()> {
         ensure!(asked.status.success(), "{name}: {words:?}");
         commands.insert(words[0].to_owned());
     }
-    let expected = ["compact", "generate", "heal", "load", "migrate", "sink"];
+    let expected = [
+        "compact", "console", "generate", "heal", "load", "migrate", "sink",
+    ];
     ensure!(commands.iter().eq(expected), "{commands:?}");
     let image = read("deploy/Dockerfile")?;
     ensure!(image.contains("ENTRYPOINT [\"/usr/local/bin/pulseline\"]"));

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use pulseline_runtime::clock::system_utc_millis;
 use pulseline_schemas::Stream;
 
 use crate::gaps::Gap;
@@ -83,7 +84,7 @@ pub fn describe() {
     describe_gauge!(
         LAST_SUCCESS,
         Unit::Seconds,
-        "When a batch last became durable, or there was nothing to store"
+        "When a batch last became durable, or there was nothing to store; before that, when the sink began"
     );
     describe_counter!(OUTAGES, Unit::Count, "Outages that began, by server");
     describe_gauge!(AWAY, Unit::Count, "1 while a server does not answer");
@@ -119,6 +120,7 @@ fn touch() {
     for name in [BATCHES, COMMIT_ERRORS, GENERATIONS] {
         counter!(name).increment(0);
     }
+    gauge!(LAST_SUCCESS).set(system_utc_millis() as f64 / 1_000.0);
 }
 
 /// Messages of the erased were refused.

@@ -162,6 +162,7 @@ impl Prometheus {
                 Role::Loader => "load",
                 Role::Compactor => "compact",
                 Role::Healer => "heal",
+                Role::Console => "console",
             };
             config += &format!(
                 "  - job_name: {job}\n    static_configs: [{{ targets: [\"{}\"] }}]\n",
