@@ -3,9 +3,9 @@
 use bson::{Document, RawDocument, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
-use mongodb::error::ErrorKind;
 use mongodb::{Collection, Database};
 use pulseline_schemas::{Owner, Position, ReceiptDocument, Stream, UtcMillis, collections};
+use pulseline_tombstones::is_there_already;
 
 use crate::Count;
 use crate::error::EraserError;
@@ -13,7 +13,6 @@ use crate::person::Person;
 
 /// Documents that are deleted at a time.
 const CHUNK: usize = 1_000;
-const DUPLICATE_KEY: i32 = 11_000;
 /// The item that stands for a whole upload.
 const WHOLE: i32 = -1;
 
@@ -223,17 +222,4 @@ fn foreign(collection: &str, error: &bson::error::Error) -> EraserError {
 
 fn contains(bytes: &[u8], text: &[u8]) -> bool {
     bytes.windows(text.len()).any(|window| window == text)
-}
-
-fn is_there_already(error: &mongodb::error::Error) -> bool {
-    match error.kind.as_ref() {
-        ErrorKind::InsertMany(many) => {
-            many.write_concern_error.is_none()
-                && many
-                    .write_errors
-                    .as_ref()
-                    .is_some_and(|errors| errors.iter().all(|one| one.code == DUPLICATE_KEY))
-        }
-        _ => false,
-    }
 }

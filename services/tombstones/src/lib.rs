@@ -13,7 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 
-pub use register::Register;
+pub use register::{Register, is_there_already};
 
 /// HMAC-SHA256 of an id.
 pub type Tombstone = [u8; 32];

@@ -129,7 +129,9 @@ fn foreign(field: &str) -> Error {
     Error::custom(format!("{FORGOTTEN}: a document has no proper {field}"))
 }
 
-fn is_there_already(error: &Error) -> bool {
+/// True when all that went wrong with a write is that its documents are there: their ids are their keys, so they are the same.
+#[must_use]
+pub fn is_there_already(error: &Error) -> bool {
     match error.kind.as_ref() {
         ErrorKind::InsertMany(many) => {
             many.write_concern_error.is_none()

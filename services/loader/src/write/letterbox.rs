@@ -3,7 +3,7 @@
 
 use bson::RawDocumentBuf;
 use mongodb::Collection;
-use mongodb::error::{Error, ErrorKind};
+use pulseline_tombstones::is_there_already;
 
 use crate::error::LoaderError;
 use crate::letter::Letter;
@@ -11,7 +11,6 @@ use crate::map::Source;
 
 /// Letters per insert: bounded, because each may carry a payload of some megabytes.
 const LETTERS_PER_INSERT: usize = 100;
-const DUPLICATE_KEY: i32 = 11_000;
 
 /// Stores the letters that are not there yet; gives how many it was handed.
 pub(super) async fn store(
@@ -24,7 +23,7 @@ pub(super) async fn store(
         let documents: Vec<RawDocumentBuf> = some.iter().map(|letter| letter.to_document()).collect();
         let inserted = collection.insert_many(&documents).ordered(false).await;
         if let Err(error) = inserted
-            && !is_stored_already(&error)
+            && !is_there_already(&error)
         {
             return Err(LoaderError::mongo("storing dead letters")(error));
         }
@@ -35,18 +34,4 @@ pub(super) async fn store(
         );
     }
     Ok(letters.len())
-}
-
-/// True when every failure is that the letter is there: its id is its key, so it is the same letter.
-fn is_stored_already(error: &Error) -> bool {
-    match error.kind.as_ref() {
-        ErrorKind::InsertMany(many) => {
-            many.write_concern_error.is_none()
-                && many
-                    .write_errors
-                    .as_ref()
-                    .is_some_and(|errors| errors.iter().all(|one| one.code == DUPLICATE_KEY))
-        }
-        _ => false,
-    }
 }
