@@ -123,6 +123,12 @@ impl Service {
         &self.address
     }
 
+    /// Its process; none when it has ended.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// SIGKILL, and waits until it is gone.
     ///
     /// # Errors
@@ -238,16 +244,15 @@ pub fn command(world: &World) -> Result<Command> {
 /// # Errors
 /// When it is not there, or older than a source: a test of yesterday's program proves nothing.
 pub fn binary() -> Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let folder = test.parent().and_then(Path::parent).context("no target folder")?;
-    let binary = folder.join("pulseline");
+    let own = std::env::current_exe()?;
+    // Test programs stand in a folder below it, others beside it.
+    let folders = own.ancestors().skip(1).take(2);
+    let binary = folders
+        .map(|folder| folder.join("pulseline"))
+        .find(|binary| binary.is_file());
+    let binary = binary.context("the program is missing: run the whole suite with scripts/test")?;
     let built = std::fs::metadata(&binary).and_then(|file| file.modified());
-    let built = built.with_context(|| {
-        format!(
-            "{} is missing: run the whole suite with scripts/test",
-            binary.display()
-        )
-    })?;
+    let built = built.with_context(|| binary.display().to_string())?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     for folder in ["services", "schemas", "sql"] {
         if let Some(path) = newer(&root.join(folder), built)? {

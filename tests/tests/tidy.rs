@@ -21,6 +21,7 @@ const DRIVERS: [(&str, &[&str]); 3] = [
             "services/auditor",
             "services/eraser",
             "tests",
+            "bench",
         ],
     ),
     (
@@ -32,6 +33,7 @@ const DRIVERS: [(&str, &[&str]); 3] = [
             "services/auditor",
             "services/eraser",
             "tests",
+            "bench",
         ],
     ),
     (
@@ -48,6 +50,7 @@ const DRIVERS: [(&str, &[&str]); 3] = [
             "services/stack",
             "services/cli",
             "tests",
+            "bench",
         ],
     ),
 ];

@@ -1,0 +1,5 @@
+//! Floors: the same bytes through the same servers, by bare clients that do nothing else.
+
+pub(crate) mod kafka;
+pub(crate) mod mongo;
+pub(crate) mod timescale;
