@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::cost::Cost;
-use crate::round::Round;
+use crate::round::{Measured, Round};
 
 /// What all rounds measured.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -57,7 +57,12 @@ impl Report {
 
     pub(crate) fn add(&mut self, round: Round) {
         self.readings = round.readings;
-        for (name, ours, floors) in round.hops {
+        for Measured {
+            hop: name,
+            ours,
+            floors,
+        } in round.hops
+        {
             let at = self.hops.iter().position(|hop| hop.name == name);
             let at = at.unwrap_or_else(|| {
                 self.hops.push(Hop {

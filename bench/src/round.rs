@@ -9,12 +9,21 @@ use crate::cost::Cost;
 use crate::floor;
 use crate::hop;
 
-/// What a round measured, in seconds.
+/// A hop and the floors beside it.
+#[derive(Clone, Debug)]
+pub(crate) struct Measured {
+    pub(crate) hop: &'static str,
+    /// Seconds.
+    pub(crate) ours: f64,
+    /// Seconds by the floor's name.
+    pub(crate) floors: Vec<(&'static str, f64)>,
+}
+
+/// What a round measured.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Round {
     pub(crate) readings: u64,
-    /// Hop, ours, and each floor by its name.
-    pub(crate) hops: Vec<(&'static str, f64, Vec<(&'static str, f64)>)>,
+    pub(crate) hops: Vec<Measured>,
     /// Service, and what it used from its start on.
     pub(crate) costs: Vec<(&'static str, Cost)>,
 }
@@ -76,6 +85,10 @@ impl Round {
         floors: &[(&'static str, std::time::Duration)],
     ) {
         let floors = floors.iter().map(|(name, took)| (*name, took.as_secs_f64()));
-        self.hops.push((hop, ours.as_secs_f64(), floors.collect()));
+        self.hops.push(Measured {
+            hop,
+            ours: ours.as_secs_f64(),
+            floors: floors.collect(),
+        });
     }
 }
