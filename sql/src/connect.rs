@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use pulseline_runtime::config::TimescaleConfig;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::client::Client;
 use crate::error::SqlError;
+use crate::schemas::Schemas;
 
 /// A server that does not answer at all is an outage, not a wait without end.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -16,8 +18,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connects; the connection ends when the client is dropped. TLS as `sslmode` in the URL says.
 ///
 /// # Errors
-/// A wrong URL, a server that is away or refuses.
+/// A wrong URL or prefix, a server that is away or refuses.
 pub async fn connect(timescale: &TimescaleConfig, application_name: &str) -> Result<Client, SqlError> {
+    let prefix = Schemas::with_prefix(&timescale.schema_prefix);
+    let schemas = prefix.ok_or_else(|| SqlError::Prefix(timescale.schema_prefix.clone()))?;
     let mut config = Config::from_str(timescale.url.expose()).map_err(|_| SqlError::Url)?;
     config.application_name(application_name);
     if config.get_connect_timeout().is_none() {
@@ -26,14 +30,14 @@ pub async fn connect(timescale: &TimescaleConfig, application_name: &str) -> Res
     if config.get_ssl_mode() == SslMode::Disable {
         let (client, connection) = config.connect(NoTls).await?;
         tokio::spawn(watch(connection));
-        return Ok(client);
+        return Ok(Client::new(client, schemas));
     }
     // A second call finds the provider there already.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let (tls, _skipped) = MakeRustlsConnect::with_native_certs().map_err(|_| SqlError::Certificates)?;
     let (client, connection) = config.connect(tls).await?;
     tokio::spawn(watch(connection));
-    Ok(client)
+    Ok(Client::new(client, schemas))
 }
 
 /// Drives a connection; its end is seen by the client that uses it.

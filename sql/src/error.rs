@@ -9,6 +9,9 @@ pub enum SqlError {
     /// The connection URL is wrong. Its text is left out: it may hold a password.
     #[error("timescale.url is not a PostgreSQL connection URL")]
     Url,
+    /// The prefix of the schemas is no name.
+    #[error("timescale.schema_prefix is made of lower-case letters, digits and _, and is not {0:?}")]
+    Prefix(String),
     /// No root certificates on this machine, but the URL asks for TLS.
     #[error("the URL asks for TLS, but this machine has no root certificates: install ca-certificates")]
     Certificates,
@@ -54,6 +57,7 @@ impl Classify for SqlError {
             // Whoever deploys migrates first, or at the same moment.
             Self::TooOld { .. } => Class::Transient,
             Self::Url
+            | Self::Prefix(_)
             | Self::Certificates
             | Self::Unlicensed(_)
             | Self::Edited { .. }

@@ -3,8 +3,7 @@
 //! Whoever writes readings [holds](crate::held) the floor for its transaction; whoever raises it waits for them and holds up the next. So
 //! what is deleted was refreshed, and nothing comes in behind it.
 
-use tokio_postgres::{GenericClient, Transaction};
-
+use crate::client::{GenericClient, Transaction};
 use crate::error::SqlError;
 use crate::periods::DayNumber;
 

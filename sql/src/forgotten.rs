@@ -1,7 +1,6 @@
 //! Who was erased, as the warehouse knows it: hashes, whose key is elsewhere (P13).
 
-use tokio_postgres::{GenericClient, Transaction};
-
+use crate::client::{GenericClient, Transaction};
 use crate::error::SqlError;
 
 const HASHES: &str = "select tombstone from ops.forgotten";

@@ -3,8 +3,7 @@
 //! Whoever writes rows holds both for its transaction, and writes nothing when they are not what its rows were prepared for.
 //! Whoever changes one of them waits for the writers, and holds up the next: so no row comes in behind a deletion.
 
-use tokio_postgres::Transaction;
-
+use crate::client::{GenericClient, Transaction};
 use crate::error::SqlError;
 use crate::periods::DayNumber;
 

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Client;
 use uuid::Uuid;
 
+use crate::client::{Client, GenericClient};
 use crate::error::SqlError;
 
 const ACQUIRE: &str = "insert into ops.leases as l (name, owner, epoch, expires_at) \
@@ -59,7 +59,7 @@ impl Lease {
     ///
     /// # Errors
     /// What the server says.
-    pub async fn renew(&self, client: &Client) -> Result<bool, SqlError> {
+    pub async fn renew(&self, client: &impl GenericClient) -> Result<bool, SqlError> {
         let seconds = self.ttl.as_secs_f64();
         Ok(client
             .execute(RENEW, &[&self.name, &self.owner, &self.epoch, &seconds])

@@ -1,5 +1,6 @@
 //! The warehouse: migrations, connections, leases, and the arithmetic of its periods.
 
+mod client;
 mod connect;
 mod error;
 pub mod floor;
@@ -10,6 +11,7 @@ mod migrate;
 pub mod periods;
 mod schemas;
 
+pub use client::{Client, GenericClient, Transaction};
 pub use connect::connect;
 pub use error::{SqlError, class_of};
 pub use migrate::{Report, installed_version, migrate, migrate_to, open, required_version};

@@ -5,14 +5,13 @@ use std::fmt::Write as _;
 
 use pulseline_runtime::config::TimescaleConfig;
 use sha2::{Digest, Sha256};
-use tokio_postgres::{Client, GenericClient};
 
+use crate::client::{Client, GenericClient, Transaction};
 use crate::connect::connect;
 use crate::error::SqlError;
-use crate::schemas::Schemas;
 
 /// Number, name, text. Never edited once released.
-const MIGRATIONS: [(i32, &str, &str); 17] = [
+const MIGRATIONS: [(i32, &str, &str); 18] = [
     (1, "ops", include_str!("../migrations/0001_ops.sql")),
     (2, "raw", include_str!("../migrations/0002_raw.sql")),
     (3, "stage", include_str!("../migrations/0003_stage.sql")),
@@ -34,18 +33,18 @@ const MIGRATIONS: [(i32, &str, &str); 17] = [
     (15, "letters", include_str!("../migrations/0015_letters.sql")),
     (16, "erasure", include_str!("../migrations/0016_erasure.sql")),
     (17, "levels", include_str!("../migrations/0017_levels.sql")),
+    (18, "chunks", include_str!("../migrations/0018_chunks.sql")),
 ];
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.
 const LOCK: &str = "select pg_advisory_xact_lock(hashtext('pulseline migrations'))";
-const EXISTS: &str = "select to_regclass('public.pulseline_migrations') is not null";
-const JOURNAL: &str = "create table public.pulseline_migrations (version int primary key, name text not null, \
+const JOURNAL: &str = "create table {journal} (version int primary key, name text not null, \
     checksum text not null, applied_at timestamptz not null default now()); \
-    comment on table public.pulseline_migrations is 'Which migrations of Pulseline were applied; see its sql/migrations.'; \
-    comment on column public.pulseline_migrations.version is 'Number of the file.'; \
-    comment on column public.pulseline_migrations.name is 'Name of the file.'; \
-    comment on column public.pulseline_migrations.checksum is 'SHA-256 of its text.'; \
-    comment on column public.pulseline_migrations.applied_at is 'When.'";
+    comment on table {journal} is 'Which migrations of Pulseline were applied; see its sql/migrations.'; \
+    comment on column {journal}.version is 'Number of the file.'; \
+    comment on column {journal}.name is 'Name of the file.'; \
+    comment on column {journal}.checksum is 'SHA-256 of its text.'; \
+    comment on column {journal}.applied_at is 'When.'";
 
 /// What [`migrate`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,11 +70,22 @@ pub fn required_version() -> i32 {
 /// # Errors
 /// What the server says.
 pub async fn installed_version(client: &impl GenericClient) -> Result<i32, SqlError> {
-    if !client.query_one(EXISTS, &[]).await?.get::<_, bool>(0) {
+    if !has_journal(client).await? {
         return Ok(0);
     }
-    let newest = "select coalesce(max(version), 0) from public.pulseline_migrations";
-    Ok(client.query_one(newest, &[]).await?.get(0))
+    let newest = format!(
+        "select coalesce(max(version), 0) from {}",
+        client.schemas().journal()
+    );
+    Ok(client.query_one(&newest, &[]).await?.get(0))
+}
+
+async fn has_journal(client: &impl GenericClient) -> Result<bool, SqlError> {
+    let exists = "select to_regclass($1::text) is not null";
+    Ok(client
+        .query_one(exists, &[&client.schemas().journal()])
+        .await?
+        .get(0))
 }
 
 /// Connects to a database that has the schema which this program knows.
@@ -109,8 +119,9 @@ pub async fn migrate_to(timescale: &TimescaleConfig, target: i32) -> Result<Repo
     require_licensed(&client).await?;
     let transaction = client.transaction().await?;
     transaction.batch_execute(LOCK).await?;
-    if !transaction.query_one(EXISTS, &[]).await?.get::<_, bool>(0) {
-        transaction.batch_execute(JOURNAL).await?;
+    if !has_journal(&transaction).await? {
+        let create = JOURNAL.replace("{journal}", &transaction.schemas().journal());
+        transaction.batch_execute(&create).await?;
     }
     let installed = installed_version(&transaction).await?;
     if installed > required_version() {
@@ -131,22 +142,35 @@ pub async fn migrate_to(timescale: &TimescaleConfig, target: i32) -> Result<Repo
             refuse_edited(&transaction, version, text).await?;
             continue;
         }
-        transaction
-            .batch_execute(&Schemas::default().render(text))
-            .await?;
-        let insert = "insert into public.pulseline_migrations (version, name, checksum) values ($1, $2, $3)";
-        transaction
-            .execute(insert, &[&version, &name, &checksum(text)])
-            .await?;
+        apply(&transaction, (version, name, text)).await?;
         report.applied.push(name);
     }
     transaction.commit().await?;
     Ok(report)
 }
 
+async fn apply(
+    transaction: &Transaction<'_>,
+    (version, name, text): (i32, &str, &str),
+) -> Result<(), SqlError> {
+    let schemas = transaction.schemas();
+    transaction.batch_execute(&schemas.render(text)).await?;
+    let insert = format!(
+        "insert into {} (version, name, checksum) values ($1, $2, $3)",
+        schemas.journal()
+    );
+    transaction
+        .execute(&insert, &[&version, &name, &checksum(text)])
+        .await?;
+    Ok(())
+}
+
 async fn refuse_edited(client: &impl GenericClient, version: i32, text: &str) -> Result<(), SqlError> {
-    let select = "select checksum from public.pulseline_migrations where version = $1";
-    let row = client.query_opt(select, &[&version]).await?;
+    let select = format!(
+        "select checksum from {} where version = $1",
+        client.schemas().journal()
+    );
+    let row = client.query_opt(&select, &[&version]).await?;
     match row.map(|row| row.get::<_, String>(0)) {
         Some(found) if found == checksum(text) => Ok(()),
         _ => Err(SqlError::Edited { version }),

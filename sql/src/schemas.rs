@@ -1,12 +1,46 @@
 //! Names of the four schemas. A prefix lets a second warehouse be built beside the first.
 
-/// Names of the four schemas.
+use std::borrow::Cow;
+
+use crate::client::GenericClient;
+use crate::error::SqlError;
+
+/// As statements name them.
+const NAMES: [&str; 4] = ["raw", "stage", "agg", "ops"];
+
+/// Names of the four schemas of one warehouse.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schemas {
     prefix: String,
 }
 
 impl Schemas {
+    /// Those of a warehouse that is being built beside the one in use.
+    #[must_use]
+    pub fn next() -> Self {
+        Self {
+            prefix: "next_".into(),
+        }
+    }
+
+    /// Those of the warehouse that was in use before.
+    #[must_use]
+    pub fn old() -> Self {
+        Self {
+            prefix: "old_".into(),
+        }
+    }
+
+    /// True when the database has them.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn are_there(&self, client: &impl GenericClient) -> Result<bool, SqlError> {
+        let sql = "select to_regnamespace($1::text) is not null";
+        let ops = format!("{}ops", self.prefix);
+        Ok(client.query_one(sql, &[&ops]).await?.get(0))
+    }
+
     /// Schemas whose names begin with `prefix`, which is made of lower-case letters, digits and `_`.
     #[must_use]
     pub fn with_prefix(prefix: &str) -> Option<Self> {
@@ -16,14 +50,57 @@ impl Schemas {
         })
     }
 
+    /// What stands before each name; nothing for the warehouse in use.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The four names.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        NAMES
+            .iter()
+            .map(|name| format!("{}{name}", self.prefix))
+            .collect()
+    }
+
+    /// The table that says which migrations this warehouse has.
+    #[must_use]
+    pub fn journal(&self) -> String {
+        format!("public.{}pulseline_migrations", self.prefix)
+    }
+
     /// Puts the names into a migration's text, which says `{{raw}}`, `{{stage}}`, `{{agg}}`, `{{ops}}`.
     #[must_use]
     pub fn render(&self, text: &str) -> String {
-        ["raw", "stage", "agg", "ops"]
-            .iter()
-            .fold(text.to_owned(), |text, name| {
-                text.replace(&format!("{{{{{name}}}}}"), &format!("{}{name}", self.prefix))
-            })
+        NAMES.iter().fold(text.to_owned(), |text, name| {
+            text.replace(&format!("{{{{{name}}}}}"), &format!("{}{name}", self.prefix))
+        })
+    }
+
+    /// Puts the names into a statement, which says `raw.`, `stage.`, `agg.`, `ops.`.
+    pub(crate) fn reach<'a>(&self, statement: &'a str) -> Cow<'a, str> {
+        if self.prefix.is_empty() {
+            return Cow::Borrowed(statement);
+        }
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let mut reached = String::with_capacity(statement.len() + 64);
+        let mut rest = statement;
+        while let Some(dot) = rest.find('.') {
+            let (before, after) = rest.split_at(dot);
+            let word = before.rsplit(|c| !is_part(c)).next().unwrap_or(before);
+            reached.push_str(before.strip_suffix(word).unwrap_or(before));
+            // After a dot it is a column or a table of that name.
+            if NAMES.contains(&word) && !reached.ends_with('.') {
+                reached.push_str(&self.prefix);
+            }
+            reached.push_str(word);
+            reached.push('.');
+            rest = after.strip_prefix('.').unwrap_or(after);
+        }
+        reached.push_str(rest);
+        Cow::Owned(reached)
     }
 }
 
@@ -37,5 +114,28 @@ mod tests {
         assert_eq!(next.render("{{raw}}.a {{ops}}.b"), "next_raw.a next_ops.b");
         assert_eq!(Schemas::default().render("{{agg}}"), "agg");
         assert!(Schemas::with_prefix("x; drop").is_none());
+        assert_eq!(next.names(), ["next_raw", "next_stage", "next_agg", "next_ops"]);
+    }
+
+    #[test]
+    fn a_prefix_reaches_schemas_in_statements_and_nothing_else() {
+        let next = Schemas::with_prefix("next_").unwrap();
+        for (said, reached) in [
+            ("select 1", "select 1"),
+            (
+                "select r.raw from raw.steps r",
+                "select r.raw from next_raw.steps r",
+            ),
+            (
+                "call refresh('agg.steps_1d')",
+                "call refresh('next_agg.steps_1d')",
+            ),
+            ("(ops.a,ops.b)", "(next_ops.a,next_ops.b)"),
+            ("x.raw.y craw.z 1.5 'raw'", "x.raw.y craw.z 1.5 'raw'"),
+            ("é stage.x é", "é next_stage.x é"),
+        ] {
+            assert_eq!(next.reach(said), reached);
+            assert!(matches!(Schemas::default().reach(said), Cow::Borrowed(same) if same == said));
+        }
     }
 }

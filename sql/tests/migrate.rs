@@ -1,5 +1,6 @@
 //! Migrations on a real server: twice, by two at once, edited, too new.
 
+use pulseline_sql::GenericClient;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
@@ -17,6 +18,7 @@ async fn server(name: &str) -> Result<(Stack, TimescaleConfig)> {
     let stack = Stack::start_one(&options, Server::Timescale, &|_: &str| ()).await?;
     let timescale = TimescaleConfig {
         url: Secret::new(stack.endpoints().timescale_url.clone()),
+        ..TimescaleConfig::default()
     };
     Ok((stack, timescale))
 }

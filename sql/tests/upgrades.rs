@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use pulseline_runtime::config::{Secret, TimescaleConfig};
+use pulseline_sql::{Client, GenericClient};
 use pulseline_sql::{connect, migrate, migrate_to, required_version};
 use pulseline_stack::{Server, Stack, StackOptions};
-use tokio_postgres::Client;
 
 const CLEAR: &str =
     "drop schema if exists agg, stage, raw, ops cascade; drop table if exists public.pulseline_migrations";
@@ -98,6 +98,7 @@ async fn every_earlier_version_with_data_in_it_becomes_this_one() -> Result<()> 
     let stack = Stack::start_one(&options, Server::Timescale, &|_: &str| ()).await?;
     let timescale = TimescaleConfig {
         url: Secret::new(stack.endpoints().timescale_url.clone()),
+        ..TimescaleConfig::default()
     };
     for version in 1..required_version() {
         let tried = async {

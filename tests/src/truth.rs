@@ -1,5 +1,6 @@
 //! What must have become of a cohort's messages, compared with what has: the oracle reads the plan, never a store.
 
+use pulseline_sql::GenericClient;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 

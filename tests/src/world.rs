@@ -1,5 +1,6 @@
 //! Four fresh servers with a migrated warehouse, and what a test asks of them.
 
+use pulseline_sql::GenericClient;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -102,6 +103,7 @@ impl World {
     pub fn timescale(&self) -> TimescaleConfig {
         TimescaleConfig {
             url: Secret::new(self.endpoints.timescale_url.clone()),
+            ..TimescaleConfig::default()
         }
     }
 
@@ -109,7 +111,7 @@ impl World {
     ///
     /// # Errors
     /// When it does not answer.
-    pub async fn warehouse(&self) -> Result<tokio_postgres::Client> {
+    pub async fn warehouse(&self) -> Result<pulseline_sql::Client> {
         Ok(pulseline_sql::connect(&self.timescale(), "pulseline-tests").await?)
     }
 

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::{SinkExt, pin_mut};
+use pulseline_sql::{Client, GenericClient};
+use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
-use tokio_postgres::{Client, Row};
 
 /// Rows of a COPY, as the loader's batches.
 const BATCH: usize = 20_000;
@@ -52,6 +53,7 @@ pub(crate) async fn copy(client: &Client) -> Result<(Duration, u64)> {
         let began = Instant::now();
         for batch in batches {
             let sink = client
+                .bare()
                 .copy_in(&format!("copy bench.{table} from stdin with (format binary)"))
                 .await?;
             pin_mut!(sink);

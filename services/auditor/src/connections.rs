@@ -32,7 +32,7 @@ impl Connections {
         Ok(mongodb::Client::with_options(options)?.database(&self.mongo.database))
     }
 
-    pub(crate) async fn warehouse(&self) -> Result<tokio_postgres::Client, AuditError> {
+    pub(crate) async fn warehouse(&self) -> Result<pulseline_sql::Client, AuditError> {
         Ok(pulseline_sql::open(&self.timescale, "pulseline-auditor").await?)
     }
 }

@@ -9,7 +9,7 @@ use futures_util::TryStreamExt;
 use mongodb::Database;
 use pulseline_schemas::Stream;
 use pulseline_sql::periods::{DayNumber, date_of};
-use tokio_postgres::{Client, IsolationLevel};
+use pulseline_sql::{Client, GenericClient};
 
 use crate::error::AuditError;
 use crate::warehouse::Loaded;
@@ -150,11 +150,7 @@ async fn raw_sums(
             readings.confidence.unwrap_or("null::int"),
             (&date_of(start).to_string(), &date_of(end).to_string()),
         );
-        let builder = client
-            .build_transaction()
-            .isolation_level(IsolationLevel::RepeatableRead)
-            .read_only(true);
-        let snapshot = builder.start().await?;
+        let snapshot = client.snapshot().await?;
         let loaded = Loaded::read(&snapshot, readings.stream.topic()).await?;
         let rows = snapshot.query(&sql, &[]).await?;
         snapshot.rollback().await?;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use pulseline_sql::periods::{DayNumber, date_of};
-use tokio_postgres::{Client, IsolationLevel, Transaction};
+use pulseline_sql::{Client, GenericClient, Transaction};
 
 use crate::error::AuditError;
 
@@ -45,11 +45,7 @@ pub(crate) async fn compare(
 ) -> Result<Compared, AuditError> {
     let mut compared = Compared::default();
     for slice in slices(check, days) {
-        let builder = client
-            .build_transaction()
-            .isolation_level(IsolationLevel::RepeatableRead)
-            .read_only(true);
-        let snapshot = builder.start().await?;
+        let snapshot = client.snapshot().await?;
         let pending = pending(&snapshot, check, &slice).await?;
         compared.pending += pending.len();
         for row in snapshot.query(&difference(check, &slice, &pending), &[]).await? {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::{Stream, collections};
-use tokio_postgres::Client;
+use pulseline_sql::Client;
 
 use crate::connections::Connections;
 use crate::error::AuditError;

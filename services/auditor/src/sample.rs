@@ -2,7 +2,7 @@
 
 use pulseline_sql::floor::floor;
 use pulseline_sql::periods::DayNumber;
-use tokio_postgres::Client;
+use pulseline_sql::{Client, GenericClient};
 
 use crate::error::AuditError;
 use crate::layers::{self, Check};

@@ -1,5 +1,6 @@
 //! One screen: per stream and hop what was produced, stored, loaded, and how far behind each hop is.
 
+use pulseline_sql::GenericClient;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -134,7 +135,7 @@ pub(crate) fn gathered(
 
 /// What the warehouse knows, in two short statements and one over the books.
 pub(crate) async fn books(
-    client: &tokio_postgres::Client,
+    client: &pulseline_sql::Client,
 ) -> Result<(BTreeMap<Partition, Accounted>, Status), AuditError> {
     let accounted = accounted(client).await?;
     let backlog = client.query_one(BACKLOG, &[]).await?;

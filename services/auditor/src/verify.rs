@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use mongodb::Database;
 use pulseline_runtime::shutdown::Shutdown;
+use pulseline_sql::Client;
 use pulseline_sql::floor::floor;
 use pulseline_sql::periods::DayNumber;
 use serde::Serialize;
-use tokio_postgres::Client;
 
 use crate::connections::Connections;
 use crate::documents;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bson::RawDocument;
-use tokio_postgres::{Client, GenericClient};
+use pulseline_sql::{Client, GenericClient};
 
 use crate::error::AuditError;
 use crate::kafka::Partition;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bson::doc;
 use mongodb::Database;
 use pulseline_runtime::clock::system_utc_millis;
+use pulseline_sql::Client;
 use tokio::time::timeout;
-use tokio_postgres::Client;
 
 use crate::connections::Connections;
 use crate::error::AuditError;

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
+use pulseline_sql::lease::Lease;
 use pulseline_sql::periods::DayNumber;
-use tokio_postgres::Client;
+use pulseline_sql::{Client, GenericClient};
 
 use crate::error::CompactorError;
+use crate::locks::keep;
 use crate::plan::{Dirty, Plan, Waiting};
 
 /// Newest days first: a backlog cannot hide the present.
@@ -112,10 +114,12 @@ pub(crate) async fn waiting(client: &Client) -> Result<Vec<Waiting>, CompactorEr
     Ok(rows.iter().map(read).collect())
 }
 
-/// Closes a plan that was carried out: exactly the ids that were read before are deleted (P6).
-pub(crate) async fn close(client: &mut Client, plan: &Plan) -> Result<(), CompactorError> {
+/// Closes a plan that was carried out: exactly the ids that were read before are deleted (P6), under the lease, so that it is the
+/// warehouse that was refreshed.
+pub(crate) async fn close(client: &mut Client, lease: &Lease, plan: &Plan) -> Result<(), CompactorError> {
     let failed = || CompactorError::sql("closing a cycle");
     let transaction = client.transaction().await.map_err(failed())?;
+    keep(&transaction, lease).await?;
     for (statement, days) in [(WAIT, &plan.wait), (CLOSED, &plan.closed)] {
         if days.is_empty() {
             continue;

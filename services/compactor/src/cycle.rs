@@ -6,7 +6,7 @@ use pulseline_runtime::clock::Clock;
 use pulseline_sql::floor::floor;
 use pulseline_sql::lease::Lease;
 use pulseline_sql::periods::date_of;
-use tokio_postgres::Client;
+use pulseline_sql::{Client, GenericClient};
 use tokio_postgres::error::SqlState;
 
 use crate::books::{self, Entry};
@@ -99,8 +99,7 @@ pub(crate) async fn cycle(
     }
     let changed = facts::recompute(client, lease, &sleeps, config.slice_sleeps).await?;
     if !plan.done.is_empty() || !plan.closed.is_empty() {
-        keep(client, lease).await?;
-        books::close(client, &plan).await?;
+        books::close(client, lease, &plan).await?;
     }
     let deleted = retain::retain(client, lease, config, clock.now_utc_millis()).await?;
     let due = pack::due(client, config, clock.now_utc_millis()).await?;

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use pulseline_sql::lease::Lease;
 use pulseline_sql::periods::{DayNumber, date_of, sleeps_reach};
-use tokio_postgres::Client;
+use pulseline_sql::{Client, GenericClient};
 use uuid::Uuid;
 
 use crate::books::{self, Entry};

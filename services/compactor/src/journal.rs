@@ -1,7 +1,7 @@
 //! The journal, for people: what was refreshed, packed or deleted, why, and how long it took.
 
+use pulseline_sql::{Client, GenericClient};
 use serde::Serialize;
-use tokio_postgres::Client;
 
 use crate::error::CompactorError;
 

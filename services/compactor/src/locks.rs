@@ -1,13 +1,13 @@
 //! What is held, and not for long: the lease, and locks that somebody who loads or reads waits for.
 
 use pulseline_sql::lease::Lease;
-use tokio_postgres::Client;
+use pulseline_sql::{Client, GenericClient};
 use tokio_postgres::error::SqlState;
 
 use crate::error::CompactorError;
 
 /// Renews the lease before a statement: a cycle may take longer than the lease lasts.
-pub(crate) async fn keep(client: &Client, lease: &Lease) -> Result<(), CompactorError> {
+pub(crate) async fn keep(client: &impl GenericClient, lease: &Lease) -> Result<(), CompactorError> {
     let renewed = lease.renew(client).await;
     if renewed.map_err(CompactorError::sql("renewing the lease"))? {
         return Ok(());

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use pulseline_sql::lease::Lease;
 use pulseline_sql::periods::DayNumber;
-use tokio_postgres::Client;
+use pulseline_sql::{Client, GenericClient};
 
 use crate::books::{self, Entry};
 use crate::config::CompactorConfig;

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::TimescaleConfig;
+use pulseline_sql::Client;
 use pulseline_sql::periods::{DayNumber, date_of};
-use tokio_postgres::Client;
 
 use crate::config::CompactorConfig;
 use crate::cycle::{Work, look};

@@ -8,7 +8,7 @@ use pulseline_sql::SqlError;
 use pulseline_sql::floor::{floor, raise, seize};
 use pulseline_sql::lease::Lease;
 use pulseline_sql::periods::{DayNumber, Level, date_of, sleeps_reach};
-use tokio_postgres::Client;
+use pulseline_sql::{Client, GenericClient};
 
 use crate::books::{self, Entry};
 use crate::config::CompactorConfig;

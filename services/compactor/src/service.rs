@@ -7,8 +7,8 @@ use pulseline_runtime::config::TimescaleConfig;
 use pulseline_runtime::retry::{Class, Classify, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry::Health;
+use pulseline_sql::Client;
 use pulseline_sql::lease::Lease;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::config::CompactorConfig;

@@ -9,9 +9,9 @@ use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{Secret, TimescaleConfig};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry::Health;
+use pulseline_sql::{Client, GenericClient};
 use pulseline_sql::{connect, migrate};
 use pulseline_stack::{Server, Stack, StackOptions};
-use tokio_postgres::Client;
 
 const HOUR_MS: i64 = 3_600_000;
 /// 2019-11-06T00:00Z.
@@ -44,6 +44,7 @@ impl Warehouse {
         let stack = Stack::start_one(&options, Server::Timescale, &|_: &str| ()).await?;
         let timescale = TimescaleConfig {
             url: Secret::new(stack.endpoints().timescale_url.clone()),
+            ..TimescaleConfig::default()
         };
         migrate(&timescale).await?;
         let client = connect(&timescale, "test").await?;

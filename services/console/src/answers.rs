@@ -7,11 +7,11 @@ use bytes::Bytes;
 use pulseline_compactor::{CompactorConfig, CompactorError};
 use pulseline_letters::{LettersError, Selection};
 use pulseline_runtime::clock::Clock;
+use pulseline_sql::Client;
 use pulseline_sql::SqlError;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
-use tokio_postgres::Client;
 
 use crate::cache::Cache;
 use crate::metrics;

@@ -1,8 +1,9 @@
 //! People and their days, from stage and agg only: no e-mail, no birth date, no single reading.
 
 use jiff::civil::Date;
+use pulseline_sql::{Client, GenericClient};
 use serde::Serialize;
-use tokio_postgres::{Client, Error, Row};
+use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
 const PEOPLE_MAX: i64 = 1_000;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use pulseline_runtime::config::TimescaleConfig;
+use pulseline_sql::Client;
 use pulseline_sql::SqlError;
 use tokio::sync::Mutex;
-use tokio_postgres::Client;
 
 /// Opened when it is first needed, and again after it broke.
 #[derive(Debug)]

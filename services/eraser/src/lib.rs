@@ -19,9 +19,9 @@ use jiff::Timestamp;
 use mongodb::Database;
 use mongodb::options::{ClientOptions, ReadConcern, WriteConcern};
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
+use pulseline_sql::Client;
 use pulseline_tombstones::Register;
 use serde::Serialize;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use documents::Documents;

@@ -6,8 +6,8 @@ use bson::{Document, doc};
 use futures_util::TryStreamExt;
 use mongodb::Database;
 use pulseline_schemas::Stream;
+use pulseline_sql::{Client, GenericClient};
 use serde::Serialize;
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::error::EraserError;

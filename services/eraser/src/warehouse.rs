@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulseline_schemas::{Owner, Stream};
 use pulseline_sql::periods::{DayNumber, date_of};
-use tokio_postgres::{Client, Transaction};
+use pulseline_sql::{Client, GenericClient, Transaction};
 use uuid::Uuid;
 
 use crate::Count;

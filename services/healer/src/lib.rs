@@ -23,8 +23,8 @@ use pulseline_runtime::config::RegistryConfig;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_sink::SinkConfig;
 use pulseline_sink::restore::Restorer;
+use pulseline_sql::{Client, GenericClient};
 use serde::Serialize;
-use tokio_postgres::Client;
 
 pub use error::HealerError;
 pub use service::run;

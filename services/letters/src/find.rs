@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use pulseline_runtime::config::TimescaleConfig;
+use pulseline_sql::{Client, GenericClient};
 use serde::Serialize;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::Row;
 
 use crate::error::LettersError;
 

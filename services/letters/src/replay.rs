@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use pulseline_loader::revive::Reviver;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
+use pulseline_sql::{Client, GenericClient};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use tokio_postgres::Client;
 
 use crate::error::LettersError;
 use crate::find::{Letter, Selection, list, open};

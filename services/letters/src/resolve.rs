@@ -1,6 +1,6 @@
 //! Letters that were dealt with.
 
-use tokio_postgres::{Client, GenericClient};
+use pulseline_sql::{Client, GenericClient};
 
 use crate::error::LettersError;
 use crate::find::{Selection, list};

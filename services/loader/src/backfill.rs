@@ -13,9 +13,9 @@ use mongodb::{Collection, Database, IndexModel};
 use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::{Owner, Stream};
+use pulseline_sql::Client;
 use pulseline_sql::floor::floor;
 use pulseline_sql::periods::{DayNumber, date_of};
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::collection::join;

@@ -2,8 +2,8 @@
 //! only forward (D-2).
 
 use mongodb::change_stream::event::ResumeToken;
+use pulseline_sql::{Client, GenericClient};
 use serde::{Deserialize, Serialize};
-use tokio_postgres::{Client, GenericClient};
 
 use crate::batch::Progress;
 use crate::error::LoaderError;
@@ -51,11 +51,7 @@ impl Checkpoint {
             .query_opt(CLAIM, &[&collection, &SHARD, &epoch])
             .await
             .map_err(LoaderError::statement("taking over a checkpoint"))?
-            .ok_or(LoaderError::Fenced {
-                collection,
-                epoch,
-                seq: -1,
-            })?;
+            .ok_or(LoaderError::Claimed { collection, epoch })?;
         let stored: Option<&[u8]> = row.get(0);
         let token = stored.map(|bytes| decode(source, bytes)).transpose()?;
         Ok((

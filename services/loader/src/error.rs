@@ -59,10 +59,10 @@ pub enum LoaderError {
          of their hashes: restore it, or their readings would come back"
     )]
     NoErasureKey,
-    /// Somebody else moved this checkpoint: this loader no longer owns it.
+    /// The checkpoint is not where this loader left it: what stands there now is gone on from, if it is still ours.
     #[error(
-        "fenced: the checkpoint of {collection} is no longer ours (epoch {epoch}, seq {seq}); another loader has \
-         taken over, nothing of this batch was written"
+        "fenced: the checkpoint of {collection} is not where this loader left it (epoch {epoch}, seq {seq}); \
+         nothing of this batch was written"
     )]
     Fenced {
         /// Whose checkpoint.
@@ -71,6 +71,16 @@ pub enum LoaderError {
         epoch: i64,
         /// The sequence number it expected.
         seq: i64,
+    },
+    /// A later owner has the checkpoint.
+    #[error(
+        "fenced: the checkpoint of {collection} is no longer ours (epoch {epoch}); another loader has taken over"
+    )]
+    Claimed {
+        /// Whose checkpoint.
+        collection: &'static str,
+        /// The epoch this loader held.
+        epoch: i64,
     },
     /// The lease went to another loader.
     #[error(
@@ -195,10 +205,12 @@ impl Classify for LoaderError {
             Self::Sql { source, .. } => source.class(),
             Self::Statement { source, .. } => pulseline_sql::class_of(source),
             Self::Mongo { source, .. } => mongo_class(source),
+            // Under our own epoch a rebuilt warehouse took the place of this one; under another the claim will be refused.
+            Self::Fenced { .. } => Class::Transient,
             Self::Config(_)
             | Self::Moved { .. }
             | Self::NoErasureKey
-            | Self::Fenced { .. }
+            | Self::Claimed { .. }
             | Self::LeaseLost { .. }
             | Self::DeadToken { .. }
             | Self::Invalidated { .. }

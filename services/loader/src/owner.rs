@@ -6,8 +6,8 @@ use std::time::Duration;
 use pulseline_runtime::config::TimescaleConfig;
 use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
+use pulseline_sql::Client;
 use pulseline_sql::lease::Lease;
-use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 

@@ -18,7 +18,7 @@ use bson::RawDocumentBuf;
 use mongodb::Collection;
 use mongodb::change_stream::event::ResumeToken;
 use pulseline_runtime::config::TimescaleConfig;
-use tokio_postgres::Client;
+use pulseline_sql::{Client, GenericClient};
 
 use crate::account::{self, Account};
 use crate::batch::{Batch, Progress};

@@ -86,6 +86,8 @@ impl Default for MongoConfig {
 pub struct TimescaleConfig {
     /// PostgreSQL connection URL.
     pub url: Secret,
+    /// What stands before the names of the four schemas; nothing for the warehouse in use.
+    pub schema_prefix: String,
 }
 
 /// Why a configuration was refused.
@@ -189,6 +191,7 @@ mod tests {
     fn a_secret_never_prints() {
         let config = TimescaleConfig {
             url: Secret::new("postgres://u:hunter2@h/"),
+            ..TimescaleConfig::default()
         };
         assert!(!format!("{config:?}").contains("hunter2"));
         assert_eq!(config.url.expose(), "postgres://u:hunter2@h/");

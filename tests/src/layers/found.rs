@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
-use tokio_postgres::Client;
+use pulseline_sql::{Client, GenericClient};
 
 use super::owners::{SCOPES, Scope};
 use super::{Figures, Key, Rows};

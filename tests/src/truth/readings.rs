@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use anyhow::Result;
 use pulseline_generator::{Oracle, ReadingKey, Version};
 use pulseline_schemas::{LocalMillis, UtcMillis};
-use tokio_postgres::{Client, Row};
+use pulseline_sql::{Client, GenericClient};
+use tokio_postgres::Row;
 
 use super::Findings;
 

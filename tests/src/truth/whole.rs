@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::{Context, Result};
 use pulseline_generator::{DayKey, Oracle};
 use pulseline_schemas::{LocalDay, Sleep, Stream, User};
-use tokio_postgres::Client;
+use pulseline_sql::{Client, GenericClient};
 use uuid::Uuid;
 
 use super::Findings;

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use pulseline_generator::SimulateConfig;
+use pulseline_sql::GenericClient;
 use pulseline_tests::service::command;
 use pulseline_tests::{Service, World};
 

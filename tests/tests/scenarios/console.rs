@@ -1,5 +1,6 @@
 //! The console in a real browser: what the page shows is what the warehouse says, and only who may can change anything.
 
+use pulseline_sql::GenericClient;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};

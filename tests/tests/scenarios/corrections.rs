@@ -4,8 +4,8 @@ use anyhow::{Context, Result, ensure};
 use pulseline_generator::{SimulateConfig, Start};
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_schemas::{Event, Extra, HeartRate, HeartRates, LocalMillis, Upload, UtcMillis};
+use pulseline_sql::{Client, GenericClient};
 use pulseline_tests::{Role, Service, World, producer::Hand};
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// Everything old is packed at once.

@@ -1,5 +1,6 @@
 //! What nobody should do by hand is noticed: a wrong row, a missing row, a document that vanished before it was loaded.
 
+use pulseline_sql::GenericClient;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};

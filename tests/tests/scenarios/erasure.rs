@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use bson::{Document, doc};
 use pulseline_generator::SimulateConfig;
+use pulseline_sql::{Client, GenericClient};
 use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World};
-use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// Who has most readings of those with a broken upload: their letters have to go too.

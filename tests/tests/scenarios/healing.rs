@@ -1,6 +1,7 @@
 //! Losses on purpose: what MongoDB still has comes back, then what Kafka still has; what is nowhere stays an alert with its
 //! offsets.
 
+use pulseline_sql::GenericClient;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};

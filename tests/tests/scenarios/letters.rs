@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use pulseline_generator::{Payload, SimulateConfig, plan};
 use pulseline_schemas::{Event, Registry, Stream, UtcMillis, encode, frame};
+use pulseline_sql::GenericClient;
 use pulseline_tests::service::command;
 use pulseline_tests::{Service, World, producer::Hand};
 

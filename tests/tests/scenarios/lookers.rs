@@ -1,5 +1,6 @@
 //! Whoever looks on with tools of their own: psql, and a foreign Kafka client with another Avro library.
 
+use pulseline_sql::GenericClient;
 use std::collections::HashSet;
 
 use anyhow::{Context, Result, ensure};

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use pulseline_generator::SimulateConfig;
 use pulseline_runtime::config::{Secret, TimescaleConfig};
+use pulseline_sql::{Client, GenericClient};
 use pulseline_tests::picture::{self, METRICS, Query, WAREHOUSE};
 use pulseline_tests::{Role, Service, World};
 use serde_json::Value;
 use tokio::process::{Child, Command};
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::SimpleQueryMessage;
 
 /// The cohort's days, and what a time zone may add.
 const RANGE: (&str, &str) = ("2019-10-31T00:00:00Z", "2019-11-05T00:00:00Z");
@@ -89,6 +90,7 @@ async fn reader(world: &World) -> Result<Client> {
     let url = &world.endpoints.timescale_url;
     let timescale = TimescaleConfig {
         url: Secret::new(url.replacen("postgres://postgres@", "postgres://grafana@", 1)),
+        ..TimescaleConfig::default()
     };
     let client = pulseline_sql::connect(&timescale, "pulseline-tests").await?;
     ensure!(
@@ -125,7 +127,7 @@ async fn has_rows(client: &Client, query: &Query, sql: &str) -> Result<()> {
         let texts = columns.iter().filter(|(_, kind)| *kind == "text");
         ensure!(texts.clone().all(|(name, _)| *name == "metric"), "{columns:?}");
     }
-    let answered = client.simple_query(sql).await?;
+    let answered = client.bare().simple_query(sql).await?;
     let rows = answered.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => Some(row),
         _ => None,

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use bson::{Document, doc};
 use pulseline_generator::{Payload, SimulateConfig, plan};
 use pulseline_schemas::{Event, HeartRates, Stream, UtcMillis};
+use pulseline_sql::GenericClient;
 use pulseline_tests::{Service, World, producer::Hand};
 
 /// The first upload of heart rates of a small cohort.

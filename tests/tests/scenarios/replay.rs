@@ -1,6 +1,7 @@
 //! Files to rows: a written cohort, replayed, gives the rows of the same cohort sent directly; killed, repeated and
 //! damaged as well.
 
+use pulseline_sql::GenericClient;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use pulseline_generator::{SimulateConfig, Start};
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_schemas::{Event, Extra, LocalMillis, Step, Steps, Upload, UtcMillis};
+use pulseline_sql::GenericClient;
 use pulseline_sql::periods::{DayNumber, Level, date_of};
 use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World, producer::Hand};

@@ -3,9 +3,9 @@
 use anyhow::{Context, Result, ensure};
 use pulseline_generator::SimulateConfig;
 use pulseline_runtime::config::{Secret, TimescaleConfig};
+use pulseline_sql::{Client, GenericClient};
 use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World};
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 const GROUPS: [&str; 4] = ["reader", "loader", "compactor", "auditor"];
@@ -64,6 +64,7 @@ fn url_of(world: &World, user: &str) -> String {
 async fn connect(world: &World, user: &str) -> Result<Client> {
     let timescale = TimescaleConfig {
         url: Secret::new(url_of(world, user)),
+        ..TimescaleConfig::default()
     };
     Ok(pulseline_sql::connect(&timescale, "pulseline-tests").await?)
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use bson::{RawDocument, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
 use mongodb::Database;
-use tokio_postgres::{Client, IsolationLevel, Row};
+use pulseline_sql::{Client, GenericClient};
+use tokio_postgres::Row;
 
 use super::checksum::could_be_lived;
 use super::tables::{Column, Form, Table};
@@ -23,11 +24,7 @@ pub(crate) async fn compare_whole(
     database: &Database,
     client: &mut Client,
 ) -> Result<Vec<String>, AuditError> {
-    let builder = client
-        .build_transaction()
-        .isolation_level(IsolationLevel::RepeatableRead)
-        .read_only(true);
-    let snapshot = builder.start().await?;
+    let snapshot = client.snapshot().await?;
     let loaded = Loaded::read(&snapshot, table.stream.topic()).await?;
     let rows = snapshot.query(&statement(table), &[]).await?;
     snapshot.rollback().await?;

@@ -1,5 +1,6 @@
 //! Compares everything with everything, shows a few figures, and says whether it is good.
 
+use pulseline_sql::GenericClient;
 use std::time::Duration;
 
 use pulseline_auditor::VerifyConfig;

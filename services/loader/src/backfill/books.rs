@@ -1,6 +1,6 @@
 //! How far a backfill has come: one that was stopped goes on there.
 
-use tokio_postgres::Client;
+use pulseline_sql::{Client, GenericClient};
 use uuid::Uuid;
 
 use super::{Backfill, Progress};

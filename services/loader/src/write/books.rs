@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tokio_postgres::GenericClient;
+use pulseline_sql::GenericClient;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
@@ -93,8 +93,7 @@ pub(super) async fn letters(client: &impl GenericClient, letters: &[Letter]) -> 
             &letter.program_version,
             &letter.created_at,
         ];
-        client
-            .execute(&statement, &values)
+        tokio_postgres::GenericClient::execute(client.bare(), &statement, &values)
             .await
             .map_err(LoaderError::statement("writing a dead letter"))?;
     }

@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use bytes::Bytes;
 use futures_util::SinkExt;
-use tokio_postgres::Transaction;
+use pulseline_sql::Transaction;
 use tokio_postgres::types::{FromSql, Type, accepts};
 
 use crate::error::LoaderError;
@@ -21,7 +21,7 @@ pub(super) async fn copy(
     what: &'static str,
 ) -> Result<(), LoaderError> {
     let sink = tx
-        .copy_in::<str, Bytes>(statement)
+        .copy_in::<Bytes>(statement)
         .await
         .map_err(LoaderError::statement(what))?;
     let mut sink = pin!(sink);

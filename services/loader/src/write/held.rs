@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use bson::RawDocumentBuf;
 use mongodb::Collection;
 use pulseline_sql::held::Held;
+use pulseline_sql::{Client, Transaction};
 use pulseline_tombstones::{Register, Tombstone, Tombstones};
-use tokio_postgres::{Client, Transaction};
 
 use crate::error::LoaderError;
 

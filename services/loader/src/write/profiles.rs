@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tokio_postgres::Transaction;
+use pulseline_sql::{GenericClient, Transaction};
 use uuid::Uuid;
 
 use super::copying::copy;

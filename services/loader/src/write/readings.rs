@@ -1,7 +1,7 @@
 //! Readings: straight into the hypertable, or through a temporary table where a row may be met.
 
 use bytes::Bytes;
-use tokio_postgres::{Client, Transaction};
+use pulseline_sql::{Client, GenericClient, Transaction};
 use uuid::Uuid;
 
 use super::copying::{LocalMillis, copy};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use pulseline_schemas::Stream;
-use tokio_postgres::Transaction;
+use pulseline_sql::Transaction;
 
 use super::{Plan, entries, profiles, readings};
 use crate::batch::DirtyDay;

@@ -1,0 +1,212 @@
+//! A connection whose statements reach one warehouse of those that may stand in a database.
+//!
+//! Statements say `raw.`, `stage.`, `agg.`, `ops.`; under a prefix the names are put in as they are sent. So the same
+//! services fill and check a warehouse that is built beside the one in use.
+
+use std::future::Future;
+
+use bytes::Buf;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{CopyInSink, Error, IsolationLevel, Row, Statement};
+
+use crate::schemas::Schemas;
+
+/// A connection to one warehouse.
+#[derive(Debug)]
+pub struct Client {
+    inner: tokio_postgres::Client,
+    schemas: Schemas,
+}
+
+/// A transaction in one warehouse; rolled back unless committed.
+pub struct Transaction<'a> {
+    inner: tokio_postgres::Transaction<'a>,
+    schemas: &'a Schemas,
+}
+
+/// What runs statements: a connection, or a transaction.
+pub trait GenericClient: Sync {
+    /// What sends them.
+    type Inner: tokio_postgres::GenericClient + Sync;
+
+    /// What sends statements as they stand, whatever the warehouse.
+    fn bare(&self) -> &Self::Inner;
+
+    /// The schemas that statements reach.
+    fn schemas(&self) -> &Schemas;
+
+    /// All rows of a statement.
+    ///
+    /// # Errors
+    /// What the server says.
+    fn query(
+        &self,
+        statement: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> impl Future<Output = Result<Vec<Row>, Error>> + Send {
+        async move {
+            let statement = self.schemas().reach(statement);
+            tokio_postgres::GenericClient::query(self.bare(), &*statement, values).await
+        }
+    }
+
+    /// The row of a statement that has exactly one.
+    ///
+    /// # Errors
+    /// What the server says; another number of rows.
+    fn query_one(
+        &self,
+        statement: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> impl Future<Output = Result<Row, Error>> + Send {
+        async move {
+            let statement = self.schemas().reach(statement);
+            tokio_postgres::GenericClient::query_one(self.bare(), &*statement, values).await
+        }
+    }
+
+    /// The row of a statement that has one or none.
+    ///
+    /// # Errors
+    /// What the server says; more rows.
+    fn query_opt(
+        &self,
+        statement: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> impl Future<Output = Result<Option<Row>, Error>> + Send {
+        async move {
+            let statement = self.schemas().reach(statement);
+            tokio_postgres::GenericClient::query_opt(self.bare(), &*statement, values).await
+        }
+    }
+
+    /// Runs a statement; says how many rows it changed.
+    ///
+    /// # Errors
+    /// What the server says.
+    fn execute(
+        &self,
+        statement: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> impl Future<Output = Result<u64, Error>> + Send {
+        async move {
+            let statement = self.schemas().reach(statement);
+            tokio_postgres::GenericClient::execute(self.bare(), &*statement, values).await
+        }
+    }
+
+    /// Prepares a statement that is run many times, by [`GenericClient::bare`].
+    ///
+    /// # Errors
+    /// What the server says.
+    fn prepare(&self, statement: &str) -> impl Future<Output = Result<Statement, Error>> + Send {
+        async move {
+            let statement = self.schemas().reach(statement);
+            tokio_postgres::GenericClient::prepare(self.bare(), &statement).await
+        }
+    }
+
+    /// Runs statements without values, parted by semicolons.
+    ///
+    /// # Errors
+    /// What the server says.
+    fn batch_execute(&self, statements: &str) -> impl Future<Output = Result<(), Error>> + Send {
+        async move {
+            let statements = self.schemas().reach(statements);
+            tokio_postgres::GenericClient::batch_execute(self.bare(), &statements).await
+        }
+    }
+}
+
+impl GenericClient for Client {
+    type Inner = tokio_postgres::Client;
+
+    fn bare(&self) -> &Self::Inner {
+        &self.inner
+    }
+
+    fn schemas(&self) -> &Schemas {
+        &self.schemas
+    }
+}
+
+impl<'a> GenericClient for Transaction<'a> {
+    type Inner = tokio_postgres::Transaction<'a>;
+
+    fn bare(&self) -> &Self::Inner {
+        &self.inner
+    }
+
+    fn schemas(&self) -> &Schemas {
+        self.schemas
+    }
+}
+
+impl Client {
+    pub(crate) fn new(inner: tokio_postgres::Client, schemas: Schemas) -> Self {
+        Self { inner, schemas }
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
+        Ok(Transaction {
+            inner: self.inner.transaction().await?,
+            schemas: &self.schemas,
+        })
+    }
+
+    /// Begins a transaction that sees one moment, and changes nothing.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn snapshot(&mut self) -> Result<Transaction<'_>, Error> {
+        let builder = self.inner.build_transaction();
+        let builder = builder
+            .isolation_level(IsolationLevel::RepeatableRead)
+            .read_only(true);
+        Ok(Transaction {
+            inner: builder.start().await?,
+            schemas: &self.schemas,
+        })
+    }
+
+    /// True once the connection has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.inner.is_closed()
+    }
+
+    /// From here on statements reach that warehouse of the same database.
+    pub fn turn_to(&mut self, schemas: Schemas) {
+        self.schemas = schemas;
+    }
+}
+
+impl Transaction<'_> {
+    /// Copies rows in.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn copy_in<B: Buf + Send + 'static>(&self, statement: &str) -> Result<CopyInSink<B>, Error> {
+        self.inner.copy_in(&*self.schemas.reach(statement)).await
+    }
+
+    /// Makes it durable.
+    ///
+    /// # Errors
+    /// What the server says; when the connection was lost, the outcome is unknown.
+    pub async fn commit(self) -> Result<(), Error> {
+        self.inner.commit().await
+    }
+
+    /// Undoes it.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn rollback(self) -> Result<(), Error> {
+        self.inner.rollback().await
+    }
+}
