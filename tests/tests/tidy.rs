@@ -44,6 +44,7 @@ const DRIVERS: [(&str, &[&str]); 3] = [
             "services/compactor",
             "services/letters",
             "services/auditor",
+            "services/rebuilder",
             "services/healer",
             "services/eraser",
             "services/console",

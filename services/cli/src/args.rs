@@ -3,6 +3,7 @@
 mod forget;
 mod heal;
 mod letters;
+mod rebuild;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use forget::ForgetArgs;
 pub(crate) use heal::HealArgs;
 pub(crate) use letters::{DeadLetters, SelectionArgs};
+pub(crate) use rebuild::RebuildArgs;
 
 /// Streams smartwatch readings through Kafka and MongoDB into TimescaleDB, exactly.
 #[derive(Debug, Parser)]
@@ -28,7 +30,7 @@ pub(crate) use letters::{DeadLetters, SelectionArgs};
 Settings come from defaults, then --config FILE (TOML), then the servers of --stack NAME,
 then environment variables such as PULSELINE__KAFKA__BROKERS, PULSELINE__MONGO__URI.
 
-Exit codes: 0 done, 1 verify found a difference, a replayed letter stays, heal leaves a hole or forget finds something,
+Exit codes: 0 done, 1 verify found a difference, a replayed letter stays, heal leaves a hole, a rebuilt warehouse differs or forget finds something,
 2 wrong usage or configuration, 3 a service stopped on an error, 4 unfinished work was abandoned at the drain deadline."
 )]
 pub(crate) struct Cli {
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     Backfill(BackfillArgs),
     /// Find offsets that are lost, and load what MongoDB has of them; exit 1 when some stay.
     Heal(HealArgs),
+    /// Build the warehouse anew from MongoDB, beside the one in use, check it and swap; exit 1 when it differs.
+    Rebuild(RebuildArgs),
     /// Remove a person from every store, and prove it.
     Forget(ForgetArgs),
     /// What could not be processed: read it, replay it after a fix, discard it.

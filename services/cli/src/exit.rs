@@ -22,7 +22,8 @@ pub(crate) enum Outcome {
     Done,
     /// 4: verify or a backfill was stopped before its end; nothing is wrong so far.
     Unfinished,
-    /// 1: verify found a difference, the demo's verdict is bad, a replayed letter stays, heal leaves a hole, or forget finds something.
+    /// 1: verify found a difference, the demo's verdict is bad, a replayed letter stays, heal leaves a hole, a
+    /// rebuilt warehouse differs, or forget finds something.
     Different,
 }
 

@@ -58,7 +58,8 @@ pub(crate) async fn run(settings: Settings, arguments: &HealArgs) -> anyhow::Res
     Ok(outcome(report.is_whole() && report.holes.len() == found))
 }
 
-fn healer(settings: &Settings) -> anyhow::Result<Healer> {
+/// What looks for holes, and where.
+pub(crate) fn healer(settings: &Settings) -> anyhow::Result<Healer> {
     settings.require_registry()?;
     Ok(Healer {
         audited: settings.audited()?,
@@ -69,7 +70,8 @@ fn healer(settings: &Settings) -> anyhow::Result<Healer> {
     })
 }
 
-fn said(healed: &Healed) -> String {
+/// What became of a hole.
+pub(crate) fn said(healed: &Healed) -> String {
     let Healed {
         hole,
         documents,

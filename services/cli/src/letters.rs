@@ -4,6 +4,7 @@ use anyhow::Context;
 use pulseline_letters::{Connections, Fate, Letter, Selection};
 use pulseline_runtime::config::ConfigError;
 use pulseline_runtime::telemetry;
+use pulseline_schemas::Registry;
 
 use crate::args::{DeadLetters, SelectionArgs};
 use crate::exit::Outcome;
@@ -89,10 +90,18 @@ async fn list(settings: &Settings, selection: &Selection, limit: i64, json: bool
 async fn show(settings: &Settings, origin: &str, item: Option<i32>) -> anyhow::Result<Outcome> {
     let client = pulseline_letters::open(&settings.timescale).await?;
     let letters = pulseline_letters::find(&client, origin).await?;
+    // Without a registry the bytes are shown as they are.
+    let url = settings.registry.url.as_str();
+    let registry = (!url.is_empty()).then(|| Registry::new(url)).transpose()?;
     let mut texts = Vec::new();
     for (letter, payload) in &letters {
         if item.is_none_or(|item| item == letter.item) {
-            texts.push(pulseline_letters::show(letter, payload.as_deref()));
+            let mut text = pulseline_letters::show(letter, payload.as_deref());
+            if let (Some(registry), Some(payload)) = (&registry, payload) {
+                let read = pulseline_letters::avro::read(registry, letter, payload).await;
+                text.push_str(&read.unwrap_or_default());
+            }
+            texts.push(text);
         }
     }
     (!texts.is_empty()).then_some(()).with_context(|| {

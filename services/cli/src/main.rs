@@ -8,6 +8,7 @@ mod forget;
 mod heal;
 mod letters;
 mod print;
+mod rebuild;
 mod replay;
 mod report;
 mod services;
@@ -45,6 +46,7 @@ async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::DeadLetters(command) => letters::run(settings()?, command).await,
         Command::Heal(arguments) => heal::run(settings()?, arguments).await,
         Command::Forget(arguments) => forget::run(settings()?, arguments).await,
+        Command::Rebuild(arguments) => rebuild::run(settings()?, arguments).await,
         Command::Console => services::console(settings()?).await,
         Command::Migrate => services::migrate(settings()?).await,
         Command::Verify(arguments) => report::verify(settings()?, arguments).await,

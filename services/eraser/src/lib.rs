@@ -12,14 +12,15 @@ mod error;
 mod kafka;
 mod person;
 mod warehouse;
+mod warehouses;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use mongodb::Database;
 use mongodb::options::{ClientOptions, ReadConcern, WriteConcern};
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
-use pulseline_sql::Client;
+use pulseline_sql::{Client, Schemas};
 use pulseline_tombstones::Register;
 use serde::Serialize;
 use uuid::Uuid;
@@ -27,11 +28,9 @@ use uuid::Uuid;
 use documents::Documents;
 pub use error::EraserError;
 pub use person::Person;
-use warehouse::Warehouse;
+use warehouses::{Part, Warehouses, warehouses};
 
 const SERVER_SELECTION: Duration = Duration::from_secs(5);
-/// How often the compactor's progress is looked at.
-const POLL: Duration = Duration::from_millis(500);
 
 /// The servers that hold something of a person.
 #[derive(Clone, Debug)]
@@ -123,9 +122,16 @@ impl Eraser {
     ///
     /// # Errors
     /// What the stores say.
-    pub async fn search(&self, person: &Person) -> Result<Vec<Count>, EraserError> {
+    pub async fn search(&mut self, person: &Person) -> Result<Vec<Count>, EraserError> {
         let mut found = Documents::of(&self.database, person).search().await?;
-        found.extend(warehouse::search(&self.client, person).await?);
+        for schemas in warehouses() {
+            if schemas.are_there(&self.client).await? {
+                self.client.turn_to(schemas);
+                let there = warehouse::search(&self.client, person).await;
+                self.client.turn_to(Schemas::default());
+                found.extend(there?);
+            }
+        }
         Ok(found)
     }
 
@@ -140,11 +146,7 @@ impl Eraser {
         tell: &mut (dyn FnMut(&Count) + Send),
     ) -> Result<Report, EraserError> {
         let hashes = Register::of(&self.database).add(&person.ids()).await?;
-        let transaction = self.client.transaction().await?;
         let hashes: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.to_vec()).collect();
-        pulseline_sql::forgotten::add(&transaction, &hashes).await?;
-        transaction.commit().await?;
-
         let mut removed = Vec::new();
         let mut note = |count: Count| {
             if count.count > 0 {
@@ -152,23 +154,18 @@ impl Eraser {
                 removed.push(count);
             }
         };
-        let documents = Documents::of(&self.database, &person);
-        documents.remove(&mut note).await?;
-        let mut warehouse = Warehouse {
+        let mut warehouses = Warehouses {
             client: &mut self.client,
             person: &person,
         };
-        warehouse.remove_rows(&mut note).await?;
-        warehouse.remove_figures(&mut note).await?;
-        let deadline = Instant::now() + settle;
-        let mut pending_days = warehouse.pending_days().await?;
-        while pending_days > 0 && Instant::now() < deadline {
-            tokio::time::sleep(POLL).await;
-            pending_days = warehouse.pending_days().await?;
-        }
+        warehouses.refuse(&hashes).await?;
+        let documents = Documents::of(&self.database, &person);
+        documents.remove(&mut note).await?;
+        warehouses.remove(Part::Rows, &mut note).await?;
+        let pending_days = warehouses.settle(settle).await?;
         // A refresh that had begun before the rows went may have stored some figures after them.
-        warehouse.remove_figures(&mut note).await?;
-        warehouse.remove_profile(&mut note).await?;
+        warehouses.remove(Part::Figures, &mut note).await?;
+        warehouses.remove(Part::Profile, &mut note).await?;
         documents.remove_profile(&mut note).await?;
         kafka::remove_zones(&self.kafka, &person.devices).await?;
         Ok(Report {

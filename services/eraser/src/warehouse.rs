@@ -35,14 +35,14 @@ const READINGS: [Stream; 4] = [
 /// Where the continuous aggregates are stored.
 const STORED: &str = "select format('%I.%I', view_schema, view_name), \
     format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) \
-    from timescaledb_information.continuous_aggregates where view_schema in ('stage', 'agg') order by 1";
+    from timescaledb_information.continuous_aggregates where view_schema = any($1) order by 1";
 const LETTERS: &str = "from ops.dead_letters where exists (select from unnest($1::text[]) as t(id) \
     where position(convert_to(t.id, 'UTF8') in coalesce(message_key, '')) > 0 \
     or position(convert_to(t.id, 'UTF8') in coalesce(payload, '')) > 0)";
 /// Every relation that says whose a row is; what waits for the compactor is told apart.
 const RELATIONS: &str = "select format('%I.%I', table_schema, table_name), string_agg(format('%I = any($1)', column_name), ' or ') \
-    from information_schema.columns where table_schema in ('raw', 'stage', 'agg', 'ops') \
-    and column_name in ('device_id', 'user_id') and (table_schema, table_name) <> ('ops', 'dirty_days') \
+    from information_schema.columns where table_schema = any($1) \
+    and column_name in ('device_id', 'user_id') and table_name <> 'dirty_days' \
     group by table_schema, table_name order by 1";
 
 /// A person's rows.
@@ -63,20 +63,14 @@ impl Warehouse<'_> {
         }
         for table in WHOLE {
             let sql = format!("delete from {table} where device_id = any($1)");
-            note(counted(
-                table,
-                self.client.execute(&sql, &[&self.person.devices]).await?,
-            ));
+            note(self.counted(table, self.client.execute(&sql, &[&self.person.devices]).await?));
         }
         let texts = self.person.texts();
         let letters = format!("delete {LETTERS}");
         let letters = self.client.execute(&letters, &[&texts]).await?;
-        note(counted("ops.dead_letters", letters));
+        note(self.counted("ops.dead_letters", letters));
         let backfills = "delete from ops.backfills where device = any($1)";
-        note(counted(
-            "ops.backfills",
-            self.client.execute(backfills, &[&texts]).await?,
-        ));
+        note(self.counted("ops.backfills", self.client.execute(backfills, &[&texts]).await?));
         Ok(())
     }
 
@@ -97,7 +91,7 @@ impl Warehouse<'_> {
                 start = slice.end;
             }
         }
-        Ok(counted(table, count))
+        Ok(self.counted(table, count))
     }
 
     /// Deletes figures where they are stored: those of days below the floor of retention are never made anew.
@@ -105,7 +99,11 @@ impl Warehouse<'_> {
         &mut self,
         note: &mut (dyn FnMut(Count) + Send),
     ) -> Result<(), EraserError> {
-        for row in self.client.query(STORED, &[]).await? {
+        for row in self
+            .client
+            .query(STORED, &[&self.client.schemas().names()])
+            .await?
+        {
             let (view, stored): (String, String) = (row.get(0), row.get(1));
             let sql = format!("delete from {stored} where device_id = any($1)");
             note(counted(
@@ -123,6 +121,11 @@ impl Warehouse<'_> {
         Ok(self.client.query_one(sql, &[&self.person.devices]).await?.get(0))
     }
 
+    /// What was removed from a table of this warehouse.
+    fn counted(&self, table: &str, count: u64) -> Count {
+        counted(&format!("{}{table}", self.client.schemas().prefix()), count)
+    }
+
     /// Deletes the profile and the devices' ownership.
     pub(crate) async fn remove_profile(
         &mut self,
@@ -132,12 +135,9 @@ impl Warehouse<'_> {
         let Person {
             user, devices: own, ..
         } = self.person;
-        note(counted(
-            "raw.devices",
-            self.client.execute(devices, &[user, own]).await?,
-        ));
+        note(self.counted("raw.devices", self.client.execute(devices, &[user, own]).await?));
         let profile = "delete from raw.users where user_id = $1";
-        note(counted("raw.users", self.client.execute(profile, &[user]).await?));
+        note(self.counted("raw.users", self.client.execute(profile, &[user]).await?));
         Ok(())
     }
 }
@@ -168,19 +168,20 @@ async fn remove_slice(
 /// What is there of the person: every table and view that names a person or a device, and letters by their bytes.
 pub(crate) async fn search(client: &Client, person: &Person) -> Result<Vec<Count>, EraserError> {
     let mut found = Vec::new();
-    for row in client.query(RELATIONS, &[]).await? {
+    for row in client.query(RELATIONS, &[&client.schemas().names()]).await? {
         let (relation, condition): (String, String) = (row.get(0), row.get(1));
         let sql = format!("select count(*) from {relation} where {condition}");
         found.push((relation, client.query_one(&sql, &[&person.ids()]).await?.get(0)));
     }
-    for row in client.query(STORED, &[]).await? {
+    for row in client.query(STORED, &[&client.schemas().names()]).await? {
         let stored: String = row.get(1);
         let sql = format!("select count(*) from {stored} where device_id = any($1)");
         found.push((stored, client.query_one(&sql, &[&person.devices]).await?.get(0)));
     }
     let letters = format!("select count(*) {LETTERS}");
     let letters = client.query_one(&letters, &[&person.texts()]).await?;
-    found.push(("ops.dead_letters".into(), letters.get::<_, i64>(0)));
+    let place = format!("{}ops.dead_letters", client.schemas().prefix());
+    found.push((place, letters.get::<_, i64>(0)));
     let found = found.into_iter().filter(|(_, count)| *count > 0);
     Ok(found
         .map(|(place, count)| counted(&place, u64::try_from(count).unwrap_or_default()))

@@ -6,6 +6,7 @@
 //!  file:hash/byte ───────────────────────────▶ the files are replayed again, by the program that has the fix
 //! ```
 
+pub mod avro;
 mod error;
 mod find;
 mod origin;

@@ -119,6 +119,9 @@ async fn e_1_a_person_is_removed_everywhere_and_does_not_come_back() -> Result<(
     );
     ensure!(others().await? == before, "somebody else lost readings");
     world.verify_equal().await?;
+    // Nobody knows the devices any more, but the hash knows the person.
+    let (code, said) = forget(&world, &[&user, "--yes"]).await?;
+    ensure!(code == Some(0) && said.contains(proof), "{said}");
 
     // Everything once more, and then a document that a sink might have stored at the very moment of erasure.
     world.simulate(&cohort).await?;

@@ -118,6 +118,8 @@ async fn p_9_messages_that_could_not_be_stored_are_sent_again_or_discarded() -> 
         registry.register(Stream::Steps).await? == next,
         "ids are not in order"
     );
+    // Its schema is there now: the message can be read.
+    dead("\"samples\":", 0, letters(&world, &["show", origin]).await?)?;
     dead(
         "sent to its topic again",
         0,

@@ -14,6 +14,7 @@ mod offsets;
 mod oracle;
 mod picture;
 mod poison;
+mod rebuild;
 mod replay;
 mod replies;
 mod restarts;

@@ -1,0 +1,104 @@
+//! `rebuild`: a warehouse built anew beside the one in use, which then takes its place.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use pulseline_rebuilder::{Rebuilder, Report, Step};
+use pulseline_runtime::config::ConfigError;
+use pulseline_runtime::telemetry;
+
+use crate::args::RebuildArgs;
+use crate::exit::Outcome;
+use crate::heal;
+use crate::print;
+use crate::settings::Settings;
+
+const BAR: &str = "{bar:30} {percent:>3} %  {human_pos} of {human_len} uploads, {per_sec}, {eta} left  {msg}";
+
+pub(crate) async fn run(settings: Settings, arguments: &RebuildArgs) -> anyhow::Result<Outcome> {
+    if !settings.timescale.schema_prefix.is_empty() {
+        let text = "timescale.schema_prefix must be empty: it is the warehouse in use that is built anew";
+        return Err(ConfigError::Invalid(text.into()).into());
+    }
+    telemetry::init_logs();
+    let rebuilder = Rebuilder {
+        healer: heal::healer(&settings)?,
+        compactor: settings.compactor.clone(),
+        settle: Duration::from_secs(arguments.settle),
+    };
+    rebuilder.healer.shutdown.on_signals(settings.drain())?;
+    if arguments.drop_old || arguments.discard {
+        let dropped = if arguments.drop_old {
+            rebuilder.drop_old().await?
+        } else {
+            rebuilder.discard().await?
+        };
+        print::line(if dropped { "dropped" } else { "there is none" });
+        return Ok(Outcome::Done);
+    }
+    let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(BAR)?);
+    let tell = |step: Step| show(&bar, &step);
+    let built = rebuilder.run(&tell).await;
+    bar.finish_and_clear();
+    let report = built?;
+    if arguments.json {
+        print::line(&serde_json::to_string_pretty(&report)?);
+    } else {
+        conclude(&report);
+    }
+    Ok(outcome(&report))
+}
+
+/// Standard output holds the result and nothing else.
+fn show(bar: &ProgressBar, step: &Step) {
+    match step {
+        Step::Begun(false) => {
+            print::error("building beside the warehouse in use: next_raw, next_stage, next_agg, next_ops")
+        }
+        Step::Begun(true) => {
+            print::error("going on with what was built: next_raw, next_stage, next_agg, next_ops")
+        }
+        Step::Filling(standing) => {
+            bar.set_length(u64::try_from(standing.offsets).unwrap_or_default());
+            bar.set_position(u64::try_from(standing.built).unwrap_or_default());
+            bar.set_message(match standing.unread {
+                0 => format!("refreshing: {:.0} s behind", standing.oldest_seconds),
+                unread => format!("{unread} collections are read"),
+            });
+        }
+        Step::Healed(healed) => bar.suspend(|| print::error(&heal::said(healed))),
+        Step::Verifying(line) => bar.suspend(|| print::error(line)),
+        Step::Swapping => {
+            bar.suspend(|| print::error("equal: waiting for the moment in which nothing is missing"))
+        }
+    }
+}
+
+fn conclude(report: &Report) {
+    if let Some(verdict) = &report.verdict {
+        print::line(&verdict.to_string());
+    }
+    let uploads = print::thousands(report.offsets);
+    print::line(&format!(
+        "{uploads} uploads were built in {:.1} s",
+        report.fill_seconds
+    ));
+    print::line(match (report.is_swapped, &report.verdict) {
+        (true, _) => {
+            "swapped: the new warehouse is in use; the old one is kept as old_… until `rebuild --drop-old`"
+        }
+        (false, Some(verdict)) if !verdict.differences.is_empty() => {
+            "NOT swapped: the new warehouse differs; look at it with timescale.schema_prefix = \"next_\", then run this again, or \
+             `rebuild --discard`"
+        }
+        (false, _) => "stopped before the swap: run it again to go on",
+    });
+}
+
+fn outcome(report: &Report) -> Outcome {
+    match &report.verdict {
+        _ if report.is_swapped => Outcome::Done,
+        Some(verdict) if !verdict.differences.is_empty() => Outcome::Different,
+        _ => Outcome::Unfinished,
+    }
+}

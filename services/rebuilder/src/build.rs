@@ -1,0 +1,105 @@
+//! The beginning: one rebuild at a time, the schemas beside those in use, and what has to be in them before a row is.
+
+use std::time::{Duration, Instant};
+
+use pulseline_runtime::config::TimescaleConfig;
+use pulseline_runtime::retry::retry_transient;
+use pulseline_sql::lease;
+use pulseline_sql::{Client, GenericClient, Schemas, SqlError};
+use uuid::Uuid;
+
+use crate::error::RebuilderError;
+use crate::{POLL, Rebuilder, Step};
+
+pub(crate) const APPLICATION: &str = "pulseline-rebuild";
+const LEASE: &str = "rebuild";
+/// Long enough for a pause of the server, short enough that a killed one is soon gone on with.
+const LEASE_TTL: Duration = Duration::from_secs(30);
+/// Ids of two warehouses are never the same: a compactor that read some before the swap deletes none of others after it.
+const PART_IDS: &str = "select setval(pg_get_serial_sequence('next_ops.dirty_days', 'id'), greatest( \
+    (select last_value from next_ops.dirty_days_id_seq), (select last_value from ops.dirty_days_id_seq) + (1::bigint << 40)))";
+/// Who is erased is so from the first row on.
+const CARRY: &str = "insert into next_ops.forgotten (tombstone, erased_at) select tombstone, erased_at from ops.forgotten \
+    on conflict do nothing";
+
+/// The right to build, held in the warehouse in use.
+pub(crate) struct Lease(lease::Lease);
+
+impl Lease {
+    /// Renews it as long as this is waited for; ends when it is lost. An outage is not a loss.
+    pub(crate) async fn lost(&self, timescale: &TimescaleConfig) -> RebuilderError {
+        let mut client = None;
+        loop {
+            tokio::time::sleep(LEASE_TTL / 6).await;
+            let renewed = match &client {
+                Some(client) => self.0.renew(client).await,
+                None => match pulseline_sql::connect(timescale, APPLICATION).await {
+                    Ok(opened) => self.0.renew(client.insert(opened)).await,
+                    Err(error) => Err(error),
+                },
+            };
+            match renewed {
+                Ok(true) => {}
+                Ok(false) => return RebuilderError::LeaseLost,
+                Err(error) => {
+                    tracing::warn!(%error, "the lease of the rebuild could not be renewed");
+                    client = None;
+                }
+            }
+        }
+    }
+
+    /// Gives it up; after a swap it stands in the old warehouse, which nobody asks.
+    pub(crate) async fn release(self, timescale: &TimescaleConfig) {
+        if let Ok(client) = pulseline_sql::connect(timescale, APPLICATION).await
+            && let Err(error) = self.0.release(&client).await
+        {
+            tracing::debug!(%error, "the lease of the rebuild was not given up; it ends by itself");
+        }
+    }
+}
+
+/// Takes the right to build, and makes the schemas unless they are there.
+pub(crate) async fn begin(
+    rebuilder: &Rebuilder,
+    tell: &(dyn Fn(Step) + Send + Sync),
+) -> Result<Lease, RebuilderError> {
+    let client = open(rebuilder).await?;
+    if Schemas::old().are_there(&client).await? {
+        return Err(RebuilderError::OldIsThere);
+    }
+    let lease = begin_alone(rebuilder, &client).await?;
+    let was_begun = Schemas::next().are_there(&client).await?;
+    pulseline_sql::migrate(&rebuilder.beside().healer.audited.timescale).await?;
+    prepare(client).await?;
+    tell(Step::Begun(was_begun));
+    Ok(lease)
+}
+
+/// Takes the right to build or drop, waiting for one that was killed to lose it.
+pub(crate) async fn begin_alone(rebuilder: &Rebuilder, client: &Client) -> Result<Lease, RebuilderError> {
+    let owner = Uuid::new_v4();
+    let deadline = Instant::now() + 2 * LEASE_TTL;
+    loop {
+        if let Some(won) = lease::Lease::acquire(client, LEASE, owner, LEASE_TTL).await? {
+            return Ok(Lease(won));
+        }
+        if Instant::now() >= deadline || !rebuilder.shutdown().sleep(POLL).await {
+            return Err(RebuilderError::IsUnderWay);
+        }
+    }
+}
+
+/// Opens the warehouse in use; an outage is waited out.
+pub(crate) async fn open(rebuilder: &Rebuilder) -> Result<Client, RebuilderError> {
+    let attempt = || async { Ok(pulseline_sql::open(rebuilder.timescale(), APPLICATION).await?) };
+    Ok(retry_transient(rebuilder.shutdown(), "connecting", attempt).await?)
+}
+
+async fn prepare(mut client: Client) -> Result<(), SqlError> {
+    let transaction = client.transaction().await?;
+    transaction.query_one(PART_IDS, &[]).await?;
+    transaction.execute(CARRY, &[]).await?;
+    transaction.commit().await?;
+    Ok(())
+}
