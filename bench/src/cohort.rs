@@ -1,50 +1,139 @@
-//! What is sent: a cohort without late, repeated or broken uploads, and its messages as ready bytes.
+//! What is sent: a cohort's messages as ready bytes, on time or with faults, from its own devices or dealt out to more.
 
 use anyhow::Result;
-use pulseline_generator::{Payload, SimulateConfig, plan};
-use pulseline_schemas::{Registry, Stream, UtcMillis, encode, frame};
+use pulseline_generator::{Kind, Payload, Plan, Planned, SimulateConfig, plan};
+use pulseline_schemas::{
+    ActivityMinutes, Calories, Distances, Event, Exercise, HeartRateZones, HeartRates, Registry,
+    RestingHeartRates, Sleep, SleepScore, Steps, Stream, UtcMillis, encode, frame,
+};
 use pulseline_tests::World;
+use uuid::Uuid;
+
+use crate::case::Case;
 
 /// Readings of a person a day, about.
 const READINGS_A_DAY: u64 = 18_000;
+/// Each kind of fault befalls so many uploads where faults are asked for.
+const FAULTY: f64 = 0.1;
+/// Other people than those without faults, so that both can be in one warehouse.
+const FAULTY_SEED: u64 = 2;
 
 /// A message whose bytes are ready.
 pub(crate) struct Ready {
+    pub(crate) stream: Stream,
     pub(crate) key: String,
     pub(crate) payload: Vec<u8>,
 }
 
-/// So many days that there are about so many readings.
-pub(crate) fn config(readings: u64, participants: u32) -> SimulateConfig {
-    let days = (readings / (READINGS_A_DAY * u64::from(participants))).max(1);
-    SimulateConfig {
-        participants,
-        days: u32::try_from(days).unwrap_or(u32::MAX),
-        late: 0.0,
-        duplicate: 0.0,
-        correct: 0.0,
-        broken: 0.0,
-        ..SimulateConfig::default()
+/// Who sends.
+#[derive(Clone, Debug)]
+pub(crate) struct Cohort {
+    pub(crate) config: SimulateConfig,
+    /// Devices that uploads are dealt out to; otherwise the people's own.
+    pub(crate) devices: Option<u32>,
+}
+
+impl Cohort {
+    /// A cohort without late, repeated or broken uploads, of so many days that there are about so many readings.
+    pub(crate) fn punctual(case: &Case) -> Self {
+        let days = (case.readings / (READINGS_A_DAY * u64::from(case.participants))).max(1);
+        let config = SimulateConfig {
+            participants: case.participants,
+            days: u32::try_from(days).unwrap_or(u32::MAX),
+            late: 0.0,
+            duplicate: 0.0,
+            correct: 0.0,
+            broken: 0.0,
+            ..SimulateConfig::default()
+        };
+        Self {
+            config,
+            devices: case.devices,
+        }
+    }
+
+    /// As large a cohort, a tenth of whose uploads come late, a tenth twice, and a tenth once more with other values.
+    pub(crate) fn faulty(case: &Case) -> Self {
+        let mut cohort = Self::punctual(case);
+        cohort.config.late = FAULTY;
+        cohort.config.duplicate = FAULTY;
+        cohort.config.correct = FAULTY;
+        cohort.config.seed = FAULTY_SEED;
+        cohort
+    }
+
+    /// The events in the order of their delivery, repetitions left out.
+    pub(crate) fn events(&self) -> Result<impl Iterator<Item = Event>> {
+        let plan = self.planned()?;
+        let slots = self.slots(&plan);
+        let once = plan.filter(|planned| planned.kind != Kind::Duplicate);
+        Ok(once.filter_map(move |planned| event(planned, slots)))
+    }
+
+    /// All messages, encoded; and how many readings are in them.
+    pub(crate) async fn ready(&self, world: &World) -> Result<(Vec<Ready>, u64)> {
+        let registry = Registry::new(&world.endpoints.registry_url)?;
+        let mut ids = [0; Stream::COUNT];
+        for stream in Stream::ALL {
+            ids[stream as usize] = registry.register(stream).await?;
+        }
+        let (mut messages, mut readings) = (Vec::new(), 0_u64);
+        let plan = self.planned()?;
+        let slots = self.slots(&plan);
+        for event in plan.filter_map(|planned| event(planned, slots)) {
+            readings += event.readings() as u64;
+            messages.push(Ready {
+                stream: event.stream(),
+                key: event.key().to_string(),
+                payload: frame(ids[event.stream() as usize], &encode(&event)?),
+            });
+        }
+        Ok((messages, readings))
+    }
+
+    fn planned(&self) -> Result<Plan> {
+        plan(&self.config, UtcMillis(0)).map_err(anyhow::Error::msg)
+    }
+
+    /// How many devices stand for one of the people's.
+    fn slots(&self, plan: &Plan) -> Option<u64> {
+        let devices = u64::from(self.devices?);
+        Some(devices.div_ceil(plan.devices() as u64))
     }
 }
 
-/// The cohort's messages, encoded; and how many readings are in them.
-pub(crate) async fn ready(config: &SimulateConfig, world: &World) -> Result<(Vec<Ready>, u64)> {
-    let registry = Registry::new(&world.endpoints.registry_url)?;
-    let mut ids = [0; Stream::COUNT];
-    for stream in Stream::ALL {
-        ids[stream as usize] = registry.register(stream).await?;
+fn event(planned: Planned, slots: Option<u64>) -> Option<Event> {
+    let Payload::Event(mut event) = planned.payload else {
+        return None;
+    };
+    if let Some(slots) = slots {
+        deal_out(&mut event, slots);
     }
-    let (mut messages, mut readings) = (Vec::new(), 0_u64);
-    for planned in plan(config, UtcMillis(0)).map_err(anyhow::Error::msg)? {
-        let Payload::Event(event) = planned.payload else {
-            continue;
-        };
-        readings += event.readings() as u64;
-        messages.push(Ready {
-            key: event.key().to_string(),
-            payload: frame(ids[event.stream() as usize], &encode(&event)?),
-        });
-    }
-    Ok((messages, readings))
+    Some(event)
+}
+
+/// Gives an upload to one of the devices that stand for its own; the streams of a window stay together. So the number of
+/// devices changes and nothing else does.
+fn deal_out(event: &mut Event, slots: u64) {
+    let upload = match event {
+        Event::HeartRates(HeartRates { upload, .. })
+        | Event::Steps(Steps { upload, .. })
+        | Event::Distances(Distances { upload, .. })
+        | Event::Calories(Calories { upload, .. })
+        | Event::ActivityMinutes(ActivityMinutes { upload, .. })
+        | Event::HeartRateZones(HeartRateZones { upload, .. })
+        | Event::RestingHeartRates(RestingHeartRates { upload, .. })
+        | Event::Sleeps(Sleep { upload, .. })
+        | Event::SleepScores(SleepScore { upload, .. })
+        | Event::Exercises(Exercise { upload, .. }) => upload,
+        Event::Users(_) => return,
+    };
+    let window = Uuid::new_v5(&upload.device_id, &upload.window_start.0.to_be_bytes());
+    let slot = window.as_u64_pair().0 % slots;
+    upload.device_id = Uuid::new_v5(&upload.device_id, &slot.to_be_bytes());
+}
+
+/// A device of that number.
+pub(crate) fn device(number: u64) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, &number.to_be_bytes())
 }

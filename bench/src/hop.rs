@@ -1,24 +1,32 @@
 //! Our services at work, one at a time or all together, watched through their own metrics.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use pulseline_generator::{SimulateConfig, ensure_topics};
+use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World};
 
-use crate::cost::{self, Cost};
+use crate::cohort::Ready;
+use crate::cost::{Spent, Watch};
+use crate::floor;
 
 /// How often a counter is looked at.
 const LOOK: Duration = Duration::from_millis(50);
-const PATIENCE: Duration = Duration::from_secs(600);
-const STORED: &str = "pulseline_sink_stored_total";
-const LOADED: &str = "pulseline_loader_documents_total";
+/// How long a counter may stand still.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// An event that was there already is a duplicate.
+const STORED: &[&str] = &["pulseline_sink_stored_total", "pulseline_sink_duplicates_total"];
+/// Receipts of duplicates among them.
+const LOADED: &[&str] = &["pulseline_loader_documents_total"];
 
-/// The generator: planned, encoded, sent and acknowledged. It runs in this process, so that its cost is not told.
-pub(crate) async fn generate(world: &World, config: &SimulateConfig) -> Result<Duration> {
-    let began = Instant::now();
+/// The generator: planned, encoded, sent and acknowledged. It runs in this process.
+pub(crate) async fn generate(world: &World, config: &SimulateConfig) -> Result<Spent> {
+    ensure_topics(&world.kafka(), config.partitions).await?;
+    let watch = Watch::start();
     world.simulate(config).await?;
-    Ok(began.elapsed())
+    Ok(watch.spent())
 }
 
 /// Lets a loader take its positions in empty collections, so that it follows change streams later.
@@ -36,87 +44,132 @@ pub(crate) async fn take_positions(world: &World) -> Result<()> {
 }
 
 /// The sink, from its first stored event to its last.
-pub(crate) async fn store(world: &World, events: u64) -> Result<Duration> {
+pub(crate) async fn store(world: &World, events: u64) -> Result<Spent> {
     let sink = Service::start(world, Role::Sink)?;
-    let took = watch(&sink, STORED, events).await?;
+    let spent = watch(&sink, STORED, events).await?;
     sink.terminate().await?;
-    Ok(took)
+    Ok(spent)
 }
 
 /// The loader, from its first loaded document to its last.
-pub(crate) async fn load(world: &World, events: u64) -> Result<Duration> {
+pub(crate) async fn load(world: &World, events: u64) -> Result<Spent> {
     let loader = Service::start(world, Role::Loader)?;
-    let took = watch(&loader, LOADED, events).await?;
+    let spent = watch(&loader, LOADED, events).await?;
     loader.terminate().await?;
-    Ok(took)
+    Ok(spent)
 }
 
-/// All services at once: from the first message produced to the last one committed in raw; the cost of each.
-pub(crate) async fn whole(
-    world: &World,
-    config: &SimulateConfig,
-    events: u64,
-) -> Result<(Duration, Vec<(&'static str, Cost)>)> {
+/// The compactor, from its start until nothing is dirty.
+pub(crate) async fn refresh(world: &World) -> Result<Spent> {
+    let watch = Watch::start();
+    let mut child = command(world)?
+        .args(["compact", "--once"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    // Once it has ended its counts are gone: the last ones seen stand.
+    let mut spent = watch.spent();
+    loop {
+        tokio::select! {
+            ended = child.wait() => {
+                let status = ended?;
+                ensure!(status.success(), "compact --once: {status}");
+                spent.seconds = watch.seconds();
+                return Ok(spent);
+            }
+            () = tokio::time::sleep(LOOK) => spent = watch.spent(),
+        }
+    }
+}
+
+/// What all services are given.
+pub(crate) enum Load<'a> {
+    /// The generator makes and sends it.
+    Simulated(&'a SimulateConfig),
+    /// A bare producer sends ready messages.
+    Ready(&'a [Ready]),
+}
+
+/// All services at once: from the first message produced to the last one committed in raw; then everything is refreshed
+/// and verified.
+pub(crate) async fn whole(world: &World, load: Load<'_>, partitions: i32, events: u64) -> Result<Spent> {
     // A sink is ready once it has partitions.
-    ensure_topics(&world.kafka(), config.partitions).await?;
+    ensure_topics(&world.kafka(), partitions).await?;
     let mut services = Service::start_all(world)?;
     for service in &mut services {
         service.until_ready().await?;
     }
-    let began = Instant::now();
-    let (sent, loaded) = tokio::join!(world.simulate(config), until(&services[1], LOADED, events));
+    let watch = Watch::start();
+    let sending = async {
+        match load {
+            Load::Simulated(config) => world.simulate(config).await.map(drop),
+            Load::Ready(messages) => floor::kafka::deliver(world, messages).await.map(drop),
+        }
+    };
+    let (sent, loaded) = tokio::join!(sending, until(&services[1], LOADED, events));
     sent?;
-    let took = loaded?.duration_since(began);
+    loaded?;
+    let spent = watch.spent();
     world.until_quiet().await?;
     world.verify_equal().await?;
-    let mut costs = Vec::new();
-    for (name, service) in ["sink", "loader", "compactor"].into_iter().zip(services) {
-        costs.push((name, cost::of(service.pid().context("a service has ended")?)?));
+    for service in services {
         service.terminate().await?;
     }
-    Ok((took, costs))
+    Ok(spent)
 }
 
 /// Times a counter from the first look at which it had risen; what came before that look is added in proportion.
-async fn watch(service: &Service, counter: &str, wanted: u64) -> Result<Duration> {
+async fn watch(service: &Service, counters: &[&str], wanted: u64) -> Result<Spent> {
+    let watch = Watch::start();
     let deadline = Instant::now() + PATIENCE;
     let (began, first) = loop {
-        let seen = sum(service, counter).await.unwrap_or_default();
+        let seen = sum(service, counters).await.unwrap_or_default();
         if seen > 0 {
             break (Instant::now(), seen);
         }
-        ensure!(Instant::now() < deadline, "{counter} never rose");
+        ensure!(Instant::now() < deadline, "{counters:?} never rose");
         tokio::time::sleep(LOOK).await;
     };
     ensure!(
         first < wanted,
         "all {wanted} were there at the first look: ask for more readings"
     );
-    let ended = until(service, counter, wanted).await?;
+    let ended = until(service, counters, wanted).await?;
     let share = wanted as f64 / (wanted - first) as f64;
-    Ok(ended.duration_since(began).mul_f64(share))
+    let mut spent = watch.spent();
+    spent.seconds = ended.duration_since(began).as_secs_f64() * share;
+    Ok(spent)
 }
 
-async fn until(service: &Service, counter: &str, wanted: u64) -> Result<Instant> {
-    let deadline = Instant::now() + PATIENCE;
+async fn until(service: &Service, counters: &[&str], wanted: u64) -> Result<Instant> {
+    let (mut last, mut moved) = (0, Instant::now());
     loop {
-        let seen = sum(service, counter).await?;
+        let seen = sum(service, counters).await?;
         if seen >= wanted {
             return Ok(Instant::now());
         }
-        ensure!(Instant::now() < deadline, "{counter} stays at {seen} of {wanted}");
+        if seen > last {
+            (last, moved) = (seen, Instant::now());
+        }
+        ensure!(
+            moved.elapsed() < PATIENCE,
+            "{counters:?} stay at {seen} of {wanted}"
+        );
         tokio::time::sleep(LOOK).await;
     }
 }
 
-/// A counter over its labels.
-async fn sum(service: &Service, counter: &str) -> Result<u64> {
+/// Counters over their labels.
+async fn sum(service: &Service, counters: &[&str]) -> Result<u64> {
     let (_, text) = service.get("/metrics").await?;
-    let lines = text.lines().filter(|line| {
-        line.strip_prefix(counter)
-            .is_some_and(|rest| rest.starts_with(['{', ' ']))
-    });
-    Ok(lines
+    let is_wanted = |line: &&str| {
+        counters.iter().any(|counter| {
+            line.strip_prefix(counter)
+                .is_some_and(|rest| rest.starts_with(['{', ' ']))
+        })
+    };
+    let values = text.lines().filter(is_wanted);
+    Ok(values
         .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
         .sum())
 }

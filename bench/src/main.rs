@@ -7,36 +7,57 @@
     reason = "its output is for people"
 )]
 
+mod bytes;
+mod case;
 mod cohort;
 mod cost;
 mod floor;
+mod freshness;
+mod histogram;
 mod hop;
+mod read;
 mod report;
 mod round;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
+use case::Case;
+use freshness::Freshness;
 use report::Report;
 
-/// Each hop beside the same I/O by a bare client: readings per second, ratio, processor time, memory.
+/// Each hop beside the same I/O by a bare client: readings per second, ratio, processor time, memory; then how fresh live
+/// readings are.
 #[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:
-  scripts/bench                                     3 rounds of a million readings
-  scripts/bench --readings 5000000 --json           more of them, as JSON
-  scripts/bench --compare before.json               beside an earlier run of this machine")]
+  scripts/bench                                     3 rounds of half a million readings, then a minute of live ones
+  scripts/bench --readings 1M,5M,20M --rounds 1     what a reading costs by the size of the run
+  scripts/bench --devices 16,1000,20000             what it costs by the number of devices
+  scripts/bench --json > before.json                to be shown beside a later run
+  scripts/bench --compare before.json               beside an earlier run of this machine
+  scripts/bench freshness                           live readings alone
+  scripts/bench bytes                               what a packed heart rate takes, by setting and column")]
 struct Arguments {
-    /// Readings of a round, about.
-    #[arg(long, default_value_t = 1_000_000)]
-    readings: u64,
+    #[command(subcommand)]
+    part: Option<Part>,
+    /// Readings of a round, about; several sizes one after the other.
+    #[arg(long, value_parser = case::count, value_delimiter = ',', default_value = "500k")]
+    readings: Vec<u64>,
     /// People in the cohort; some wear two devices.
     #[arg(long, default_value_t = 8)]
     participants: u32,
-    /// Rounds; floors and hops take turns in each.
+    /// Deal the uploads out to so many devices, about; several numbers one after the other. Without generate and read.
+    #[arg(long, value_delimiter = ',')]
+    devices: Vec<u32>,
+    /// Rounds of each size; floors and hops take turns in each.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// Seconds of live readings at the end; 0 for none.
+    #[arg(long, default_value_t = 60)]
+    live_seconds: u64,
     /// Print the figures as JSON.
     #[arg(long)]
     json: bool,
@@ -45,20 +66,98 @@ struct Arguments {
     compare: Option<PathBuf>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// How long a live reading takes to be seen in raw and in the daily figure.
+    Freshness {
+        /// Devices that send a heart rate every 5 seconds, each in an event of its own.
+        #[arg(long, default_value_t = LIVE_DEVICES)]
+        devices: u32,
+        /// How long they are looked at.
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Print the figures as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What a packed heart rate takes, by the columnstore's settings and by column.
+    Bytes {
+        /// Readings, about; steps, distances and energy, a seventh of them, are left out.
+        #[arg(long, value_parser = case::count, default_value = "1M")]
+        readings: u64,
+        /// People in the cohort.
+        #[arg(long, default_value_t = 16)]
+        participants: u32,
+        /// Print the figures as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+const LIVE_DEVICES: u32 = 1_000;
+
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let before = arguments.compare.as_deref().map(Report::read).transpose()?;
-    let config = cohort::config(arguments.readings, arguments.participants);
-    let mut report = Report::default();
-    for round in 1..=arguments.rounds {
-        eprintln!("round {round} of {}", arguments.rounds);
-        report.add(round::run(&config).await?);
+    match arguments.part {
+        None => hops(arguments).await,
+        Some(Part::Freshness {
+            devices,
+            seconds,
+            json,
+        }) => {
+            let mut report = Report::default();
+            live(&mut report, devices, seconds).await?;
+            print(&report, json, None)
+        }
+        Some(Part::Bytes {
+            readings,
+            participants,
+            json,
+        }) => {
+            let case = Case {
+                readings,
+                participants,
+                devices: None,
+            };
+            let taken = bytes::measure(&case).await?;
+            if json {
+                println!("{}", serde_json::to_string_pretty(&taken)?);
+            } else {
+                print!("{}", bytes::table(&taken));
+            }
+            Ok(())
+        }
     }
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+}
+
+async fn hops(arguments: Arguments) -> Result<()> {
+    let before = arguments.compare.as_deref().map(Report::read).transpose()?;
+    let mut report = Report::default();
+    for case in Case::all(&arguments.readings, arguments.participants, &arguments.devices) {
+        for round in 1..=arguments.rounds {
+            eprintln!("{case}, round {round} of {}", arguments.rounds);
+            report.add(&case.to_string(), round::run(&case).await?);
+        }
+    }
+    if arguments.live_seconds > 0 {
+        live(&mut report, LIVE_DEVICES, arguments.live_seconds).await?;
+    }
+    print(&report, arguments.json, before.as_ref())
+}
+
+async fn live(report: &mut Report, devices: u32, seconds: u64) -> Result<()> {
+    eprintln!("live readings of {devices} devices for {seconds} s");
+    let Freshness { raw, figure } = freshness::measure(devices, seconds).await?;
+    report.add_live(devices, raw, figure);
+    Ok(())
+}
+
+fn print(report: &Report, json: bool, before: Option<&Report>) -> Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(report)?);
     } else {
-        print!("{}", report.table(before.as_ref()));
+        print!("{}", report.tables(before));
     }
     Ok(())
 }

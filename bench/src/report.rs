@@ -1,31 +1,62 @@
-//! Least, median and greatest of all rounds, as a table or as JSON.
+//! Least, median and greatest of all rounds, as tables or as JSON.
+
+mod tables;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::cost::Cost;
+use crate::histogram::Histogram;
+use crate::read::Asked;
 use crate::round::{Measured, Round};
 
-/// What all rounds measured.
+/// What a run measured.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
+    cases: Vec<Case>,
+    freshness: Option<Live>,
+}
+
+/// All rounds of one size.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Case {
+    /// What was asked for.
+    name: String,
+    /// Readings that there were.
     readings: u64,
     /// In the order of the flow.
     hops: Vec<Hop>,
-    /// Of the end-to-end part, by service.
-    costs: BTreeMap<String, Vec<Cost>>,
+    reads: Vec<Read>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Hop {
     name: String,
+    readings: u64,
     /// Seconds of each round.
     ours: Vec<f64>,
     floors: BTreeMap<String, Vec<f64>>,
+    /// By process.
+    costs: BTreeMap<String, Vec<Cost>>,
+}
+
+/// Milliseconds of each round.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Read {
+    question: String,
+    figures: Vec<f64>,
+    raw: Vec<f64>,
+}
+
+/// From producing to visible.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Live {
+    devices: u32,
+    raw: Histogram,
+    figure: Histogram,
 }
 
 impl Hop {
@@ -40,11 +71,52 @@ impl Hop {
     }
 
     fn ratios(&self) -> Vec<f64> {
-        self.floor()
-            .iter()
-            .zip(&self.ours)
-            .map(|(floor, ours)| floor / ours)
-            .collect()
+        quotients(&self.floor(), &self.ours)
+    }
+
+    fn add(&mut self, measured: Measured) {
+        self.readings = measured.readings;
+        self.ours.push(measured.ours.seconds);
+        for (floor, seconds) in measured.floors {
+            self.floors.entry(floor.to_owned()).or_default().push(seconds);
+        }
+        for (process, cost) in measured.ours.costs {
+            self.costs.entry(process.to_owned()).or_default().push(cost);
+        }
+    }
+}
+
+impl Case {
+    fn add(&mut self, round: Round) {
+        self.readings = round.readings;
+        for measured in round.hops {
+            let at = self.hops.iter().position(|hop| hop.name == measured.hop);
+            let at = at.unwrap_or_else(|| {
+                self.hops.push(Hop {
+                    name: measured.hop.to_owned(),
+                    ..Hop::default()
+                });
+                self.hops.len() - 1
+            });
+            self.hops[at].add(measured);
+        }
+        for Asked {
+            question,
+            figures,
+            raw,
+        } in round.reads
+        {
+            let at = self.reads.iter().position(|read| read.question == question);
+            let at = at.unwrap_or_else(|| {
+                self.reads.push(Read {
+                    question: question.to_owned(),
+                    ..Read::default()
+                });
+                self.reads.len() - 1
+            });
+            self.reads[at].figures.push(figures);
+            self.reads[at].raw.push(raw);
+        }
     }
 }
 
@@ -55,86 +127,29 @@ impl Report {
         serde_json::from_str(&text).with_context(|| format!("{} is no report of --json", path.display()))
     }
 
-    pub(crate) fn add(&mut self, round: Round) {
-        self.readings = round.readings;
-        for Measured {
-            hop: name,
-            ours,
-            floors,
-        } in round.hops
-        {
-            let at = self.hops.iter().position(|hop| hop.name == name);
-            let at = at.unwrap_or_else(|| {
-                self.hops.push(Hop {
-                    name: name.to_owned(),
-                    ..Hop::default()
-                });
-                self.hops.len() - 1
+    /// Adds a round to those of its size.
+    pub(crate) fn add(&mut self, case: &str, round: Round) {
+        let at = self.cases.iter().position(|of| of.name == case);
+        let at = at.unwrap_or_else(|| {
+            self.cases.push(Case {
+                name: case.to_owned(),
+                ..Case::default()
             });
-            let hop = &mut self.hops[at];
-            hop.ours.push(ours);
-            for (floor, seconds) in floors {
-                hop.floors.entry(floor.to_owned()).or_default().push(seconds);
-            }
-        }
-        for (service, cost) in round.costs {
-            self.costs.entry(service.to_owned()).or_default().push(cost);
-        }
+            self.cases.len() - 1
+        });
+        self.cases[at].add(round);
     }
 
-    /// For people; beside it the ratios of an earlier report.
-    pub(crate) fn table(&self, before: Option<&Self>) -> String {
-        let mut text = format!(
-            "{} readings a round; least / median / greatest of the rounds\n\n",
-            self.readings
-        );
-        text += "| hop | thousand readings/s | floor | floor, thousand readings/s | ratio | ratio before |\n|---|---|---|---|---|---|\n";
-        let rate = |seconds: &[f64]| {
-            let rates: Vec<f64> = seconds
-                .iter()
-                .map(|s| self.readings as f64 / s / 1_000.0)
-                .collect();
-            spread(&rates, 0)
-        };
-        for hop in &self.hops {
-            let floors: Vec<&str> = hop.floors.keys().map(String::as_str).collect();
-            let earlier = before.and_then(|before| before.hops.iter().find(|of| of.name == hop.name));
-            let earlier = earlier.map_or_else(|| "-".to_owned(), |hop| spread(&hop.ratios(), 2));
-            let _written = writeln!(
-                text,
-                "| {} | {} | {} | {} | {} | {earlier} |",
-                hop.name,
-                rate(&hop.ours),
-                floors.join(", "),
-                rate(&hop.floor()),
-                spread(&hop.ratios(), 2)
-            );
-        }
-        text += "\n| service, end to end | processor seconds a million readings | peak memory, MB |\n|---|---|---|\n";
-        for (service, costs) in &self.costs {
-            let of = |read: fn(&Cost) -> f64| costs.iter().map(read).collect::<Vec<f64>>();
-            let million = self.readings as f64 / 1e6;
-            let seconds: Vec<f64> = of(|cost| cost.cpu_seconds).iter().map(|s| s / million).collect();
-            let _written = writeln!(
-                text,
-                "| {service} | {} | {} |",
-                spread(&seconds, 2),
-                spread(&of(|cost| cost.peak_mb), 0)
-            );
-        }
-        text
+    /// Adds what was measured on live events.
+    pub(crate) fn add_live(&mut self, devices: u32, raw: Histogram, figure: Histogram) {
+        self.freshness = Some(Live { devices, raw, figure });
     }
 }
 
-fn spread(values: &[f64], digits: usize) -> String {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let at = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
-    let last = sorted.len().saturating_sub(1);
-    format!(
-        "{:.digits$} / {:.digits$} / {:.digits$}",
-        at(0),
-        at(last / 2),
-        at(last)
-    )
+fn quotients(above: &[f64], below: &[f64]) -> Vec<f64> {
+    above
+        .iter()
+        .zip(below)
+        .map(|(above, below)| above / below)
+        .collect()
 }

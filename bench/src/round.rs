@@ -1,20 +1,23 @@
 //! One round: floors and hops by turns, on fresh servers.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
-use pulseline_generator::SimulateConfig;
 use pulseline_tests::World;
 
-use crate::cohort;
-use crate::cost::Cost;
+use crate::case::Case;
+use crate::cohort::{Cohort, Ready};
+use crate::cost::Spent;
 use crate::floor;
-use crate::hop;
+use crate::hop::{self, Load};
+use crate::read::{self, Asked};
 
 /// A hop and the floors beside it.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
     pub(crate) hop: &'static str,
-    /// Seconds.
-    pub(crate) ours: f64,
+    pub(crate) readings: u64,
+    pub(crate) ours: Spent,
     /// Seconds by the floor's name.
     pub(crate) floors: Vec<(&'static str, f64)>,
 }
@@ -24,70 +27,108 @@ pub(crate) struct Measured {
 pub(crate) struct Round {
     pub(crate) readings: u64,
     pub(crate) hops: Vec<Measured>,
-    /// Service, and what it used from its start on.
-    pub(crate) costs: Vec<(&'static str, Cost)>,
+    pub(crate) reads: Vec<Asked>,
 }
 
 /// Runs one.
-pub(crate) async fn run(config: &SimulateConfig) -> Result<Round> {
+pub(crate) async fn run(case: &Case) -> Result<Round> {
+    let cohort = Cohort::punctual(case);
+    let mut round = Round::default();
     let world = World::start("bench").await?;
-    let (messages, readings) = cohort::ready(config, &world).await?;
+    let (messages, readings) = cohort.ready(&world).await?;
+    round.readings = readings;
+    eprintln!("  generate: {} messages, {readings} readings", messages.len());
+    round.generate(&world, &cohort, &messages).await?;
     let events = messages.len() as u64;
-    let mut round = Round {
-        readings,
-        ..Round::default()
-    };
-
-    eprintln!("  generate: {events} messages, {readings} readings");
-    let bare = floor::kafka::produce(&world, &messages).await?;
-    drop(messages);
-    let ours = hop::generate(&world, config).await?;
-    round.note("generate", ours, &[("bare producer", bare)]);
-
-    eprintln!("  store");
-    hop::take_positions(&world).await?;
-    let database = world.documents().await?;
-    let tokens = floor::mongo::tokens(&database).await?;
-    let consumed = floor::kafka::consume(&world)?;
-    let ours = hop::store(&world, events).await?;
-    let documents = floor::mongo::documents(&database).await?;
-    let stored: usize = documents.iter().map(|(_, documents)| documents.len()).sum();
-    ensure!(stored as u64 == events, "{stored} documents of {events} messages");
-    let inserted = floor::mongo::insert(&database, &documents).await?;
-    round.note(
-        "store",
-        ours,
-        &[("bare consumer", consumed), ("insert_many", inserted)],
-    );
-
-    eprintln!("  load");
-    let drained = floor::mongo::drain(&database, tokens, &documents).await?;
-    drop(documents);
-    let ours = hop::load(&world, events).await?;
-    let (copied, _) = floor::timescale::copy(&world.warehouse().await?).await?;
-    round.note("load", ours, &[("change stream", drained), ("COPY", copied)]);
+    // With devices of their own the messages are sent once more, end to end.
+    let messages = cohort.devices.map(|_| messages);
+    eprintln!("  store, load");
+    let copied = round.carry(&world, &cohort, events).await?;
+    eprintln!("  refresh");
+    round.refresh(&world).await?;
+    if cohort.devices.is_none() {
+        eprintln!("  read");
+        round.reads = read::ask(&world).await?;
+    }
+    eprintln!("  merge");
+    round.merge(&world, &Cohort::faulty(case)).await?;
     world.stop().await?;
 
     eprintln!("  end to end");
     let world = World::start("bench").await?;
-    let (took, costs) = hop::whole(&world, config, events).await?;
-    round.note("end to end", took, &[("COPY", copied)]);
-    round.costs = costs;
+    let load = messages
+        .as_deref()
+        .map_or(Load::Simulated(&cohort.config), Load::Ready);
+    let spent = hop::whole(&world, load, cohort.config.partitions, events).await?;
+    round.note("end to end", readings, spent, &[("COPY", copied)]);
     world.stop().await?;
     Ok(round)
 }
 
 impl Round {
-    fn note(
-        &mut self,
-        hop: &'static str,
-        ours: std::time::Duration,
-        floors: &[(&'static str, std::time::Duration)],
-    ) {
+    /// Into Kafka.
+    async fn generate(&mut self, world: &World, cohort: &Cohort, messages: &[Ready]) -> Result<()> {
+        let bare = floor::kafka::produce(world, messages).await?;
+        if cohort.devices.is_some() {
+            floor::kafka::deliver(world, messages).await?;
+            return Ok(());
+        }
+        let ours = hop::generate(world, &cohort.config).await?;
+        self.note("generate", self.readings, ours, &[("bare producer", bare)]);
+        Ok(())
+    }
+
+    /// From Kafka into MongoDB, and from there into raw; gives how long COPY takes for the same rows.
+    async fn carry(&mut self, world: &World, cohort: &Cohort, events: u64) -> Result<Duration> {
+        hop::take_positions(world).await?;
+        let database = world.documents().await?;
+        let standing = floor::mongo::Standing::now(&database).await?;
+        let consumed = floor::kafka::consume(world)?;
+        let ours = hop::store(world, events).await?;
+        let stored = standing.added(&database).await?;
+        ensure!(stored == events, "{stored} documents of {events} messages");
+        let inserted = floor::mongo::insert(&database).await?;
+        let floors = [("bare consumer", consumed), ("insert_many", inserted)];
+        self.note("store", self.readings, ours, &floors);
+
+        let drained = standing.drain(&database).await?;
+        let ours = hop::load(world, events).await?;
+        let copied = floor::timescale::copy(&world.warehouse().await?, cohort).await?;
+        let floors = [("change stream", drained), ("COPY", copied)];
+        self.note("load", self.readings, ours, &floors);
+        Ok(copied)
+    }
+
+    /// From dirty days to refreshed figures.
+    async fn refresh(&mut self, world: &World) -> Result<()> {
+        let ours = hop::refresh(world).await?;
+        let called = floor::refresh::again(&world.warehouse().await?).await?;
+        self.note("refresh", self.readings, ours, &[("CALL", called)]);
+        world.until_quiet().await?;
+        world.verify_equal().await
+    }
+
+    /// The loader again, with uploads of other people that come late, twice, and corrected.
+    async fn merge(&mut self, world: &World, cohort: &Cohort) -> Result<()> {
+        let (messages, _) = cohort.ready(world).await?;
+        floor::kafka::deliver(world, &messages).await?;
+        let events = messages.len() as u64;
+        drop(messages);
+        hop::store(world, events).await?;
+        let ours = hop::load(world, events).await?;
+        let (merged, rows) = floor::merge::merge(&world.warehouse().await?, cohort).await?;
+        self.note("merge", rows, ours, &[("ON CONFLICT", merged)]);
+        hop::refresh(world).await?;
+        world.until_quiet().await?;
+        world.verify_equal().await
+    }
+
+    fn note(&mut self, hop: &'static str, readings: u64, ours: Spent, floors: &[(&'static str, Duration)]) {
         let floors = floors.iter().map(|(name, took)| (*name, took.as_secs_f64()));
         self.hops.push(Measured {
             hop,
-            ours: ours.as_secs_f64(),
+            readings,
+            ours,
             floors: floors.collect(),
         });
     }

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use pulseline_schemas::Stream;
+use pulseline_generator::ensure_topics;
+use pulseline_schemas::{DEAD_LETTER_TOPIC, Stream};
 use pulseline_tests::World;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -14,40 +15,84 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::cohort::Ready;
 
-const TOPIC: &str = "bench.ready";
 const PARTITIONS: i32 = 4;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Sends everything and waits for every acknowledgement, with the generator's settings.
+/// Sends everything to topics of its own, as many as the streams have, and waits for every acknowledgement. Once before,
+/// to others, so that it does not meet a cold broker.
 pub(crate) async fn produce(world: &World, messages: &[Ready]) -> Result<Duration> {
-    let mut settings = ClientConfig::new();
-    settings.set("bootstrap.servers", &world.endpoints.kafka_brokers);
-    let admin: AdminClient<DefaultClientContext> = settings.create()?;
-    let topic = NewTopic::new(TOPIC, PARTITIONS, TopicReplication::Fixed(1));
-    for made in admin.create_topics(&[topic], &AdminOptions::new()).await? {
+    for prefix in ["bench.cold.", "bench."] {
+        make_topics(world, prefix).await?;
+    }
+    send(world, messages, "bench.cold.")?;
+    send(world, messages, "bench.")
+}
+
+/// Sends everything to the streams' own topics.
+pub(crate) async fn deliver(world: &World, messages: &[Ready]) -> Result<Duration> {
+    ensure_topics(&world.kafka(), PARTITIONS).await?;
+    send(world, messages, "")
+}
+
+async fn make_topics(world: &World, prefix: &str) -> Result<()> {
+    let admin: AdminClient<DefaultClientContext> = settings(world).create()?;
+    let names = Stream::ALL
+        .map(Stream::topic)
+        .into_iter()
+        .chain([DEAD_LETTER_TOPIC]);
+    let names: Vec<String> = names.map(|topic| format!("{prefix}{topic}")).collect();
+    let topics = names
+        .iter()
+        .map(|name| NewTopic::new(name, PARTITIONS, TopicReplication::Fixed(1)));
+    let topics: Vec<_> = topics.collect();
+    for made in admin.create_topics(&topics, &AdminOptions::new()).await? {
         made.map_err(|(topic, code)| anyhow::anyhow!("{topic}: {code}"))?;
     }
+    Ok(())
+}
+
+fn settings(world: &World) -> ClientConfig {
+    let mut settings = ClientConfig::new();
+    settings.set("bootstrap.servers", &world.endpoints.kafka_brokers);
     settings
+}
+
+/// With the generator's settings. Neither a full queue nor the end is slept through: each look serves what has come.
+fn send(world: &World, messages: &[Ready], prefix: &str) -> Result<Duration> {
+    let topics = Stream::ALL.map(|stream| format!("{prefix}{}", stream.topic()));
+    let producer: BaseProducer = settings(world)
         .set("enable.idempotence", "true")
+        .set("acks", "all")
+        .set("compression.type", "lz4")
+        .set("partitioner", "murmur2_random")
         .set("linger.ms", "10")
         .set("queue.buffering.max.kbytes", "8192")
-        .set("compression.type", "lz4");
+        .set("message.timeout.ms", "0")
+        .create()?;
     tokio::task::block_in_place(|| {
-        let producer: BaseProducer = settings.create()?;
+        let look = || {
+            producer.poll(Duration::ZERO);
+            std::thread::yield_now();
+        };
         let began = Instant::now();
         for message in messages {
-            let mut record = BaseRecord::to(TOPIC).key(&message.key).payload(&message.payload);
+            let mut record = BaseRecord::to(&topics[message.stream as usize])
+                .key(&message.key)
+                .payload(&message.payload);
             while let Err((error, back)) = producer.send(record) {
                 ensure!(
                     error == KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull),
                     "{error}"
                 );
-                producer.poll(Duration::from_millis(10));
+                look();
                 record = back;
             }
             producer.poll(Duration::ZERO);
         }
-        producer.flush(TIMEOUT)?;
+        while producer.in_flight_count() > 0 {
+            ensure!(began.elapsed() < TIMEOUT * 10, "messages stay unacknowledged");
+            look();
+        }
         Ok(began.elapsed())
     })
 }
@@ -55,8 +100,7 @@ pub(crate) async fn produce(world: &World, messages: &[Ready]) -> Result<Duratio
 /// Reads every topic of the streams from its beginning to its end.
 pub(crate) fn consume(world: &World) -> Result<Duration> {
     tokio::task::block_in_place(|| {
-        let consumer: BaseConsumer = ClientConfig::new()
-            .set("bootstrap.servers", &world.endpoints.kafka_brokers)
+        let consumer: BaseConsumer = settings(world)
             .set("group.id", "bench")
             .set("enable.auto.commit", "false")
             .create()?;

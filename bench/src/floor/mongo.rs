@@ -16,73 +16,43 @@ const BATCH: usize = 1_000;
 /// As the loader asks for them.
 const FETCH: u32 = 1_000;
 
-/// The documents that the sink stored.
-pub(crate) async fn documents(database: &Database) -> Result<Vec<(Stream, Vec<RawDocumentBuf>)>> {
-    let mut all = Vec::new();
-    for stream in Stream::ALL {
-        let collection = database.collection::<RawDocumentBuf>(stream.collection());
-        all.push((stream, collection.find(doc! {}).await?.try_collect().await?));
-    }
-    Ok(all)
+/// Where each stream's collection stands at a moment.
+pub(crate) struct Standing {
+    positions: Vec<(Stream, ResumeToken, u64)>,
 }
 
-/// Inserts them once more, elsewhere: unordered, acknowledged by a majority.
-pub(crate) async fn insert(
-    database: &Database,
-    documents: &[(Stream, Vec<RawDocumentBuf>)],
-) -> Result<Duration> {
-    let mut targets: Vec<(Collection<RawDocumentBuf>, &[RawDocumentBuf])> = Vec::new();
-    for (stream, documents) in documents {
-        let options = CollectionOptions::builder()
-            .write_concern(WriteConcern::majority())
-            .build();
-        let name = format!("bench_{}", stream.collection());
-        let target = database.collection_with_options::<RawDocumentBuf>(&name, options);
-        let position =
-            doc! { "kafka.topic": 1, "kafka.generation": 1, "kafka.partition": 1, "kafka.offset": 1 };
-        let unique = IndexOptions::builder().unique(true).build();
-        target
-            .create_index(IndexModel::builder().keys(position).options(unique).build())
-            .await?;
-        target
-            .create_index(IndexModel::builder().keys(doc! { "device_id": 1 }).build())
-            .await?;
-        targets.push((target, documents));
-    }
-    let began = Instant::now();
-    for (target, documents) in targets {
-        for some in documents.chunks(BATCH) {
-            target.insert_many(some).ordered(false).await?;
+impl Standing {
+    pub(crate) async fn now(database: &Database) -> Result<Self> {
+        let mut positions = Vec::new();
+        for stream in Stream::ALL {
+            let collection = database.collection::<RawDocumentBuf>(stream.collection());
+            let token = collection.watch().await?.resume_token();
+            let token = token.context("the server tells no position")?;
+            positions.push((stream, token, collection.count_documents(doc! {}).await?));
         }
+        Ok(Self { positions })
     }
-    Ok(began.elapsed())
-}
 
-/// The present position of each stream's collection.
-pub(crate) async fn tokens(database: &Database) -> Result<Vec<(Stream, ResumeToken)>> {
-    let mut tokens = Vec::new();
-    for stream in Stream::ALL {
-        let collection = database.collection::<RawDocumentBuf>(stream.collection());
-        let token = collection.watch().await?.resume_token();
-        tokens.push((stream, token.context("the server tells no position")?));
+    /// Documents that came since.
+    pub(crate) async fn added(&self, database: &Database) -> Result<u64> {
+        let mut added = 0;
+        for (stream, _, before) in &self.positions {
+            let collection = database.collection::<RawDocumentBuf>(stream.collection());
+            added += collection.count_documents(doc! {}).await? - before;
+        }
+        Ok(added)
     }
-    Ok(tokens)
-}
 
-/// Reads every change since these positions, all collections at once as the loader does.
-pub(crate) async fn drain(
-    database: &Database,
-    tokens: Vec<(Stream, ResumeToken)>,
-    documents: &[(Stream, Vec<RawDocumentBuf>)],
-) -> Result<Duration> {
-    let began = Instant::now();
-    let streams = tokens.into_iter().map(|(stream, token)| {
-        let collection = database.collection::<RawDocumentBuf>(stream.collection());
-        let wanted = documents
-            .iter()
-            .find(|(of, _)| *of == stream)
-            .map_or(0, |(_, all)| all.len());
-        async move {
+    /// Reads every change since, all collections at once as the loader does.
+    pub(crate) async fn drain(self, database: &Database) -> Result<Duration> {
+        let mut wanted = Vec::new();
+        for (stream, token, before) in self.positions {
+            let collection = database.collection::<RawDocumentBuf>(stream.collection());
+            let added = collection.count_documents(doc! {}).await? - before;
+            wanted.push((collection, token, added));
+        }
+        let began = Instant::now();
+        let streams = wanted.into_iter().map(|(collection, token, wanted)| async move {
             let watch = collection.watch().start_after(token).batch_size(FETCH).await?;
             let mut watch = watch.with_type::<RawDocumentBuf>();
             let mut read = 0;
@@ -92,8 +62,54 @@ pub(crate) async fn drain(
                 }
             }
             anyhow::Ok(())
+        });
+        try_join_all(streams).await?;
+        Ok(began.elapsed())
+    }
+}
+
+/// Inserts the stored documents once more, elsewhere: unordered, acknowledged by a majority. They are read between the
+/// timed batches, so that memory does not grow with their number.
+pub(crate) async fn insert(database: &Database) -> Result<Duration> {
+    let mut took = Duration::ZERO;
+    for stream in Stream::ALL {
+        let target = beside(database, stream).await?;
+        let collection = database.collection::<RawDocumentBuf>(stream.collection());
+        let mut stored = collection.find(doc! {}).batch_size(FETCH).await?;
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let next = stored.try_next().await?;
+            let is_last = next.is_none();
+            batch.extend(next);
+            if batch.len() == BATCH || is_last && !batch.is_empty() {
+                let began = Instant::now();
+                target.insert_many(&batch).ordered(false).await?;
+                took += began.elapsed();
+                batch.clear();
+            }
+            if is_last {
+                break;
+            }
         }
-    });
-    try_join_all(streams).await?;
-    Ok(began.elapsed())
+        target.drop().await?;
+    }
+    Ok(took)
+}
+
+/// A collection like a stream's, with its indexes.
+async fn beside(database: &Database, stream: Stream) -> Result<Collection<RawDocumentBuf>> {
+    let options = CollectionOptions::builder()
+        .write_concern(WriteConcern::majority())
+        .build();
+    let name = format!("bench_{}", stream.collection());
+    let target = database.collection_with_options::<RawDocumentBuf>(&name, options);
+    let position = doc! { "kafka.topic": 1, "kafka.generation": 1, "kafka.partition": 1, "kafka.offset": 1 };
+    let unique = IndexOptions::builder().unique(true).build();
+    target
+        .create_index(IndexModel::builder().keys(position).options(unique).build())
+        .await?;
+    target
+        .create_index(IndexModel::builder().keys(doc! { "device_id": 1 }).build())
+        .await?;
+    Ok(target)
 }

@@ -1,0 +1,60 @@
+//! Ready rows through a temporary table and ON CONFLICT into hypertables like raw's.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio_postgres::Client;
+
+use super::rows::{self, BATCH, Row, TABLES};
+use crate::cohort::Cohort;
+
+/// Merges a cohort's readings in the order in which they are delivered; gives how many were sent.
+pub(crate) async fn merge(client: &Client, cohort: &Cohort) -> Result<(Duration, u64)> {
+    rows::drop_tables(client).await?;
+    rows::make_tables(client).await?;
+    let (mut took, mut merged) = (Duration::ZERO, 0);
+    let mut filling: [Vec<Row>; TABLES.len()] = Default::default();
+    for event in cohort.events()? {
+        let Some((table, rows)) = rows::of_event(&event) else {
+            continue;
+        };
+        merged += rows.len() as u64;
+        filling[table].extend(rows);
+        if filling[table].len() >= BATCH {
+            took += batch(client, table, std::mem::take(&mut filling[table])).await?;
+        }
+    }
+    for (table, rows) in filling.into_iter().enumerate() {
+        took += batch(client, table, rows).await?;
+    }
+    rows::drop_tables(client).await?;
+    Ok((took, merged))
+}
+
+async fn batch(client: &Client, table: usize, rows: Vec<Row>) -> Result<Duration> {
+    let bytes = rows::binary(table, &rows::distinct(rows));
+    let (name, value) = TABLES[table];
+    let columns = rows::columns(table);
+    let confidence = if table == 0 {
+        "confidence = excluded.confidence, "
+    } else {
+        ""
+    };
+    let began = Instant::now();
+    client
+        .batch_execute(&format!(
+            "begin; create temporary table incoming (like bench.{name}) on commit drop"
+        ))
+        .await?;
+    rows::copy(client, &format!("pg_temp.incoming ({columns})"), bytes).await?;
+    client
+        .batch_execute(&format!(
+            "insert into bench.{name} as t ({columns}) select {columns} from pg_temp.incoming \
+             order by device_id, local_ts, utc_offset_minutes \
+             on conflict (device_id, local_ts, utc_offset_minutes) do update set {value} = excluded.{value}, {confidence}\
+             synced_at = excluded.synced_at, event_id = excluded.event_id \
+             where (excluded.synced_at, excluded.event_id) > (t.synced_at, t.event_id); commit"
+        ))
+        .await?;
+    Ok(began.elapsed())
+}
