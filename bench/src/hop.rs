@@ -112,6 +112,11 @@ pub(crate) async fn whole(world: &World, load: Load<'_>, partitions: i32, events
     let spent = watch.spent();
     world.until_quiet().await?;
     world.verify_equal().await?;
+    let dead = world.count("select count(*) from ops.dead_letters").await?;
+    ensure!(
+        dead == 0,
+        "{dead} dead letters were measured as if they were loaded"
+    );
     for service in services {
         service.terminate().await?;
     }
