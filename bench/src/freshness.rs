@@ -142,7 +142,7 @@ struct Watcher {
 
 impl Watcher {
     async fn new(world: &World) -> Result<Self> {
-        let client = world.warehouse().await?;
+        let client = world.warehouse().await?.into_bare();
         let today = date_text(i32::try_from(Clock::system().now_utc_millis() / DAY_MS)?);
         let in_raw = client.prepare(IN_RAW).await?;
         let in_figure = client

@@ -56,7 +56,7 @@ pub(crate) struct Asked {
 
 /// Asks everything, and refuses answers that differ.
 pub(crate) async fn ask(world: &World) -> Result<Vec<Asked>> {
-    let client = world.warehouse().await?;
+    let client = world.warehouse().await?.into_bare();
     let about = About::find(&client).await?;
     let mut asked = Vec::new();
     for (question, figures, raw) in QUESTIONS {

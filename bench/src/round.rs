@@ -97,7 +97,7 @@ impl Round {
 
         let drained = standing.drain(&database).await?;
         let ours = hop::load(world, events).await?;
-        let copied = floor::timescale::copy(&world.warehouse().await?, cohort).await?;
+        let copied = floor::timescale::copy(&world.warehouse().await?.into_bare(), cohort).await?;
         let floors = [("change stream", drained), ("COPY", copied)];
         self.note("load", self.readings, ours, &floors);
         Ok(copied)
@@ -106,7 +106,7 @@ impl Round {
     /// From dirty days to refreshed figures.
     async fn refresh(&mut self, world: &World) -> Result<()> {
         let ours = hop::refresh(world).await?;
-        let called = floor::refresh::again(&world.warehouse().await?).await?;
+        let called = floor::refresh::again(&world.warehouse().await?.into_bare()).await?;
         self.note("refresh", self.readings, ours, &[("CALL", called)]);
         world.until_quiet().await?;
         world.verify_equal().await
@@ -120,7 +120,7 @@ impl Round {
         drop(messages);
         hop::store(world, events).await?;
         let ours = hop::load(world, events).await?;
-        let (merged, rows) = floor::merge::merge(&world.warehouse().await?, cohort).await?;
+        let (merged, rows) = floor::merge::merge(&world.warehouse().await?.into_bare(), cohort).await?;
         self.note("merge", rows, ours, &[("ON CONFLICT", merged)]);
         hop::refresh(world).await?;
         world.until_quiet().await?;

@@ -179,6 +179,12 @@ impl Client {
         self.inner.is_closed()
     }
 
+    /// What sends statements as they stand, for whoever has nothing to do with other warehouses.
+    #[must_use]
+    pub fn into_bare(self) -> tokio_postgres::Client {
+        self.inner
+    }
+
     /// From here on statements reach that warehouse of the same database.
     pub fn turn_to(&mut self, schemas: Schemas) {
         self.schemas = schemas;
