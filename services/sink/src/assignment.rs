@@ -15,7 +15,6 @@ use crate::generations::{self, Bound};
 use crate::outage::Server;
 use crate::service::Context;
 use crate::source::Partition;
-use crate::topic_id;
 
 /// How often an end before the committed offset is looked at again: a broker that starts may report it for a moment.
 const TRUNCATED_LOOKS: u32 = 20;
@@ -72,25 +71,22 @@ pub(crate) struct Start {
 }
 
 /// Finds the generation and the start of each partition. Outages are waited out.
-pub(crate) async fn resolve(context: Context, partitions: Vec<Partition>) -> Result<Vec<Start>, SinkError> {
+pub(crate) async fn resolve(
+    context: Context,
+    consumer: Arc<SinkConsumer>,
+    partitions: Vec<Partition>,
+) -> Result<Vec<Start>, SinkError> {
     let topics: BTreeSet<&'static str> = partitions
         .iter()
         .map(|partition| partition.source.topic())
         .collect();
-    let topics: Vec<_> = topics.into_iter().collect();
-    let timeout = context.config.request_timeout();
-    let ids = || {
-        let (consumer, topics) = (Arc::clone(&context.consumer), topics.clone());
-        blocking(move || {
-            let ids = topic_id::describe(&*consumer, &topics, timeout)
-                .map_err(SinkError::kafka("asking for topic ids"))?;
-            match topics.iter().find(|topic| !ids.contains_key(**topic)) {
-                Some(topic) => Err(SinkError::NoTopic {
-                    topic: (*topic).to_owned(),
-                }),
-                None => Ok(ids),
-            }
-        })
+    let topics: Vec<String> = topics.into_iter().map(str::to_owned).collect();
+    let ids = || async {
+        let ids = context.asker.topic_ids(topics.clone()).await?;
+        match topics.iter().find(|topic| !ids.contains_key(*topic)) {
+            Some(topic) => Err(SinkError::NoTopic { topic: topic.clone() }),
+            None => Ok(ids),
+        }
     };
     let ids = context.outages.outlast(Server::Kafka, "topic ids", ids).await?;
     let now = context.clock.now_utc_millis();
@@ -99,8 +95,9 @@ pub(crate) async fn resolve(context: Context, partitions: Vec<Partition>) -> Res
         .outages
         .outlast(Server::Mongo, "generations", bind)
         .await?;
+    let timeout = context.config.request_timeout();
     let committed = || {
-        let (consumer, partitions) = (Arc::clone(&context.consumer), partitions.clone());
+        let (consumer, partitions) = (Arc::clone(&consumer), partitions.clone());
         blocking(move || read_committed(&consumer, &partitions, timeout))
     };
     let committed = context
@@ -157,16 +154,7 @@ pub(crate) async fn watermarks(
     context: &Context,
     partition: Partition,
 ) -> Result<std::ops::Range<i64>, SinkError> {
-    let timeout = context.config.request_timeout();
-    let ask = || {
-        let consumer = Arc::clone(&context.consumer);
-        blocking(move || {
-            let marks = consumer.fetch_watermarks(partition.source.topic(), partition.number, timeout);
-            marks
-                .map(|(low, high)| low..high)
-                .map_err(SinkError::kafka("asking for the ends of a partition"))
-        })
-    };
+    let ask = || context.asker.watermarks(partition);
     context
         .outages
         .outlast(Server::Kafka, "ends of a partition", ask)

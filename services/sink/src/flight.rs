@@ -11,13 +11,11 @@ mod letters;
 mod voids;
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use pulseline_schemas::Stream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::consumer::blocking;
 use crate::entry::{Cargo, End, Entry, Pending};
 use crate::error::SinkError;
 use crate::gaps::Gap;
@@ -27,7 +25,6 @@ use crate::outage::Server;
 use crate::receipts::Receipt;
 use crate::service::Context;
 use crate::source::Partition;
-use crate::topic_id;
 
 pub(crate) use voids::{Examined, examine_tail};
 
@@ -126,16 +123,11 @@ async fn changed_topic(
     ends: &HashMap<Partition, End>,
 ) -> Result<Option<String>, SinkError> {
     let topics: BTreeSet<&'static str> = ends.keys().map(|partition| partition.source.topic()).collect();
-    let topics: Vec<_> = topics.into_iter().collect();
     if topics.is_empty() {
         return Ok(None);
     }
-    let timeout = context.config.request_timeout();
-    let ask = || {
-        let (consumer, topics) = (Arc::clone(&context.consumer), topics.clone());
-        let asking = SinkError::kafka("asking for topic ids");
-        blocking(move || topic_id::describe(&*consumer, &topics, timeout).map_err(asking))
-    };
+    let topics: Vec<String> = topics.into_iter().map(str::to_owned).collect();
+    let ask = || context.asker.topic_ids(topics.clone());
     let ids = context.outages.outlast(Server::Kafka, "topic ids", ask).await?;
     let changed = ends.iter().find(|(partition, end)| {
         ids.get(partition.source.topic())

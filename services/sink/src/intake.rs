@@ -25,7 +25,7 @@ use self::errand::Errand;
 use self::gate::{Gate, Turn};
 use self::partitions::{Accepted, Partitions};
 use crate::assignment::Start;
-use crate::consumer::{Channels, Rebalance, raw_of};
+use crate::consumer::{Channels, Rebalance, SinkConsumer, raw_of};
 use crate::decode::{Answer, Decoder, fetch};
 use crate::entry::{Cargo, Entry};
 use crate::error::{SinkError, ends_consuming};
@@ -38,9 +38,9 @@ use crate::statistics::Look;
 use crate::tails::Tails;
 
 /// State of the loop.
-#[derive(Debug)]
 pub(crate) struct Intake {
     context: Context,
+    consumer: Arc<SinkConsumer>,
     channels: Channels,
     shutdown: Shutdown,
     partitions: Partitions,
@@ -79,11 +79,16 @@ enum Happening {
 }
 
 impl Intake {
-    pub(crate) fn new(context: Context, channels: Channels, shutdown: Shutdown) -> Self {
+    pub(crate) fn new(
+        context: Context,
+        (consumer, channels): (Arc<SinkConsumer>, Channels),
+        shutdown: Shutdown,
+    ) -> Self {
         Self {
             decoder: Decoder::new(context.config.message_bytes_max),
             filling: Batch::new(context.config.limits()),
             context,
+            consumer,
             channels,
             shutdown,
             partitions: Partitions::default(),
@@ -140,7 +145,7 @@ impl Intake {
             // 6. A batch that waited long enough, or a gate that stood closed for too long.
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Ok(Happening::Time),
             // 7. Messages, and with them everything else that polling serves.
-            received = self.context.consumer.recv(), if polls => Ok(match received {
+            received = self.consumer.recv(), if polls => Ok(match received {
                 Ok(message) => Happening::Message(raw_of(&message)),
                 Err(KafkaError::PartitionEOF(_)) => Happening::Message(None),
                 Err(error) => Happening::Trouble(error),
@@ -269,7 +274,7 @@ impl Intake {
 
     fn pause(&self, is_paused: bool) -> Result<(), SinkError> {
         let list = self.partitions.list();
-        let consumer = Arc::clone(&self.context.consumer);
+        let consumer = Arc::clone(&self.consumer);
         let done = if is_paused {
             consumer.pause(&list)
         } else {

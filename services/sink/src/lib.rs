@@ -11,6 +11,7 @@
 //! a receipt (a duplicate, or a range without messages), a dead letter; or it is reported as lost, never papered
 //! over. Whatever was not committed is read again: documents are found by their `_id` and their position.
 
+mod asker;
 mod assignment;
 pub mod config;
 mod consumer;

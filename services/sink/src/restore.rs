@@ -11,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
+use crate::asker::Asker;
 use crate::assignment::watermarks;
 use crate::config::SinkConfig;
 use crate::consumer::{self, blocking, raw_of};
@@ -25,7 +26,6 @@ use crate::outage::Outages;
 use crate::service::{Connections, Context};
 use crate::source::{Partition, Raw, Source};
 use crate::store::Store;
-use crate::topic_id;
 
 /// Reads ranges of offsets again, beside whoever reads the topics as a group.
 pub struct Restorer {
@@ -45,7 +45,7 @@ impl Restorer {
         let store = Store::open(&connections.mongo).await?;
         Ok(Self {
             context: Context {
-                consumer: Arc::new(consumer::bystander(config, &connections.kafka)?),
+                asker: Asker::new(config, &connections.kafka)?,
                 second_reader: consumer::second_reader(config, &connections.kafka),
                 config: Arc::new(config.clone()),
                 registry: Arc::new(Registry::new(&connections.registry.url)?),
@@ -91,13 +91,7 @@ impl Restorer {
 
     /// The topic's identity, if it is still in that generation.
     async fn identity(&self, topic: &str, generation: i32) -> Result<Option<Identity>, SinkError> {
-        let (consumer, name) = (Arc::clone(&self.context.consumer), topic.to_owned());
-        let timeout = self.context.config.request_timeout();
-        let ids = blocking(move || {
-            let asking = SinkError::kafka("asking for topic ids");
-            topic_id::describe(&*consumer, &[name.as_str()], timeout).map_err(asking)
-        });
-        let ids = ids.await?;
+        let ids = self.context.asker.topic_ids(vec![topic.to_owned()]).await?;
         let Some(topic_id) = ids.get(topic).map(ToString::to_string) else {
             return Ok(None);
         };
@@ -171,8 +165,7 @@ impl Restorer {
     /// Leaves the brokers.
     pub async fn close(self) {
         let timeout = self.context.config.close_timeout();
-        let Context { consumer, .. } = self.context;
-        consumer::close(consumer, timeout).await;
+        self.context.asker.close(timeout).await;
     }
 }
 

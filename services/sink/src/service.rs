@@ -9,8 +9,9 @@ use pulseline_runtime::telemetry::Health;
 use pulseline_schemas::Registry;
 use rdkafka::ClientConfig;
 
+use crate::asker::Asker;
 use crate::config::SinkConfig;
-use crate::consumer::{self, SinkConsumer};
+use crate::consumer;
 use crate::erasures::Erasures;
 use crate::error::SinkError;
 use crate::intake::Intake;
@@ -34,7 +35,7 @@ pub struct Connections {
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) config: Arc<SinkConfig>,
-    pub(crate) consumer: Arc<SinkConsumer>,
+    pub(crate) asker: Asker,
     pub(crate) second_reader: ClientConfig,
     pub(crate) registry: Arc<Registry>,
     pub(crate) store: Store,
@@ -90,10 +91,11 @@ pub async fn run(
         .await?;
     let close_timeout = config.close_timeout();
     let second_reader = consumer::second_reader(&config, &kafka);
+    let asker = Asker::new(&config, &kafka)?;
     let (consumer, channels) = consumer::subscribe(&config, &kafka)?;
     let context = Context {
         config: Arc::new(config),
-        consumer: Arc::clone(&consumer),
+        asker: asker.clone(),
         second_reader,
         registry,
         erasures,
@@ -102,11 +104,14 @@ pub async fn run(
         clock: Clock::system(),
     };
     tracing::info!(group = context.config.group, "sink: Kafka to MongoDB");
-    let ended = Intake::new(context, channels, shutdown).run().await;
+    let ended = Intake::new(context, (Arc::clone(&consumer), channels), shutdown)
+        .run()
+        .await;
     health.set_ready(false);
     if ended.is_ok() {
         commit(Arc::clone(&consumer)).await?;
     }
     consumer::close(consumer, close_timeout).await;
+    asker.close(close_timeout).await;
     ended
 }

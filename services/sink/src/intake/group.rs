@@ -26,8 +26,11 @@ impl Intake {
             RebalanceKind::Assign => {
                 tracing::info!(partitions = count, "the group assigns partitions");
                 self.is_incremental = rebalance.is_incremental;
-                self.resolving
-                    .start(resolve(self.context.clone(), rebalance.partitions));
+                self.resolving.start(resolve(
+                    self.context.clone(),
+                    Arc::clone(&self.consumer),
+                    rebalance.partitions,
+                ));
             }
             RebalanceKind::Revoke => {
                 tracing::info!(partitions = count, "the group takes partitions back");
@@ -57,7 +60,7 @@ impl Intake {
             tracing::debug!(%partition, generation = identity.generation, offset, "reading begins");
             add(&mut list, *partition, *offset);
         }
-        let consumer = &self.context.consumer;
+        let consumer = &self.consumer;
         let assigned = if self.is_incremental {
             consumer.incremental_assign(&list)
         } else {
@@ -87,7 +90,7 @@ impl Intake {
     /// Commits what is durable once nothing is under way, before partitions are given back.
     pub(super) fn commit_before_giving_back(&mut self) {
         if self.revoked.is_some() && self.is_drained() && !self.committing.is_out() {
-            self.committing.start(commit(Arc::clone(&self.context.consumer)));
+            self.committing.start(commit(Arc::clone(&self.consumer)));
         }
     }
 
@@ -103,7 +106,7 @@ impl Intake {
             list.add_partition(partition.source.topic(), partition.number);
             self.tails.forget(*partition);
         }
-        let consumer = &self.context.consumer;
+        let consumer = &self.consumer;
         let released = if taken.is_incremental {
             consumer.incremental_unassign(&list)
         } else {
@@ -134,7 +137,7 @@ impl Intake {
         if list.count() == 0 {
             return;
         }
-        if let Err(error) = self.context.consumer.store_offsets(&list) {
+        if let Err(error) = self.consumer.store_offsets(&list) {
             // The group took the partition in this moment: the next reader finds what we stored.
             tracing::debug!(%error, "positions came too late");
         }
@@ -151,9 +154,8 @@ impl Intake {
         self.partitions.clear();
         self.fetching.cancel();
         self.examining.cancel();
-        self.context.consumer.unsubscribe();
-        self.context
-            .consumer
+        self.consumer.unsubscribe();
+        self.consumer
             .subscribe(&Source::topics())
             .map_err(SinkError::kafka("subscribing"))
     }

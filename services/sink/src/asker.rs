@@ -1,0 +1,74 @@
+//! What is asked of the brokers besides messages, on connections of its own.
+//!
+//! A broker answers the requests of a connection in their order. On the one that fetches, a question waits behind a
+//! fetch that waits for messages, up to half a second: and each batch has one.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pulseline_runtime::config::KafkaConfig;
+use rdkafka::consumer::Consumer;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::config::SinkConfig;
+use crate::consumer::{SinkConsumer, blocking, bystander, close};
+use crate::error::SinkError;
+use crate::source::Partition;
+use crate::topic_id;
+
+/// A client that never fetches.
+#[derive(Clone)]
+pub(crate) struct Asker {
+    client: Arc<SinkConsumer>,
+    patience: Duration,
+}
+
+impl Asker {
+    pub(crate) fn new(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Self, SinkError> {
+        Ok(Self {
+            client: Arc::new(bystander(config, kafka)?),
+            patience: config.request_timeout(),
+        })
+    }
+
+    /// Kafka's ids of these topics; those that do not exist are left out.
+    pub(crate) async fn topic_ids(&self, topics: Vec<String>) -> Result<HashMap<String, Uuid>, SinkError> {
+        self.empty().await;
+        let Self { client, patience } = self.clone();
+        blocking(move || {
+            let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+            topic_id::describe(&*client, &topics, patience).map_err(SinkError::kafka("asking for topic ids"))
+        })
+        .await
+    }
+
+    /// Log start and last stable offset of a partition.
+    pub(crate) async fn watermarks(&self, partition: Partition) -> Result<Range<i64>, SinkError> {
+        self.empty().await;
+        let Self { client, patience } = self.clone();
+        blocking(move || {
+            let marks = client.fetch_watermarks(partition.source.topic(), partition.number, patience);
+            marks
+                .map(|(low, high)| low..high)
+                .map_err(SinkError::kafka("asking for the ends of a partition"))
+        })
+        .await
+    }
+
+    /// Takes what the client has to say about lost connections: nobody else polls it, and it would pile up.
+    async fn empty(&self) {
+        while let Ok(said) = timeout(Duration::ZERO, self.client.recv()).await {
+            if let Err(error) = said {
+                tracing::debug!(%error, "Kafka");
+            }
+        }
+    }
+
+    /// Ends its connections, up to the deadline.
+    pub(crate) async fn close(self, deadline: Duration) {
+        close(self.client, deadline).await;
+    }
+}
