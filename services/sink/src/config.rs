@@ -13,8 +13,9 @@ pub const GROUP: &str = "pulseline-sink";
 pub const SESSION_TIMEOUT_MS: u32 = 10_000;
 /// How often stored offsets are committed: what a crash makes us read again, and recognise.
 pub const COMMIT_INTERVAL_MS: u32 = 1_000;
-/// Kilobytes of messages that the Kafka client reads ahead.
-pub const QUEUED_KBYTES: u32 = 4_096;
+/// Kilobytes of messages that the Kafka client reads ahead: some batches of them, which take much longer to store
+/// than the next fetch takes. More of them is memory and no speed.
+pub const QUEUED_KBYTES: u32 = 1_024;
 /// Documents after which a batch is written: an insert of that many takes well under a second.
 pub const BATCH_ROWS: usize = 1_000;
 /// Bytes (documents and the messages they came from) after which a batch is written. One is in flight, twice while
