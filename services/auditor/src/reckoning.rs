@@ -49,8 +49,18 @@ pub(crate) async fn settle(
             at,
             ends: kafka::ends(connections).await?,
         });
-        let passed = passed(client).await?;
-        let reckoning = reckon(&fixed, &looks, &passed, &accounted(client).await?)?;
+        let (passed, books) = (passed(client).await?, accounted(client).await?);
+        let reckoning = match reckon(&fixed, &looks, &passed, &books) {
+            // While data streams in, the books may know of more than Kafka had at the look: it is asked again after them.
+            Err(AuditError::EndBelowAccounted { .. }) => {
+                looks.push(Look {
+                    at: system_utc_millis(),
+                    ends: kafka::ends(connections).await?,
+                });
+                reckon(&fixed, &looks, &passed, &books)?
+            }
+            reckoned => reckoned?,
+        };
         if reckoning.in_flight == 0 || Instant::now() >= deadline || !shutdown.sleep(SETTLE_POLL).await {
             return Ok(reckoning);
         }

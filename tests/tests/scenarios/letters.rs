@@ -119,7 +119,7 @@ async fn p_9_messages_that_could_not_be_stored_are_sent_again_or_discarded() -> 
         "ids are not in order"
     );
     // Its schema is there now: the message can be read.
-    dead("\"samples\":", 0, letters(&world, &["show", origin]).await?)?;
+    dead("\"metrics\":", 0, letters(&world, &["show", origin]).await?)?;
     dead(
         "sent to its topic again",
         0,
