@@ -64,7 +64,7 @@ impl Check {
 
     /// True for what the compactor stores, rather than what is a view over it.
     pub(crate) fn is_stored(&self) -> bool {
-        !self.unsure.0.is_empty() && self.slice_days.is_some()
+        !self.unsure.0.is_empty() && self.slice_days == Some(READING_DAYS)
     }
 
     /// The days that can be recomputed when readings below `floor` are deleted.
