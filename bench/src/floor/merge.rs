@@ -5,28 +5,15 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tokio_postgres::Client;
 
-use super::rows::{self, BATCH, Row, TABLES};
+use super::rows::{self, Row, TABLES};
 use crate::cohort::Cohort;
 
 /// Merges a cohort's readings in the order in which they are delivered; gives how many were sent.
 pub(crate) async fn merge(client: &Client, cohort: &Cohort) -> Result<(Duration, u64)> {
     rows::drop_tables(client).await?;
     rows::make_tables(client).await?;
-    let (mut took, mut merged) = (Duration::ZERO, 0);
-    let mut filling: [Vec<Row>; TABLES.len()] = Default::default();
-    for event in cohort.events()? {
-        let Some((table, rows)) = rows::of_event(&event) else {
-            continue;
-        };
-        merged += rows.len() as u64;
-        filling[table].extend(rows);
-        if filling[table].len() >= BATCH {
-            took += batch(client, table, std::mem::take(&mut filling[table])).await?;
-        }
-    }
-    for (table, rows) in filling.into_iter().enumerate() {
-        took += batch(client, table, rows).await?;
-    }
+    let (took, merged) =
+        rows::in_batches(cohort, async |table, rows| batch(client, table, rows).await).await?;
     rows::drop_tables(client).await?;
     Ok((took, merged))
 }

@@ -101,8 +101,10 @@ async fn beside(database: &Database, stream: Stream) -> Result<Collection<RawDoc
     let options = CollectionOptions::builder()
         .write_concern(WriteConcern::majority())
         .build();
-    let name = format!("bench_{}", stream.collection());
-    let target = database.collection_with_options::<RawDocumentBuf>(&name, options);
+    // In a database of its own: the embedded server tells the streams of a database that a collection of it was dropped, and
+    // gives them a position that it then refuses.
+    let apart = database.client().database("bench");
+    let target = apart.collection_with_options::<RawDocumentBuf>(stream.collection(), options);
     let position = doc! { "kafka.topic": 1, "kafka.generation": 1, "kafka.partition": 1, "kafka.offset": 1 };
     let unique = IndexOptions::builder().unique(true).build();
     target

@@ -1,6 +1,7 @@
 //! Readings as ready rows of a binary COPY, and tables like raw's to put them into.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use anyhow::Result;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -8,6 +9,8 @@ use futures_util::{SinkExt, pin_mut};
 use pulseline_schemas::{Event, Upload};
 use tokio_postgres::Client;
 use uuid::Uuid;
+
+use crate::cohort::Cohort;
 
 /// Rows of a COPY, as the loader's batches.
 pub(crate) const BATCH: usize = 20_000;
@@ -184,4 +187,28 @@ pub(crate) async fn drop_tables(client: &Client) -> Result<()> {
     Ok(client
         .batch_execute("drop schema if exists bench cascade")
         .await?)
+}
+
+/// Hands a cohort's readings over in batches of one table, in the order in which they are delivered; gives the time that
+/// writing took, and how many there were.
+pub(crate) async fn in_batches(
+    cohort: &Cohort,
+    mut write: impl AsyncFnMut(usize, Vec<Row>) -> Result<Duration>,
+) -> Result<(Duration, u64)> {
+    let (mut took, mut readings) = (Duration::ZERO, 0);
+    let mut filling: [Vec<Row>; TABLES.len()] = Default::default();
+    for event in cohort.events()? {
+        let Some((table, rows)) = of_event(&event) else {
+            continue;
+        };
+        readings += rows.len() as u64;
+        filling[table].extend(rows);
+        if filling[table].len() >= BATCH {
+            took += write(table, std::mem::take(&mut filling[table])).await?;
+        }
+    }
+    for (table, rows) in filling.into_iter().enumerate() {
+        took += write(table, rows).await?;
+    }
+    Ok((took, readings))
 }

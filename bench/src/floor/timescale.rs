@@ -5,27 +5,14 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tokio_postgres::Client;
 
-use super::rows::{self, BATCH, Row, TABLES};
+use super::rows::{self, Row, TABLES};
 use crate::cohort::Cohort;
 
 /// Copies a cohort's readings, in the order in which they are delivered.
 pub(crate) async fn copy(client: &Client, cohort: &Cohort) -> Result<Duration> {
     rows::drop_tables(client).await?;
     rows::make_tables(client).await?;
-    let mut took = Duration::ZERO;
-    let mut filling: [Vec<Row>; TABLES.len()] = Default::default();
-    for event in cohort.events()? {
-        let Some((table, rows)) = rows::of_event(&event) else {
-            continue;
-        };
-        filling[table].extend(rows);
-        if filling[table].len() >= BATCH {
-            took += batch(client, table, std::mem::take(&mut filling[table])).await?;
-        }
-    }
-    for (table, rows) in filling.into_iter().enumerate() {
-        took += batch(client, table, rows).await?;
-    }
+    let (took, _) = rows::in_batches(cohort, async |table, rows| batch(client, table, rows).await).await?;
     rows::drop_tables(client).await?;
     Ok(took)
 }

@@ -49,7 +49,7 @@ impl Lease {
         }
     }
 
-    /// Gives it up; after a swap it stands in the old warehouse, which nobody asks.
+    /// Gives it up, in the warehouse in use: a swap has carried it over.
     pub(crate) async fn release(self, timescale: &TimescaleConfig) {
         if let Ok(client) = pulseline_sql::connect(timescale, APPLICATION).await
             && let Err(error) = self.0.release(&client).await

@@ -22,6 +22,7 @@ use pulseline_auditor::{Days, Scope, Verdict, VerifyConfig, verify};
 use pulseline_compactor::CompactorConfig;
 use pulseline_healer::{Healed, Healer};
 use pulseline_runtime::config::TimescaleConfig;
+use pulseline_runtime::retry::retry_transient;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_sql::Schemas;
 use serde::Serialize;
@@ -130,9 +131,10 @@ impl Rebuilder {
         report.fill_seconds = began.elapsed().as_secs_f64();
         tokio::select! {
             biased;
+            // First: after the swap the loader ends too, because its schemas have gone.
+            swapped = self.check_and_swap(beside, report.clone(), tell) => swapped,
             ended = filling.ended() => ended.map(|()| report),
             lost = lease.lost(self.timescale()) => Err(lost),
-            swapped = self.check_and_swap(beside, report.clone(), tell) => swapped,
         }
     }
 
@@ -145,9 +147,22 @@ impl Rebuilder {
         if self.shutdown().is_stopping() {
             return Ok(report);
         }
-        let (holes, _) = beside.healer.find(self.settle).await?;
+        let check = || beside.check(tell);
+        let verdict = retry_transient(self.shutdown(), "checking the new warehouse", check).await?;
+        let may_swap = verdict.differences.is_empty() && verdict.is_complete();
+        report.verdict = Some(verdict);
+        if may_swap {
+            tell(Step::Swapping);
+            report.is_swapped = swap::swap(self).await?;
+        }
+        Ok(report)
+    }
+
+    /// Mends holes, and compares everything.
+    async fn check(&self, tell: &(dyn Fn(Step) + Send + Sync)) -> Result<Verdict, RebuilderError> {
+        let (holes, _) = self.healer.find(self.settle).await?;
         let mut told = |healed: &Healed| tell(Step::Healed(Box::new(healed.clone())));
-        beside.healer.mend(holes, &mut told).await?;
+        self.healer.mend(holes, &mut told).await?;
         let config = VerifyConfig {
             settle: self.settle,
             scope: Scope {
@@ -157,14 +172,7 @@ impl Rebuilder {
             limit: None,
         };
         let progress = |line: &str| tell(Step::Verifying(line.to_owned()));
-        let verdict = verify(&config, &beside.healer.audited, self.shutdown(), &progress).await?;
-        let may_swap = verdict.differences.is_empty() && verdict.is_complete();
-        report.verdict = Some(verdict);
-        if may_swap {
-            tell(Step::Swapping);
-            report.is_swapped = swap::swap(self).await?;
-        }
-        Ok(report)
+        Ok(verify(&config, &self.healer.audited, self.shutdown(), &progress).await?)
     }
 
     /// Drops the warehouse that was in use before the last rebuild; false when there is none.
