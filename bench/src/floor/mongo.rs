@@ -1,11 +1,10 @@
-//! Ready documents into fresh collections with the same indexes, and change streams to nothing.
+//! Ready documents into fresh collections with the same indexes, and the change stream to nothing.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use bson::{RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
-use futures_util::future::try_join_all;
 use mongodb::change_stream::event::ResumeToken;
 use mongodb::options::{CollectionOptions, IndexOptions, WriteConcern};
 use mongodb::{Collection, Database, IndexModel};
@@ -16,56 +15,50 @@ const BATCH: usize = 1_000;
 /// As the loader asks for them.
 const FETCH: u32 = 1_000;
 
-/// Where each stream's collection stands at a moment.
+/// Where the collections of all streams stand at a moment.
 pub(crate) struct Standing {
-    positions: Vec<(Stream, ResumeToken, u64)>,
+    token: ResumeToken,
+    documents: u64,
 }
 
 impl Standing {
     pub(crate) async fn now(database: &Database) -> Result<Self> {
-        let mut positions = Vec::new();
-        for stream in Stream::ALL {
-            let collection = database.collection::<RawDocumentBuf>(stream.collection());
-            let token = collection.watch().await?.resume_token();
-            let token = token.context("the server tells no position")?;
-            positions.push((stream, token, collection.count_documents(doc! {}).await?));
-        }
-        Ok(Self { positions })
+        let token = database.watch().await?.resume_token();
+        Ok(Self {
+            token: token.context("the server tells no position")?,
+            documents: documents(database).await?,
+        })
     }
 
     /// Documents that came since.
     pub(crate) async fn added(&self, database: &Database) -> Result<u64> {
-        let mut added = 0;
-        for (stream, _, before) in &self.positions {
-            let collection = database.collection::<RawDocumentBuf>(stream.collection());
-            added += collection.count_documents(doc! {}).await? - before;
-        }
-        Ok(added)
+        Ok(documents(database).await? - self.documents)
     }
 
-    /// Reads every change since, all collections at once as the loader does.
+    /// Reads every change since, of all collections at once as the loader does.
     pub(crate) async fn drain(self, database: &Database) -> Result<Duration> {
-        let mut wanted = Vec::new();
-        for (stream, token, before) in self.positions {
-            let collection = database.collection::<RawDocumentBuf>(stream.collection());
-            let added = collection.count_documents(doc! {}).await? - before;
-            wanted.push((collection, token, added));
-        }
+        let wanted = self.added(database).await?;
         let began = Instant::now();
-        let streams = wanted.into_iter().map(|(collection, token, wanted)| async move {
-            let watch = collection.watch().start_after(token).batch_size(FETCH).await?;
-            let mut watch = watch.with_type::<RawDocumentBuf>();
-            let mut read = 0;
-            while read < wanted {
-                if watch.next_if_any().await?.is_some() {
-                    read += 1;
-                }
+        let watch = database.watch().start_after(self.token).batch_size(FETCH);
+        let mut watch = watch.await?.with_type::<RawDocumentBuf>();
+        let mut read = 0;
+        while read < wanted {
+            if let Some(event) = watch.next_if_any().await? {
+                let collection = event.get_document("ns")?.get_str("coll")?;
+                read += u64::from(Stream::ALL.iter().any(|stream| stream.collection() == collection));
             }
-            anyhow::Ok(())
-        });
-        try_join_all(streams).await?;
+        }
         Ok(began.elapsed())
     }
+}
+
+async fn documents(database: &Database) -> Result<u64> {
+    let mut documents = 0;
+    for stream in Stream::ALL {
+        let collection = database.collection::<RawDocumentBuf>(stream.collection());
+        documents += collection.count_documents(doc! {}).await?;
+    }
+    Ok(documents)
 }
 
 /// Inserts the stored documents once more, elsewhere: unordered, acknowledged by a majority. They are read between the

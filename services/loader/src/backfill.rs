@@ -16,17 +16,15 @@ use pulseline_schemas::{Owner, Stream};
 use pulseline_sql::Client;
 use pulseline_sql::floor::floor;
 use pulseline_sql::periods::{DayNumber, date_of};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::collection::join;
 use crate::config::LoaderConfig;
-use crate::drain;
 use crate::error::LoaderError;
 use crate::map::guard::DAY_MILLIS;
 use crate::map::{Shape, Source, shape_of};
 use crate::service::{self, Connections};
-use crate::snapshot;
-use crate::tail::Feed;
+use crate::snapshot::Reading;
 use crate::write::{Purpose, Writer};
 pub use chunks::Chunk;
 
@@ -159,20 +157,19 @@ impl Run<'_> {
         let letters = self.database.collection(Source::DeadLetters.name());
         let mut writer =
             Writer::beside(&self.connections.timescale, source, Purpose::Repair, letters).await?;
-        let (feed, messages) = Feed::new(source, self.config, self.shutdown.clone());
-        let stop = feed.stop_token();
-        let collection = self.database.collection(self.job.stream.collection());
-        let filter = self.job.filter(&before.days);
-        let reader = tokio::spawn(snapshot::scan(collection, filter, Document::new(), feed));
+        let reading = Reading {
+            collection: self.database.collection(self.job.stream.collection()),
+            filter: self.job.filter(&before.days),
+            order: Document::new(),
+        };
         let mut done = before.clone();
-        let drained = drain::drain(&mut writer, messages, self.config, |written| {
+        let ends = (&CancellationToken::new(), self.shutdown);
+        let ended = reading.load(&mut writer, self.config, ends, |written| {
             done.documents += written.documents as u64;
             done.changed += written.changed;
             (self.tell)(&done);
         });
-        let drained = drained.await;
-        stop.cancel();
-        if !join(reader, drained).await? {
+        if !ended.await? {
             return Ok(None);
         }
         books::done(writer.client(), &self.job, &done).await?;

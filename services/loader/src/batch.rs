@@ -1,6 +1,5 @@
 //! What one transaction writes: rows, accounting, dirty days, letters, and the position after them.
 
-use mongodb::change_stream::event::ResumeToken;
 use pulseline_schemas::Position;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
@@ -9,12 +8,13 @@ use crate::account::{Account, Kind};
 use crate::letter::Letter;
 use crate::map::guard::DAY_MILLIS;
 use crate::map::{Entry, Mapped, Origin, ReadingsUpload, Rows, UserRow};
+use crate::resume::ResumePoint;
 
 /// How far a batch brings its collection. Later facts replace earlier ones; nothing is replaced by nothing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Progress {
     /// Position after the last event.
-    pub(crate) token: Option<ResumeToken>,
+    pub(crate) position: Option<ResumePoint>,
     /// The server's time of the last event, in UTC milliseconds.
     pub(crate) cluster_time: Option<i64>,
     /// When a poll last found nothing more, in UTC milliseconds.
@@ -23,7 +23,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn follow(&mut self, later: Self) {
-        self.token = later.token.or(self.token.take());
+        self.position = later.position.or(self.position.take());
         self.cluster_time = later.cluster_time.max(self.cluster_time);
         self.caught_up_at = later.caught_up_at.or(self.caught_up_at);
     }

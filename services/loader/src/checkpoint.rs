@@ -1,13 +1,12 @@
 //! The durable position of a collection: moved only in the transaction that holds its rows, only by its owner,
 //! only forward (D-2).
 
-use mongodb::change_stream::event::ResumeToken;
 use pulseline_sql::{Client, GenericClient};
-use serde::{Deserialize, Serialize};
 
 use crate::batch::Progress;
 use crate::error::LoaderError;
 use crate::map::Source;
+use crate::resume::ResumePoint;
 
 /// Collections are not split yet: every checkpoint is of the one shard.
 const SHARD: i32 = 0;
@@ -25,12 +24,6 @@ const MOVE: &str = "update ops.checkpoints set token = coalesce($5, token), seq 
     updated_at = now() \
     where collection = $1 and shard = $2 and epoch = $3 and seq = $4";
 
-/// A token as it is stored: a BSON document, because a token may be any BSON value.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    token: ResumeToken,
-}
-
 /// Ownership of one collection's position.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
@@ -40,12 +33,13 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Takes the checkpoint over with this epoch; gives the durable token, or none before the first snapshot.
+    /// Takes the checkpoint over with this epoch; gives the durable position. None before the first snapshot, or when it cannot
+    /// be told where among the other collections' it is.
     pub(crate) async fn claim(
         client: &Client,
         source: Source,
         epoch: i64,
-    ) -> Result<(Self, Option<ResumeToken>), LoaderError> {
+    ) -> Result<(Self, Option<ResumePoint>), LoaderError> {
         let collection = source.name();
         let row = client
             .query_opt(CLAIM, &[&collection, &SHARD, &epoch])
@@ -53,14 +47,23 @@ impl Checkpoint {
             .map_err(LoaderError::statement("taking over a checkpoint"))?
             .ok_or(LoaderError::Claimed { collection, epoch })?;
         let stored: Option<&[u8]> = row.get(0);
-        let token = stored.map(|bytes| decode(source, bytes)).transpose()?;
+        let position = stored
+            .map(ResumePoint::decode)
+            .transpose()
+            .map_err(|detail| unreadable(source, &detail))?;
+        if position == Some(None) {
+            tracing::warn!(
+                collection,
+                "an earlier version stored no place with the position: it is not used"
+            );
+        }
         Ok((
             Self {
                 source,
                 epoch,
                 seq: row.get(1),
             },
-            token,
+            position.flatten(),
         ))
     }
 
@@ -70,11 +73,8 @@ impl Checkpoint {
         client: &impl GenericClient,
         progress: &Progress,
     ) -> Result<(), LoaderError> {
-        let token = progress
-            .token
-            .as_ref()
-            .map(|token| encode(self.source, token))
-            .transpose()?;
+        let position = progress.position.as_ref().map(ResumePoint::encode).transpose();
+        let position = position.map_err(|detail| unreadable(self.source, &detail))?;
         let collection = self.source.name();
         let moved = client
             .execute(
@@ -84,7 +84,7 @@ impl Checkpoint {
                     &SHARD,
                     &self.epoch,
                     &self.seq,
-                    &token,
+                    &position,
                     &progress.cluster_time,
                     &progress.caught_up_at,
                 ],
@@ -107,17 +107,6 @@ impl Checkpoint {
     }
 }
 
-fn encode(source: Source, token: &ResumeToken) -> Result<Vec<u8>, LoaderError> {
-    bson::serialize_to_vec(&Stored { token: token.clone() }).map_err(|error| LoaderError::Protocol {
-        collection: source.name(),
-        detail: format!("resume token: {error}"),
-    })
-}
-
-fn decode(source: Source, bytes: &[u8]) -> Result<ResumeToken, LoaderError> {
-    let stored: Stored = bson::deserialize_from_slice(bytes).map_err(|error| LoaderError::Protocol {
-        collection: source.name(),
-        detail: format!("the stored resume token cannot be read: {error}"),
-    })?;
-    Ok(stored.token)
+fn unreadable(source: Source, detail: &str) -> LoaderError {
+    LoaderError::Protocol(format!("{}: {detail}", source.name()))
 }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub const BATCH_ROWS: usize = 20_000;
 /// Bytes of documents after which a batch is written; twice this is the most the loader holds per collection.
 pub const BATCH_BYTES: usize = 4 << 20;
-/// How long a batch waits for more while data keeps coming. An idle collection's first document never waits.
+/// How long a batch fills while data keeps coming, or twice as long as the last one was written, whichever is longer. An idle
+/// collection's first document never waits.
 pub const BATCH_WAIT_MS: u64 = 200;
 /// How long the server holds an empty poll open. Also the longest a stop has to wait for intake to end.
 pub const MAX_AWAIT_MS: u64 = 1_000;
@@ -40,7 +41,7 @@ pub struct LoaderConfig {
     pub batch_rows: usize,
     /// Most bytes of documents in a batch.
     pub batch_bytes: usize,
-    /// Longest a batch waits for more, in milliseconds.
+    /// How long a batch fills while data keeps coming, in milliseconds; longer when the store is slow.
     pub batch_wait_ms: u64,
     /// How long the server holds an empty poll open, in milliseconds.
     pub max_await_ms: u64,

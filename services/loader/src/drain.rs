@@ -11,9 +11,12 @@ use tokio::time::Instant;
 use crate::batch::{Batch, Progress};
 use crate::config::LoaderConfig;
 use crate::error::LoaderError;
+use crate::feed::Message;
 use crate::metrics;
-use crate::tail::Message;
 use crate::write::Writer;
+
+/// How many times as long as a batch was written the next one fills, at least, while data keeps coming.
+const REST: u32 = 2;
 
 /// A batch that fills.
 struct Filling {
@@ -41,40 +44,39 @@ pub(crate) async fn drain(
     mut committed: impl FnMut(Written),
 ) -> Result<(), LoaderError> {
     let wait = Duration::from_millis(config.batch_wait_ms);
-    let mut last_batch: Option<Instant> = None;
+    // Nothing waits unless data keeps coming: then a little, because it makes fewer, larger transactions.
+    let mut next_batch = Instant::now();
     let mut last_save: Option<Instant> = None;
+    let mut is_news = true;
     let mut unsaved = Progress::default();
     while let Some(first) = messages.recv().await {
-        // Data keeps coming: waiting a little makes fewer, larger transactions. Otherwise nothing waits.
-        let is_busy = last_batch.is_some_and(|at| at.elapsed() < wait);
-        let linger = if is_busy {
-            Instant::now() + wait
-        } else {
-            Instant::now()
-        };
         let mut written = Written::default();
-        let mut filling = fill(first, &mut messages, config, linger).await;
+        let mut filling = fill(first, &mut messages, config, next_batch).await;
         unsaved.follow(std::mem::take(&mut filling.batch.progress));
         if filling.batch.is_empty() {
             report(writer, &unsaved, filling.is_idle);
-            if last_save.is_some_and(|at| at.elapsed() < config.idle_save()) {
+            // The first idle poll after a batch is saved at once: it says that this was all.
+            let is_end = is_news && filling.is_idle;
+            if !is_end && last_save.is_some_and(|at| at.elapsed() < config.idle_save()) {
                 continue;
             }
             writer.save(&std::mem::take(&mut unsaved)).await?;
-            last_save = Some(Instant::now());
+            is_news &= !filling.is_idle;
         } else {
             filling.batch.progress = std::mem::take(&mut unsaved);
+            let began = Instant::now();
             written.changed = writer.write(&mut filling.batch).await?;
+            // A store that takes longer is asked less often.
+            next_batch = Instant::now() + wait.max(began.elapsed() * REST);
             written.documents = filling.batch.documents;
             report(writer, &filling.batch.progress, filling.is_idle);
-            last_batch = Some(Instant::now());
-            // The first idle poll after a batch is saved at once: it says that this was all.
-            last_save = None;
+            is_news = true;
         }
+        last_save = Some(Instant::now());
         written.id = filling.id;
         committed(written);
     }
-    if unsaved.token.is_some() {
+    if unsaved.position.is_some() {
         writer.save(&unsaved).await?;
     }
     Ok(())
@@ -123,6 +125,10 @@ impl Filling {
                 self.id = id.or(self.id.take());
                 self.batch.progress.follow(progress);
                 self.batch.push(*mapped, bytes, Some(permit));
+            }
+            Message::Passed(progress) => {
+                self.is_idle = false;
+                self.batch.progress.follow(progress);
             }
             Message::Idle(progress) => {
                 self.is_idle = true;

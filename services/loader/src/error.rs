@@ -94,7 +94,7 @@ pub enum LoaderError {
     },
     /// The server no longer knows the position, and the policy is to stop.
     #[error(
-        "the change stream of {collection} lost its position ({reason}); events may be missing. Set \
+        "the position of {collection} in the change stream is lost ({reason}); events may be missing. Set \
          loader.dead_token to \"resnapshot\" to read the collection again and go on"
     )]
     DeadToken {
@@ -103,15 +103,9 @@ pub enum LoaderError {
         /// What the server said.
         reason: String,
     },
-    /// The collection was dropped or renamed under its stream.
-    #[error("the collection {collection} was dropped or renamed: its change stream ended")]
-    Invalidated {
-        /// Which collection.
-        collection: &'static str,
-    },
     /// Recovery does not help.
     #[error(
-        "the change stream of {collection} lost its position {recoveries} times without any progress between"
+        "the position of {collection} in the change stream was lost {recoveries} times without any progress between"
     )]
     NoProgress {
         /// Which collection.
@@ -120,13 +114,8 @@ pub enum LoaderError {
         recoveries: u32,
     },
     /// The server broke its own contract.
-    #[error("MongoDB: {collection}: {detail}")]
-    Protocol {
-        /// Which collection.
-        collection: &'static str,
-        /// What was wrong.
-        detail: String,
-    },
+    #[error("MongoDB: {0}")]
+    Protocol(String),
     /// The drain deadline passed.
     #[error("abandoned: unfinished batches are read again at the next start")]
     Abandoned,
@@ -172,7 +161,6 @@ impl LoaderError {
             Self::Mongo { source, .. } => {
                 mongo_code(source).is_some_and(|code| DEAD_TOKEN_CODES.contains(&code))
             }
-            Self::Invalidated { .. } => true,
             _ => false,
         }
     }
@@ -213,9 +201,8 @@ impl Classify for LoaderError {
             | Self::Claimed { .. }
             | Self::LeaseLost { .. }
             | Self::DeadToken { .. }
-            | Self::Invalidated { .. }
             | Self::NoProgress { .. }
-            | Self::Protocol { .. }
+            | Self::Protocol(_)
             | Self::Abandoned
             | Self::Task(_) => Class::Fatal,
         }

@@ -1,38 +1,41 @@
 //! MongoDB change streams to TimescaleDB's raw layer, exactly once.
 //!
 //! ```text
-//!  collection ──▶ tail ──▶ map ──▶ drain ──▶ resolve ──▶ write: ONE transaction
-//!  (or snapshot)   raw      pure    batches    who wins    rows, accounting, dirty days, letters, position
+//!  change stream ──▶ feed ──▶ drain ──▶ resolve ──▶ write: ONE transaction
+//!  (or snapshot)     map      batches    who wins    rows, accounting, dirty days, letters, position
 //! ```
 //!
 //! A backfill reads a range of documents once more and merges it, beside the loader and without a position.
 //!
-//! Each collection has its own task, connection and checkpoint, so that one stalls no other. The position of a
-//! change stream is stored in the transaction that holds its rows, under the epoch of the lease (D-2): whatever
-//! happens, the next opening goes on from exactly what is committed.
+//! One change stream feeds all collections; each has its own writer, connection and checkpoint. How far a collection is, is
+//! stored in the transaction that holds its rows, under the epoch of the lease (D-2): whatever happens, the next opening
+//! goes on from exactly what is committed, for each of them.
 
 mod account;
 pub mod backfill;
 mod batch;
 mod checkpoint;
-mod collection;
 pub mod config;
 mod copy;
 mod drain;
 mod error;
 mod event;
+mod feed;
 mod frontier;
 mod letter;
 mod map;
 pub mod mend;
 mod metrics;
 mod owner;
-mod readiness;
+
 mod resolve;
+mod resume;
 pub mod revive;
 mod service;
+mod session;
 mod snapshot;
-mod tail;
+mod stream;
+mod tasks;
 mod write;
 
 pub use config::{DeadToken, LoaderConfig};

@@ -32,7 +32,7 @@ use crate::account::{Account, Kind};
 use crate::letter::Letter;
 use fields::Fields;
 
-/// Collections that are loaded, each by its own task with its own checkpoint.
+/// Collections that are loaded, each by its own writer with its own checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
     /// Uploads of one stream.

@@ -6,15 +6,13 @@ use bson::{Document, doc};
 use mongodb::Database;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::Stream;
+use tokio_util::sync::CancellationToken;
 
-use crate::collection::join;
 use crate::config::LoaderConfig;
-use crate::drain;
 use crate::error::LoaderError;
 use crate::map::Source;
 use crate::service::{self, Connections};
-use crate::snapshot;
-use crate::tail::Feed;
+use crate::snapshot::Reading;
 use crate::write::{Purpose, Writer};
 
 /// Offsets of one partition.
@@ -84,22 +82,17 @@ impl Mender {
     async fn load_from(&self, source: Source, at: &Offsets, shutdown: &Shutdown) -> Result<u64, LoaderError> {
         let letters = self.database.collection(Source::DeadLetters.name());
         let mut writer = Writer::beside(&self.connections.timescale, source, Purpose::Mend, letters).await?;
-        let (feed, messages) = Feed::new(source, &self.config, shutdown.clone());
-        let stop = feed.stop_token();
-        let collection = self.database.collection(source.name());
-        let reader = tokio::spawn(snapshot::scan(
-            collection,
-            at.filter(source),
-            Document::new(),
-            feed,
-        ));
+        let reading = Reading {
+            collection: self.database.collection(source.name()),
+            filter: at.filter(source),
+            order: Document::new(),
+        };
         let mut documents = 0;
-        let drained = drain::drain(&mut writer, messages, &self.config, |written| {
+        let ends = (&CancellationToken::new(), shutdown);
+        let ended = reading.load(&mut writer, &self.config, ends, |written| {
             documents += written.documents as u64;
         });
-        let drained = drained.await;
-        stop.cancel();
-        join(reader, drained).await?;
+        ended.await?;
         Ok(documents)
     }
 

@@ -69,14 +69,14 @@ pub(crate) fn winners(uploads: &[ReadingsUpload]) -> Vec<Row> {
             row.item,
         )
     });
-    let mut winners: Vec<Row> = Vec::with_capacity(rows.len());
-    for row in rows {
-        match winners.last_mut() {
-            Some(last) if last.key() == row.key() => *last = row,
-            _ => winners.push(row),
+    rows.dedup_by(|later, kept| {
+        let is_same = later.key() == kept.key();
+        if is_same {
+            *kept = *later;
         }
-    }
-    winners
+        is_same
+    });
+    rows
 }
 
 fn ranks(uploads: &[ReadingsUpload]) -> Vec<u32> {
@@ -92,9 +92,9 @@ fn ranks(uploads: &[ReadingsUpload]) -> Vec<u32> {
 /// Splits rows into those that cannot be in the table yet, and the rest.
 ///
 /// `newest` gives a device's newest loaded reading: whatever lies after it meets no row of its key.
-pub(crate) fn split(rows: Vec<Row>, newest: impl Fn(&Uuid) -> Option<i64>) -> (Vec<Row>, Vec<Row>) {
+pub(crate) fn split(mut rows: Vec<Row>, newest: impl Fn(&Uuid) -> Option<i64>) -> (Vec<Row>, Vec<Row>) {
     let mut current: Option<(Uuid, Option<i64>)> = None;
-    rows.into_iter().partition(|row| {
+    let met = rows.extract_if(.., |row| {
         let frontier = match current {
             Some((device_id, frontier)) if device_id == row.device_id => frontier,
             _ => {
@@ -103,8 +103,10 @@ pub(crate) fn split(rows: Vec<Row>, newest: impl Fn(&Uuid) -> Option<i64>) -> (V
                 frontier
             }
         };
-        frontier.is_none_or(|frontier| row.local_ts > frontier)
-    })
+        frontier.is_some_and(|frontier| row.local_ts <= frontier)
+    });
+    let met = met.collect();
+    (rows, met)
 }
 
 #[cfg(test)]

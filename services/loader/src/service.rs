@@ -1,4 +1,4 @@
-//! The loader as a whole: the lease, and a task per collection under it.
+//! The loader as a whole: the lease, and what is loaded under it.
 
 use std::time::Duration;
 
@@ -7,16 +7,14 @@ use mongodb::{Client, Database};
 use pulseline_runtime::config::{MongoConfig, TimescaleConfig};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry::Health;
-use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::collection::{self, Context};
 use crate::config::LoaderConfig;
 use crate::error::LoaderError;
-use crate::map::Source;
 use crate::metrics;
 use crate::owner::Owner;
-use crate::readiness::Readiness;
+use crate::session::{self, Context};
 
 /// How long the driver looks for a server before the outage is ours to wait out, with a line in the log.
 const SERVER_SELECTION: Duration = Duration::from_secs(5);
@@ -46,7 +44,7 @@ pub async fn run(
     let database = open_database(&connections.mongo).await?;
     let acquired = Owner::acquire(&connections.timescale, config.lease_ttl(), &shutdown).await?;
     let Some(owner) = acquired else { return Ok(()) };
-    // A stop from outside reaches the collections, and so does the failure of one of them.
+    // A stop from outside reaches the loading, and so does the loss of the lease.
     let inner = Shutdown::new();
     let forwarder = tokio::spawn(forward(shutdown.clone(), inner.clone()));
     let client = database.client().clone();
@@ -55,16 +53,13 @@ pub async fn run(
         timescale: connections.timescale,
         database,
         epoch: owner.epoch(),
+        health: health.clone(),
         shutdown: inner.clone(),
-        readiness: Readiness::new(health.clone()),
     };
-    let mut collections = JoinSet::new();
-    for source in Source::all() {
-        collections.spawn(collection::load(context.clone(), source));
-    }
+    let loading = tokio::spawn(async move { session::load(&context).await });
     let released = CancellationToken::new();
     let keeper = tokio::spawn(owner.keep(released.clone()));
-    let ended = supervise(collections, keeper, &released, &inner).await;
+    let ended = supervise(loading, keeper, &released, &inner).await;
     forwarder.abort();
     health.set_ready(false);
     // Without it the driver's own tasks meet the end of the runtime and panic.
@@ -72,43 +67,34 @@ pub async fn run(
     ended
 }
 
-/// Waits for every task; the first error stops the others and is the one that is told.
+/// Waits until loading has ended, or the lease is lost: without it nothing can be committed, so there is nothing to drain.
 async fn supervise(
-    mut collections: JoinSet<Result<(), LoaderError>>,
+    mut loading: JoinHandle<Result<(), LoaderError>>,
     mut keeper: JoinHandle<(Owner, Result<(), LoaderError>)>,
     released: &CancellationToken,
     shutdown: &Shutdown,
 ) -> Result<(), LoaderError> {
-    let mut first: Result<(), LoaderError> = Ok(());
-    loop {
-        tokio::select! {
-            biased;
-            // 1. The lease: without it nothing can be committed, so there is nothing to drain.
-            kept = &mut keeper => {
-                shutdown.abandon();
-                collections.shutdown().await;
-                return match kept {
-                    Ok((_, lost)) => first.and(lost),
-                    Err(error) => first.and(Err(died(&error))),
-                };
-            }
-            // 2. The collections: they end together, each after its own drain.
-            ended = collections.join_next() => {
-                let Some(ended) = ended else { break };
-                if let Err(error) = ended.unwrap_or_else(|error| Err(died(&error))) {
-                    shutdown.stop();
-                    first = first.and(Err(error));
-                }
-            }
+    let loaded = tokio::select! {
+        biased;
+        kept = &mut keeper => {
+            shutdown.abandon();
+            let loaded = loading.await.unwrap_or_else(|error| Err(died(&error)));
+            return match (kept, loaded) {
+                // What ends for want of the lease is no reason of its own.
+                (Ok((_, lost)), Ok(()) | Err(LoaderError::Abandoned)) => lost,
+                (Err(error), Ok(()) | Err(LoaderError::Abandoned)) => Err(died(&error)),
+                (_, failed) => failed,
+            };
         }
-    }
+        loaded = &mut loading => loaded.unwrap_or_else(|error| Err(died(&error))),
+    };
     released.cancel();
     if let Ok((owner, _)) = keeper.await
         && !shutdown.is_abandoned()
     {
         owner.release().await;
     }
-    first
+    loaded
 }
 
 async fn forward(outer: Shutdown, inner: Shutdown) {

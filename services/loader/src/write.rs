@@ -16,7 +16,6 @@ use std::time::Instant;
 
 use bson::RawDocumentBuf;
 use mongodb::Collection;
-use mongodb::change_stream::event::ResumeToken;
 use pulseline_runtime::config::TimescaleConfig;
 use pulseline_sql::{Client, GenericClient};
 
@@ -28,6 +27,7 @@ use crate::frontier::Frontier;
 use crate::map::Source;
 use crate::metrics;
 use crate::resolve::{self, Row};
+use crate::resume::ResumePoint;
 use held::Known;
 use transaction::{Cargo, Pieces, Table};
 
@@ -77,19 +77,19 @@ enum Trust {
 }
 
 impl Writer {
-    /// Connects, and takes the checkpoint over; gives the durable token.
+    /// Connects, and takes the checkpoint over; gives the durable position.
     pub(crate) async fn open(
         timescale: &TimescaleConfig,
         source: Source,
         epoch: i64,
         frontier_devices: usize,
         letters: Collection<RawDocumentBuf>,
-    ) -> Result<(Self, Option<ResumeToken>), LoaderError> {
+    ) -> Result<(Self, Option<ResumePoint>), LoaderError> {
         let client = connect(timescale, "loader", source).await?;
-        let (checkpoint, token) = Checkpoint::claim(&client, source, epoch).await?;
+        let (checkpoint, position) = Checkpoint::claim(&client, source, epoch).await?;
         let writer = Self::new(source, client, Purpose::Follow(checkpoint), letters);
         let frontier = Frontier::new(frontier_devices);
-        Ok((Self { frontier, ..writer }, token))
+        Ok((Self { frontier, ..writer }, position))
     }
 
     /// Connects to write documents beside whoever follows the collection.

@@ -14,6 +14,7 @@ mod offsets;
 mod oracle;
 mod picture;
 mod poison;
+mod positions;
 mod rebuild;
 mod replay;
 mod replies;

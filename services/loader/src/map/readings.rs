@@ -10,6 +10,9 @@ use super::fields::{Fields, as_integer, as_millis, wrong};
 use super::{Mapped, Origin, Refusal, Rows, guard};
 use crate::letter::Letter;
 
+/// About what a reading takes in a document: room for it is made once.
+const METRIC_BYTES: usize = 40;
+
 /// Width of the value's column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Width {
@@ -62,16 +65,17 @@ pub(super) fn map(
 ) -> Result<Mapped, Refusal> {
     fields.position()?;
     let synced_at = guard::synced_at(fields.millis("synced_at")?)?;
+    let metrics = fields.array("metrics")?;
     let mut upload = ReadingsUpload {
         device_id: fields.uuid("device_id")?,
         event_id: fields.uuid("_id")?,
         synced_at,
         utc_offset_minutes: guard::offset("utc_offset_minutes", fields.integer("utc_offset_minutes")?)?,
-        readings: Vec::with_capacity(180),
+        readings: Vec::with_capacity(metrics.as_bytes().len() / METRIC_BYTES + 1),
         origin: Arc::clone(origin),
     };
     let mut letters = Vec::new();
-    for (item, element) in (0_u32..).zip(fields.array("metrics")?) {
+    for (item, element) in (0_u32..).zip(metrics) {
         let element = element.map_err(|error| Refusal::unmappable(format!("metrics[{item}]: {error}")))?;
         let RawBsonRef::Document(document) = element else {
             return Err(wrong(&format!("metrics[{item}]"), "a document"));

@@ -1,0 +1,134 @@
+//! What was read on its way to a writer: mapped, in order, within a budget of bytes.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bson::{RawBson, RawDocument};
+use pulseline_runtime::clock::system_utc_millis;
+use pulseline_runtime::shutdown::Shutdown;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::Progress;
+use crate::config::LoaderConfig;
+use crate::map::{self, Mapped, Source};
+use crate::metrics;
+
+/// Documents that may wait for the writer; their bytes are bounded apart.
+const WAITING_DOCUMENTS: usize = 1_024;
+
+/// What a reader tells the writer, in the order of the stream.
+pub(crate) enum Message {
+    /// A document, mapped.
+    Document {
+        mapped: Box<Mapped>,
+        progress: Progress,
+        id: Option<RawBson>,
+        bytes: usize,
+        permit: OwnedSemaphorePermit,
+    },
+    /// The stream has gone on, with nothing for this writer.
+    Passed(Progress),
+    /// A poll found nothing more.
+    Idle(Progress),
+}
+
+/// The sending half of a reader.
+pub(crate) struct Feed {
+    source: Source,
+    sender: mpsc::Sender<Message>,
+    budget: Arc<Semaphore>,
+    most_bytes: usize,
+    stop: CancellationToken,
+    shutdown: Shutdown,
+}
+
+impl Feed {
+    /// A feed whose budget is one batch in flight and one filling. It ends with `stop`, or with the service.
+    pub(crate) fn new(
+        source: Source,
+        config: &LoaderConfig,
+        stop: &CancellationToken,
+        shutdown: &Shutdown,
+    ) -> (Self, mpsc::Receiver<Message>) {
+        let (sender, receiver) = mpsc::channel(WAITING_DOCUMENTS);
+        let budget = Arc::new(Semaphore::new(config.batch_bytes * 2));
+        let feed = Self {
+            source,
+            sender,
+            budget,
+            most_bytes: config.batch_bytes,
+            stop: stop.clone(),
+            shutdown: shutdown.clone(),
+        };
+        (feed, receiver)
+    }
+
+    pub(crate) fn source(&self) -> Source {
+        self.source
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled() || self.shutdown.is_stopping()
+    }
+
+    async fn stopped(&self) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.shutdown.stopping() => {}
+        }
+    }
+
+    /// Maps a document and hands it over, waiting for room; false when reading should end.
+    pub(crate) async fn document(
+        &self,
+        document: &RawDocument,
+        progress: Progress,
+        id: Option<RawBson>,
+    ) -> bool {
+        let bytes = document.as_bytes().len();
+        // A document larger than a whole batch still has to pass, alone.
+        let wanted = u32::try_from(bytes.min(self.most_bytes)).unwrap_or(u32::MAX);
+        let mapped = Box::new(map::map(self.source, document, system_utc_millis()));
+        let Some(permit) = self.room(wanted).await else {
+            return false;
+        };
+        self.send(Message::Document {
+            mapped,
+            progress,
+            id,
+            bytes,
+            permit,
+        })
+        .await
+    }
+
+    async fn room(&self, bytes: u32) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(&self.budget).try_acquire_many_owned(bytes) {
+            return Some(permit);
+        }
+        let since = Instant::now();
+        let permit = tokio::select! {
+            biased;
+            () = self.stopped() => None,
+            permit = Arc::clone(&self.budget).acquire_many_owned(bytes) => permit.ok(),
+        };
+        metrics::record_blocked(self.source, since.elapsed());
+        permit
+    }
+
+    /// Hands a message over, waiting for room; false when reading should end.
+    pub(crate) async fn send(&self, message: Message) -> bool {
+        let since = Instant::now();
+        let full = self.sender.capacity() == 0;
+        let sent = tokio::select! {
+            biased;
+            () = self.stopped() => false,
+            sent = self.sender.send(message) => sent.is_ok(),
+        };
+        if full {
+            metrics::record_blocked(self.source, since.elapsed());
+        }
+        sent
+    }
+}

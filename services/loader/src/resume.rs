@@ -1,0 +1,174 @@
+//! Positions in the one change stream that all collections are loaded from, and their order.
+//!
+//! A token tells its server where to go on, and nobody else which of two comes first. The time of an event does, and its
+//! number among those of the same time, counted from the position that a stream was opened at.
+
+use bson::Timestamp;
+use mongodb::change_stream::event::ResumeToken;
+use serde::{Deserialize, Serialize};
+
+/// How far a stream is: greater after every event, the same for everybody who reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Place {
+    at: Timestamp,
+    /// Number among the events of that time, from 1: those of one transaction have one. 0 is before all of them.
+    index: u32,
+}
+
+/// Earliest time that a token is believed to tell (2004): other servers' tokens may begin as mongod's do.
+const FIRST_SECONDS: u32 = 1 << 30;
+
+impl Place {
+    /// Before every event.
+    pub(crate) const START: Self = Self {
+        at: Timestamp {
+            time: 0,
+            increment: 0,
+        },
+        index: 0,
+    };
+
+    /// Of the event that comes after this place. Should a server's time go back, the order of its stream is what counts.
+    pub(crate) fn next(self, at: Timestamp) -> Self {
+        if at > self.at {
+            Self { at, index: 1 }
+        } else {
+            Self {
+                at: self.at,
+                index: self.index.saturating_add(1),
+            }
+        }
+    }
+
+    /// The server's time there, in UTC milliseconds; none before the first event.
+    pub(crate) fn millis(self) -> Option<i64> {
+        (self != Self::START).then(|| i64::from(self.at.time) * 1_000)
+    }
+
+    /// The place inside a token, where the server puts it there as mongod does: hexadecimal text that begins with the type
+    /// of a timestamp, its seconds and its increment. An idle stream has no other sign of the server's time.
+    pub(crate) fn in_token(token: &ResumeToken) -> Option<Self> {
+        let raw = bson::serialize_to_raw_document_buf(token).ok()?;
+        let text = raw.get_str("_data").ok()?.strip_prefix("82")?;
+        let number = |digits: &str| u32::from_str_radix(digits, 16).ok();
+        let at = Timestamp {
+            time: number(text.get(..8)?).filter(|seconds| *seconds >= FIRST_SECONDS)?,
+            increment: number(text.get(8..16)?)?,
+        };
+        // The token of an event, too: that one is read twice rather than left out.
+        Some(Self { at, index: 0 })
+    }
+}
+
+/// Where to go on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ResumePoint {
+    pub(crate) token: ResumeToken,
+    pub(crate) place: Place,
+}
+
+/// A position as it is stored: a BSON document, because a token may be any BSON value.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    token: ResumeToken,
+    /// Earlier versions stored none.
+    #[serde(default)]
+    place: Option<Place>,
+}
+
+impl ResumePoint {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, String> {
+        let stored = Stored {
+            token: self.token.clone(),
+            place: Some(self.place),
+        };
+        bson::serialize_to_vec(&stored).map_err(|error| format!("resume token: {error}"))
+    }
+
+    /// None for a token of an earlier version in which no place can be read: it may be anywhere.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Option<Self>, String> {
+        let Stored { token, place } = bson::deserialize_from_slice(bytes)
+            .map_err(|error| format!("the stored resume token cannot be read: {error}"))?;
+        let place = place.or_else(|| Place::in_token(&token));
+        Ok(place.map(|place| Self { token, place }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::rawdoc;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn token(data: &str) -> ResumeToken {
+        bson::deserialize_from_slice(rawdoc! { "_data": data }.as_bytes()).unwrap()
+    }
+
+    fn at(time: u32, increment: u32) -> Timestamp {
+        Timestamp { time, increment }
+    }
+
+    #[test]
+    fn a_token_of_mongod_tells_its_place() {
+        let time = at(0x63F0_A1B2, 1);
+        let place = Place::in_token(&token("8263F0A1B2000000012B0429296E1404")).unwrap();
+        assert_eq!(place.millis(), Some(0x63F0_A1B2 * 1_000));
+        // An event of that time comes after it, and has the same place for whoever has not seen the token.
+        assert!(place.next(time) > place);
+        assert_eq!(place.next(time), Place::START.next(time));
+        assert_eq!(
+            Place::in_token(&token("8200000012730001000000000000001174")),
+            None
+        );
+        assert_eq!(Place::in_token(&token("something else")), None);
+        assert_eq!(Place::START.millis(), None);
+    }
+
+    #[test]
+    fn a_position_is_read_as_it_was_stored_and_one_of_an_earlier_version_where_its_token_tells_the_place() {
+        let position = ResumePoint {
+            token: token("opaque"),
+            place: Place::START.next(at(7, 2)).next(at(7, 2)),
+        };
+        let stored = position.encode().unwrap();
+        assert_eq!(ResumePoint::decode(&stored), Ok(Some(position)));
+        let earlier =
+            |data: &str| bson::serialize_to_vec(&bson::doc! { "token": { "_data": data } }).unwrap();
+        let read = ResumePoint::decode(&earlier("8263F0A1B200000001"))
+            .unwrap()
+            .unwrap();
+        assert!(read.place < Place::START.next(at(0x63F0_A1B2, 1)));
+        assert_eq!(ResumePoint::decode(&earlier("opaque")), Ok(None));
+        assert!(ResumePoint::decode(b"\x01").is_err());
+    }
+
+    proptest! {
+        /// Collections that are differently far go on together from the one that is least far: each takes what comes after
+        /// its own place, whatever the times of events.
+        #[test]
+        fn d_2_nothing_is_left_out_and_nothing_is_read_twice_when_collections_are_differently_far(
+            steps in prop::collection::vec((0_u32..3, 0_u32..2), 1..60),
+            far in prop::collection::vec(0_usize..61, 1..5),
+        ) {
+            let mut time = at(100, 0);
+            let times: Vec<Timestamp> = steps.iter().map(|(seconds, increments)| {
+                time = at(time.time + seconds, if *seconds > 0 { 0 } else { time.increment + increments });
+                time
+            }).collect();
+            let walk = |from: Place, times: &[Timestamp]| -> Vec<Place> {
+                times.iter().scan(from, |place, at| { *place = place.next(*at); Some(*place) }).collect()
+            };
+            let places = walk(Place::START, &times);
+            let place_after = |events: usize| events.checked_sub(1).map_or(Place::START, |last| places[last]);
+            let far: Vec<usize> = far.iter().map(|events| *events.min(&times.len())).collect();
+            let least = far.iter().copied().min_by_key(|events| place_after(*events)).unwrap();
+            let again = walk(place_after(least), &times[least..]);
+            for events in far {
+                let taken: Vec<usize> = (least..times.len())
+                    .filter(|event| again[event - least] > place_after(events)).collect();
+                prop_assert_eq!(taken, (events..times.len()).collect::<Vec<_>>());
+            }
+        }
+    }
+}

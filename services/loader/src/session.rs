@@ -1,0 +1,204 @@
+//! All collections, from their durable positions on: opened, followed, and opened again after every outage.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use mongodb::Database;
+use pulseline_runtime::config::TimescaleConfig;
+use pulseline_runtime::retry::{self, Class, Classify};
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_runtime::telemetry::Health;
+
+use crate::config::{DeadToken, LoaderConfig};
+use crate::error::LoaderError;
+use crate::map::Source;
+use crate::metrics::{self, Recovery};
+use crate::resume::ResumePoint;
+use crate::snapshot::Snapshot;
+use crate::stream;
+use crate::tasks::{Ended, Moved, Tasks};
+use crate::write::Writer;
+
+/// Recoveries from a dead position without progress after which the loader gives up.
+const MOST_RECOVERIES: u32 = 3;
+
+/// What loading needs.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) config: LoaderConfig,
+    pub(crate) timescale: TimescaleConfig,
+    pub(crate) database: Database,
+    pub(crate) epoch: i64,
+    pub(crate) health: Health,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// What survives an outage.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// Recoveries from a dead position since the last progress.
+    recoveries: HashMap<Source, u32>,
+    /// Whose stored position is dead, and where the collection begins anew, where that is known.
+    lost: HashMap<Source, Option<ResumePoint>>,
+    /// Snapshots that have begun.
+    snapshots: HashMap<Source, Snapshot>,
+    /// Whose position the stream was opened at.
+    start: Option<Source>,
+    /// Whose position was brought forward by this opening.
+    moved: Moved,
+}
+
+/// Loads until told to stop.
+pub(crate) async fn load(context: &Context) -> Result<(), LoaderError> {
+    let mut memory = Memory::default();
+    let mut pauses = retry::pauses();
+    while !context.shutdown.is_stopping() {
+        let ended = tokio::select! {
+            biased;
+            ended = session(context, &mut memory) => ended,
+            () = context.shutdown.abandoned() => return Err(LoaderError::Abandoned),
+        };
+        context.health.set_ready(false);
+        let has_progress = memory.take_progress();
+        let error = match ended {
+            Ok(Ended::Stopped) => return Ok(()),
+            Ok(Ended::Read) => continue,
+            Ok(Ended::Lost { sources, reason }) => {
+                for (source, position) in sources {
+                    memory.recover(context.config.dead_token, source, position, &reason)?;
+                }
+                continue;
+            }
+            // After progress the durable positions are newer than the one that was refused: they are tried first.
+            Err(error) if error.is_dead_token() && !has_progress => match memory.start {
+                Some(source) => {
+                    memory.recover(context.config.dead_token, source, None, &error.to_string())?;
+                    continue;
+                }
+                None => return Err(error),
+            },
+            Err(error) if error.class() == Class::Transient || error.is_dead_token() => error,
+            Err(error) => return Err(error),
+        };
+        if has_progress {
+            pauses = retry::pauses();
+        }
+        let pause = pauses.next();
+        let pause = pause.unwrap_or(Duration::from_millis(retry::BACKOFF_MAX_MS));
+        // What was read is still in MongoDB, after the durable positions.
+        tracing::warn!(%error, retry_in_ms = pause.as_millis(), "outage: going on from the durable positions");
+        Source::all().for_each(|source| metrics::record_recovery(source, Recovery::Outage));
+        context.shutdown.sleep(pause).await;
+    }
+    Ok(())
+}
+
+/// One opening: takes the checkpoints over, reads snapshots where there is no position, follows the rest.
+async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, LoaderError> {
+    let opened = try_join_all(Source::all().map(|source| open(context, source))).await?;
+    let opened = opened.into_iter().map(|(writer, stored)| {
+        let stored = stored.filter(|_| !memory.lost.contains_key(&writer.source()));
+        (writer, stored)
+    });
+    let (followed, unread): (Vec<_>, Vec<_>) = opened.partition(|(_, stored)| stored.is_some());
+    let followed: Vec<(Writer, ResumePoint)> = followed
+        .into_iter()
+        .filter_map(|(writer, stored)| Some((writer, stored?)))
+        .collect();
+    let start = followed
+        .iter()
+        .min_by_key(|(_, position)| position.place)
+        .map(|(writer, position)| (writer.source(), position.clone()));
+    memory.start = start.as_ref().map(|(source, _)| *source);
+    let mut tasks = Tasks::new(context.clone(), memory.moved.clone());
+    let from = match start {
+        Some((_, position)) => {
+            let token = Some(position.token.clone());
+            let stream = stream::open(&context.database, token, &context.config).await?;
+            tasks.follow(stream, position.place, followed);
+            position
+        }
+        None => stream::present(&context.database, &context.config).await?,
+    };
+    if unread.is_empty() {
+        context.health.set_ready(true);
+        tracing::info!("following the change stream");
+    }
+    for (writer, _) in unread {
+        let snapshot = memory.snapshot(writer.source(), &from);
+        tasks.read(writer, snapshot);
+    }
+    tasks.ended(|source| memory.has_read(source)).await
+}
+
+async fn open(context: &Context, source: Source) -> Result<(Writer, Option<ResumePoint>), LoaderError> {
+    let letters = context.database.collection(Source::DeadLetters.name());
+    let frontier = context.config.frontier_devices;
+    Writer::open(&context.timescale, source, context.epoch, frontier, letters).await
+}
+
+impl Memory {
+    /// True when a position was brought forward since the last call.
+    fn take_progress(&mut self) -> bool {
+        let moved = self.moved.take();
+        self.recoveries.retain(|source, _| !moved.contains(source));
+        !moved.is_empty()
+    }
+
+    /// A snapshot that has begun, or a new one.
+    fn snapshot(&mut self, source: Source, from: &ResumePoint) -> Snapshot {
+        let begins = self.lost.get(&source).cloned().flatten();
+        let new = || {
+            tracing::info!(
+                collection = source.name(),
+                "no position yet: reading the collection first"
+            );
+            Snapshot::new(begins.unwrap_or_else(|| from.clone()))
+        };
+        self.snapshots.entry(source).or_insert_with(new).clone()
+    }
+
+    fn has_read(&mut self, source: Source) {
+        self.snapshots.remove(&source);
+        self.lost.remove(&source);
+        tracing::info!(
+            collection = source.name(),
+            "the collection is read, its position is stored"
+        );
+    }
+
+    /// Has a collection read again, where that is the policy.
+    fn recover(
+        &mut self,
+        policy: DeadToken,
+        source: Source,
+        begins: Option<ResumePoint>,
+        reason: &str,
+    ) -> Result<(), LoaderError> {
+        let collection = source.name();
+        if policy == DeadToken::Fail {
+            return Err(LoaderError::DeadToken {
+                collection,
+                reason: reason.to_owned(),
+            });
+        }
+        let recoveries = self.recoveries.entry(source).or_default();
+        *recoveries += 1;
+        if *recoveries >= MOST_RECOVERIES {
+            return Err(LoaderError::NoProgress {
+                collection,
+                recoveries: *recoveries,
+            });
+        }
+        self.lost.insert(source, begins);
+        self.snapshots.remove(&source);
+        metrics::record_recovery(source, Recovery::Resnapshot);
+        tracing::warn!(
+            collection,
+            reason,
+            "the position is gone: the collection is read again"
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,217 @@
+//! Reading: one change stream of the whole database feeds every collection's writer.
+//!
+//! One, because a server goes through all its changes for each stream that it has: fifteen of them cost fifteen times as
+//! much. The slowest writer sets the pace of all, once its budget is full.
+//!
+//! A driver future is never dropped half way: the stop flag is looked at between calls, which the server holds open for a
+//! bounded time.
+
+use std::time::{Duration, Instant};
+
+use bson::{Bson, Document, RawDocumentBuf, doc};
+use mongodb::Database;
+use mongodb::change_stream::ChangeStream;
+use mongodb::change_stream::event::ResumeToken;
+use pulseline_runtime::clock::system_utc_millis;
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::Progress;
+use crate::config::LoaderConfig;
+use crate::error::LoaderError;
+use crate::event::{self, Change};
+use crate::feed::{Feed, Message};
+use crate::map::Source;
+use crate::resume::{Place, ResumePoint};
+
+/// Documents a server sends at once.
+const FETCH_DOCUMENTS: u32 = 1_000;
+/// Attempts to open a stream that tells its position before its first event.
+const TOKEN_ATTEMPTS: usize = 20;
+/// How often collections without changes are told how far a busy stream is: their positions must not grow old.
+const PASSED_EVERY: Duration = Duration::from_secs(1);
+
+/// A collection that is followed.
+pub(crate) struct Route {
+    pub(crate) feed: Feed,
+    /// What comes up to here is loaded already.
+    pub(crate) loaded: Place,
+}
+
+/// Why following ended.
+pub(crate) enum Followed {
+    /// It was told to.
+    Stopped,
+    /// What a collection holds was replaced, at this position.
+    Replaced(Source, ResumePoint),
+    /// The database was dropped.
+    Dropped,
+}
+
+/// Opens the change stream after a token, or at the present.
+pub(crate) async fn open(
+    database: &Database,
+    after: Option<ResumeToken>,
+    config: &LoaderConfig,
+) -> Result<ChangeStream<RawDocumentBuf>, LoaderError> {
+    // `start_after`, never `resume_after`: only it passes an invalidation.
+    let watch = database
+        .watch()
+        .pipeline([wanted()])
+        .max_await_time(config.max_await())
+        .batch_size(FETCH_DOCUMENTS);
+    let watch = match after {
+        Some(token) => watch.start_after(token),
+        None => watch,
+    };
+    let stream = watch
+        .await
+        .map_err(LoaderError::mongo("opening the change stream"))?;
+    Ok(stream.with_type::<RawDocumentBuf>())
+}
+
+/// What is asked for. Deletes come from erasure and are no news; what ends or replaces a collection has to be seen.
+fn wanted() -> Document {
+    let names: Vec<Bson> = Source::all().map(|source| source.name().into()).collect();
+    doc! { "$match": { "$or": [
+        { "ns.coll": { "$in": &names }, "operationType": { "$in": ["insert", "drop", "rename"] } },
+        { "to.coll": { "$in": &names }, "operationType": "rename" },
+        { "operationType": "invalidate" },
+    ] } }
+}
+
+/// The position of the present moment: everything before it is in the collections already.
+pub(crate) async fn present(database: &Database, config: &LoaderConfig) -> Result<ResumePoint, LoaderError> {
+    for _ in 0..TOKEN_ATTEMPTS {
+        // A stream whose very first reply holds events does not tell where it began: opened again.
+        if let Some(token) = open(database, None, config).await?.resume_token() {
+            let place = Place::in_token(&token).unwrap_or(Place::START);
+            return Ok(ResumePoint { token, place });
+        }
+    }
+    Err(LoaderError::Protocol(
+        "the server does not tell the position of a new change stream (postBatchResumeToken)".into(),
+    ))
+}
+
+/// Follows a change stream that was opened at a place, until told to stop.
+pub(crate) async fn follow(
+    mut stream: ChangeStream<RawDocumentBuf>,
+    mut place: Place,
+    routes: Vec<Route>,
+    stop: CancellationToken,
+) -> Result<Followed, LoaderError> {
+    let routes = Routes(routes);
+    let mut told = Instant::now();
+    while !stop.is_cancelled() && !routes.are_stopped() {
+        let asked_at = system_utc_millis();
+        let next = stream.next_if_any().await;
+        let next = next.map_err(LoaderError::mongo("reading the change stream"))?;
+        let token = stream.resume_token();
+        let Some(raw) = next else {
+            if !stream.is_alive() {
+                return Ok(Followed::Dropped);
+            }
+            // Where a token tells it, an idle stream goes on as well.
+            place = token
+                .as_ref()
+                .and_then(Place::in_token)
+                .map_or(place, |seen| seen.max(place));
+            let progress = progress(token, place, Some(asked_at));
+            if !routes.tell(place, || Message::Idle(progress.clone())).await {
+                break;
+            }
+            continue;
+        };
+        let event = event::read(&raw).map_err(LoaderError::Protocol)?;
+        place = place.next(event.at);
+        let progress = progress(token, place, None);
+        match event.change {
+            Change::Inserted { collection, document } => {
+                let route = routes.of(collection, place);
+                if let Some(Route { feed, .. }) = route
+                    && !feed.document(document, progress.clone(), None).await
+                {
+                    break;
+                }
+            }
+            Change::Replaced(collections) => {
+                let mut followed = collections.iter().filter_map(|name| routes.of(name, place));
+                if let (Some(route), Some(position)) = (followed.next(), progress.position.clone()) {
+                    return Ok(Followed::Replaced(route.feed.source(), position));
+                }
+            }
+            Change::Invalidated => return Ok(Followed::Dropped),
+            Change::Other => {}
+        }
+        if told.elapsed() >= PASSED_EVERY {
+            if !routes.tell(place, || Message::Passed(progress.clone())).await {
+                break;
+            }
+            told = Instant::now();
+        }
+    }
+    Ok(Followed::Stopped)
+}
+
+fn progress(token: Option<ResumeToken>, place: Place, caught_up_at: Option<i64>) -> Progress {
+    Progress {
+        position: token.map(|token| ResumePoint { token, place }),
+        cluster_time: place.millis(),
+        caught_up_at,
+    }
+}
+
+struct Routes(Vec<Route>);
+
+impl Routes {
+    /// The collection of an event at a place, unless it is loaded already or nobody's.
+    fn of(&self, collection: &str, place: Place) -> Option<&Route> {
+        let is_it = |route: &&Route| route.feed.source().name() == collection;
+        self.0.iter().find(is_it).filter(|route| place > route.loaded)
+    }
+
+    fn are_stopped(&self) -> bool {
+        self.0.iter().any(|route| route.feed.is_stopped())
+    }
+
+    /// Tells everybody who is not further already: a position never goes back. False when reading should end.
+    async fn tell(&self, place: Place, message: impl Fn() -> Message) -> bool {
+        for route in self.0.iter().filter(|route| place >= route.loaded) {
+            if !route.feed.send(message()).await {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::Timestamp;
+    use pulseline_runtime::shutdown::Shutdown;
+    use pulseline_schemas::Stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn d_2_a_collection_that_is_further_is_passed_over_and_never_told_an_earlier_position() {
+        let at = |time| Place::START.next(Timestamp { time, increment: 1 });
+        let (stop, config) = (CancellationToken::new(), LoaderConfig::default());
+        let route = |stream, loaded| {
+            let source = Source::Stream(stream);
+            let (feed, messages) = Feed::new(source, &config, &stop, &Shutdown::new());
+            (Route { feed, loaded }, messages)
+        };
+        let (behind, mut told) = route(Stream::Steps, at(1));
+        let (ahead, mut spared) = route(Stream::Sleeps, at(3));
+        let routes = Routes(vec![behind, ahead]);
+        let is_taken = |stream: Stream, place| routes.of(stream.collection(), place).is_some();
+        assert!(is_taken(Stream::Steps, at(2)) && !is_taken(Stream::Steps, at(1)));
+        assert!(is_taken(Stream::Sleeps, at(4)) && !is_taken(Stream::Sleeps, at(3)));
+        assert!(!is_taken(Stream::Users, at(4)));
+        assert!(routes.tell(at(2), || Message::Passed(Progress::default())).await);
+        assert!(told.try_recv().is_ok() && spared.try_recv().is_err());
+        assert!(routes.tell(at(3), || Message::Idle(Progress::default())).await);
+        assert!(told.try_recv().is_ok() && spared.try_recv().is_ok());
+    }
+}

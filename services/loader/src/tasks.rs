@@ -1,0 +1,159 @@
+//! What runs during one opening: the reader of the change stream, a writer per collection, snapshots beside them.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bson::RawDocumentBuf;
+use mongodb::change_stream::ChangeStream;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::drain;
+use crate::error::LoaderError;
+use crate::feed::Feed;
+use crate::map::Source;
+use crate::resume::{Place, ResumePoint};
+use crate::session::Context;
+use crate::snapshot::Snapshot;
+use crate::stream::{self, Followed, Route};
+use crate::write::Writer;
+
+/// How an opening ended without an error.
+pub(crate) enum Ended {
+    /// It was told to.
+    Stopped,
+    /// Every collection has a position now: they are followed together.
+    Read,
+    /// Positions are dead, or collections begin anew at new ones.
+    Lost {
+        sources: Vec<(Source, Option<ResumePoint>)>,
+        reason: String,
+    },
+}
+
+/// Collections whose positions were brought forward.
+#[derive(Clone, Default)]
+pub(crate) struct Moved(Arc<Mutex<HashSet<Source>>>);
+
+impl Moved {
+    fn insert(&self, source: Source) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(source);
+    }
+
+    /// Those since the last call.
+    pub(crate) fn take(&self) -> HashSet<Source> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Tasks that end together.
+pub(crate) struct Tasks {
+    context: Context,
+    moved: Moved,
+    stop: CancellationToken,
+    running: JoinSet<Result<Done, LoaderError>>,
+    unread: usize,
+}
+
+/// What became of one.
+enum Done {
+    Followed(Followed),
+    Read(Source),
+    Stopped,
+}
+
+impl Tasks {
+    pub(crate) fn new(context: Context, moved: Moved) -> Self {
+        Self {
+            context,
+            moved,
+            stop: CancellationToken::new(),
+            running: JoinSet::new(),
+            unread: 0,
+        }
+    }
+
+    /// Follows a stream that was opened at a place, for collections that are loaded up to theirs.
+    pub(crate) fn follow(
+        &mut self,
+        stream: ChangeStream<RawDocumentBuf>,
+        place: Place,
+        collections: Vec<(Writer, ResumePoint)>,
+    ) {
+        let mut routes = Vec::with_capacity(collections.len());
+        for (mut writer, position) in collections {
+            let (source, config) = (writer.source(), self.context.config.clone());
+            let (feed, messages) = Feed::new(source, &config, &self.stop, &self.context.shutdown);
+            routes.push(Route {
+                feed,
+                loaded: position.place,
+            });
+            let moved = self.moved.clone();
+            self.running.spawn(async move {
+                drain::drain(&mut writer, messages, &config, |_| moved.insert(source)).await?;
+                Ok(Done::Stopped)
+            });
+        }
+        // Apart: should the writers be given up, a driver's future is not dropped half way.
+        let reader = tokio::spawn(stream::follow(stream, place, routes, self.stop.clone()));
+        self.running.spawn(async move {
+            let followed = reader
+                .await
+                .map_err(|error| LoaderError::Task(error.to_string()))?;
+            followed.map(Done::Followed)
+        });
+    }
+
+    /// Reads a collection that has no position.
+    pub(crate) fn read(&mut self, mut writer: Writer, snapshot: Snapshot) {
+        self.unread += 1;
+        let (context, stop) = (self.context.clone(), self.stop.clone());
+        self.running.spawn(async move {
+            let ends = (&stop, &context.shutdown);
+            let taken = snapshot
+                .take(&mut writer, &context.database, &context.config, ends)
+                .await?;
+            Ok(if taken {
+                Done::Read(writer.source())
+            } else {
+                Done::Stopped
+            })
+        });
+    }
+
+    /// Waits for all of them: the first one that ends for a reason ends the others, each after its own drain.
+    pub(crate) async fn ended(mut self, mut has_read: impl FnMut(Source)) -> Result<Ended, LoaderError> {
+        let mut ended = Ok(Ended::Stopped);
+        while let Some(done) = self.running.join_next().await {
+            let done = done.unwrap_or_else(|error| Err(LoaderError::Task(error.to_string())));
+            let reason = match done {
+                Ok(Done::Read(source)) => {
+                    has_read(source);
+                    self.unread -= 1;
+                    if self.unread > 0 {
+                        continue;
+                    }
+                    Ok(Ended::Read)
+                }
+                Ok(Done::Followed(Followed::Replaced(source, position))) => Ok(Ended::Lost {
+                    sources: vec![(source, Some(position))],
+                    reason: "it was dropped or renamed".into(),
+                }),
+                Ok(Done::Followed(Followed::Dropped)) => Ok(Ended::Lost {
+                    sources: Source::all().map(|source| (source, None)).collect(),
+                    reason: "the database was dropped".into(),
+                }),
+                Ok(Done::Followed(Followed::Stopped) | Done::Stopped) => Ok(Ended::Stopped),
+                Err(error) => Err(error),
+            };
+            self.stop.cancel();
+            if matches!(ended, Ok(Ended::Stopped)) {
+                ended = reason;
+            }
+        }
+        ended
+    }
+}
