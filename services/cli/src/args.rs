@@ -54,7 +54,7 @@ pub(crate) enum Command {
     Generate(Generate),
     /// Kafka → MongoDB.
     Sink,
-    /// MongoDB change streams → raw tables in TimescaleDB.
+    /// MongoDB change stream → raw tables in TimescaleDB.
     Load,
     /// Refresh stage and agg for exactly the dirty days.
     Compact(CompactArgs),

@@ -115,7 +115,7 @@ function topics(status) {
 
 function streams(status) {
   const columns = [
-    { name: 'change stream', of: (position) => position.collection },
+    { name: 'collection', of: (position) => position.collection },
     { name: 'lag', kind: 'number', of: (position) => seconds(position.lag_seconds) },
     { name: 'moved', kind: 'number', of: (position) => `${seconds(position.moved_seconds)} ago` },
     { name: 'commits', kind: 'number', of: (position) => number(position.seq) },
