@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 pub const BATCH_ROWS: usize = 20_000;
 /// Bytes of documents after which a batch is written; twice this is the most the loader holds per collection.
 pub const BATCH_BYTES: usize = 4 << 20;
-/// How long a batch fills while data keeps coming, or twice as long as the last one was written, whichever is longer. An idle
-/// collection's first document never waits.
+/// How long a batch fills while data keeps coming, or twice as long as the last one was written, up to a second, whichever
+/// is longer. An idle collection's first document never waits.
 pub const BATCH_WAIT_MS: u64 = 200;
 /// How long the server holds an empty poll open. Also the longest a stop has to wait for intake to end.
 pub const MAX_AWAIT_MS: u64 = 1_000;

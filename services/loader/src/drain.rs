@@ -17,6 +17,8 @@ use crate::write::Writer;
 
 /// How many times as long as a batch was written the next one fills, at least, while data keeps coming.
 const REST: u32 = 2;
+/// Longest that it fills for that reason: one slow batch does not make live readings late.
+const MOST_REST: Duration = Duration::from_secs(1);
 
 /// A batch that fills.
 struct Filling {
@@ -67,7 +69,7 @@ pub(crate) async fn drain(
             let began = Instant::now();
             written.changed = writer.write(&mut filling.batch).await?;
             // A store that takes longer is asked less often.
-            next_batch = Instant::now() + wait.max(began.elapsed() * REST);
+            next_batch = Instant::now() + wait.max((began.elapsed() * REST).min(MOST_REST));
             written.documents = filling.batch.documents;
             report(writer, &filling.batch.progress, filling.is_idle);
             is_news = true;
