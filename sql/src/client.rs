@@ -7,8 +7,9 @@ use std::future::Future;
 
 use bytes::Buf;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{CopyInSink, Error, IsolationLevel, Row, Statement};
+use tokio_postgres::{CopyInSink, Error, IsolationLevel, Row};
 
+use crate::prepared::{Prepared, prepare};
 use crate::schemas::Schemas;
 
 /// A connection to one warehouse.
@@ -16,12 +17,14 @@ use crate::schemas::Schemas;
 pub struct Client {
     inner: tokio_postgres::Client,
     schemas: Schemas,
+    prepared: Prepared,
 }
 
 /// A transaction in one warehouse; rolled back unless committed.
 pub struct Transaction<'a> {
     inner: tokio_postgres::Transaction<'a>,
     schemas: &'a Schemas,
+    prepared: &'a Prepared,
 }
 
 /// What runs statements: a connection, or a transaction.
@@ -35,6 +38,9 @@ pub trait GenericClient: Sync {
     /// The schemas that statements reach.
     fn schemas(&self) -> &Schemas;
 
+    /// Statements that the connection has prepared.
+    fn prepared(&self) -> &Prepared;
+
     /// All rows of a statement.
     ///
     /// # Errors
@@ -45,8 +51,8 @@ pub trait GenericClient: Sync {
         values: &[&(dyn ToSql + Sync)],
     ) -> impl Future<Output = Result<Vec<Row>, Error>> + Send {
         async move {
-            let statement = self.schemas().reach(statement);
-            tokio_postgres::GenericClient::query(self.bare(), &*statement, values).await
+            let statement = prepare(self, statement).await?;
+            tokio_postgres::GenericClient::query(self.bare(), &statement, values).await
         }
     }
 
@@ -60,8 +66,8 @@ pub trait GenericClient: Sync {
         values: &[&(dyn ToSql + Sync)],
     ) -> impl Future<Output = Result<Row, Error>> + Send {
         async move {
-            let statement = self.schemas().reach(statement);
-            tokio_postgres::GenericClient::query_one(self.bare(), &*statement, values).await
+            let statement = prepare(self, statement).await?;
+            tokio_postgres::GenericClient::query_one(self.bare(), &statement, values).await
         }
     }
 
@@ -75,8 +81,8 @@ pub trait GenericClient: Sync {
         values: &[&(dyn ToSql + Sync)],
     ) -> impl Future<Output = Result<Option<Row>, Error>> + Send {
         async move {
-            let statement = self.schemas().reach(statement);
-            tokio_postgres::GenericClient::query_opt(self.bare(), &*statement, values).await
+            let statement = prepare(self, statement).await?;
+            tokio_postgres::GenericClient::query_opt(self.bare(), &statement, values).await
         }
     }
 
@@ -90,19 +96,8 @@ pub trait GenericClient: Sync {
         values: &[&(dyn ToSql + Sync)],
     ) -> impl Future<Output = Result<u64, Error>> + Send {
         async move {
-            let statement = self.schemas().reach(statement);
-            tokio_postgres::GenericClient::execute(self.bare(), &*statement, values).await
-        }
-    }
-
-    /// Prepares a statement that is run many times, by [`GenericClient::bare`].
-    ///
-    /// # Errors
-    /// What the server says.
-    fn prepare(&self, statement: &str) -> impl Future<Output = Result<Statement, Error>> + Send {
-        async move {
-            let statement = self.schemas().reach(statement);
-            tokio_postgres::GenericClient::prepare(self.bare(), &statement).await
+            let statement = prepare(self, statement).await?;
+            tokio_postgres::GenericClient::execute(self.bare(), &statement, values).await
         }
     }
 
@@ -128,6 +123,10 @@ impl GenericClient for Client {
     fn schemas(&self) -> &Schemas {
         &self.schemas
     }
+
+    fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
 }
 
 impl<'a> GenericClient for Transaction<'a> {
@@ -140,11 +139,19 @@ impl<'a> GenericClient for Transaction<'a> {
     fn schemas(&self) -> &Schemas {
         self.schemas
     }
+
+    fn prepared(&self) -> &Prepared {
+        self.prepared
+    }
 }
 
 impl Client {
     pub(crate) fn new(inner: tokio_postgres::Client, schemas: Schemas) -> Self {
-        Self { inner, schemas }
+        Self {
+            inner,
+            schemas,
+            prepared: Prepared::default(),
+        }
     }
 
     /// Begins a transaction.
@@ -155,6 +162,7 @@ impl Client {
         Ok(Transaction {
             inner: self.inner.transaction().await?,
             schemas: &self.schemas,
+            prepared: &self.prepared,
         })
     }
 
@@ -170,6 +178,7 @@ impl Client {
         Ok(Transaction {
             inner: builder.start().await?,
             schemas: &self.schemas,
+            prepared: &self.prepared,
         })
     }
 
@@ -197,7 +206,8 @@ impl Transaction<'_> {
     /// # Errors
     /// What the server says.
     pub async fn copy_in<B: Buf + Send + 'static>(&self, statement: &str) -> Result<CopyInSink<B>, Error> {
-        self.inner.copy_in(&*self.schemas.reach(statement)).await
+        let statement = prepare(self, statement).await?;
+        self.inner.copy_in(&statement).await
     }
 
     /// Makes it durable.

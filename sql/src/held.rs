@@ -26,8 +26,9 @@ pub struct Held {
 /// # Errors
 /// What the server says.
 pub async fn hold(transaction: &Transaction<'_>) -> Result<Held, SqlError> {
-    transaction.batch_execute(HOLD).await?;
-    let row = transaction.query_one(READ, &[]).await?;
+    // Sent in one go: the second statement begins when the first has its lock.
+    let (lock, read) = (transaction.batch_execute(HOLD), transaction.query_one(READ, &[]));
+    let ((), row) = tokio::try_join!(biased; lock, read)?;
     Ok(Held {
         floor: row.get(0),
         erased: row.get(1),

@@ -9,10 +9,12 @@ pub mod held;
 pub mod lease;
 mod migrate;
 pub mod periods;
+mod prepared;
 mod schemas;
 
 pub use client::{Client, GenericClient, Transaction};
 pub use connect::connect;
 pub use error::{SqlError, class_of};
 pub use migrate::{Report, installed_version, migrate, migrate_to, open, required_version};
+pub use prepared::Prepared;
 pub use schemas::Schemas;

@@ -60,6 +60,18 @@ pub(crate) enum Purpose {
     Mend,
 }
 
+impl Purpose {
+    /// What a batch adds to the log of accounted offsets.
+    fn accounts(&self, batch: &Batch) -> Vec<Account> {
+        let accounts = batch.accounts.iter().cloned();
+        account::merge(match self {
+            Self::Follow(_) | Self::Mend => accounts.collect(),
+            Self::Revive => accounts.map(Account::revived).collect(),
+            Self::Repair => Vec::new(),
+        })
+    }
+}
+
 /// The readings of a batch, resolved.
 #[derive(Default)]
 struct Plan {
@@ -234,20 +246,21 @@ impl Writer {
             self.known.hold(&tx).await?;
         }
         let touched = pieces.apply(&tx).await?;
-        books::dirty_days(&tx, self.source, &touched.days).await?;
         books::letters(&tx, &batch.letters).await?;
-        match &self.purpose {
-            Purpose::Follow(checkpoint) => {
-                books::accounts(&tx, &account::merge(batch.accounts.clone())).await?;
-                checkpoint.advance(&tx, &batch.progress).await?;
+        let accounts = self.purpose.accounts(batch);
+        let moved = async {
+            match &self.purpose {
+                Purpose::Follow(checkpoint) => checkpoint.advance(&tx, &batch.progress).await,
+                Purpose::Repair | Purpose::Revive | Purpose::Mend => Ok(()),
             }
-            Purpose::Revive => {
-                let accounts = batch.accounts.iter().cloned().map(Account::revived).collect();
-                books::accounts(&tx, &account::merge(accounts)).await?;
-            }
-            Purpose::Mend => books::accounts(&tx, &account::merge(batch.accounts.clone())).await?,
-            Purpose::Repair => {}
-        }
+        };
+        // Sent in one go, in this order.
+        tokio::try_join!(
+            biased;
+            books::dirty_days(&tx, self.source, &touched.days),
+            books::accounts(&tx, &accounts),
+            moved
+        )?;
         // From here the outcome may stay unknown: whoever opens this collection next reads it from the checkpoint.
         tx.commit().await.map_err(LoaderError::statement("committing"))?;
         Ok(touched.rows)

@@ -116,7 +116,7 @@ async fn every_query_has_rows(client: &Client) -> Result<()> {
 }
 
 async fn has_rows(client: &Client, query: &Query, sql: &str) -> Result<()> {
-    let columns = client.prepare(sql).await?;
+    let columns = client.bare().prepare(sql).await?;
     let columns: Vec<(&str, &str)> = columns
         .columns()
         .iter()

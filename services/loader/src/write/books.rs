@@ -65,10 +65,6 @@ pub(super) async fn letters(client: &impl GenericClient, letters: &[Letter]) -> 
     if letters.is_empty() {
         return Ok(());
     }
-    let statement = client
-        .prepare(LETTER)
-        .await
-        .map_err(LoaderError::statement("preparing to write dead letters"))?;
     // Sorted, as every writer does: two of them then never wait for each other.
     let mut sorted: Vec<&Letter> = letters.iter().collect();
     sorted.sort_unstable_by_key(|letter| (&letter.origin, letter.item));
@@ -93,7 +89,8 @@ pub(super) async fn letters(client: &impl GenericClient, letters: &[Letter]) -> 
             &letter.program_version,
             &letter.created_at,
         ];
-        tokio_postgres::GenericClient::execute(client.bare(), &statement, &values)
+        client
+            .execute(LETTER, &values)
             .await
             .map_err(LoaderError::statement("writing a dead letter"))?;
     }

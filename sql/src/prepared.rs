@@ -1,0 +1,75 @@
+//! Statements that stay prepared: a connection that sends the same text again saves the round trip that parses it.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio_postgres::{Error, Statement};
+
+use crate::client::GenericClient;
+
+/// Statements that a connection keeps at most: far more than a service has texts that it repeats.
+const KEPT: usize = 128;
+/// Texts that are remembered for having been sent once.
+const SENT_ONCE: usize = 1_024;
+
+/// What one connection has prepared. A text is kept from the second time on: one with a date in it is never sent again.
+/// The server plans a kept statement anew when what it names has changed, as at the swap of two warehouses.
+#[derive(Debug, Default)]
+pub struct Prepared(Mutex<Texts>);
+
+#[derive(Debug, Default)]
+struct Texts {
+    hasher: RandomState,
+    sent_once: HashSet<u64>,
+    kept: HashMap<String, Statement>,
+}
+
+impl Texts {
+    /// True when a text comes again, and there is room for it.
+    fn is_worth_keeping(&mut self, text: &str) -> bool {
+        if self.sent_once.len() >= SENT_ONCE {
+            self.sent_once.clear();
+        }
+        !self.sent_once.insert(self.hasher.hash_one(text)) && self.kept.len() < KEPT
+    }
+}
+
+impl Prepared {
+    fn texts(&self) -> MutexGuard<'_, Texts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Prepares a statement, or finds it prepared.
+pub(crate) async fn prepare<C>(client: &C, text: &str) -> Result<Statement, Error>
+where
+    C: GenericClient + ?Sized,
+{
+    let text = client.schemas().reach(text);
+    if let Some(statement) = client.prepared().texts().kept.get(&*text) {
+        return Ok(statement.clone());
+    }
+    let statement = tokio_postgres::GenericClient::prepare(client.bare(), &text).await?;
+    let mut texts = client.prepared().texts();
+    if texts.is_worth_keeping(&text) {
+        texts.kept.insert(text.into_owned(), statement.clone());
+    }
+    Ok(statement)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_kept_from_the_second_time_on_and_one_that_never_comes_again_takes_no_room() {
+        let mut texts = Texts::default();
+        assert!(!texts.is_worth_keeping("select 1"));
+        assert!(texts.is_worth_keeping("select 1"));
+        for day in 0..10 * SENT_ONCE {
+            assert!(!texts.is_worth_keeping(&format!("select date '1970-01-01' + {day}")));
+        }
+        assert!(texts.sent_once.len() <= SENT_ONCE);
+    }
+}
