@@ -100,7 +100,8 @@ fn days(sleeps: &[Sleep]) -> Range<DayNumber> {
     sleeps_reach(low).start..sleeps_reach(high).end
 }
 
-/// On the UTC line, from the start up to, not including, the end. The dates let the planner leave out chunks.
+/// On the UTC line, from the start up to, not including, the end. The dates let the planner leave out chunks; the offsets
+/// of the time around a sleep, which the 15-minute figures know, let it read no more than the sleep's own readings.
 fn statement(days: &Range<DayNumber>) -> String {
     let (from, to) = (date_of(days.start), date_of(days.end));
     format!(
@@ -108,17 +109,25 @@ fn statement(days: &Range<DayNumber>) -> String {
             select s.device_id, s.log_id, s.start_local - make_interval(mins => s.start_utc_offset_minutes) as starts, \
                 s.end_local - make_interval(mins => s.end_utc_offset_minutes) as ends \
             from raw.sleeps s join unnest($1::uuid[], $2::int8[]) k(device_id, log_id) using (device_id, log_id) \
-        ), facts as ( \
-            select s.device_id, s.log_id, count(r.bpm)::int as readings, count(r.bpm) filter (where r.is_valid)::int as valid_readings, \
-                coalesce(sum(r.bpm) filter (where r.is_valid), 0)::int as bpm_sum, \
-                min(r.bpm) filter (where r.is_valid) as bpm_min, max(r.bpm) filter (where r.is_valid) as bpm_max \
+        ), spans as materialized ( \
+            select s.device_id, s.log_id, o.utc_offset_minutes, s.starts + make_interval(mins => o.utc_offset_minutes) as low, \
+                s.ends + make_interval(mins => o.utc_offset_minutes) as high \
             from sleeps s left join lateral ( \
-                select h.bpm, h.confidence is distinct from 0 as is_valid from raw.heart_rates h \
-                where h.device_id = s.device_id and h.local_ts >= '{from}' and h.local_ts < '{to}' \
-                    and h.local_ts >= s.starts - interval '18 hours' and h.local_ts < s.ends + interval '18 hours' \
-                    and h.local_ts - make_interval(mins => h.utc_offset_minutes) >= s.starts \
-                    and h.local_ts - make_interval(mins => h.utc_offset_minutes) < s.ends \
-            ) r on true group by s.device_id, s.log_id \
+                select distinct q.utc_offset_minutes from stage.heart_rates_15m q \
+                where q.device_id = s.device_id and q.bucket >= '{from}' and q.bucket < '{to}' \
+                    and q.bucket > s.starts - interval '18 hours 15 minutes' and q.bucket < s.ends + interval '18 hours' \
+            ) o on true \
+        ), facts as ( \
+            select s.device_id, s.log_id, sum(r.readings)::int as readings, sum(r.valid_readings)::int as valid_readings, \
+                coalesce(sum(r.bpm_sum), 0)::int as bpm_sum, min(r.bpm_min) as bpm_min, max(r.bpm_max) as bpm_max \
+            from spans s cross join lateral ( \
+                select count(*) as readings, count(*) filter (where h.is_valid) as valid_readings, \
+                    sum(h.bpm) filter (where h.is_valid) as bpm_sum, min(h.bpm) filter (where h.is_valid) as bpm_min, \
+                    max(h.bpm) filter (where h.is_valid) as bpm_max \
+                from (select bpm, confidence is distinct from 0 as is_valid from raw.heart_rates h \
+                    where h.device_id = s.device_id and h.utc_offset_minutes = s.utc_offset_minutes \
+                        and h.local_ts >= '{from}' and h.local_ts < '{to}' and h.local_ts >= s.low and h.local_ts < s.high) h \
+            ) r group by s.device_id, s.log_id \
         ) insert into stage.sleep_heart_rates as f select * from facts \
         on conflict (device_id, log_id) do update set readings = excluded.readings, valid_readings = excluded.valid_readings, \
             bpm_sum = excluded.bpm_sum, bpm_min = excluded.bpm_min, bpm_max = excluded.bpm_max \
