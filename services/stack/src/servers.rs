@@ -208,13 +208,7 @@ fn registry(folder: &Path, data: &Path, ports: &Ports) -> Program {
 
 fn mongo(folder: &Path, data: &Path, ports: &Ports) -> Program {
     // Without --sync-on-commit a killed server loses acknowledged writes; the default oplog of 100,000 entries loses events.
-    let mut line = words(&[
-        "venv/bin/secantusd-py",
-        "--host",
-        "127.0.0.1",
-        "--sync-on-commit",
-        "--enable-test-commands",
-    ]);
+    let mut line = words(&["bin/secantusd-rs", "--host", "127.0.0.1", "--sync-on-commit"]);
     line.extend(words(&[
         "--oplog-max-entries",
         "10000000",

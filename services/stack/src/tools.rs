@@ -16,7 +16,9 @@ pub(crate) fn check() -> Result<(), StackError> {
     for (tool, argument, package) in [
         ("npm", "--version", "npm"),
         ("mvn", "--version", "maven"),
-        ("python3", "--version", "python3"),
+        ("cargo", "--version", "rustup"),
+        ("cmake", "--version", "cmake"),
+        ("c++", "--version", "build-essential"),
         ("tar", "--version", "tar"),
         ("setpriv", "--version", "util-linux"),
         ("flock", "--version", "util-linux"),
@@ -28,13 +30,6 @@ pub(crate) fn check() -> Result<(), StackError> {
                 package,
             });
         }
-    }
-    if answer("python3", &["-c", "import ensurepip, venv"]).is_none() {
-        return Err(StackError::Tool {
-            tool: "python3 venv",
-            needed: "the venv module".into(),
-            package: "python3-venv",
-        });
     }
     Ok(())
 }
