@@ -33,7 +33,7 @@ use report::Report;
 #[derive(Debug, Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = "Examples:
-  scripts/bench                                     3 rounds of half a million readings, then a minute of live ones
+  scripts/bench                                     3 rounds of a million readings, then a minute of live ones
   scripts/bench --readings 1M,5M,20M --rounds 1     what a reading costs by the size of the run
   scripts/bench --devices 16,1000,20000             what it costs by the number of devices
   scripts/bench --json > before.json                to be shown beside a later run
@@ -44,7 +44,7 @@ struct Arguments {
     #[command(subcommand)]
     part: Option<Part>,
     /// Readings of a round, about; several sizes one after the other.
-    #[arg(long, value_parser = case::count, value_delimiter = ',', default_value = "500k")]
+    #[arg(long, value_parser = case::count, value_delimiter = ',', default_value = "1M")]
     readings: Vec<u64>,
     /// People in the cohort; some wear two devices.
     #[arg(long, default_value_t = 8)]

@@ -169,15 +169,23 @@ pub(crate) async fn copy(client: &Client, target: &str, rows: Bytes) -> Result<(
     Ok(())
 }
 
-/// Makes empty hypertables like raw's, with its chunks, keys and checks, in the schema `bench`.
+/// Makes empty hypertables like raw's, with its chunks, keys, checks and columnstore, in the schema `bench`. Each has a
+/// continuous aggregate too: a hypertable that has one takes a note of every row.
 pub(crate) async fn make_tables(client: &Client) -> Result<()> {
     client.batch_execute("create schema bench").await?;
     for (table, _) in TABLES {
         let make = format!(
             "create table bench.{table} (like raw.{table} including all); \
-             select create_hypertable('bench.{table}', by_range('local_ts', interval '1 day'), create_default_indexes => false)"
+             select create_hypertable('bench.{table}', by_range('local_ts', interval '1 day'), create_default_indexes => false); \
+             alter table bench.{table} set (timescaledb.enable_columnstore, timescaledb.segmentby = 'device_id', \
+                 timescaledb.orderby = 'local_ts, utc_offset_minutes')"
         );
         client.batch_execute(&make).await?;
+        let figures = format!(
+            "create materialized view bench.{table}_1d with (timescaledb.continuous) as \
+             select time_bucket(interval '1 day', local_ts) as bucket, count(*) as readings from bench.{table} group by 1 with no data"
+        );
+        client.batch_execute(&figures).await?;
     }
     Ok(())
 }
