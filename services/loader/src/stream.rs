@@ -23,8 +23,8 @@ use crate::feed::{Feed, Message};
 use crate::map::Source;
 use crate::resume::{Place, ResumePoint};
 
-/// Documents a server sends at once.
-const FETCH_DOCUMENTS: u32 = 1_000;
+/// Documents a server sends at once: about a megabyte of them is held undecoded.
+const FETCH_DOCUMENTS: u32 = 250;
 /// Attempts to open a stream that tells its position before its first event.
 const TOKEN_ATTEMPTS: usize = 20;
 /// How often collections without changes are told how far a busy stream is: their positions must not grow old.
