@@ -129,11 +129,19 @@ impl Round {
 
     fn note(&mut self, hop: &'static str, readings: u64, ours: Spent, floors: &[(&'static str, Duration)]) {
         let floors = floors.iter().map(|(name, took)| (*name, took.as_secs_f64()));
+        let floors: Vec<_> = floors.collect();
+        let slower = floors
+            .iter()
+            .fold(0.0, |most: f64, (_, seconds)| most.max(*seconds));
+        eprintln!(
+            "    {hop}: {readings} readings in {:.2} s, floor {slower:.2} s",
+            ours.seconds
+        );
         self.hops.push(Measured {
             hop,
             readings,
             ours,
-            floors: floors.collect(),
+            floors,
         });
     }
 }
