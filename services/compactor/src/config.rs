@@ -13,10 +13,11 @@ const INTERVAL_MS: u64 = 2_000;
 const DIRTY_ROWS: i64 = 20_000;
 /// Days of a stream that are refreshed in one cycle, newest first: about 2 s of work.
 const CYCLE_DAYS: usize = 64;
-/// Days of devices whose sleeps are looked at in one cycle: about 4 s of work when there is a night in each.
-const CYCLE_DEVICE_DAYS: usize = 128;
-/// Sleeps in one statement, 30 ms each.
-const SLICE_SLEEPS: usize = 32;
+/// Days of devices whose sleeps are looked at in one cycle: about 2 s of work when there is a night in each, and little
+/// where there is none.
+const CYCLE_DEVICE_DAYS: usize = 1_024;
+/// Sleeps in one statement, 1 to 2 ms each.
+const SLICE_SLEEPS: usize = 128;
 /// Late data comes within 30 days: daily totals stay on a device for that long.
 const PACK_AFTER_DAYS: i32 = 30;
 /// History that is loaded now is packed once loading it has ended.
