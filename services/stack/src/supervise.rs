@@ -17,8 +17,8 @@ use crate::process::{tail, try_lock};
 use crate::stack::{Stack, StackOptions};
 
 const POLL: Duration = Duration::from_millis(200);
-/// The first start fetches some 250 MB.
-const DETACHED_DEADLINE: Duration = Duration::from_secs(600);
+/// The first start fetches some 250 MB and builds a server.
+const DETACHED_DEADLINE: Duration = Duration::from_secs(1_800);
 const DOWN_DEADLINE: Duration = Duration::from_secs(90);
 
 /// What is known of a stack.
