@@ -1,6 +1,6 @@
 //! Embedded servers for machines without Docker: Kafka, a schema registry, SecantusDB for MongoDB, TimescaleDB on PGlite.
 //!
-//! They come from package registries, pinned by the lock files in `artifacts/`, run on 127.0.0.1 on ports of their
+//! They come from package registries, pinned by the lock files in `artifacts/` or by version, run on 127.0.0.1 on ports of their
 //! own as child processes, and die with their parent. For development, tests and demos; production is native servers.
 
 mod error;

@@ -16,7 +16,7 @@ pub(crate) fn check() -> Result<(), StackError> {
     for (tool, argument, package) in [
         ("npm", "--version", "npm"),
         ("mvn", "--version", "maven"),
-        ("cargo", "--version", "rustup"),
+        ("cargo", "--version", "rustup, or see https://rustup.rs"),
         ("cmake", "--version", "cmake"),
         ("c++", "--version", "build-essential"),
         ("tar", "--version", "tar"),
