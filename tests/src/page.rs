@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -22,17 +23,16 @@ const SWITCHES: [&str; 5] = [
 
 /// Debian's Chromium with a profile of its own.
 pub struct Browser {
-    folder: PathBuf,
+    folder: TempDir,
 }
 
 impl Browser {
-    /// An empty profile under a name of the test's own.
+    /// An empty profile that goes with the browser.
     ///
     /// # Errors
     /// What the system says.
-    pub fn new(name: &str) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("pulseline-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
+    pub fn new() -> Result<Self> {
+        let folder = TempDir::new()?;
         Ok(Self { folder })
     }
 
@@ -50,7 +50,7 @@ impl Browser {
     /// # Errors
     /// As [`Browser::open`].
     pub async fn picture(&self, url: &str, width: u32) -> Result<(String, PathBuf)> {
-        let file = self.folder.join(format!("{width}.png"));
+        let file = self.folder.path().join(format!("{width}.png"));
         let picture = format!("--screenshot={}", file.display());
         let size = format!("--window-size={width},900");
         let dark = "--blink-settings=preferredColorScheme=0";
@@ -62,7 +62,7 @@ impl Browser {
         let mut command = Command::new("chromium");
         command.args(SWITCHES).arg(BUDGET).arg(format!(
             "--user-data-dir={}",
-            self.folder.join("profile").display()
+            self.folder.path().join("profile").display()
         ));
         let running = command
             .args(words)
@@ -87,13 +87,6 @@ impl Browser {
             anyhow::bail!("{url}: {error}");
         }
         Ok(page)
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        // What is left of a profile does no harm.
-        drop(std::fs::remove_dir_all(&self.folder));
     }
 }
 

@@ -67,10 +67,10 @@ fn a_password_in_a_wrong_url_is_not_told() -> Result<()> {
 
 #[test]
 fn a_reader_that_leaves_early_is_no_error() -> Result<()> {
-    let root = std::env::temp_dir().join("pulseline-early-reader");
+    let root = tempfile::tempdir()?;
     let mut status = pulseline(&["stack", "status", "--stack-root"]);
     let mut child = status
-        .arg(&root)
+        .arg(root.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
@@ -82,8 +82,8 @@ fn a_reader_that_leaves_early_is_no_error() -> Result<()> {
 
 #[test]
 fn a_dry_run_of_a_replay_says_what_is_there_and_sends_nothing() -> Result<()> {
-    let folder = std::env::temp_dir().join(format!("pulseline-replay-{}", std::process::id()));
-    let files = folder.join("p07/fitbit");
+    let folder = tempfile::tempdir()?;
+    let files = folder.path().join("p07/fitbit");
     std::fs::create_dir_all(&files)?;
     std::fs::write(
         files.join("steps.json"),
@@ -92,7 +92,7 @@ fn a_dry_run_of_a_replay_says_what_is_there_and_sends_nothing() -> Result<()> {
     std::fs::write(files.join("weather.json"), "[]")?;
     let dry = |words: &[&str]| -> Result<(Option<i32>, String)> {
         let mut command = pulseline(&["generate", "replay", "--dry-run"]);
-        let output = command.arg(&folder).args(words).output()?;
+        let output = command.arg(folder.path()).args(words).output()?;
         Ok((output.status.code(), text(&output)))
     };
     let (code, said) = dry(&[])?;
@@ -115,7 +115,7 @@ fn a_dry_run_of_a_replay_says_what_is_there_and_sends_nothing() -> Result<()> {
     );
     let (code, said) = dry(&["--clock", "steps=lunar"])?;
     ensure!(code == Some(2) && said.contains("lunar"), "{said}");
-    std::fs::remove_dir_all(&folder)?;
+    std::fs::remove_dir_all(folder.path())?;
     let (code, said) = dry(&[])?;
     ensure!(code == Some(2) && said.contains("No such file"), "{said}");
     Ok(())

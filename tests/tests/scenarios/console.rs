@@ -38,7 +38,7 @@ async fn the_console_shows_what_the_warehouse_says_and_replays_with_the_token() 
         .await?;
     world.until_quiet().await?;
     let mut console = Console::start(&world, TOKEN).await?;
-    let browser = Browser::new("console")?;
+    let browser = Browser::new()?;
 
     flow_and_accounting(&world, &console, &browser).await?;
     letters(&world, &console, &browser).await?;

@@ -1,7 +1,6 @@
 //! The dashboards and alerts on real servers: what they ask is there, and a hole shows where people look.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -12,6 +11,7 @@ use pulseline_sql::{Client, GenericClient};
 use pulseline_tests::picture::{self, METRICS, Query, WAREHOUSE};
 use pulseline_tests::{Role, Service, World};
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio_postgres::SimpleQueryMessage;
 
@@ -146,14 +146,13 @@ async fn has_rows(client: &Client, query: &Query, sql: &str) -> Result<()> {
 struct Prometheus {
     child: Child,
     url: String,
-    folder: PathBuf,
+    folder: TempDir,
     services: usize,
 }
 
 impl Prometheus {
     async fn start(services: &[Service]) -> Result<Self> {
-        let folder = std::env::temp_dir().join(format!("pulseline-prometheus-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
+        let folder = TempDir::new()?;
         let rules = picture::path("deploy/prometheus/alerts.yml").canonicalize()?;
         let mut config = format!(
             "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: [{rules:?}]\nscrape_configs:\n"
@@ -171,14 +170,17 @@ impl Prometheus {
                 service.address()
             );
         }
-        std::fs::write(folder.join("prometheus.yml"), config)?;
+        std::fs::write(folder.path().join("prometheus.yml"), config)?;
         let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let child = Command::new("prometheus")
             .arg(format!(
                 "--config.file={}",
-                folder.join("prometheus.yml").display()
+                folder.path().join("prometheus.yml").display()
             ))
-            .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
+            .arg(format!(
+                "--storage.tsdb.path={}",
+                folder.path().join("data").display()
+            ))
             .arg(format!("--web.listen-address={address}"))
             .arg("--log.level=error")
             .stdin(Stdio::null())
@@ -195,7 +197,7 @@ impl Prometheus {
 
     async fn stop(mut self) -> Result<()> {
         self.child.kill().await?;
-        Ok(std::fs::remove_dir_all(&self.folder)?)
+        Ok(self.folder.close()?)
     }
 
     async fn get(&self, path: &str) -> Result<Value> {

@@ -6,18 +6,19 @@ use std::path::Path;
 use pulseline_generator::{Oracle, ReadingKey, SimulateConfig, WrittenFolder, plan};
 use pulseline_schemas::{LocalDay, LocalMillis, SleepLevel, Stream, UtcMillis};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::read::{clock, day, decimal, records};
-use crate::{Folder, eventful, write};
+use crate::{eventful, write};
 
 #[test]
 fn the_files_are_what_the_uploads_come_to() {
     let config = eventful();
     let oracle = Oracle::of(plan(&config, UtcMillis(0)).unwrap());
-    let folder = Folder::new("compared");
+    let folder = TempDir::new().unwrap();
     let mut compared = 0;
     for of in write(&config, &folder).folders {
-        let path = folder.0.join(&of.name);
+        let path = folder.path().join(&of.name);
         compared += minutes(&oracle, &of, &path);
         compared += days(&oracle, &of, &path);
         compared += sleeps(&oracle, &of, &path);
@@ -42,9 +43,9 @@ fn every_set_of_quirks_comes_to_what_its_uploads_come_to() {
             ..eventful()
         };
         let oracle = Oracle::of(plan(&config, UtcMillis(0)).unwrap());
-        let folder = Folder::new("quirks");
+        let folder = TempDir::new().unwrap();
         let of = write(&config, &folder).folders.remove(0);
-        let path = folder.0.join(&of.name);
+        let path = folder.path().join(&of.name);
         assert!(minutes(&oracle, &of, &path) > 20_000);
         days(&oracle, &of, &path);
         sleeps(&oracle, &of, &path);

@@ -2,9 +2,10 @@
 
 use pulseline_generator::{Quirk, Quirks, SimulateConfig, Written};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::read::{clock, records};
-use crate::{Folder, eventful, write};
+use crate::{eventful, write};
 
 /// One person for three weeks, with these quirks: as the text of a file, or what was written.
 fn text(quirks: Quirks, file: &str) -> (String, Written) {
@@ -14,9 +15,9 @@ fn text(quirks: Quirks, file: &str) -> (String, Written) {
         quirks,
         ..eventful()
     };
-    let folder = Folder::new(&format!("formats-{file}-{quirks}"));
+    let folder = TempDir::new().unwrap();
     let written = write(&config, &folder);
-    let path = folder.0.join("p01/fitbit").join(file);
+    let path = folder.path().join("p01/fitbit").join(file);
     (std::fs::read_to_string(path).unwrap(), written)
 }
 
@@ -95,11 +96,11 @@ fn days_without_an_estimate_say_so_and_streams_without_readings_have_no_file() {
         days: 10,
         ..eventful()
     };
-    let folder = Folder::new("missing");
+    let folder = TempDir::new().unwrap();
     write(&config, &folder);
     let mut without = 0;
     for person in ["p01", "p02", "p03"] {
-        let days = records(&folder.0.join(person), "resting_heart_rate.json").unwrap();
+        let days = records(&folder.path().join(person), "resting_heart_rate.json").unwrap();
         assert_eq!(days.len(), 10, "every day is there");
         without += days
             .iter()
@@ -113,7 +114,11 @@ fn days_without_an_estimate_say_so_and_streams_without_readings_have_no_file() {
         ("p13", "resting_heart_rate.json"),
         ("p02b", "sleep.json"),
     ] {
-        assert_eq!(records(&folder.0.join(person), file), None, "{person} {file}");
+        assert_eq!(
+            records(&folder.path().join(person), file),
+            None,
+            "{person} {file}"
+        );
     }
 }
 
@@ -125,10 +130,10 @@ fn an_hour_that_is_lived_twice_runs_backwards_once() {
         days: 1,
         ..SimulateConfig::default()
     };
-    let folder = Folder::new("twice");
+    let folder = TempDir::new().unwrap();
     write(&config, &folder);
     let backwards = |person: &str| {
-        let records = records(&folder.0.join(person), "calories.json").unwrap();
+        let records = records(&folder.path().join(person), "calories.json").unwrap();
         let clocks: Vec<_> = records
             .iter()
             .map(|record| clock(record["dateTime"].as_str().unwrap()))
