@@ -7,9 +7,9 @@ use std::future::Future;
 
 use bytes::Buf;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{CopyInSink, Error, IsolationLevel, Row};
+use tokio_postgres::{CopyInSink, Error, IsolationLevel, Row, Statement};
 
-use crate::prepared::{Prepared, prepare};
+use crate::prepared::Prepared;
 use crate::schemas::Schemas;
 
 /// A connection to one warehouse.
@@ -41,6 +41,17 @@ pub trait GenericClient: Sync {
     /// Statements that the connection has prepared.
     fn prepared(&self) -> &Prepared;
 
+    /// A statement that reaches this warehouse: one that comes again is prepared once.
+    ///
+    /// # Errors
+    /// What the server says.
+    fn statement(&self, text: &str) -> impl Future<Output = Result<Statement, Error>> + Send {
+        async move {
+            let text = self.schemas().reach(text);
+            self.prepared().statement(self.bare(), &text).await
+        }
+    }
+
     /// All rows of a statement.
     ///
     /// # Errors
@@ -51,7 +62,7 @@ pub trait GenericClient: Sync {
         values: &[&(dyn ToSql + Sync)],
     ) -> impl Future<Output = Result<Vec<Row>, Error>> + Send {
         async move {
-            let statement = prepare(self, statement).await?;
+            let statement = self.statement(statement).await?;
             tokio_postgres::GenericClient::query(self.bare(), &statement, values).await
         }
     }
@@ -66,7 +77,7 @@ pub trait GenericClient: Sync {
         values: &[&(dyn ToSql + Sync)],
     ) -> impl Future<Output = Result<Row, Error>> + Send {
         async move {
-            let statement = prepare(self, statement).await?;
+            let statement = self.statement(statement).await?;
             tokio_postgres::GenericClient::query_one(self.bare(), &statement, values).await
         }
     }
@@ -81,7 +92,7 @@ pub trait GenericClient: Sync {
         values: &[&(dyn ToSql + Sync)],
     ) -> impl Future<Output = Result<Option<Row>, Error>> + Send {
         async move {
-            let statement = prepare(self, statement).await?;
+            let statement = self.statement(statement).await?;
             tokio_postgres::GenericClient::query_opt(self.bare(), &statement, values).await
         }
     }
@@ -96,7 +107,7 @@ pub trait GenericClient: Sync {
         values: &[&(dyn ToSql + Sync)],
     ) -> impl Future<Output = Result<u64, Error>> + Send {
         async move {
-            let statement = prepare(self, statement).await?;
+            let statement = self.statement(statement).await?;
             tokio_postgres::GenericClient::execute(self.bare(), &statement, values).await
         }
     }
@@ -206,7 +217,7 @@ impl Transaction<'_> {
     /// # Errors
     /// What the server says.
     pub async fn copy_in<B: Buf + Send + 'static>(&self, statement: &str) -> Result<CopyInSink<B>, Error> {
-        let statement = prepare(self, statement).await?;
+        let statement = self.statement(statement).await?;
         self.inner.copy_in(&statement).await
     }
 

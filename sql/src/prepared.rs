@@ -4,9 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use tokio_postgres::{Error, Statement};
-
-use crate::client::GenericClient;
+use tokio_postgres::{Error, GenericClient, Statement};
 
 /// Statements that a connection keeps at most: far more than a service has texts that it repeats.
 const KEPT: usize = 128;
@@ -36,26 +34,26 @@ impl Texts {
 }
 
 impl Prepared {
+    /// Prepares a statement, or finds it prepared.
+    pub(crate) async fn statement(
+        &self,
+        client: &(impl GenericClient + Sync),
+        text: &str,
+    ) -> Result<Statement, Error> {
+        if let Some(statement) = self.texts().kept.get(text) {
+            return Ok(statement.clone());
+        }
+        let statement = client.prepare(text).await?;
+        let mut texts = self.texts();
+        if texts.is_worth_keeping(text) {
+            texts.kept.insert(text.to_owned(), statement.clone());
+        }
+        Ok(statement)
+    }
+
     fn texts(&self) -> MutexGuard<'_, Texts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Prepares a statement, or finds it prepared.
-pub(crate) async fn prepare<C>(client: &C, text: &str) -> Result<Statement, Error>
-where
-    C: GenericClient + ?Sized,
-{
-    let text = client.schemas().reach(text);
-    if let Some(statement) = client.prepared().texts().kept.get(&*text) {
-        return Ok(statement.clone());
-    }
-    let statement = tokio_postgres::GenericClient::prepare(client.bare(), &text).await?;
-    let mut texts = client.prepared().texts();
-    if texts.is_worth_keeping(&text) {
-        texts.kept.insert(text.into_owned(), statement.clone());
-    }
-    Ok(statement)
 }
 
 #[cfg(test)]
