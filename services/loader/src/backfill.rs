@@ -16,7 +16,6 @@ use pulseline_schemas::{Owner, Stream};
 use pulseline_sql::Client;
 use pulseline_sql::floor::floor;
 use pulseline_sql::periods::{DayNumber, date_of};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::config::LoaderConfig;
@@ -163,8 +162,7 @@ impl Run<'_> {
             order: Document::new(),
         };
         let mut done = before.clone();
-        let ends = (&CancellationToken::new(), self.shutdown);
-        let ended = reading.load(&mut writer, self.config, ends, |written| {
+        let ended = reading.load(&mut writer, self.config, self.shutdown, |written| {
             done.documents += written.documents as u64;
             done.changed += written.changed;
             (self.tell)(&done);

@@ -7,7 +7,6 @@ use bson::{RawBson, RawDocument};
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_runtime::shutdown::Shutdown;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_util::sync::CancellationToken;
 
 use crate::batch::Progress;
 use crate::config::LoaderConfig;
@@ -39,16 +38,14 @@ pub(crate) struct Feed {
     sender: mpsc::Sender<Message>,
     budget: Arc<Semaphore>,
     most_bytes: usize,
-    stop: CancellationToken,
     shutdown: Shutdown,
 }
 
 impl Feed {
-    /// A feed whose budget is one batch in flight and one filling. It ends with `stop`, or with the service.
+    /// A feed whose budget is one batch in flight and one filling.
     pub(crate) fn new(
         source: Source,
         config: &LoaderConfig,
-        stop: &CancellationToken,
         shutdown: &Shutdown,
     ) -> (Self, mpsc::Receiver<Message>) {
         let (sender, receiver) = mpsc::channel(WAITING_DOCUMENTS);
@@ -58,7 +55,6 @@ impl Feed {
             sender,
             budget,
             most_bytes: config.batch_bytes,
-            stop: stop.clone(),
             shutdown: shutdown.clone(),
         };
         (feed, receiver)
@@ -69,14 +65,7 @@ impl Feed {
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.stop.is_cancelled() || self.shutdown.is_stopping()
-    }
-
-    async fn stopped(&self) {
-        tokio::select! {
-            () = self.stop.cancelled() => {}
-            () = self.shutdown.stopping() => {}
-        }
+        self.shutdown.is_stopping()
     }
 
     /// Maps a document and hands it over, waiting for room; false when reading should end.
@@ -110,7 +99,7 @@ impl Feed {
         let since = Instant::now();
         let permit = tokio::select! {
             biased;
-            () = self.stopped() => None,
+            () = self.shutdown.stopping() => None,
             permit = Arc::clone(&self.budget).acquire_many_owned(bytes) => permit.ok(),
         };
         metrics::record_blocked(self.source, since.elapsed());
@@ -123,7 +112,7 @@ impl Feed {
         let full = self.sender.capacity() == 0;
         let sent = tokio::select! {
             biased;
-            () = self.stopped() => false,
+            () = self.shutdown.stopping() => false,
             sent = self.sender.send(message) => sent.is_ok(),
         };
         if full {

@@ -6,7 +6,6 @@ use bson::{Document, doc};
 use mongodb::Database;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::Stream;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::LoaderConfig;
 use crate::error::LoaderError;
@@ -88,8 +87,7 @@ impl Mender {
             order: Document::new(),
         };
         let mut documents = 0;
-        let ends = (&CancellationToken::new(), shutdown);
-        let ended = reading.load(&mut writer, &self.config, ends, |written| {
+        let ended = reading.load(&mut writer, &self.config, shutdown, |written| {
             documents += written.documents as u64;
         });
         ended.await?;

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bson::{Document, RawBson, RawDocumentBuf, doc};
 use mongodb::{Collection, Database};
 use pulseline_runtime::shutdown::Shutdown;
-use tokio_util::sync::CancellationToken;
 
 use crate::batch::Progress;
 use crate::config::LoaderConfig;
@@ -43,7 +42,7 @@ impl Snapshot {
         writer: &mut Writer,
         database: &Database,
         config: &LoaderConfig,
-        (stop, shutdown): (&CancellationToken, &Shutdown),
+        shutdown: &Shutdown,
     ) -> Result<bool, LoaderError> {
         let after = || self.after.lock().unwrap_or_else(PoisonError::into_inner);
         let reading = Reading {
@@ -51,7 +50,7 @@ impl Snapshot {
             filter: beyond(after().clone()),
             order: doc! { "_id": 1 },
         };
-        let ended = reading.load(writer, config, (stop, shutdown), |written| {
+        let ended = reading.load(writer, config, shutdown, |written| {
             if written.id.is_some() {
                 *after() = written.id;
             }
@@ -95,15 +94,15 @@ impl Reading {
         self,
         writer: &mut Writer,
         config: &LoaderConfig,
-        (stop, shutdown): (&CancellationToken, &Shutdown),
+        shutdown: &Shutdown,
         committed: impl FnMut(Written),
     ) -> Result<bool, LoaderError> {
-        let stop = stop.child_token();
-        let (feed, messages) = Feed::new(writer.source(), config, &stop, shutdown);
+        let shutdown = shutdown.child();
+        let (feed, messages) = Feed::new(writer.source(), config, &shutdown);
         // Apart: should this be given up, a driver's future is not dropped half way.
         let reader = tokio::spawn(self.scan(feed));
         let drained = drain::drain(writer, messages, config, committed).await;
-        stop.cancel();
+        shutdown.stop();
         let read = reader
             .await
             .map_err(|error| LoaderError::Task(error.to_string()))?;

@@ -13,7 +13,6 @@ use mongodb::Database;
 use mongodb::change_stream::ChangeStream;
 use mongodb::change_stream::event::ResumeToken;
 use pulseline_runtime::clock::system_utc_millis;
-use tokio_util::sync::CancellationToken;
 
 use crate::batch::Progress;
 use crate::config::LoaderConfig;
@@ -98,11 +97,10 @@ pub(crate) async fn follow(
     mut stream: ChangeStream<RawDocumentBuf>,
     mut place: Place,
     routes: Vec<Route>,
-    stop: CancellationToken,
 ) -> Result<Followed, LoaderError> {
     let routes = Routes(routes);
     let mut told = Instant::now();
-    while !stop.is_cancelled() && !routes.are_stopped() {
+    while !routes.are_stopped() {
         let asked_at = system_utc_millis();
         let next = stream.next_if_any().await;
         let next = next.map_err(LoaderError::mongo("reading the change stream"))?;
@@ -196,10 +194,10 @@ mod tests {
     #[tokio::test]
     async fn d_2_a_collection_that_is_further_is_passed_over_and_never_told_an_earlier_position() {
         let at = |time| Place::START.next(Timestamp { time, increment: 1 });
-        let (stop, config) = (CancellationToken::new(), LoaderConfig::default());
+        let config = LoaderConfig::default();
         let route = |stream, loaded| {
             let source = Source::Stream(stream);
-            let (feed, messages) = Feed::new(source, &config, &stop, &Shutdown::new());
+            let (feed, messages) = Feed::new(source, &config, &Shutdown::new());
             (Route { feed, loaded }, messages)
         };
         let (behind, mut told) = route(Stream::Steps, at(1));

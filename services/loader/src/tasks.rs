@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bson::RawDocumentBuf;
 use mongodb::change_stream::ChangeStream;
+use pulseline_runtime::shutdown::Shutdown;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use crate::drain;
 use crate::error::LoaderError;
@@ -53,7 +53,8 @@ impl Moved {
 pub(crate) struct Tasks {
     context: Context,
     moved: Moved,
-    stop: CancellationToken,
+    /// Ends all of them, and only them.
+    shutdown: Shutdown,
     running: JoinSet<Result<Done, LoaderError>>,
     unread: usize,
 }
@@ -68,9 +69,9 @@ enum Done {
 impl Tasks {
     pub(crate) fn new(context: Context, moved: Moved) -> Self {
         Self {
+            shutdown: context.shutdown.child(),
             context,
             moved,
-            stop: CancellationToken::new(),
             running: JoinSet::new(),
             unread: 0,
         }
@@ -86,7 +87,7 @@ impl Tasks {
         let mut routes = Vec::with_capacity(collections.len());
         for (mut writer, position) in collections {
             let (source, config) = (writer.source(), self.context.config.clone());
-            let (feed, messages) = Feed::new(source, &config, &self.stop, &self.context.shutdown);
+            let (feed, messages) = Feed::new(source, &config, &self.shutdown);
             routes.push(Route {
                 feed,
                 loaded: position.place,
@@ -98,7 +99,7 @@ impl Tasks {
             });
         }
         // Apart: should the writers be given up, a driver's future is not dropped half way.
-        let reader = tokio::spawn(stream::follow(stream, place, routes, self.stop.clone()));
+        let reader = tokio::spawn(stream::follow(stream, place, routes));
         self.running.spawn(async move {
             let followed = reader
                 .await
@@ -110,11 +111,10 @@ impl Tasks {
     /// Reads a collection that has no position.
     pub(crate) fn read(&mut self, mut writer: Writer, snapshot: Snapshot) {
         self.unread += 1;
-        let (context, stop) = (self.context.clone(), self.stop.clone());
+        let (context, shutdown) = (self.context.clone(), self.shutdown.clone());
         self.running.spawn(async move {
-            let ends = (&stop, &context.shutdown);
             let taken = snapshot
-                .take(&mut writer, &context.database, &context.config, ends)
+                .take(&mut writer, &context.database, &context.config, &shutdown)
                 .await?;
             Ok(if taken {
                 Done::Read(writer.source())
@@ -149,7 +149,7 @@ impl Tasks {
                 Ok(Done::Followed(Followed::Stopped) | Done::Stopped) => Ok(Ended::Stopped),
                 Err(error) => Err(error),
             };
-            self.stop.cancel();
+            self.shutdown.stop();
             if matches!(ended, Ok(Ended::Stopped)) {
                 ended = reason;
             }

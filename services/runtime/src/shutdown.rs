@@ -20,6 +20,15 @@ impl Shutdown {
         Self::default()
     }
 
+    /// One that ends with this one, or before it: what ends the child leaves this one as it is.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self {
+            stop: self.stop.child_token(),
+            abandon: self.abandon.child_token(),
+        }
+    }
+
     /// Asks for a graceful stop: intake ends, what was taken in is finished.
     pub fn stop(&self) {
         self.stop.cancel();
@@ -107,5 +116,15 @@ mod tests {
         shutdown.abandon();
         other.abandoned().await;
         assert!(other.is_abandoned());
+    }
+
+    #[test]
+    fn a_child_ends_alone_or_with_its_parent() {
+        let parent = Shutdown::new();
+        let (first, second) = (parent.child(), parent.child());
+        first.stop();
+        assert!(first.is_stopping() && !parent.is_stopping() && !second.is_stopping());
+        parent.abandon();
+        assert!(second.is_stopping() && second.is_abandoned() && first.is_abandoned());
     }
 }
