@@ -74,6 +74,8 @@ pub async fn replay(
     shutdown: Shutdown,
 ) -> Result<Summary, GeneratorError> {
     metrics::describe();
+    // It connects while topics and schemas are prepared.
+    let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
     let Some(schema_ids) = prepare(config.partitions, connections, &shutdown).await? else {
         return Ok(counts.snapshot());
     };
@@ -83,7 +85,6 @@ pub async fn replay(
         Err(RetryError::Failed(error)) => return Err(error),
         Err(RetryError::Abandoned) => return Ok(counts.snapshot()),
     }
-    let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
     let (read, messages) = mpsc::channel(READ_MESSAGES);
     let reader = start_reading(Arc::clone(&source), schema_ids, read);
     let pace = |at| Pace::new(clock.clone(), config.speed, at);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{KafkaConfig, RegistryConfig};
 use pulseline_runtime::retry::{RetryError, retry_transient};
@@ -48,10 +49,11 @@ pub async fn simulate(
     metrics::describe();
     let now = UtcMillis(clock.now_utc_millis());
     let plan = plan(config, now).map_err(GeneratorError::Config)?;
+    // It connects while topics and schemas are prepared.
+    let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
     let Some(schema_ids) = prepare(config.partitions, connections, &shutdown).await? else {
         return Ok(counts.snapshot());
     };
-    let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
     let (planned, messages) = mpsc::channel(PLANNED_MESSAGES);
     let planner = start_planning(plan, schema_ids, planned);
     let pace = |at| match config.from {
@@ -79,12 +81,8 @@ pub(crate) async fn prepare(
 ) -> Result<Option<[u32; Stream::COUNT]>, GeneratorError> {
     let registry = Registry::new(&connections.registry.url)?;
     let prepared = retry_transient(shutdown, "preparing topics and schemas", || async {
-        ensure_topics(&connections.kafka, partitions).await?;
-        registry.set_compatibility().await?;
-        let mut ids = [0; Stream::COUNT];
-        for stream in Stream::ALL {
-            ids[stream as usize] = registry.register(stream).await?;
-        }
+        let topics = ensure_topics(&connections.kafka, partitions);
+        let ((), ids) = tokio::try_join!(topics, register(&registry))?;
         Ok::<_, GeneratorError>(ids)
     });
     tokio::select! {
@@ -96,6 +94,13 @@ pub(crate) async fn prepare(
             Err(RetryError::Abandoned) => Ok(None),
         },
     }
+}
+
+/// Ids of all schemas, in the order of [`Stream::ALL`].
+async fn register(registry: &Registry) -> Result<[u32; Stream::COUNT], GeneratorError> {
+    registry.set_compatibility().await?;
+    let ids = try_join_all(Stream::ALL.map(|stream| registry.register(stream))).await?;
+    Ok(std::array::from_fn(|stream| ids[stream]))
 }
 
 fn start_planning(

@@ -36,11 +36,10 @@ pub async fn ensure_topics(kafka: &KafkaConfig, partitions: i32) -> Result<(), G
     let options = AdminOptions::new()
         .request_timeout(Some(CALL_TIMEOUT))
         .operation_timeout(Some(CALL_TIMEOUT));
-    for made in admin
-        .create_topics(&topics, &options)
-        .await
-        .map_err(failed("making topics"))?
-    {
+    let made = admin.create_topics(&topics, &options).await;
+    // Its thread looks only ten times a second whether it should end, and dropping it waits for that.
+    tokio::task::spawn_blocking(move || drop(admin));
+    for made in made.map_err(failed("making topics"))? {
         match made {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((topic, code)) => return Err(GeneratorError::Topic { topic, code }),
