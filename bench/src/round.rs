@@ -56,10 +56,9 @@ pub(crate) async fn run(case: &Case) -> Result<Round> {
     eprintln!("  end to end");
     let world = World::start("bench").await?;
     // This world's registry knows no schemas yet, so that messages are made for it anew.
-    let messages = match cohort.devices {
-        Some(_) => Some(cohort.ready(&world).await?.0),
-        None => None,
-    };
+    let (messages, _) = cohort.ready(&world).await?;
+    floor::kafka::warm(&world, &messages).await?;
+    let messages = cohort.devices.map(|_| messages);
     let load = messages
         .as_deref()
         .map_or(Load::Simulated(&cohort.config), Load::Ready);
@@ -72,6 +71,7 @@ pub(crate) async fn run(case: &Case) -> Result<Round> {
 impl Round {
     /// Into Kafka.
     async fn generate(&mut self, world: &World, cohort: &Cohort, messages: &[Ready]) -> Result<()> {
+        floor::kafka::warm(world, messages).await?;
         let bare = floor::kafka::produce(world, messages).await?;
         if cohort.devices.is_some() {
             floor::kafka::deliver(world, messages).await?;
