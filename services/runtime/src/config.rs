@@ -2,93 +2,21 @@
 //!
 //! Order, later wins: defaults, the file, environment variables `PULSELINE__SECTION__FIELD`.
 
-use std::fmt;
+mod kafka;
+mod mongo;
+mod registry;
+mod secret;
+mod timescale;
+
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
-/// A value that is never printed: it shows as `***` in logs, errors and `--show-config`.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a value.
-    #[must_use]
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The value itself. Only for handing it to a driver.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// True when nothing was configured.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl Serialize for Secret {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("***")
-    }
-}
-
-/// Where Kafka is.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct KafkaConfig {
-    /// Comma-separated `host:port` of some brokers.
-    pub brokers: String,
-}
-
-/// Where the schema registry is.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RegistryConfig {
-    /// Base URL of a registry that speaks Confluent's API.
-    pub url: String,
-}
-
-/// Where MongoDB is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MongoConfig {
-    /// Connection string of a replica set.
-    pub uri: Secret,
-    /// Database that holds the collections.
-    pub database: String,
-}
-
-impl Default for MongoConfig {
-    fn default() -> Self {
-        Self {
-            uri: Secret::default(),
-            database: "pulseline".into(),
-        }
-    }
-}
-
-/// Where TimescaleDB is.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TimescaleConfig {
-    /// PostgreSQL connection URL.
-    pub url: Secret,
-    /// What stands before the names of the four schemas; nothing for the warehouse in use.
-    pub schema_prefix: String,
-}
+pub use kafka::{KafkaConfig, Properties, SaslMechanism, SecurityProtocol};
+pub use mongo::MongoConfig;
+pub use registry::RegistryConfig;
+pub use secret::Secret;
+pub use timescale::TimescaleConfig;
 
 /// Why a configuration was refused.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +49,6 @@ pub fn load_from<T: DeserializeOwned>(
     let variables = config::Environment::with_prefix("PULSELINE")
         .prefix_separator("__")
         .separator("__")
-        .try_parsing(true)
         .source(environment);
     let read = builder
         .add_source(variables)
@@ -148,6 +75,7 @@ pub fn require(value: &str, section: &str, field: &str) -> Result<(), ConfigErro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::Deserialize;
     use std::collections::HashMap;
 
     #[derive(Debug, Default, Deserialize)]
