@@ -1,16 +1,16 @@
 //! Why the stores could not be compared.
 
 use mongodb::error::ErrorKind;
+use pulseline_clients::kafka::KafkaFailure;
 use pulseline_runtime::retry::{Class, Classify};
 use pulseline_sql::SqlError;
-use rdkafka::types::RDKafkaErrorCode as Code;
 
 /// Why the stores could not be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     /// Kafka.
-    #[error("Kafka: {0}")]
-    Kafka(#[from] rdkafka::error::KafkaError),
+    #[error(transparent)]
+    Kafka(#[from] KafkaFailure),
     /// The document store.
     #[error("MongoDB: {}", .0.kind)]
     Mongo(#[from] mongodb::error::Error),
@@ -49,21 +49,7 @@ impl Classify for AuditError {
     fn class(&self) -> Class {
         match self {
             Self::Sql(error) => error.class(),
-            Self::Kafka(error) => match error.rdkafka_error_code() {
-                Some(
-                    Code::BrokerTransportFailure
-                    | Code::AllBrokersDown
-                    | Code::Resolve
-                    | Code::OperationTimedOut
-                    | Code::RequestTimedOut
-                    | Code::LeaderNotAvailable
-                    | Code::NotLeaderForPartition
-                    | Code::CoordinatorLoadInProgress
-                    | Code::CoordinatorNotAvailable
-                    | Code::NotCoordinator,
-                ) => Class::Transient,
-                _ => Class::Fatal,
-            },
+            Self::Kafka(failure) => failure.class(),
             Self::Mongo(error) => match error.kind.as_ref() {
                 ErrorKind::Io(_)
                 | ErrorKind::ConnectionPoolCleared { .. }

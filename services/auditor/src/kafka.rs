@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use pulseline_clients::kafka::{Guard, KafkaFailure, Settings, metadata};
+use pulseline_runtime::config::KafkaConfig;
 use pulseline_schemas::{DEAD_LETTER_TOPIC, Stream};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::connections::Connections;
 use crate::error::AuditError;
@@ -34,19 +36,20 @@ pub fn topics() -> impl Iterator<Item = &'static str> {
 
 /// Asks Kafka for the ends of every partition of ours. Topics that do not exist have none.
 pub(crate) async fn ends(connections: &Connections) -> Result<BTreeMap<Partition, Ends>, AuditError> {
-    let (brokers, group) = (connections.kafka.brokers.clone(), connections.group.clone());
-    let asked = tokio::task::spawn_blocking(move || ask(&brokers, &group)).await;
+    let (kafka, group) = (connections.kafka.clone(), connections.group.clone());
+    let asked = tokio::task::spawn_blocking(move || ask(&kafka, &group)).await;
     asked.map_err(|error| AuditError::Unexpected(format!("asking Kafka ended early: {error}")))?
 }
 
-fn ask(brokers: &str, group: &str) -> Result<BTreeMap<Partition, Ends>, AuditError> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", brokers)
+fn ask(kafka: &KafkaConfig, group: &str) -> Result<BTreeMap<Partition, Ends>, AuditError> {
+    let mut settings = Settings::new(kafka, "pulseline-auditor")?;
+    settings
         .set("group.id", group)
         .set("isolation.level", "read_committed")
-        .set("enable.auto.commit", "false")
-        .create()?;
-    let metadata = consumer.fetch_metadata(None, TIMEOUT)?;
+        .set("enable.auto.commit", "false");
+    let consumer: BaseConsumer<Guard> = settings.create()?;
+    let metadata = metadata(&consumer, TIMEOUT)?;
+    let failed = KafkaFailure::of("asking for the ends of partitions");
     let mut list = TopicPartitionList::new();
     for topic in metadata
         .topics()
@@ -57,10 +60,14 @@ fn ask(brokers: &str, group: &str) -> Result<BTreeMap<Partition, Ends>, AuditErr
             list.add_partition(topic.name(), partition.id());
         }
     }
-    let committed = consumer.committed_offsets(list.clone(), TIMEOUT)?;
+    let committed = consumer
+        .committed_offsets(list.clone(), TIMEOUT)
+        .map_err(failed)?;
     let mut ends = BTreeMap::new();
     for element in committed.elements() {
-        let (_, end) = consumer.fetch_watermarks(element.topic(), element.partition(), TIMEOUT)?;
+        let (_, end) = consumer
+            .fetch_watermarks(element.topic(), element.partition(), TIMEOUT)
+            .map_err(failed)?;
         let committed = match element.offset() {
             Offset::Offset(offset) => offset,
             _ => 0,

@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+mod config;
 mod forget;
 mod heal;
 mod letters;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use config::{ConfigCheckArgs, ConfigCommand, ConfigShowArgs};
 pub(crate) use forget::ForgetArgs;
 pub(crate) use heal::HealArgs;
 pub(crate) use letters::{DeadLetters, SelectionArgs};
@@ -77,6 +79,9 @@ pub(crate) enum Command {
 
 It changes nothing but that. Servers that are away are shown as such, and waited for.")]
     Console,
+    /// The settings that are in force, and whether the servers take them.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Create or update the warehouse's schema; safe to run twice or by two at once.
     Migrate,
     /// Recompute every figure and compare; exit 1 on any difference.

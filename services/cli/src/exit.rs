@@ -25,6 +25,10 @@ pub(crate) enum Outcome {
     /// 1: verify found a difference, the demo's verdict is bad, a replayed letter stays, heal leaves a hole, a
     /// rebuilt warehouse differs, or forget finds something.
     Different,
+    /// 2: a setting is wrong, as `config check` found.
+    Misconfigured,
+    /// 3: a server is away, or refuses something that is needed, as `config check` found.
+    Refused,
 }
 
 const DIFFERENT: u8 = 1;
@@ -38,6 +42,8 @@ pub(crate) fn code(ended: anyhow::Result<Outcome>) -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Unfinished) => ExitCode::from(ABANDONED),
         Ok(Outcome::Different) => ExitCode::from(DIFFERENT),
+        Ok(Outcome::Misconfigured) => ExitCode::from(CONFIGURATION),
+        Ok(Outcome::Refused) => ExitCode::from(STOPPED),
         Err(error) => {
             print::error(&format!("error: {}", told(&error)));
             ExitCode::from(code_of(&error))
@@ -46,7 +52,7 @@ pub(crate) fn code(ended: anyhow::Result<Outcome>) -> ExitCode {
 }
 
 /// An error with its causes; those that its own text tells already are not told again.
-fn told(error: &anyhow::Error) -> String {
+pub(crate) fn told(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !text.contains(&cause) {

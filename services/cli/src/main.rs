@@ -2,6 +2,8 @@
 
 mod args;
 mod backfill;
+mod config_check;
+mod config_show;
 mod demo;
 mod exit;
 mod forget;
@@ -19,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command, Generate};
+use args::{Cli, Command, ConfigCommand, Generate};
 use exit::Outcome;
 use settings::Settings;
 
@@ -48,6 +50,8 @@ async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Forget(arguments) => forget::run(settings()?, arguments).await,
         Command::Rebuild(arguments) => rebuild::run(settings()?, arguments).await,
         Command::Console => services::console(settings()?).await,
+        Command::Config(ConfigCommand::Show(arguments)) => config_show::run(&cli, arguments),
+        Command::Config(ConfigCommand::Check(arguments)) => config_check::run(settings()?, arguments).await,
         Command::Migrate => services::migrate(settings()?).await,
         Command::Verify(arguments) => report::verify(settings()?, arguments).await,
         Command::Status(arguments) => report::status(settings()?, arguments.json).await,

@@ -11,7 +11,7 @@ use pulseline_runtime::config::{
 use pulseline_runtime::telemetry::TelemetryConfig;
 use pulseline_sink::SinkConfig;
 use pulseline_stack::Endpoints;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::args::Cli;
 
@@ -19,7 +19,7 @@ use crate::args::Cli;
 const DRAIN_MS: u64 = 20_000;
 
 /// All settings; unknown keys are refused.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) kafka: KafkaConfig,
@@ -76,8 +76,8 @@ impl Settings {
             }
         };
         fill(&mut self.kafka.brokers, &endpoints.kafka_brokers);
-        fill(&mut self.registry.url, &endpoints.registry_url);
         for (secret, from) in [
+            (&mut self.registry.url, &endpoints.registry_url),
             (&mut self.mongo.uri, &endpoints.mongo_uri),
             (&mut self.timescale.url, &endpoints.timescale_url),
         ] {
@@ -92,7 +92,7 @@ impl Settings {
     }
 
     pub(crate) fn require_registry(&self) -> Result<(), ConfigError> {
-        require(&self.registry.url, "registry", "url")
+        require(self.registry.url.expose(), "registry", "url")
     }
 
     pub(crate) fn require_mongo(&self) -> Result<(), ConfigError> {

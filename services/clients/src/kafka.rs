@@ -1,1 +1,18 @@
-//! kafka.
+//! Clients of Kafka: one set of properties, one context, one table of errors.
+
+mod check;
+mod class;
+mod error;
+mod guard;
+mod metadata;
+mod oauth;
+mod properties;
+mod refusal;
+mod settings;
+
+pub use check::check;
+pub use class::{class_of, code_of, ends_consuming};
+pub use error::KafkaFailure;
+pub use guard::Guard;
+pub use metadata::metadata;
+pub use settings::Settings;

@@ -1,5 +1,6 @@
 //! Why a person could not be erased.
 
+use pulseline_clients::kafka::KafkaFailure;
 use pulseline_sql::SqlError;
 use uuid::Uuid;
 
@@ -21,8 +22,8 @@ pub enum EraserError {
         reason: String,
     },
     /// Kafka.
-    #[error("Kafka: {0}")]
-    Kafka(#[from] rdkafka::error::KafkaError),
+    #[error(transparent)]
+    Kafka(#[from] KafkaFailure),
     /// Nobody knows this person.
     #[error(
         "no profile and no device of {user} is known; if devices sent data without a profile, name them with --device"

@@ -4,12 +4,10 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use pulseline_clients::kafka::{Guard, KafkaFailure, Settings};
 use pulseline_runtime::config::KafkaConfig;
 use pulseline_schemas::{DEAD_LETTER_TOPIC, Stream};
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::error::KafkaError;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use uuid::Uuid;
 
@@ -20,17 +18,11 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// Written by replays: a device's zone under its id, compacted (see the generator).
 const ZONES: &str = "pulseline.replayed_zones";
 
-fn settings(kafka: &KafkaConfig) -> ClientConfig {
-    let mut settings = ClientConfig::new();
-    settings
-        .set("bootstrap.servers", &kafka.brokers)
-        .set("client.id", "pulseline-eraser");
-    settings
-}
+const CLIENT: &str = "pulseline-eraser";
 
 /// Until when each topic keeps what was produced until now.
 pub(crate) async fn kept(kafka: &KafkaConfig) -> Result<Vec<Kept>, EraserError> {
-    let admin: AdminClient<DefaultClientContext> = settings(kafka).create()?;
+    let admin: AdminClient<Guard> = Settings::new(kafka, CLIENT)?.create()?;
     let topics: Vec<&str> = Stream::ALL
         .map(Stream::topic)
         .into_iter()
@@ -41,7 +33,11 @@ pub(crate) async fn kept(kafka: &KafkaConfig) -> Result<Vec<Kept>, EraserError> 
         .map(|topic| ResourceSpecifier::Topic(topic))
         .collect();
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
-    let described = admin.describe_configs(&asked, &options).await?;
+    let describing = admin.describe_configs(&asked, &options);
+    let guard = admin.inner().context();
+    let described = guard
+        .unless_refused("asking how long topics keep messages", describing)
+        .await?;
     let now = Timestamp::now();
     let mut kept = Vec::new();
     for (topic, resource) in topics.iter().zip(described) {
@@ -71,12 +67,14 @@ fn last_ms(resource: &ConfigResource) -> Option<i64> {
 
 /// Takes back the zones of these devices, where replays wrote any down.
 pub(crate) async fn remove_zones(kafka: &KafkaConfig, devices: &[Uuid]) -> Result<(), EraserError> {
-    let producer: FutureProducer = settings(kafka).set("acks", "all").create()?;
+    let mut settings = Settings::new(kafka, CLIENT)?;
+    let producer: FutureProducer<Guard> = settings.set("acks", "all").create()?;
     let asking = producer.clone();
     let has_zones = tokio::task::spawn_blocking(move || {
         // Of all topics: asked by its name, it could come into being.
-        let metadata = asking.client().fetch_metadata(None, TIMEOUT)?;
-        Ok::<_, KafkaError>(metadata.topics().iter().any(|topic| topic.name() == ZONES))
+        let metadata = asking.client().fetch_metadata(None, TIMEOUT);
+        let metadata = metadata.map_err(KafkaFailure::of("asking for topics"))?;
+        Ok::<_, KafkaFailure>(metadata.topics().iter().any(|topic| topic.name() == ZONES))
     });
     if !has_zones
         .await
@@ -88,7 +86,7 @@ pub(crate) async fn remove_zones(kafka: &KafkaConfig, devices: &[Uuid]) -> Resul
         let key = device.hyphenated().to_string();
         let record: FutureRecord<'_, str, [u8]> = FutureRecord::to(ZONES).key(&key);
         let sent = producer.send(record, TIMEOUT).await;
-        sent.map_err(|(error, _)| error)?;
+        sent.map_err(|(error, _)| KafkaFailure::of("taking back a zone")(error))?;
     }
     Ok(())
 }

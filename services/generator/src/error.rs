@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use pulseline_archive::ArchiveError;
+use pulseline_clients::kafka::{KafkaFailure, class_of};
 use pulseline_runtime::retry::{Class, Classify};
 use pulseline_schemas::{EncodeError, RegistryError};
 use rdkafka::error::KafkaError;
@@ -18,14 +19,8 @@ pub enum GeneratorError {
     #[error(transparent)]
     Registry(#[from] RegistryError),
     /// Kafka refused, or its client did.
-    #[error("kafka: {what}")]
-    Kafka {
-        /// What was tried.
-        what: &'static str,
-        /// What Kafka said.
-        #[source]
-        source: KafkaError,
-    },
+    #[error(transparent)]
+    Kafka(#[from] KafkaFailure),
     /// A topic could not be made.
     #[error("kafka: topic {topic}: {code}")]
     Topic {
@@ -80,13 +75,8 @@ impl Classify for GeneratorError {
     fn class(&self) -> Class {
         match self {
             Self::Registry(RegistryError::Unavailable { .. }) => Class::Transient,
-            // The client's own look-up knows no code for what an admin request answers.
-            Self::Kafka {
-                source: KafkaError::AdminOp(code),
-                ..
-            } => class_of(*code),
-            Self::Kafka { source, .. } => source.rdkafka_error_code().map_or(Class::Fatal, class_of),
-            Self::Topic { code, .. } => class_of(*code),
+            Self::Kafka(failure) => failure.class(),
+            Self::Topic { code, .. } => class_of(&KafkaError::AdminOp(*code)),
             Self::Config(_)
             | Self::Registry(
                 RegistryError::NotFound { .. }
@@ -102,48 +92,5 @@ impl Classify for GeneratorError {
             | Self::Abandoned(_)
             | Self::Planner => Class::Fatal,
         }
-    }
-}
-
-/// Outages and elections pass. The client adds codes with its versions: what is not known here is fatal.
-fn class_of(code: Code) -> Class {
-    let passes = matches!(
-        code,
-        Code::BrokerTransportFailure
-            | Code::AllBrokersDown
-            | Code::OperationTimedOut
-            | Code::RequestTimedOut
-            | Code::Resolve
-            | Code::NetworkException
-            | Code::BrokerNotAvailable
-            | Code::LeaderNotAvailable
-            | Code::NotController
-            | Code::CoordinatorLoadInProgress
-            | Code::CoordinatorNotAvailable
-            | Code::NotEnoughReplicas
-            | Code::TimedOutQueue
-    );
-    if passes { Class::Transient } else { Class::Fatal }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_broker_that_goes_during_an_admin_request_is_an_outage() {
-        let of = |source| GeneratorError::Kafka { what: "x", source }.class();
-        assert_eq!(
-            of(KafkaError::AdminOp(Code::BrokerTransportFailure)),
-            Class::Transient
-        );
-        assert_eq!(
-            of(KafkaError::AdminOp(Code::TopicAuthorizationFailed)),
-            Class::Fatal
-        );
-        assert_eq!(
-            of(KafkaError::MessageProduction(Code::AllBrokersDown)),
-            Class::Transient
-        );
     }
 }

@@ -1,5 +1,6 @@
 //! Why letters could not be dealt with.
 
+use pulseline_clients::kafka::KafkaFailure;
 use pulseline_loader::LoaderError;
 use pulseline_sql::SqlError;
 
@@ -10,8 +11,8 @@ pub enum LettersError {
     #[error("TimescaleDB: {0}")]
     Sql(#[from] SqlError),
     /// Kafka.
-    #[error("Kafka: {0}")]
-    Kafka(#[from] rdkafka::error::KafkaError),
+    #[error(transparent)]
+    Kafka(#[from] KafkaFailure),
     /// Loading a document again.
     #[error(transparent)]
     Loader(#[from] LoaderError),

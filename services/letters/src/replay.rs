@@ -7,7 +7,6 @@ use std::time::Duration;
 use pulseline_loader::revive::Reviver;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
 use pulseline_sql::{Client, GenericClient};
-use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use crate::error::LettersError;
@@ -122,7 +121,7 @@ pub async fn replay(
 #[derive(Default)]
 struct Stores {
     reviver: Option<Reviver>,
-    producer: Option<FutureProducer>,
+    producer: Option<FutureProducer<Guard>>,
 }
 
 impl Stores {
@@ -140,18 +139,23 @@ impl Stores {
         Ok(self.reviver.insert(reviver))
     }
 
-    fn producer(&mut self, connections: &Connections) -> Result<&FutureProducer, LettersError> {
+    fn producer(&mut self, connections: &Connections) -> Result<&FutureProducer<Guard>, LettersError> {
         let producer = match self.producer.take() {
             Some(producer) => producer,
-            None => ClientConfig::new()
-                .set("bootstrap.servers", &connections.kafka.brokers)
-                .set("client.id", "pulseline-letters")
-                .set("enable.idempotence", "true")
-                .set("acks", "all")
-                .set("message.timeout.ms", TIMEOUT_MS)
-                // The same partition for a key as the generator chooses.
-                .set("partitioner", "murmur2_random")
-                .create()?,
+            None => {
+                let mut settings = Settings::new(&connections.kafka, "pulseline-dead-letters")?;
+                settings
+                    .set("enable.idempotence", "true")
+                    .set("acks", "all")
+                    .set("message.timeout.ms", TIMEOUT_MS)
+                    .set(
+                        "message.max.bytes",
+                        connections.kafka.message_bytes_max.to_string(),
+                    )
+                    // The same partition for a key as the generator chooses.
+                    .set("partitioner", "murmur2_random");
+                settings.create()?
+            }
         };
         Ok(self.producer.insert(producer))
     }
@@ -190,7 +194,7 @@ async fn documents(
 /// is a duplicate, or a second letter.
 async fn messages(
     client: &mut Client,
-    producer: &FutureProducer,
+    producer: &FutureProducer<Guard>,
     letters: &[Letter],
     tell: &mut (dyn FnMut(&Letter, &Fate) + Send),
 ) -> Result<(), LettersError> {
@@ -212,7 +216,9 @@ async fn messages(
         if let Some(key) = key {
             record = record.key(key);
         }
-        producer.send(record, TIMEOUT).await.map_err(|(error, _)| error)?;
+        let sending = async { producer.send(record, TIMEOUT).await.map_err(|(error, _)| error) };
+        let guard = producer.client().context();
+        guard.unless_refused("sending a message again", sending).await?;
         resolve(&transaction, (&letter.origin, letter.item), "replayed", None).await?;
         transaction.commit().await?;
         tell(letter, &Fate::Sent);

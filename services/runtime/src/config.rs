@@ -8,6 +8,7 @@ mod registry;
 mod secret;
 mod timescale;
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -26,6 +27,11 @@ pub enum ConfigError {
     Invalid(String),
 }
 
+/// What stands before the name of every variable.
+const PREFIX: &str = "PULSELINE__";
+/// What stands behind the name of a variable whose value is the path of a file with the secret.
+const FILE_SUFFIX: &str = "_FILE";
+
 /// Reads a configuration: defaults of `T`, then `file` (TOML), then the environment.
 ///
 /// # Errors
@@ -40,21 +46,79 @@ pub fn load<T: DeserializeOwned>(file: Option<&Path>) -> Result<T, ConfigError> 
 /// As [`load`].
 pub fn load_from<T: DeserializeOwned>(
     file: Option<&Path>,
-    environment: Option<std::collections::HashMap<String, String>>,
+    environment: Option<HashMap<String, String>>,
 ) -> Result<T, ConfigError> {
-    let mut builder = config::Config::builder();
-    if let Some(path) = file {
-        builder = builder.add_source(config::File::from(path).format(config::FileFormat::Toml));
-    }
+    let environment = environment.unwrap_or_else(|| std::env::vars().collect());
     let variables = config::Environment::with_prefix("PULSELINE")
         .prefix_separator("__")
         .separator("__")
-        .source(environment);
-    let read = builder
+        .source(Some(with_secret_files(environment)?));
+    let read = from_file(file)
         .add_source(variables)
         .build()
         .and_then(config::Config::try_deserialize);
     read.map_err(|error| ConfigError::Invalid(error.to_string()))
+}
+
+/// Where each setting that is not a default came from: its name, `section.field`, and the variable or file.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn origins(file: Option<&Path>) -> Result<BTreeMap<String, String>, ConfigError> {
+    let mut origins = BTreeMap::new();
+    if let Some(path) = file {
+        let read = from_file(file).build();
+        let read = read.map_err(|error| ConfigError::Invalid(error.to_string()))?;
+        let tree = read.try_deserialize::<BTreeMap<String, serde_json::Value>>();
+        let tree = tree.map_err(|error| ConfigError::Invalid(error.to_string()))?;
+        for (section, value) in tree {
+            match value {
+                serde_json::Value::Object(fields) => {
+                    for field in fields.keys() {
+                        origins.insert(format!("{section}.{field}"), path.display().to_string());
+                    }
+                }
+                _ => drop(origins.insert(section, path.display().to_string())),
+            }
+        }
+    }
+    for name in std::env::vars().map(|(name, _)| name) {
+        let Some(key) = name.strip_prefix(PREFIX) else {
+            continue;
+        };
+        let key = key.strip_suffix(FILE_SUFFIX).unwrap_or(key);
+        origins.insert(key.to_lowercase().replace("__", "."), name.clone());
+    }
+    Ok(origins)
+}
+
+fn from_file(file: Option<&Path>) -> config::ConfigBuilder<config::builder::DefaultState> {
+    let builder = config::Config::builder();
+    match file {
+        Some(path) => builder.add_source(config::File::from(path).format(config::FileFormat::Toml)),
+        None => builder,
+    }
+}
+
+/// `PULSELINE__SECTION__FIELD_FILE` is the path of a file that holds the field.
+fn with_secret_files(environment: HashMap<String, String>) -> Result<HashMap<String, String>, ConfigError> {
+    let mut read = HashMap::new();
+    for (name, value) in &environment {
+        let secret = name
+            .strip_suffix(FILE_SUFFIX)
+            .filter(|secret| secret.starts_with(PREFIX) && !secret.ends_with('_'));
+        let Some(secret) = secret else {
+            read.insert(name.clone(), value.clone());
+            continue;
+        };
+        if environment.contains_key(secret) {
+            return Err(ConfigError::Invalid(format!(
+                "{secret} and {name} are both set: remove one"
+            )));
+        }
+        read.insert(format!("{secret}__FILE"), value.clone());
+    }
+    Ok(read)
 }
 
 /// Refuses an empty connection setting, naming its variable.
@@ -76,7 +140,6 @@ pub fn require(value: &str, section: &str, field: &str) -> Result<(), ConfigErro
 mod tests {
     use super::*;
     use serde::Deserialize;
-    use std::collections::HashMap;
 
     #[derive(Debug, Default, Deserialize)]
     #[serde(default, deny_unknown_fields)]
@@ -123,6 +186,62 @@ mod tests {
         };
         assert!(!format!("{config:?}").contains("hunter2"));
         assert_eq!(config.url.expose(), "postgres://u:hunter2@h/");
+    }
+
+    #[test]
+    fn a_secret_comes_from_a_file_and_its_line_end_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("password");
+        std::fs::write(&path, "hunter2\n").unwrap();
+        let path = path.to_str().unwrap();
+        let read: Sample = load_from(
+            None,
+            environment(&[("PULSELINE__KAFKA__SASL_PASSWORD_FILE", path)]),
+        )
+        .unwrap();
+        assert_eq!(read.kafka.sasl_password.expose(), "hunter2");
+        let both = [
+            ("PULSELINE__KAFKA__SASL_PASSWORD_FILE", path),
+            ("PULSELINE__KAFKA__SASL_PASSWORD", "x"),
+        ];
+        let refused = load_from::<Sample>(None, environment(&both))
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains("SASL_PASSWORD_FILE"), "{refused}");
+        let missing = [("PULSELINE__MONGO__URI_FILE", "/nowhere/uri")];
+        let refused = load_from::<Sample>(None, environment(&missing))
+            .unwrap_err()
+            .to_string();
+        assert!(refused.contains("/nowhere/uri"), "{refused}");
+    }
+
+    #[test]
+    fn a_password_of_digits_stays_what_it_is() {
+        let given = [
+            ("PULSELINE__KAFKA__SASL_PASSWORD", "007"),
+            ("PULSELINE__KAFKA__REPLICATION_FACTOR", "3"),
+        ];
+        let read: Sample = load_from(None, environment(&given)).unwrap();
+        assert_eq!(
+            (read.kafka.sasl_password.expose(), read.kafka.replication_factor),
+            ("007", 3)
+        );
+    }
+
+    #[test]
+    fn properties_come_as_a_table_or_as_pairs() {
+        let given = [("PULSELINE__KAFKA__OPTIONS", "client.rack=a,linger.ms=5")];
+        let read: Sample = load_from(None, environment(&given)).unwrap();
+        assert_eq!(read.kafka.options.0["linger.ms"], "5");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pulseline.toml");
+        std::fs::write(
+            &path,
+            "[kafka]\nbrokers = \"h:1\"\n[kafka.options]\n\"linger.ms\" = 7\n",
+        )
+        .unwrap();
+        let read: Sample = load_from(Some(&path), environment(&[])).unwrap();
+        assert_eq!(read.kafka.options.0["linger.ms"], "7");
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use pulseline_runtime::batch::Limits;
-use pulseline_schemas::codec::ALLOCATION_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 
 /// Name of the consumer group; its committed offsets are the sink's position.
@@ -24,8 +23,6 @@ pub const BATCH_ROWS: usize = 1_000;
 pub const BATCH_BYTES: usize = 1_536 << 10;
 /// How long a batch waits for more: a small share of the second in which live data should become visible.
 pub const BATCH_WAIT_MS: u64 = 50;
-/// Largest message that is decoded: no more may be allocated while decoding anyway.
-pub const MESSAGE_BYTES_MAX: usize = ALLOCATION_BYTES_MAX;
 /// How often lag and the ends of partitions are looked at; a tail without messages is closed after two looks.
 pub const STATISTICS_INTERVAL_MS: u32 = 1_000;
 /// Longest a single request to Kafka may take before it counts as an outage.
@@ -68,7 +65,7 @@ pub struct SinkConfig {
     /// Longest a batch waits for more, in milliseconds.
     pub batch_wait_ms: u64,
     /// Largest message that is decoded, in bytes; a larger one becomes a dead letter.
-    pub message_bytes_max: usize,
+    pub message_bytes_max: Option<u32>,
     /// How often lag and the ends of partitions are looked at, in milliseconds.
     pub statistics_interval_ms: u32,
     /// Longest a request to Kafka may take, in milliseconds.
@@ -89,7 +86,7 @@ impl Default for SinkConfig {
             batch_rows: BATCH_ROWS,
             batch_bytes: BATCH_BYTES,
             batch_wait_ms: BATCH_WAIT_MS,
-            message_bytes_max: MESSAGE_BYTES_MAX,
+            message_bytes_max: None,
             statistics_interval_ms: STATISTICS_INTERVAL_MS,
             request_timeout_ms: REQUEST_TIMEOUT_MS,
             close_timeout_ms: CLOSE_TIMEOUT_MS,
@@ -116,10 +113,8 @@ impl SinkConfig {
         if self.commit_interval_ms == 0 || self.statistics_interval_ms == 0 {
             return Err("sink.commit_interval_ms and sink.statistics_interval_ms must be at least 1".into());
         }
-        if self.message_bytes_max == 0 || self.message_bytes_max > ALLOCATION_BYTES_MAX {
-            return Err(format!(
-                "sink.message_bytes_max must be 1 to {ALLOCATION_BYTES_MAX}"
-            ));
+        if self.message_bytes_max == Some(0) {
+            return Err("sink.message_bytes_max must be at least 1".into());
         }
         if self.queued_kbytes == 0 || u64::from(self.queued_kbytes) > 2_097_151 {
             return Err("sink.queued_kbytes must be 1 to 2097151".into());
@@ -181,7 +176,7 @@ mod tests {
             (
                 "sink.message_bytes_max",
                 SinkConfig {
-                    message_bytes_max: usize::MAX,
+                    message_bytes_max: Some(0),
                     ..SinkConfig::default()
                 },
             ),

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use pulseline_clients::kafka::{Guard, Settings};
 use pulseline_runtime::config::KafkaConfig;
-use rdkafka::client::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol, StreamConsumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::Headers;
@@ -52,24 +53,21 @@ pub(crate) struct Group {
     rebalances: mpsc::Sender<Rebalance>,
     looks: watch::Sender<Look>,
     is_closing: AtomicBool,
+    guard: Guard,
+}
+
+impl Group {
+    /// Hears whether the brokers refuse this client.
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.guard
+    }
 }
 
 impl ClientContext for Group {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        match level {
-            RDKafkaLogLevel::Emerg
-            | RDKafkaLogLevel::Alert
-            | RDKafkaLogLevel::Critical
-            | RDKafkaLogLevel::Error => {
-                tracing::warn!(target: "librdkafka", facility, "{message}");
-            }
-            RDKafkaLogLevel::Warning | RDKafkaLogLevel::Notice => {
-                tracing::info!(target: "librdkafka", facility, "{message}");
-            }
-            RDKafkaLogLevel::Info | RDKafkaLogLevel::Debug => {
-                tracing::debug!(target: "librdkafka", facility, "{message}");
-            }
-        }
+        Guard::log_line(level, facility, message);
     }
 
     fn stats(&self, statistics: Statistics) {
@@ -77,9 +75,11 @@ impl ClientContext for Group {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::PartitionEOF) {
-            tracing::debug!(%error, reason, "Kafka");
-        }
+        self.guard.report(&error, reason);
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        self.guard.token()
     }
 }
 
@@ -147,7 +147,7 @@ pub(crate) fn subscribe(
     config: &SinkConfig,
     kafka: &KafkaConfig,
 ) -> Result<(Arc<SinkConsumer>, Channels), SinkError> {
-    let (consumer, channels) = create(&settings(config, kafka))?;
+    let (consumer, channels) = create(&settings(config, kafka)?)?;
     consumer
         .subscribe(&Source::topics())
         .map_err(SinkError::kafka("subscribing"))?;
@@ -156,19 +156,18 @@ pub(crate) fn subscribe(
 
 /// A consumer that is a member of no group: only to ask the brokers.
 pub(crate) fn bystander(config: &SinkConfig, kafka: &KafkaConfig) -> Result<SinkConsumer, SinkError> {
-    Ok(create(&second_reader(config, kafka))?.0)
+    Ok(create(&second_reader(config, kafka)?)?.0)
 }
 
-fn create(settings: &ClientConfig) -> Result<(SinkConsumer, Channels), SinkError> {
+fn create(settings: &Settings) -> Result<(SinkConsumer, Channels), SinkError> {
     let (rebalances, received) = mpsc::channel(REBALANCES);
     let (looks, seen) = watch::channel(Look::default());
-    let group = Group {
+    let consumer = settings.create_with(|guard| Group {
         rebalances,
         looks,
         is_closing: AtomicBool::new(false),
-    };
-    let created = settings.create_with_context(group);
-    let consumer = created.map_err(SinkError::kafka("creating the consumer"))?;
+        guard,
+    })?;
     Ok((
         consumer,
         Channels {
@@ -179,11 +178,11 @@ fn create(settings: &ClientConfig) -> Result<(SinkConsumer, Channels), SinkError
 }
 
 /// Settings of the consumer.
-fn settings(config: &SinkConfig, kafka: &KafkaConfig) -> ClientConfig {
+fn settings(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Settings, SinkError> {
     let fetch_bytes = (u64::from(config.queued_kbytes) * 1024).clamp(FETCH_BYTES_MIN, 1 << 30);
-    let mut settings = reading(config, kafka);
+    let mut settings = reading(config, kafka)?;
     settings
-        .set("group.id", &config.group)
+        .set("group.id", config.group.as_str())
         // D-1: offsets are committed in the background, but only those that were stored, which are durable.
         .set("enable.auto.commit", "true")
         .set("enable.auto.offset.store", "false")
@@ -193,11 +192,11 @@ fn settings(config: &SinkConfig, kafka: &KafkaConfig) -> ClientConfig {
             config.statistics_interval_ms.to_string(),
         )
         .set("queued.max.messages.kbytes", config.queued_kbytes.to_string())
-        .set("fetch.max.bytes", fetch_bytes.to_string())
+        .set_default("fetch.max.bytes", fetch_bytes.to_string())
         // A full queue is looked at again soon: the default of a second would starve a small queue.
-        .set("fetch.queue.backoff.ms", "20")
+        .set_default("fetch.queue.backoff.ms", "20")
         // Topics that are created after us are found in seconds, not in minutes.
-        .set("topic.metadata.refresh.interval.ms", "5000");
+        .set_default("topic.metadata.refresh.interval.ms", "5000");
     match config.group_protocol {
         GroupProtocol::Classic => settings
             .set("group.protocol", "classic")
@@ -210,38 +209,34 @@ fn settings(config: &SinkConfig, kafka: &KafkaConfig) -> ClientConfig {
         GroupProtocol::Consumer => settings.set("group.protocol", "consumer"),
     };
     if let Some(instance) = &config.instance {
-        settings.set("group.instance.id", instance);
+        settings.set("group.instance.id", instance.as_str());
     }
-    settings
+    Ok(settings)
 }
 
 /// Settings of any consumer of ours that reads what was committed.
-fn reading(config: &SinkConfig, kafka: &KafkaConfig) -> ClientConfig {
-    let mut settings = ClientConfig::new();
+fn reading(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Settings, SinkError> {
+    let mut settings = Settings::new(kafka, "pulseline-sink")?;
     settings
-        .set("bootstrap.servers", &kafka.brokers)
-        .set("client.id", "pulseline-sink")
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "true")
         // Messages that were deleted before we came show as a jump, which is examined and reported.
         .set("auto.offset.reset", "earliest")
         .set("allow.auto.create.topics", "false")
-        .set("socket.keepalive.enable", "true")
-        .set("reconnect.backoff.max.ms", "2000")
         .set(
             "queued.max.messages.kbytes",
             config.queued_kbytes.min(1_024).to_string(),
         );
-    settings
+    Ok(settings)
 }
 
 /// Settings of the short-lived consumer that reads gaps again. It is a member of no group and commits nothing.
-pub(crate) fn second_reader(config: &SinkConfig, kafka: &KafkaConfig) -> ClientConfig {
-    let mut settings = reading(config, kafka);
+pub(crate) fn second_reader(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Settings, SinkError> {
+    let mut settings = reading(config, kafka)?;
     settings
         .set("group.id", format!("{}-second-reading", config.group))
         .set("enable.auto.commit", "false");
-    settings
+    Ok(settings)
 }
 
 /// A message as it came, or none when it is of a topic we did not ask for.

@@ -1,10 +1,10 @@
 //! What can go wrong, and what each kind means.
 
 use mongodb::error::{Error as MongoError, ErrorKind, WriteFailure};
+use pulseline_clients::kafka::KafkaFailure;
 use pulseline_runtime::retry::{Class, Classify, RetryError};
 use pulseline_schemas::{Position, RegistryError};
 use rdkafka::error::KafkaError;
-use rdkafka::types::RDKafkaErrorCode;
 
 /// Codes of a server that starts, stops, elects or is overloaded.
 const TRANSIENT_CODES: [i32; 23] = [
@@ -23,14 +23,8 @@ pub enum SinkError {
     #[error("configuration: {0}")]
     Config(String),
     /// Kafka.
-    #[error("Kafka: {what}: {source}")]
-    Kafka {
-        /// What was being done.
-        what: &'static str,
-        /// What the brokers or the client said.
-        #[source]
-        source: KafkaError,
-    },
+    #[error(transparent)]
+    Kafka(#[from] KafkaFailure),
     /// A topic is not there (yet).
     #[error("the topic {topic} does not exist")]
     NoTopic {
@@ -169,7 +163,7 @@ pub(crate) fn fault_of(code: i32) -> Fault {
 
 impl SinkError {
     pub(crate) fn kafka(what: &'static str) -> impl Fn(KafkaError) -> Self + Copy {
-        move |source| Self::Kafka { what, source }
+        move |source| Self::Kafka(KafkaFailure::of(what)(source))
     }
 
     pub(crate) fn mongo(what: &'static str) -> impl FnOnce(MongoError) -> Self {
@@ -199,7 +193,7 @@ impl From<RetryError<Self>> for SinkError {
 impl Classify for SinkError {
     fn class(&self) -> Class {
         match self {
-            Self::Kafka { source, .. } => kafka_class(source),
+            Self::Kafka(failure) => failure.class(),
             Self::Mongo { source, .. } => mongo_class(source),
             Self::Write { code, .. } => match fault_of(*code) {
                 Fault::Server => Class::Transient,
@@ -223,90 +217,6 @@ impl Classify for SinkError {
             | Self::Task(_) => Class::Fatal,
         }
     }
-}
-
-fn kafka_class(error: &KafkaError) -> Class {
-    use RDKafkaErrorCode as Code;
-    if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
-        return Class::Fatal;
-    }
-    // The codes are non-exhaustive: what is not known to pass is fatal.
-    match code_of(error) {
-        Some(
-            Code::BrokerTransportFailure
-            | Code::AllBrokersDown
-            | Code::Resolve
-            | Code::OperationTimedOut
-            | Code::TimedOutQueue
-            | Code::WaitingForCoordinator
-            | Code::WaitCache
-            | Code::PreviousInProgress
-            | Code::Outdated
-            | Code::Retry
-            | Code::DestroyBroker
-            | Code::UnknownTopicOrPartition
-            | Code::UnknownTopic
-            | Code::UnknownTopicId
-            | Code::UnknownPartition
-            | Code::LeaderNotAvailable
-            | Code::NotLeaderForPartition
-            | Code::InProgress
-            | Code::RequestTimedOut
-            | Code::BrokerNotAvailable
-            | Code::ReplicaNotAvailable
-            | Code::NetworkException
-            | Code::CoordinatorLoadInProgress
-            | Code::CoordinatorNotAvailable
-            | Code::NotCoordinator
-            | Code::RebalanceInProgress
-            | Code::UnstableOffsetCommit
-            | Code::OffsetNotAvailable
-            | Code::FencedLeaderEpoch
-            | Code::UnknownLeaderEpoch
-            | Code::KafkaStorageError
-            | Code::StaleMemberEpoch
-            | Code::FencedMemberEpoch
-            | Code::IllegalGeneration
-            | Code::UnknownMemberId
-            | Code::ThrottlingQuotaExceeded,
-        ) => Class::Transient,
-        _ => Class::Fatal,
-    }
-}
-
-/// The client's code. Its own look-up knows none for what an admin request answers.
-fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
-    match error {
-        KafkaError::AdminOp(code) => Some(*code),
-        other => other.rdkafka_error_code(),
-    }
-}
-
-/// True when the consumer cannot recover by itself from an error that polling returned. It recovers from everything
-/// that it does not call fatal, except where permissions, names or the data itself are wrong.
-pub(crate) fn ends_consuming(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode as Code;
-    matches!(error, KafkaError::MessageConsumptionFatal(_))
-        || matches!(
-            error.rdkafka_error_code(),
-            Some(
-                Code::Fatal
-                    | Code::TopicAuthorizationFailed
-                    | Code::GroupAuthorizationFailed
-                    | Code::ClusterAuthorizationFailed
-                    | Code::SaslAuthenticationFailed
-                    | Code::InvalidGroupId
-                    | Code::InconsistentGroupProtocol
-                    | Code::FencedInstanceId
-                    | Code::GroupMaxSizeReached
-                    | Code::UnsupportedAssignor
-                    | Code::UnsupportedVersion
-                    | Code::UnsupportedFeature
-                    | Code::BadMessage
-                    | Code::BadCompression
-                    | Code::InvalidMessage
-            )
-        )
 }
 
 fn mongo_code(error: &MongoError) -> Option<i32> {
@@ -356,23 +266,6 @@ mod tests {
         assert_eq!(fault_of(121), Fault::Document);
         assert_eq!(fault_of(10_107), Fault::Server);
         assert_eq!(fault_of(4_711), Fault::Unknown);
-    }
-
-    #[test]
-    fn an_outage_is_waited_out_and_a_fenced_member_stops() {
-        let outage = SinkError::kafka("x")(KafkaError::MetadataFetch(
-            RDKafkaErrorCode::BrokerTransportFailure,
-        ));
-        assert_eq!(outage.class(), Class::Transient);
-        // An admin request (topic ids) in the very moment in which the broker goes.
-        let admin = SinkError::kafka("x")(KafkaError::AdminOp(RDKafkaErrorCode::BrokerTransportFailure));
-        assert_eq!(admin.class(), Class::Transient);
-        let fenced = KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId);
-        assert!(ends_consuming(&fenced));
-        assert_eq!(SinkError::kafka("x")(fenced).class(), Class::Fatal);
-        assert!(!ends_consuming(&KafkaError::MessageConsumption(
-            RDKafkaErrorCode::AllBrokersDown
-        )));
     }
 
     #[test]

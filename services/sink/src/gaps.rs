@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
+use pulseline_clients::kafka::{Guard, Settings};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
@@ -61,7 +61,7 @@ pub(crate) fn split(gap: Gap, log_start: i64) -> Split {
 /// Blocks. `gaps` are in rising order, and everything up to the last one's end is known to be decided: a message
 /// after it was read, or the end of the partition was seen there.
 pub(crate) fn read_again(
-    config: &ClientConfig,
+    settings: &Settings,
     partition: Partition,
     gaps: &[Gap],
     patience: Duration,
@@ -71,7 +71,7 @@ pub(crate) fn read_again(
     };
     let topic = partition.source.topic();
     let failed = SinkError::kafka("reading a gap again");
-    let consumer: BaseConsumer = config.create().map_err(&failed)?;
+    let consumer: BaseConsumer<Guard> = settings.create()?;
     let mut start = TopicPartitionList::new();
     start
         .add_partition_offset(topic, partition.number, Offset::Offset(first.from))

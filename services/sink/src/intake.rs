@@ -28,7 +28,9 @@ use crate::assignment::Start;
 use crate::consumer::{Channels, Rebalance, SinkConsumer, raw_of};
 use crate::decode::{Answer, Decoder, fetch};
 use crate::entry::{Cargo, Entry};
-use crate::error::{SinkError, ends_consuming};
+use pulseline_clients::kafka::ends_consuming;
+
+use crate::error::SinkError;
 use crate::flight::{Examined, Landing, examine_tail, fly};
 use crate::metrics;
 use crate::outage::Server;
@@ -85,7 +87,7 @@ impl Intake {
         shutdown: Shutdown,
     ) -> Self {
         Self {
-            decoder: Decoder::new(context.config.message_bytes_max),
+            decoder: Decoder::new(context.message_bytes_max),
             filling: Batch::new(context.config.limits()),
             context,
             consumer,
@@ -124,10 +126,12 @@ impl Intake {
             self.gate.due_at(),
         ];
         let due = due.into_iter().flatten().min();
+        let guard = self.consumer.context().guard();
         tokio::select! {
             biased;
             // 1. Giving up comes before everything.
             () = self.shutdown.abandoned() => Err(SinkError::Abandoned),
+            refused = guard.refused() => Err(refused.into()),
             // 2. What was under way and makes room, or lets the group go on.
             landing = self.flight.ended() => Ok(Happening::Landed(landing?)),
             answered = self.fetching.ended() => answered.map(|(id, answer)| Happening::Answered(id, answer)),

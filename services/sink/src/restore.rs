@@ -3,13 +3,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use pulseline_clients::kafka::{Guard, Settings};
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry::Health;
 use pulseline_schemas::Registry;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use rdkafka::{Message, Offset, TopicPartitionList};
 
 use crate::asker::Asker;
 use crate::assignment::watermarks;
@@ -23,7 +24,7 @@ use crate::flight::{Landing, fly};
 use crate::gaps::Gap;
 use crate::generations::{Binding, bind};
 use crate::outage::Outages;
-use crate::service::{Connections, Context};
+use crate::service::{Connections, Context, message_bytes_max};
 use crate::source::{Partition, Raw, Source};
 use crate::store::Store;
 
@@ -46,8 +47,9 @@ impl Restorer {
         Ok(Self {
             context: Context {
                 asker: Asker::new(config, &connections.kafka)?,
-                second_reader: consumer::second_reader(config, &connections.kafka),
+                second_reader: consumer::second_reader(config, &connections.kafka)?,
                 config: Arc::new(config.clone()),
+                message_bytes_max: message_bytes_max(config, &connections.kafka)?,
                 registry: Arc::new(Registry::new(&connections.registry.url)?),
                 erasures: Erasures::new(store.register()),
                 store,
@@ -122,7 +124,7 @@ impl Restorer {
         offsets: Range<i64>,
         raws: Vec<Raw>,
     ) -> Result<(), SinkError> {
-        let mut decoder = Decoder::new(self.context.config.message_bytes_max);
+        let mut decoder = Decoder::new(self.context.message_bytes_max);
         let generation = identity.generation;
         let mut entries = Vec::with_capacity(raws.len());
         let gap = |from, end| {
@@ -177,13 +179,13 @@ struct Limits {
 
 /// Blocks. Ends at the first message at or after the end of the range, at the end of the partition, or when full.
 fn read_range(
-    settings: &ClientConfig,
+    settings: &Settings,
     partition: Partition,
     offsets: &Range<i64>,
     limits: &Limits,
 ) -> Result<Vec<Raw>, SinkError> {
     let failed = SinkError::kafka("reading messages again");
-    let consumer: BaseConsumer = settings.create().map_err(&failed)?;
+    let consumer: BaseConsumer<Guard> = settings.create()?;
     let mut start = TopicPartitionList::new();
     start
         .add_partition_offset(

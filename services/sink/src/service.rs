@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use pulseline_clients::kafka::Settings;
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, RegistryConfig, require};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry::Health;
 use pulseline_schemas::Registry;
-use rdkafka::ClientConfig;
+use pulseline_schemas::codec::ALLOCATION_BYTES_MAX;
 
 use crate::asker::Asker;
 use crate::config::SinkConfig;
@@ -35,8 +36,10 @@ pub struct Connections {
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) config: Arc<SinkConfig>,
+    /// Largest message that is decoded.
+    pub(crate) message_bytes_max: usize,
     pub(crate) asker: Asker,
-    pub(crate) second_reader: ClientConfig,
+    pub(crate) second_reader: Settings,
     pub(crate) registry: Arc<Registry>,
     pub(crate) store: Store,
     pub(crate) erasures: Erasures,
@@ -49,6 +52,17 @@ impl std::fmt::Debug for Context {
         f.debug_struct("Context")
             .field("config", &self.config)
             .finish_non_exhaustive()
+    }
+}
+
+/// Largest message that is decoded: the sink's own bound where one is set, else the one of the topics.
+pub(crate) fn message_bytes_max(config: &SinkConfig, kafka: &KafkaConfig) -> Result<usize, SinkError> {
+    let bytes = config.message_bytes_max.unwrap_or(kafka.message_bytes_max);
+    match usize::try_from(bytes) {
+        Ok(bytes) if (1..=ALLOCATION_BYTES_MAX).contains(&bytes) => Ok(bytes),
+        _ => Err(SinkError::Config(format!(
+            "kafka.message_bytes_max must be 1 to {ALLOCATION_BYTES_MAX}"
+        ))),
     }
 }
 
@@ -73,7 +87,7 @@ pub async fn run(
     } = connections;
     let needed = [
         ("kafka", "brokers", kafka.brokers.as_str()),
-        ("registry", "url", &registry.url),
+        ("registry", "url", registry.url.expose()),
     ];
     for (section, field, value) in needed.into_iter().chain([("mongo", "uri", mongo.uri.expose())]) {
         require(value, section, field).map_err(|error| SinkError::Config(error.to_string()))?;
@@ -90,10 +104,11 @@ pub async fn run(
         .outlast(Server::Mongo, "asking who was erased", || erasures.refresh())
         .await?;
     let close_timeout = config.close_timeout();
-    let second_reader = consumer::second_reader(&config, &kafka);
+    let second_reader = consumer::second_reader(&config, &kafka)?;
     let asker = Asker::new(&config, &kafka)?;
     let (consumer, channels) = consumer::subscribe(&config, &kafka)?;
     let context = Context {
+        message_bytes_max: message_bytes_max(&config, &kafka)?,
         config: Arc::new(config),
         asker: asker.clone(),
         second_reader,

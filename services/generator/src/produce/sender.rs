@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pulseline_clients::kafka::{Guard, KafkaFailure, Settings};
 use pulseline_runtime::config::KafkaConfig;
 use pulseline_runtime::shutdown::Shutdown;
-use rdkafka::ClientConfig;
-use rdkafka::client::ClientContext;
+use rdkafka::client::{ClientContext, OAuthToken};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, PurgeConfig, ThreadedProducer};
@@ -37,9 +38,24 @@ struct Sent {
 struct Reports {
     counts: Arc<Counts>,
     heard: Arc<Notify>,
+    guard: Guard,
 }
 
-impl ClientContext for Reports {}
+impl ClientContext for Reports {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        Guard::log_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.guard.report(&error, reason);
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        self.guard.token()
+    }
+}
 
 impl ProducerContext for Reports {
     type DeliveryOpaque = Box<Sent>;
@@ -70,27 +86,23 @@ pub(crate) struct Sender {
 impl Sender {
     pub(crate) fn new(kafka: &KafkaConfig, counts: Arc<Counts>) -> Result<Self, GeneratorError> {
         let heard = Arc::new(Notify::new());
-        let reports = Reports {
-            counts: Arc::clone(&counts),
-            heard: Arc::clone(&heard),
-        };
-        let producer = ClientConfig::new()
-            .set("bootstrap.servers", &kafka.brokers)
-            .set("client.id", "pulseline-generator")
+        let mut settings = Settings::new(kafka, "pulseline-generator")?;
+        settings
             .set("enable.idempotence", "true")
             .set("acks", "all")
-            .set("compression.type", "lz4")
+            .set_default("compression.type", "lz4")
             // The same partition for a key as every Java client would choose.
             .set("partitioner", "murmur2_random")
-            .set("linger.ms", LINGER_MS)
-            .set("queue.buffering.max.kbytes", QUEUE_KBYTES)
+            .set_default("linger.ms", LINGER_MS)
+            .set_default("queue.buffering.max.kbytes", QUEUE_KBYTES)
+            .set("message.max.bytes", kafka.message_bytes_max.to_string())
             // An outage is waited out, however long: giving up would break the order of a device's uploads.
-            .set("message.timeout.ms", "0")
-            .create_with_context(reports)
-            .map_err(|source| GeneratorError::Kafka {
-                what: "making a producer",
-                source,
-            })?;
+            .set("message.timeout.ms", "0");
+        let producer = settings.create_with(|guard| Reports {
+            counts: Arc::clone(&counts),
+            heard: Arc::clone(&heard),
+            guard,
+        })?;
         Ok(Self {
             producer,
             counts,
@@ -118,13 +130,23 @@ impl Sender {
             .issue(message.route, message.kind, message.delivered_at);
         metrics::record_issued(message.route, message.kind);
         while let Err((error, refused)) = self.producer.send(record) {
-            if !is_full(&error) {
+            if is_too_large(&error) {
+                tracing::error!(
+                    bytes = message.payload.len(),
+                    stream = message.route.name(),
+                    "a message is larger than kafka.message_bytes_max: it is left out"
+                );
                 self.counts.fail(message.route);
                 metrics::record_failed(message.route);
-                return Err(GeneratorError::Kafka {
-                    what: "producing",
-                    source: error,
-                });
+                return Ok(());
+            }
+            let refusal = self.producer.context().guard.refusal();
+            if refusal.is_some() || !is_full(&error) {
+                self.counts.fail(message.route);
+                metrics::record_failed(message.route);
+                return Err(refusal
+                    .unwrap_or_else(|| KafkaFailure::of("producing")(error))
+                    .into());
             }
             waiting_since.get_or_insert_with(Instant::now);
             if shutdown.is_abandoned() {
@@ -155,6 +177,9 @@ impl Sender {
                     Err(GeneratorError::Undelivered(total.failed))
                 };
             }
+            if let Some(refusal) = self.producer.context().guard.refusal() {
+                return Err(refusal.into());
+            }
             tokio::select! {
                 biased;
                 () = shutdown.abandoned() => {
@@ -171,10 +196,7 @@ impl Sender {
     pub(crate) fn fatal_error(&self) -> Option<GeneratorError> {
         let (code, reason) = self.producer.client().fatal_error()?;
         tracing::error!(%code, reason, "the producer cannot go on");
-        Some(GeneratorError::Kafka {
-            what: "producing",
-            source: KafkaError::MessageProduction(code),
-        })
+        Some(KafkaFailure::of("producing")(KafkaError::MessageProduction(code)).into())
     }
 
     async fn report(&self) {
@@ -196,6 +218,14 @@ fn headers_of(message: &Message) -> OwnedHeaders {
             value: Some(value),
         })
     })
+}
+
+/// Refused before it was sent: the others go on.
+fn is_too_large(error: &KafkaError) -> bool {
+    matches!(
+        error,
+        KafkaError::MessageProduction(RDKafkaErrorCode::MessageSizeTooLarge)
+    )
 }
 
 fn is_full(error: &KafkaError) -> bool {

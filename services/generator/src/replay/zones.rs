@@ -5,22 +5,21 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pulseline_archive::Survey;
+use pulseline_clients::kafka::{Guard, KafkaFailure, Settings};
 use pulseline_runtime::config::KafkaConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::types::RDKafkaErrorCode;
-use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use rdkafka::{Message, Offset, TopicPartitionList};
 
 use crate::error::GeneratorError;
 
 /// One record per device: its key is the device, its value the zone. Compacted: it is never forgotten.
 const TOPIC: &str = "pulseline.replayed_zones";
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// The broker's own default: a single node has 1, a cluster what its operators chose.
-const REPLICATION_OF_BROKER: i32 = -1;
+const CLIENT: &str = "pulseline-generator";
 
 /// Writes down the zone of everybody who has none yet.
 ///
@@ -28,8 +27,8 @@ const REPLICATION_OF_BROKER: i32 = -1;
 /// When somebody's files were replayed in another zone, and what Kafka says.
 pub(super) async fn record(kafka: &KafkaConfig, survey: &Survey) -> Result<(), GeneratorError> {
     make_topic(kafka).await?;
-    let brokers = kafka.brokers.clone();
-    let known = tokio::task::spawn_blocking(move || read(&brokers))
+    let kafka_again = kafka.clone();
+    let known = tokio::task::spawn_blocking(move || read(&kafka_again))
         .await
         .map_err(|_| GeneratorError::Planner)??;
     let mut unknown = Vec::new();
@@ -53,17 +52,20 @@ pub(super) async fn record(kafka: &KafkaConfig, survey: &Survey) -> Result<(), G
 }
 
 async fn make_topic(kafka: &KafkaConfig) -> Result<(), GeneratorError> {
-    let failed = |source| GeneratorError::Kafka {
-        what: "making the topic of zones",
-        source,
-    };
-    let admin: AdminClient<DefaultClientContext> = client(&kafka.brokers).create().map_err(failed)?;
-    let replication = TopicReplication::Fixed(REPLICATION_OF_BROKER);
+    let admin: AdminClient<Guard> = Settings::new(kafka, CLIENT)?.create()?;
+    let replication = TopicReplication::Fixed(kafka.replication_factor);
     let topic = NewTopic::new(TOPIC, 1, replication).set("cleanup.policy", "compact");
     let options = AdminOptions::new()
         .request_timeout(Some(TIMEOUT))
         .operation_timeout(Some(TIMEOUT));
-    for made in admin.create_topics(&[topic], &options).await.map_err(failed)? {
+    let topics = [topic];
+    let making = admin.create_topics(&topics, &options);
+    let made = admin
+        .inner()
+        .context()
+        .unless_refused("making the topic of zones", making)
+        .await;
+    for made in made? {
         match made {
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((topic, code)) => return Err(GeneratorError::Topic { topic, code }),
@@ -72,26 +74,15 @@ async fn make_topic(kafka: &KafkaConfig) -> Result<(), GeneratorError> {
     Ok(())
 }
 
-fn client(brokers: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", brokers)
-        .set("client.id", "pulseline-generator");
-    config
-}
-
 /// Everything that is written down, read from the first record to the last.
-fn read(brokers: &str) -> Result<BTreeMap<String, String>, GeneratorError> {
-    let failed = |source| GeneratorError::Kafka {
-        what: "reading the zones of earlier replays",
-        source,
-    };
+fn read(kafka: &KafkaConfig) -> Result<BTreeMap<String, String>, GeneratorError> {
+    let failed = KafkaFailure::of("reading the zones of earlier replays");
+    let mut settings = Settings::new(kafka, CLIENT)?;
     // Never joins the group: the client only wants a name.
-    let consumer: BaseConsumer = client(brokers)
-        .set("group.id", "pulseline-generator")
-        .set("enable.auto.commit", "false")
-        .create()
-        .map_err(failed)?;
+    settings
+        .set("group.id", CLIENT)
+        .set("enable.auto.commit", "false");
+    let consumer: BaseConsumer<Guard> = settings.create()?;
     let mut partitions = TopicPartitionList::new();
     partitions
         .add_partition_offset(TOPIC, 0, Offset::Beginning)
@@ -117,14 +108,8 @@ fn read(brokers: &str) -> Result<BTreeMap<String, String>, GeneratorError> {
 }
 
 async fn write(kafka: &KafkaConfig, zones: &[(String, &str)]) -> Result<(), GeneratorError> {
-    let failed = |source| GeneratorError::Kafka {
-        what: "writing down a zone",
-        source,
-    };
-    let producer: FutureProducer = client(&kafka.brokers)
-        .set("acks", "all")
-        .create()
-        .map_err(failed)?;
+    let failed = KafkaFailure::of("writing down a zone");
+    let producer: FutureProducer<Guard> = Settings::new(kafka, CLIENT)?.set("acks", "all").create()?;
     for (device, zone) in zones {
         let record = FutureRecord::to(TOPIC).key(device).payload(*zone);
         let sent = producer.send(record, TIMEOUT).await;

@@ -9,7 +9,7 @@ use super::secret::Secret;
 
 /// Largest message, from the topic to the document: what a producer sends, a broker takes, and the sink decodes. An
 /// upload of a day in live resolution stays below it.
-pub const MESSAGE_BYTES_MAX: u32 = 4 * 1024 * 1024;
+const MESSAGE_BYTES_MAX: u32 = 4 * 1024 * 1024;
 /// The broker's own default: a single node has 1, a cluster what its operators chose.
 const REPLICATION_OF_BROKER: i32 = -1;
 

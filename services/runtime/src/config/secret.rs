@@ -1,13 +1,37 @@
 //! A value that is never printed.
 
 use std::fmt;
+use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// A value that is never printed: it shows as `***` in logs, errors and `config show`.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
+/// A value that is never printed: it shows as `***` in logs, errors and `config show`. A configuration gives it as text,
+/// or as `{ file = "/run/secrets/name" }`; in the environment that is the variable with `_FILE` behind its name.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Given {
+            Text(String),
+            File { file: PathBuf },
+        }
+        let refused = |_| serde::de::Error::custom("a secret is a text, or { file = \"PATH\" }");
+        match Given::deserialize(deserializer).map_err(refused)? {
+            Given::Text(text) => Ok(Self(text)),
+            Given::File { file } => {
+                let text = std::fs::read_to_string(&file);
+                let text = text.map_err(|error| {
+                    serde::de::Error::custom(format!("the file {} cannot be read: {error}", file.display()))
+                })?;
+                // Editors and `echo` end a file with a newline; no password does.
+                Ok(Self(text.trim_end_matches(['\r', '\n']).to_owned()))
+            }
+        }
+    }
+}
 
 impl Secret {
     /// Wraps a value.

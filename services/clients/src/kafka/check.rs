@@ -1,0 +1,87 @@
+//! A look at the brokers, for `config check`.
+
+use std::time::Duration;
+
+use pulseline_runtime::config::{KafkaConfig, SaslMechanism};
+use pulseline_schemas::{DEAD_LETTER_TOPIC, Stream};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+
+use super::error::KafkaFailure;
+use super::guard::Guard;
+use super::metadata::metadata;
+use super::settings::Settings;
+use crate::hop::HopReport;
+use crate::tls;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connects as the sink with this group would, and says what it may not do.
+///
+/// # Errors
+/// Wrong settings, a refusal, an outage.
+pub async fn check(config: &KafkaConfig, group: &str) -> Result<HopReport, KafkaFailure> {
+    let (asked, group) = (config.clone(), group.to_owned());
+    let looking = tokio::task::spawn_blocking(move || look(&asked, &group));
+    let (brokers, first, missing) = looking
+        .await
+        .map_err(|error| KafkaFailure::Config(format!("asking Kafka ended early: {error}")))??;
+    let tls = if config.security_protocol.is_encrypted() {
+        Some(tls::version(&first).await.unwrap_or_else(|| "TLS".into()))
+    } else {
+        None
+    };
+    Ok(HopReport {
+        hop: "Kafka",
+        server: format!("{brokers} brokers"),
+        tls,
+        identity: identity(config),
+        missing,
+    })
+}
+
+fn identity(config: &KafkaConfig) -> String {
+    match (config.sasl_mechanism, &config.ssl_certificate) {
+        (Some(SaslMechanism::OauthBearer), _) => format!("{} (OAUTHBEARER)", config.oauth_client_id),
+        (Some(mechanism), _) => format!("{} ({})", config.sasl_username, mechanism.name()),
+        (None, Some(certificate)) => format!("the certificate in {}", certificate.display()),
+        (None, None) => "nobody: there is no authentication".into(),
+    }
+}
+
+/// How many brokers there are, the address of one, and what may not be done.
+fn look(config: &KafkaConfig, group: &str) -> Result<(usize, String, Vec<String>), KafkaFailure> {
+    let mut settings = Settings::new(config, "pulseline-check")?;
+    settings.set("group.id", group).set("enable.auto.commit", "false");
+    let consumer: BaseConsumer<Guard> = settings.create()?;
+    let metadata = metadata(&consumer, TIMEOUT)?;
+    let broker = metadata.brokers().first();
+    let first = broker.map_or_else(String::new, |broker| {
+        format!("{}:{}", broker.host(), broker.port())
+    });
+    let mut missing = Vec::new();
+    let mut list = TopicPartitionList::new();
+    let names = Stream::ALL
+        .map(Stream::topic)
+        .into_iter()
+        .chain([DEAD_LETTER_TOPIC]);
+    for name in names {
+        let Some(topic) = metadata.topics().iter().find(|topic| topic.name() == name) else {
+            continue;
+        };
+        if let Some(error) = topic.error() {
+            missing.push(format!("describing the topic {name} ({error:?})"));
+        }
+        for partition in topic.partitions() {
+            list.add_partition(name, partition.id());
+        }
+    }
+    if list.count() == 0 {
+        missing.push(
+            "the topics fitbit.*: they are not there yet, or may not be described; `generate` makes them where it may".into(),
+        );
+    } else if let Err(error) = consumer.committed_offsets(list, TIMEOUT) {
+        missing.push(format!("reading the offsets of the group {group} ({error})"));
+    }
+    Ok((metadata.brokers().len(), first, missing))
+}

@@ -1,0 +1,263 @@
+//! The properties of a client, made from one configuration.
+
+use std::path::Path;
+
+use pulseline_runtime::config::{KafkaConfig, SaslMechanism};
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::FromClientConfigAndContext;
+
+use super::error::KafkaFailure;
+use super::guard::Guard;
+use super::oauth::TokenSource;
+use super::properties::refused;
+
+/// A request that a broker does not answer in this time counts as lost, and the broker as away: a vanished host is
+/// noticed within 30 s.
+const SOCKET_TIMEOUT_MS: &str = "20000";
+/// Longest a connection may take to come up.
+const CONNECT_TIMEOUT_MS: &str = "10000";
+/// Longest pause before a broker is called again.
+const RECONNECT_MS: &str = "2000";
+
+/// Properties of a client. What is set here stands above `kafka.options`.
+#[derive(Clone)]
+pub struct Settings {
+    properties: ClientConfig,
+    tokens: Option<TokenSource>,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Not the properties: they hold passwords.
+        f.debug_struct("Settings").finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// Properties of a client of these brokers; `client_id` is the name by which brokers log it.
+    ///
+    /// # Errors
+    /// [`KafkaFailure::Config`]: settings that do not fit each other, a file that cannot be read, a property that Pulseline
+    /// relies on.
+    pub fn new(config: &KafkaConfig, client_id: &str) -> Result<Self, KafkaFailure> {
+        check(config).map_err(KafkaFailure::Config)?;
+        let mut properties = ClientConfig::new();
+        properties
+            .set("socket.keepalive.enable", "true")
+            .set("socket.timeout.ms", SOCKET_TIMEOUT_MS)
+            .set("socket.connection.setup.timeout.ms", CONNECT_TIMEOUT_MS)
+            .set("reconnect.backoff.max.ms", RECONNECT_MS);
+        for (name, value) in &config.options.0 {
+            properties.set(name, value);
+        }
+        properties
+            .set("bootstrap.servers", &config.brokers)
+            .set("client.id", client_id)
+            .set("security.protocol", config.security_protocol.name());
+        if config.security_protocol.is_encrypted() {
+            let files = [
+                ("ssl.ca.location", &config.ssl_ca),
+                ("ssl.certificate.location", &config.ssl_certificate),
+                ("ssl.key.location", &config.ssl_key),
+            ];
+            for (property, path) in files {
+                if let Some(path) = path {
+                    properties.set(property, path.to_string_lossy());
+                }
+            }
+            if !config.ssl_key_password.is_empty() {
+                properties.set("ssl.key.password", config.ssl_key_password.expose());
+            }
+        }
+        if let Some(mechanism) = config.sasl_mechanism {
+            properties.set("sasl.mechanisms", mechanism.name());
+            if mechanism != SaslMechanism::OauthBearer {
+                properties
+                    .set("sasl.username", &config.sasl_username)
+                    .set("sasl.password", config.sasl_password.expose());
+            }
+        }
+        let tokens =
+            (config.sasl_mechanism == Some(SaslMechanism::OauthBearer)).then(|| TokenSource::new(config));
+        Ok(Self { properties, tokens })
+    }
+
+    /// Sets a property; it stands above `kafka.options`.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
+        self.properties.set(name, value);
+        self
+    }
+
+    /// Sets a property unless `kafka.options` has it.
+    pub fn set_default(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
+        if self.properties.get(name).is_none() {
+            self.properties.set(name, value);
+        }
+        self
+    }
+
+    /// Makes a client whose context is the guard itself.
+    ///
+    /// # Errors
+    /// [`KafkaFailure::Config`] when the client refuses a property.
+    pub fn create<T: FromClientConfigAndContext<Guard>>(&self) -> Result<T, KafkaFailure> {
+        self.create_with(|guard| guard)
+    }
+
+    /// Makes a client whose context holds the guard.
+    ///
+    /// # Errors
+    /// As [`Settings::create`].
+    pub fn create_with<C: ClientContext, T: FromClientConfigAndContext<C>>(
+        &self,
+        context: impl FnOnce(Guard) -> C,
+    ) -> Result<T, KafkaFailure> {
+        let guard = Guard::new(self.tokens.clone());
+        let created = self.properties.create_with_context(context(guard));
+        created.map_err(KafkaFailure::of("making a client"))
+    }
+}
+
+/// Refuses settings that do not fit each other.
+fn check(config: &KafkaConfig) -> Result<(), String> {
+    if let Some(refusal) = config.options.0.keys().find_map(|name| refused(name)) {
+        return Err(refusal);
+    }
+    let protocol = config.security_protocol;
+    match (protocol.is_sasl(), config.sasl_mechanism) {
+        (true, None) => {
+            return Err(format!(
+                "kafka.security_protocol is {}: set kafka.sasl_mechanism too (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER)",
+                protocol.name()
+            ));
+        }
+        (false, Some(mechanism)) => {
+            return Err(format!(
+                "kafka.sasl_mechanism is {}: set kafka.security_protocol to SASL_SSL (or SASL_PLAINTEXT, which is not encrypted)",
+                mechanism.name()
+            ));
+        }
+        (true, Some(SaslMechanism::OauthBearer)) => {
+            require("kafka.oauth_token_url", config.oauth_token_url.is_empty())?;
+            require("kafka.oauth_client_id", config.oauth_client_id.is_empty())?;
+            require("kafka.oauth_client_secret", config.oauth_client_secret.is_empty())?;
+        }
+        (true, Some(_)) => {
+            require("kafka.sasl_username", config.sasl_username.is_empty())?;
+            require("kafka.sasl_password", config.sasl_password.is_empty())?;
+        }
+        (false, None) => {}
+    }
+    let files = [
+        ("kafka.ssl_ca", &config.ssl_ca),
+        ("kafka.ssl_certificate", &config.ssl_certificate),
+        ("kafka.ssl_key", &config.ssl_key),
+    ];
+    for (setting, path) in files {
+        let Some(path) = path else { continue };
+        if !protocol.is_encrypted() {
+            return Err(format!(
+                "{setting} is set, but kafka.security_protocol is {}: set it to SSL or SASL_SSL",
+                protocol.name()
+            ));
+        }
+        readable(setting, path)?;
+    }
+    if config.ssl_certificate.is_some() != config.ssl_key.is_some() {
+        return Err("kafka.ssl_certificate and kafka.ssl_key go together: set both".into());
+    }
+    Ok(())
+}
+
+fn require(setting: &str, is_missing: bool) -> Result<(), String> {
+    if is_missing {
+        return Err(format!("{setting} is not set, and kafka.sasl_mechanism needs it"));
+    }
+    Ok(())
+}
+
+fn readable(setting: &str, path: &Path) -> Result<(), String> {
+    std::fs::File::open(path)
+        .map(drop)
+        .map_err(|error| format!("{setting}: {} cannot be read: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pulseline_runtime::config::{Secret, SecurityProtocol};
+    use rdkafka::consumer::BaseConsumer;
+
+    fn refused_by(change: impl FnOnce(&mut KafkaConfig)) -> String {
+        let mut config = KafkaConfig::default();
+        change(&mut config);
+        Settings::new(&config, "test").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn settings_that_do_not_fit_are_refused_with_what_is_missing() {
+        assert!(
+            refused_by(|config| config.security_protocol = SecurityProtocol::SaslSsl)
+                .contains("sasl_mechanism")
+        );
+        assert!(refused_by(|config| config.sasl_mechanism = Some(SaslMechanism::Plain)).contains("SASL_SSL"));
+        assert!(
+            refused_by(|config| config.ssl_ca = Some("/nowhere/ca.pem".into()))
+                .contains("kafka.security_protocol")
+        );
+        let unreadable = refused_by(|config| {
+            config.security_protocol = SecurityProtocol::Ssl;
+            config.ssl_ca = Some("/nowhere/ca.pem".into());
+        });
+        assert!(
+            unreadable.contains("/nowhere/ca.pem") && unreadable.contains("kafka.ssl_ca"),
+            "{unreadable}"
+        );
+        let incomplete = refused_by(|config| {
+            config.security_protocol = SecurityProtocol::SaslSsl;
+            config.sasl_mechanism = Some(SaslMechanism::OauthBearer);
+        });
+        assert!(incomplete.contains("kafka.oauth_token_url"), "{incomplete}");
+    }
+
+    #[test]
+    fn every_codec_and_mechanism_is_built_in() {
+        let mut settings = Settings::new(&KafkaConfig::default(), "test").unwrap();
+        settings.set(
+            "builtin.features",
+            "gzip,snappy,lz4,zstd,ssl,sasl_scram,sasl_plain,sasl_oauthbearer",
+        );
+        settings.create::<BaseConsumer<Guard>>().unwrap();
+    }
+
+    #[test]
+    fn a_wrong_option_is_named_and_its_value_is_not() {
+        let mut config = KafkaConfig::default();
+        config
+            .options
+            .0
+            .insert("no.such.property".into(), "hunter2".into());
+        let settings = Settings::new(&config, "test").unwrap();
+        let refused = settings.create::<BaseConsumer<Guard>>().err().unwrap();
+        let text = refused.to_string();
+        assert!(
+            text.contains("no.such.property") && !text.contains("hunter2"),
+            "{text}"
+        );
+        assert!(refused.is_configuration());
+    }
+
+    #[test]
+    fn a_password_is_not_in_what_debug_prints() {
+        let config = KafkaConfig {
+            security_protocol: SecurityProtocol::SaslPlaintext,
+            sasl_mechanism: Some(SaslMechanism::ScramSha512),
+            sasl_username: "pulseline".into(),
+            sasl_password: Secret::new("hunter2"),
+            ..KafkaConfig::default()
+        };
+        let settings = Settings::new(&config, "test").unwrap();
+        assert!(!format!("{settings:?}{config:?}").contains("hunter2"));
+    }
+}
