@@ -63,7 +63,8 @@ pub trait GenericClient: Sync {
     ) -> impl Future<Output = Result<Vec<Row>, Error>> + Send {
         async move {
             let statement = self.statement(statement).await?;
-            tokio_postgres::GenericClient::query(self.bare(), &statement, values).await
+            let said = tokio_postgres::GenericClient::query(self.bare(), &statement, values).await;
+            self.prepared().heed(said)
         }
     }
 
@@ -78,7 +79,8 @@ pub trait GenericClient: Sync {
     ) -> impl Future<Output = Result<Row, Error>> + Send {
         async move {
             let statement = self.statement(statement).await?;
-            tokio_postgres::GenericClient::query_one(self.bare(), &statement, values).await
+            let said = tokio_postgres::GenericClient::query_one(self.bare(), &statement, values).await;
+            self.prepared().heed(said)
         }
     }
 
@@ -93,7 +95,8 @@ pub trait GenericClient: Sync {
     ) -> impl Future<Output = Result<Option<Row>, Error>> + Send {
         async move {
             let statement = self.statement(statement).await?;
-            tokio_postgres::GenericClient::query_opt(self.bare(), &statement, values).await
+            let said = tokio_postgres::GenericClient::query_opt(self.bare(), &statement, values).await;
+            self.prepared().heed(said)
         }
     }
 
@@ -108,7 +111,8 @@ pub trait GenericClient: Sync {
     ) -> impl Future<Output = Result<u64, Error>> + Send {
         async move {
             let statement = self.statement(statement).await?;
-            tokio_postgres::GenericClient::execute(self.bare(), &statement, values).await
+            let said = tokio_postgres::GenericClient::execute(self.bare(), &statement, values).await;
+            self.prepared().heed(said)
         }
     }
 
@@ -119,7 +123,8 @@ pub trait GenericClient: Sync {
     fn batch_execute(&self, statements: &str) -> impl Future<Output = Result<(), Error>> + Send {
         async move {
             let statements = self.schemas().reach(statements);
-            tokio_postgres::GenericClient::batch_execute(self.bare(), &statements).await
+            let said = tokio_postgres::GenericClient::batch_execute(self.bare(), &statements).await;
+            self.prepared().heed(said)
         }
     }
 }
@@ -193,10 +198,10 @@ impl Client {
         })
     }
 
-    /// True once the connection has ended.
+    /// True once the connection has ended, or is of no use any more: its server was demoted, or a pooler gave it another.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.inner.is_closed()
+        self.inner.is_closed() || self.prepared.is_spent()
     }
 
     /// What sends statements as they stand, for whoever has nothing to do with other warehouses.
@@ -218,7 +223,7 @@ impl Transaction<'_> {
     /// What the server says.
     pub async fn copy_in<B: Buf + Send + 'static>(&self, statement: &str) -> Result<CopyInSink<B>, Error> {
         let statement = self.statement(statement).await?;
-        self.inner.copy_in(&statement).await
+        self.prepared.heed(self.inner.copy_in(&statement).await)
     }
 
     /// Makes it durable.

@@ -1,23 +1,18 @@
-//! What PostgreSQL says, and what it means for the work at hand.
+//! Why the warehouse could not be used. What PostgreSQL's errors mean stands in `pulseline_clients::postgres`.
 
+use pulseline_clients::postgres::PostgresError;
+pub use pulseline_clients::postgres::{class_of, explain};
 use pulseline_runtime::retry::{Class, Classify};
-use tokio_postgres::error::SqlState;
 
 /// Why the warehouse could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SqlError {
-    /// The connection URL is wrong. Its text is left out: it may hold a password.
-    #[error("timescale.url is not a PostgreSQL connection URL")]
-    Url,
     /// The prefix of the schemas is no name.
     #[error("timescale.schema_prefix is made of lower-case letters, digits and _, and is not {0:?}")]
     Prefix(String),
-    /// No root certificates on this machine, but the URL asks for TLS.
-    #[error("the URL asks for TLS, but this machine has no root certificates: install ca-certificates")]
-    Certificates,
-    /// The server or the connection.
-    #[error("{}", told(.0))]
-    Postgres(#[from] tokio_postgres::Error),
+    /// The settings, the server or the connection.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
     /// The server lacks what the layers are made of.
     #[error(
         "this server has no {0}: continuous aggregates need the Timescale-licensed build of TimescaleDB (the image \
@@ -50,73 +45,19 @@ pub enum SqlError {
     },
 }
 
+impl From<tokio_postgres::Error> for SqlError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Postgres(error.into())
+    }
+}
+
 impl Classify for SqlError {
     fn class(&self) -> Class {
         match self {
-            Self::Postgres(error) => class_of(error),
+            Self::Postgres(error) => error.class(),
             // Whoever deploys migrates first, or at the same moment.
             Self::TooOld { .. } => Class::Transient,
-            Self::Url
-            | Self::Prefix(_)
-            | Self::Certificates
-            | Self::Unlicensed(_)
-            | Self::Edited { .. }
-            | Self::TooNew { .. } => Class::Fatal,
+            Self::Prefix(_) | Self::Unlicensed(_) | Self::Edited { .. } | Self::TooNew { .. } => Class::Fatal,
         }
-    }
-}
-
-fn told(error: &tokio_postgres::Error) -> String {
-    error.as_db_error().map_or_else(
-        || error.to_string(),
-        |db| format!("{} ({})", db.message(), db.code().code()),
-    )
-}
-
-/// What an error of the driver means. Lost connections, conflicts and full resources pass; what is unknown is fatal.
-#[must_use]
-pub fn class_of(error: &tokio_postgres::Error) -> Class {
-    match error.code() {
-        Some(code) => class_of_state(code),
-        // Without a code it is the connection: closed, refused, timed out. A row that cannot be read is a bug.
-        None if error.is_closed() || is_io(error) => Class::Transient,
-        None => Class::Fatal,
-    }
-}
-
-fn class_of_state(state: &SqlState) -> Class {
-    let code = state.code();
-    // 08 connection, 53 resources, 40001/40P01 conflicts, 55P03 lock, 57P01..05 shutdown and start, 25P03 idle too long.
-    let passes = code.starts_with("08")
-        || code.starts_with("53")
-        || matches!(
-            code,
-            "40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "57P05" | "25P03"
-        );
-    if passes { Class::Transient } else { Class::Fatal }
-}
-
-fn is_io(error: &tokio_postgres::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        if inner.is::<std::io::Error>() {
-            return true;
-        }
-        cause = inner.source();
-    }
-    false
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn outages_pass_and_the_unknown_stops() {
-        assert_eq!(class_of_state(&SqlState::CONNECTION_FAILURE), Class::Transient);
-        assert_eq!(class_of_state(&SqlState::T_R_DEADLOCK_DETECTED), Class::Transient);
-        assert_eq!(class_of_state(&SqlState::LOCK_NOT_AVAILABLE), Class::Transient);
-        assert_eq!(class_of_state(&SqlState::UNDEFINED_TABLE), Class::Fatal);
-        assert_eq!(class_of_state(&SqlState::from_code("XX999")), Class::Fatal);
     }
 }

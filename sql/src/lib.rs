@@ -14,7 +14,7 @@ mod schemas;
 
 pub use client::{Client, GenericClient, Transaction};
 pub use connect::connect;
-pub use error::{SqlError, class_of};
+pub use error::{SqlError, class_of, explain};
 pub use migrate::{Report, installed_version, migrate, migrate_to, open, required_version};
 pub use prepared::Prepared;
 pub use schemas::Schemas;

@@ -2,8 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use pulseline_clients::postgres::needs_new_session;
 use tokio_postgres::{Error, GenericClient, Statement};
 
 /// Statements that a connection keeps at most: far more than a service has texts that it repeats.
@@ -14,7 +16,10 @@ const SENT_ONCE: usize = 1_024;
 /// What one connection has prepared. A text is kept from the second time on: one with a date in it is never sent again.
 /// The server plans a kept statement anew when what it names has changed, as at the swap of two warehouses.
 #[derive(Debug, Default)]
-pub struct Prepared(Mutex<Texts>);
+pub struct Prepared {
+    texts: Mutex<Texts>,
+    is_spent: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct Texts {
@@ -43,7 +48,7 @@ impl Prepared {
         if let Some(statement) = self.texts().kept.get(text) {
             return Ok(statement.clone());
         }
-        let statement = client.prepare(text).await?;
+        let statement = self.heed(client.prepare(text).await)?;
         let mut texts = self.texts();
         if texts.is_worth_keeping(text) {
             texts.kept.insert(text.to_owned(), statement.clone());
@@ -51,8 +56,21 @@ impl Prepared {
         Ok(statement)
     }
 
+    /// Looks at what the server said: after some of it the session is of no use any more.
+    pub(crate) fn heed<T>(&self, said: Result<T, Error>) -> Result<T, Error> {
+        if said.as_ref().is_err_and(needs_new_session) {
+            self.is_spent.store(true, Ordering::Relaxed);
+        }
+        said
+    }
+
+    /// True when the session would say the same again: its server was demoted, or a pooler gave it another one.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.is_spent.load(Ordering::Relaxed)
+    }
+
     fn texts(&self) -> MutexGuard<'_, Texts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -39,6 +39,7 @@ const DRIVERS: [(&str, &[&str]); 3] = [
     (
         "tokio_postgres",
         &[
+            "services/clients",
             "sql",
             "services/loader",
             "services/compactor",

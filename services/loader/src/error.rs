@@ -125,10 +125,7 @@ pub enum LoaderError {
 }
 
 fn detail(error: &tokio_postgres::Error) -> String {
-    error.as_db_error().map_or_else(
-        || format!(": {error}"),
-        |db| format!(": {} ({})", db.message(), db.code().code()),
-    )
+    format!(": {}", pulseline_sql::explain(error))
 }
 
 impl LoaderError {

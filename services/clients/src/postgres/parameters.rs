@@ -1,0 +1,198 @@
+//! The parameters of a connection: from the URL, from libpq's environment variables below it, and none that is unknown.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::conninfo;
+use super::error::SettingsError;
+
+/// Every parameter that is understood, with the variable that gives its default, if it has one. The names are libpq's;
+/// `keepalives_retries` is what the driver calls `keepalives_count`.
+const KNOWN: [(&str, &str); 35] = [
+    ("host", "PGHOST"),
+    ("hostaddr", "PGHOSTADDR"),
+    ("port", "PGPORT"),
+    ("dbname", "PGDATABASE"),
+    ("user", "PGUSER"),
+    ("password", "PGPASSWORD"),
+    ("passfile", "PGPASSFILE"),
+    ("connect_timeout", "PGCONNECT_TIMEOUT"),
+    ("application_name", "PGAPPNAME"),
+    ("fallback_application_name", ""),
+    ("client_encoding", ""),
+    ("options", "PGOPTIONS"),
+    ("keepalives", ""),
+    ("keepalives_idle", ""),
+    ("keepalives_interval", ""),
+    ("keepalives_count", ""),
+    ("keepalives_retries", ""),
+    ("tcp_user_timeout", ""),
+    ("sslmode", "PGSSLMODE"),
+    ("ssl", ""),
+    ("sslrootcert", "PGSSLROOTCERT"),
+    ("sslcert", "PGSSLCERT"),
+    ("sslkey", "PGSSLKEY"),
+    ("sslpassword", ""),
+    ("sslcrl", "PGSSLCRL"),
+    ("sslnegotiation", "PGSSLNEGOTIATION"),
+    ("sslcertmode", "PGSSLCERTMODE"),
+    ("sslsni", "PGSSLSNI"),
+    ("sslcompression", ""),
+    ("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION"),
+    ("ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION"),
+    ("channel_binding", "PGCHANNELBINDING"),
+    ("gssencmode", "PGGSSENCMODE"),
+    ("target_session_attrs", "PGTARGETSESSIONATTRS"),
+    ("load_balance_hosts", "PGLOADBALANCEHOSTS"),
+];
+/// Longest word that is shown as the name of an unknown parameter: what is longer may be a piece of a password.
+const NAME_LENGTH_MAX: usize = 32;
+
+/// Where defaults come from that the URL does not give.
+pub(super) trait Surroundings {
+    /// A variable of the environment.
+    fn variable(&self, name: &str) -> Option<String>;
+}
+
+impl<F: Fn(&str) -> Option<String>> Surroundings for F {
+    fn variable(&self, name: &str) -> Option<String> {
+        self(name)
+    }
+}
+
+struct Given {
+    value: String,
+    /// The variable that it came from; empty for the URL.
+    variable: &'static str,
+}
+
+/// The parameters of a connection. An empty value is none at all, as in libpq.
+pub(super) struct Parameters {
+    given: BTreeMap<&'static str, Given>,
+    /// The home directory, where libpq's files are looked for.
+    home: Option<PathBuf>,
+}
+
+impl Parameters {
+    pub(super) fn read(text: &str, surroundings: &dyn Surroundings) -> Result<Self, SettingsError> {
+        let mut given = BTreeMap::new();
+        for (name, variable) in KNOWN.into_iter().filter(|(_, variable)| !variable.is_empty()) {
+            if let Some(value) = surroundings.variable(variable) {
+                given.insert(name, Given { value, variable });
+            }
+        }
+        for (name, value) in conninfo::parse(text)? {
+            let known = KNOWN.into_iter().find(|(known, _)| *known == name);
+            let (name, _) = known.ok_or_else(|| unknown(&name))?;
+            given.insert(name, Given { value, variable: "" });
+        }
+        given.retain(|_, given| !given.value.is_empty());
+        let home = surroundings.variable("HOME").filter(|home| !home.is_empty());
+        Ok(Self {
+            given,
+            home: home.map(PathBuf::from),
+        })
+    }
+
+    /// What was given, if anything was.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.given.get(name).map(|given| given.value.as_str())
+    }
+
+    /// The setting as its user knows it.
+    pub(super) fn label(&self, name: &str) -> String {
+        match self.given.get(name) {
+            Some(given) if !given.variable.is_empty() => given.variable.to_owned(),
+            _ => format!("{name} in timescale.url"),
+        }
+    }
+
+    /// Refuses what was given, without repeating it.
+    pub(super) fn wrong(&self, name: &str, expected: &str) -> SettingsError {
+        SettingsError::Value {
+            setting: self.label(name),
+            expected: expected.to_owned(),
+        }
+    }
+
+    /// One of a few words.
+    pub(super) fn word<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<T>, SettingsError> {
+        let Some(value) = self.get(name) else {
+            return Ok(None);
+        };
+        let found = words.iter().find(|(word, _)| *word == value);
+        found.map(|(_, meaning)| Some(*meaning)).ok_or_else(|| {
+            let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            self.wrong(name, &format!("one of {}", names.join(", ")))
+        })
+    }
+
+    /// A number.
+    pub(super) fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, SettingsError> {
+        self.get(name)
+            .map(|value| value.trim().parse().map_err(|_| self.wrong(name, "a number")))
+            .transpose()
+    }
+
+    /// True when a file was asked for, rather than looked for where libpq has it.
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
+    /// The file that was asked for; otherwise the one in the home directory.
+    pub(super) fn file(&self, name: &str, default: &str) -> Option<PathBuf> {
+        match self.get(name) {
+            Some(path) => Some(PathBuf::from(path)),
+            None => self.home.as_ref().map(|home| home.join(default)),
+        }
+    }
+}
+
+fn unknown(name: &str) -> SettingsError {
+    let is_name = name.len() <= NAME_LENGTH_MAX
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if is_name {
+        SettingsError::Unknown(name.to_owned())
+    } else {
+        SettingsError::Text("it has a parameter whose name is no name")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing(_: &str) -> Option<String> {
+        None
+    }
+
+    #[test]
+    fn the_url_goes_before_the_environment() {
+        let variables = |name: &str| (name == "PGSSLMODE").then(|| "require".to_owned());
+        let read = Parameters::read("postgres://h/d", &variables).unwrap();
+        assert_eq!(read.get("sslmode"), Some("require"));
+        assert_eq!(read.label("sslmode"), "PGSSLMODE");
+        let read = Parameters::read("postgres://h/d?sslmode=disable", &variables).unwrap();
+        assert_eq!(read.get("sslmode"), Some("disable"));
+        assert_eq!(read.label("sslmode"), "sslmode in timescale.url");
+    }
+
+    #[test]
+    fn what_is_unknown_is_refused_by_its_name_and_never_by_its_value() {
+        let error = |text| Parameters::read(text, &nothing).err().unwrap().to_string();
+        let told = error("postgres://u:hunter2@h/d?sslmod=hunter2");
+        assert!(told.contains("`sslmod`") && !told.contains("hunter2"), "{told}");
+        let told = error("host=h password=a Hunter2=x");
+        assert!(!told.contains("Hunter2"), "{told}");
+    }
+
+    #[test]
+    fn an_empty_value_is_none() {
+        let read = Parameters::read("postgres://h/d?sslmode=&application_name=", &nothing).unwrap();
+        assert_eq!(read.get("sslmode"), None);
+    }
+}
