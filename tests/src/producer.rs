@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use futures_util::TryStreamExt;
+use pulseline_clients::registry::Registry;
 use pulseline_generator::{Payload, Planned, ensure_topics};
-use pulseline_schemas::{Event, Registry, Stream, encode, frame};
+use pulseline_schemas::{Event, Stream, encode, frame};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use tokio::sync::Mutex;
@@ -54,7 +55,7 @@ impl Hand {
         }
         Ok(Self {
             producer: settings.create()?,
-            registry: Registry::new(&world.endpoints.registry_url)?,
+            registry: Registry::new(&world.registry())?,
             ids: Mutex::default(),
         })
     }

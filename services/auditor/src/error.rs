@@ -1,6 +1,6 @@
 //! Why the stores could not be compared.
 
-use mongodb::error::ErrorKind;
+use pulseline_clients::mongo::{self, MongoOpenError};
 use pulseline_runtime::retry::{Class, Classify};
 use pulseline_sql::SqlError;
 use rdkafka::types::RDKafkaErrorCode as Code;
@@ -11,8 +11,11 @@ pub enum AuditError {
     /// Kafka.
     #[error("Kafka: {0}")]
     Kafka(#[from] rdkafka::error::KafkaError),
+    /// The document store's client.
+    #[error(transparent)]
+    MongoOpen(#[from] MongoOpenError),
     /// The document store.
-    #[error("MongoDB: {}", .0.kind)]
+    #[error("MongoDB: {}", mongo::told(.0))]
     Mongo(#[from] mongodb::error::Error),
     /// The warehouse.
     #[error("TimescaleDB: {0}")]
@@ -64,14 +67,8 @@ impl Classify for AuditError {
                 ) => Class::Transient,
                 _ => Class::Fatal,
             },
-            Self::Mongo(error) => match error.kind.as_ref() {
-                ErrorKind::Io(_)
-                | ErrorKind::ConnectionPoolCleared { .. }
-                | ErrorKind::ServerSelection { .. }
-                | ErrorKind::DnsResolve { .. } => Class::Transient,
-                _ if error.contains_label("RetryableError") => Class::Transient,
-                _ => Class::Fatal,
-            },
+            Self::MongoOpen(error) => error.class(),
+            Self::Mongo(error) => mongo::class_of(error),
             Self::EndBelowAccounted { .. } | Self::UnknownRelation { .. } | Self::Unexpected(_) => {
                 Class::Fatal
             }

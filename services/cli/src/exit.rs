@@ -5,8 +5,11 @@ use std::process::ExitCode;
 
 use pulseline_archive::ArchiveError;
 use pulseline_auditor::AuditError;
+use pulseline_clients::mongo::MongoOpenError;
+use pulseline_clients::registry::RegistryError;
 use pulseline_compactor::CompactorError;
 use pulseline_console::ConsoleError;
+use pulseline_eraser::EraserError;
 use pulseline_generator::GeneratorError;
 use pulseline_letters::LettersError;
 use pulseline_loader::LoaderError;
@@ -83,7 +86,15 @@ fn code_of(error: &anyhow::Error) -> u8 {
             error.downcast_ref(),
             Some(GeneratorError::Config(_) | GeneratorError::OtherZone { .. } | GeneratorError::NotEmpty(_))
         )
-        || matches!(error.downcast_ref(), Some(AuditError::UnknownRelation { .. }))
+        || matches!(
+            error.downcast_ref(),
+            Some(AuditError::UnknownRelation { .. } | AuditError::MongoOpen(MongoOpenError::Setting(_)))
+        )
+        || matches!(
+            error.downcast_ref(),
+            Some(EraserError::MongoOpen(MongoOpenError::Setting(_)))
+        )
+        || matches!(error.downcast_ref(), Some(RegistryError::Setting(_)))
         || error.downcast_ref().is_some_and(is_wrong_archive);
     match (is_abandoned, is_configuration) {
         (true, _) => ABANDONED,

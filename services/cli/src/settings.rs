@@ -76,8 +76,8 @@ impl Settings {
             }
         };
         fill(&mut self.kafka.brokers, &endpoints.kafka_brokers);
-        fill(&mut self.registry.url, &endpoints.registry_url);
         for (secret, from) in [
+            (&mut self.registry.url, &endpoints.registry_url),
             (&mut self.mongo.uri, &endpoints.mongo_uri),
             (&mut self.timescale.url, &endpoints.timescale_url),
         ] {
@@ -92,7 +92,7 @@ impl Settings {
     }
 
     pub(crate) fn require_registry(&self) -> Result<(), ConfigError> {
-        require(&self.registry.url, "registry", "url")
+        require(self.registry.url.expose(), "registry", "url")
     }
 
     pub(crate) fn require_mongo(&self) -> Result<(), ConfigError> {

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use pulseline_archive::ArchiveError;
+use pulseline_clients::registry::RegistryError;
 use pulseline_runtime::retry::{Class, Classify};
-use pulseline_schemas::{EncodeError, RegistryError};
+use pulseline_schemas::EncodeError;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
@@ -16,7 +17,7 @@ pub enum GeneratorError {
     Config(String),
     /// The schema registry gave no id.
     #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Registry(RegistryError),
     /// Kafka refused, or its client did.
     #[error("kafka: {what}")]
     Kafka {
@@ -76,10 +77,19 @@ pub enum GeneratorError {
     Planner,
 }
 
+impl From<RegistryError> for GeneratorError {
+    fn from(error: RegistryError) -> Self {
+        match error {
+            RegistryError::Setting(text) => Self::Config(text),
+            other => Self::Registry(other),
+        }
+    }
+}
+
 impl Classify for GeneratorError {
     fn class(&self) -> Class {
         match self {
-            Self::Registry(RegistryError::Unavailable { .. }) => Class::Transient,
+            Self::Registry(error) => error.class(),
             // The client's own look-up knows no code for what an admin request answers.
             Self::Kafka {
                 source: KafkaError::AdminOp(code),
@@ -88,11 +98,6 @@ impl Classify for GeneratorError {
             Self::Kafka { source, .. } => source.rdkafka_error_code().map_or(Class::Fatal, class_of),
             Self::Topic { code, .. } => class_of(*code),
             Self::Config(_)
-            | Self::Registry(
-                RegistryError::NotFound { .. }
-                | RegistryError::Refused { .. }
-                | RegistryError::Invalid { .. },
-            )
             | Self::Encode(_)
             | Self::File { .. }
             | Self::NotEmpty(_)

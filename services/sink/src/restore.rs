@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use pulseline_clients::registry::Registry;
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry::Health;
-use pulseline_schemas::Registry;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
@@ -48,7 +48,7 @@ impl Restorer {
                 asker: Asker::new(config, &connections.kafka)?,
                 second_reader: consumer::second_reader(config, &connections.kafka),
                 config: Arc::new(config.clone()),
-                registry: Arc::new(Registry::new(&connections.registry.url)?),
+                registry: Arc::new(Registry::new(&connections.registry)?),
                 erasures: Erasures::new(store.register()),
                 store,
                 outages: Outages::new(shutdown.clone(), Health::new()),

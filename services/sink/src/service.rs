@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use pulseline_clients::registry::Registry;
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, RegistryConfig, require};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry::Health;
-use pulseline_schemas::Registry;
 use rdkafka::ClientConfig;
 
 use crate::asker::Asker;
@@ -73,15 +73,17 @@ pub async fn run(
     } = connections;
     let needed = [
         ("kafka", "brokers", kafka.brokers.as_str()),
-        ("registry", "url", &registry.url),
+        ("registry", "url", registry.url.expose()),
     ];
     for (section, field, value) in needed.into_iter().chain([("mongo", "uri", mongo.uri.expose())]) {
         require(value, section, field).map_err(|error| SinkError::Config(error.to_string()))?;
     }
     metrics::describe();
     let outages = Outages::new(shutdown.clone(), health.clone());
-    let registry = Arc::new(Registry::new(&registry.url)?);
-    let store = Store::open(&mongo).await?;
+    let registry = Arc::new(Registry::new(&registry)?);
+    let store = outages
+        .outlast(Server::Mongo, "opening", || Store::open(&mongo))
+        .await?;
     outages
         .outlast(Server::Mongo, "position indexes", || store.ensure_indexes())
         .await?;
