@@ -1,10 +1,11 @@
 //! What is sent: a cohort's messages as ready bytes, on time or with faults, from its own devices or dealt out to more.
 
 use anyhow::Result;
+use pulseline_clients::registry::Registry;
 use pulseline_generator::{Kind, Payload, Plan, Planned, SimulateConfig, plan};
 use pulseline_schemas::{
-    ActivityMinutes, Calories, Distances, Event, Exercise, HeartRateZones, HeartRates, Registry,
-    RestingHeartRates, Sleep, SleepScore, Steps, Stream, UtcMillis, encode, frame,
+    ActivityMinutes, Calories, Distances, Event, Exercise, HeartRateZones, HeartRates, RestingHeartRates,
+    Sleep, SleepScore, Steps, Stream, UtcMillis, encode, frame,
 };
 use pulseline_tests::World;
 use uuid::Uuid;
@@ -72,7 +73,7 @@ impl Cohort {
 
     /// All messages, encoded; and how many readings are in them.
     pub(crate) async fn ready(&self, world: &World) -> Result<(Vec<Ready>, u64)> {
-        let registry = Registry::new(&world.endpoints.registry_url)?;
+        let registry = Registry::new(&world.registry())?;
         let mut ids = [0; Stream::COUNT];
         for stream in Stream::ALL {
             ids[stream as usize] = registry.register(stream).await?;

@@ -1,12 +1,11 @@
 //! The data contract of Pulseline: Avro schemas, Rust types, framing, document shapes.
 //!
 //! An event is one **upload**: what a device sends when it syncs. The same types travel from the generator
-//! through Kafka (Avro) into MongoDB (documents) and out again; nothing here talks to a server but [`Registry`].
+//! through Kafka (Avro) into MongoDB (documents) and out again; nothing here talks to a server.
 
 pub mod codec;
 pub mod document;
 pub mod event;
-pub mod registry;
 pub mod stream;
 pub mod streams;
 pub mod time;
@@ -17,7 +16,6 @@ pub use codec::{
 };
 pub use document::{Position, ReceiptDocument, collections, to_document};
 pub use event::Event;
-pub use registry::{Registry, RegistryError};
 pub use stream::{DEAD_LETTER_TOPIC, Owner, Stream};
 pub use streams::{
     ActivityMinute, ActivityMinutes, Calorie, Calories, Distance, Distances, Exercise, ExerciseLevel,

@@ -1,5 +1,6 @@
 //! The warehouse: migrations, connections, leases, and the arithmetic of its periods.
 
+mod check;
 mod client;
 mod connect;
 mod error;
@@ -12,6 +13,7 @@ pub mod periods;
 mod prepared;
 mod schemas;
 
+pub use check::check;
 pub use client::{Client, GenericClient, Transaction};
 pub use connect::connect;
 pub use error::{SqlError, class_of, explain};

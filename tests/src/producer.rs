@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use futures_util::TryStreamExt;
+use pulseline_clients::kafka::{Guard, Settings};
+use pulseline_clients::registry::Registry;
 use pulseline_generator::{Payload, Planned, ensure_topics};
-use pulseline_schemas::{Event, Registry, Stream, encode, frame};
-use rdkafka::ClientConfig;
+use pulseline_schemas::{Event, Stream, encode, frame};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use tokio::sync::Mutex;
 
@@ -18,7 +19,7 @@ const IN_FLIGHT: usize = 1_000;
 
 /// A producer that knows the schemas' ids.
 pub struct Hand {
-    producer: FutureProducer,
+    producer: FutureProducer<Guard>,
     registry: Registry,
     /// Of the schemas that were registered; one is at a time.
     ids: Mutex<[Option<u32>; Stream::COUNT]>,
@@ -45,16 +46,14 @@ impl Hand {
 
     async fn with(world: &World, transactional_id: Option<&str>) -> Result<Self> {
         ensure_topics(&world.kafka(), 1).await?;
-        let mut settings = ClientConfig::new();
-        settings
-            .set("bootstrap.servers", &world.endpoints.kafka_brokers)
-            .set("acks", "all");
+        let mut settings = Settings::new(&world.kafka(), "pulseline-tests")?;
+        settings.set("acks", "all");
         if let Some(id) = transactional_id {
             settings.set("transactional.id", id);
         }
         Ok(Self {
             producer: settings.create()?,
-            registry: Registry::new(&world.endpoints.registry_url)?,
+            registry: Registry::new(&world.registry())?,
             ids: Mutex::default(),
         })
     }

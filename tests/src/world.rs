@@ -78,6 +78,7 @@ impl World {
     pub fn kafka(&self) -> KafkaConfig {
         KafkaConfig {
             brokers: self.endpoints.kafka_brokers.clone(),
+            ..KafkaConfig::default()
         }
     }
 
@@ -85,7 +86,8 @@ impl World {
     #[must_use]
     pub fn registry(&self) -> RegistryConfig {
         RegistryConfig {
-            url: self.endpoints.registry_url.clone(),
+            url: Secret::new(self.endpoints.registry_url.clone()),
+            ..RegistryConfig::default()
         }
     }
 
@@ -120,8 +122,7 @@ impl World {
     /// # Errors
     /// When its address is wrong.
     pub async fn documents(&self) -> Result<mongodb::Database> {
-        let client = mongodb::Client::with_uri_str(&self.endpoints.mongo_uri).await?;
-        Ok(client.database(&self.mongo().database))
+        Ok(pulseline_clients::mongo::open(&self.mongo(), "pulseline-tests").await?)
     }
 
     /// What `status` and `verify` compare.

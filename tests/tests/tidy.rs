@@ -11,7 +11,7 @@ const SKIPPED_FOLDERS: [&str; 5] = ["target", ".git", ".stack", "node_modules", 
 const NAMES_REFUSED: [&str; 4] = ["utils", "util", "common", "helpers"];
 
 /// Driver → the only members that may name it.
-const DRIVERS: [(&str, &[&str]); 3] = [
+const DRIVERS: [(&str, &[&str]); 4] = [
     (
         "rdkafka",
         &[
@@ -27,6 +27,7 @@ const DRIVERS: [(&str, &[&str]); 3] = [
     (
         "mongodb",
         &[
+            "services/clients",
             "services/tombstones",
             "services/sink",
             "services/loader",
@@ -36,6 +37,7 @@ const DRIVERS: [(&str, &[&str]); 3] = [
             "bench",
         ],
     ),
+    ("reqwest", &["services/clients", "tests"]),
     (
         "tokio_postgres",
         &[

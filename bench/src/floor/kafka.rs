@@ -3,15 +3,15 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
+use pulseline_clients::kafka::{Guard, Settings};
 use pulseline_generator::ensure_topics;
 use pulseline_schemas::{DEAD_LETTER_TOPIC, Stream};
 use pulseline_tests::World;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::cohort::Ready;
 
@@ -37,7 +37,7 @@ pub(crate) async fn deliver(world: &World, messages: &[Ready]) -> Result<Duratio
 }
 
 async fn make_topics(world: &World, prefix: &str) -> Result<()> {
-    let admin: AdminClient<DefaultClientContext> = settings(world).create()?;
+    let admin: AdminClient<Guard> = settings(world)?.create()?;
     let names = Stream::ALL
         .map(Stream::topic)
         .into_iter()
@@ -53,16 +53,14 @@ async fn make_topics(world: &World, prefix: &str) -> Result<()> {
     Ok(())
 }
 
-fn settings(world: &World) -> ClientConfig {
-    let mut settings = ClientConfig::new();
-    settings.set("bootstrap.servers", &world.endpoints.kafka_brokers);
-    settings
+fn settings(world: &World) -> Result<Settings> {
+    Ok(Settings::new(&world.kafka(), "pulseline-bench")?)
 }
 
 /// With the generator's settings. Neither a full queue nor the end is slept through: each look serves what has come.
 fn send(world: &World, messages: &[Ready], prefix: &str) -> Result<Duration> {
     let topics = Stream::ALL.map(|stream| format!("{prefix}{}", stream.topic()));
-    let producer: BaseProducer = settings(world)
+    let producer: BaseProducer<Guard> = settings(world)?
         .set("enable.idempotence", "true")
         .set("acks", "all")
         .set("compression.type", "lz4")
@@ -102,7 +100,7 @@ fn send(world: &World, messages: &[Ready], prefix: &str) -> Result<Duration> {
 /// Reads every topic of the streams from its beginning to its end.
 pub(crate) fn consume(world: &World) -> Result<Duration> {
     tokio::task::block_in_place(|| {
-        let consumer: BaseConsumer = settings(world)
+        let consumer: BaseConsumer<Guard> = settings(world)?
             .set("group.id", "bench")
             .set("enable.auto.commit", "false")
             .create()?;

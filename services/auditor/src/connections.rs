@@ -1,14 +1,10 @@
 //! The three stores.
 
-use std::time::Duration;
-
 use mongodb::Database;
-use mongodb::options::{ClientOptions, ReadConcern};
+use pulseline_clients::mongo;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
 
 use crate::error::AuditError;
-
-const SERVER_SELECTION: Duration = Duration::from_secs(5);
 
 /// The three stores.
 #[derive(Clone, Debug)]
@@ -25,11 +21,7 @@ pub struct Connections {
 
 impl Connections {
     pub(crate) async fn database(&self) -> Result<Database, AuditError> {
-        let mut options = ClientOptions::parse(self.mongo.uri.expose()).await?;
-        options.app_name.get_or_insert_with(|| "pulseline-auditor".into());
-        options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
-        options.read_concern = Some(ReadConcern::majority());
-        Ok(mongodb::Client::with_options(options)?.database(&self.mongo.database))
+        Ok(mongo::open(&self.mongo, "pulseline-auditor").await?)
     }
 
     pub(crate) async fn warehouse(&self) -> Result<pulseline_sql::Client, AuditError> {

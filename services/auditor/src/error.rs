@@ -1,7 +1,7 @@
 //! Why the stores could not be compared.
 
-use mongodb::error::ErrorKind;
 use pulseline_clients::kafka::KafkaFailure;
+use pulseline_clients::mongo::{self, MongoOpenError};
 use pulseline_runtime::retry::{Class, Classify};
 use pulseline_sql::SqlError;
 
@@ -11,8 +11,11 @@ pub enum AuditError {
     /// Kafka.
     #[error(transparent)]
     Kafka(#[from] KafkaFailure),
+    /// The document store's client.
+    #[error(transparent)]
+    MongoOpen(#[from] MongoOpenError),
     /// The document store.
-    #[error("MongoDB: {}", .0.kind)]
+    #[error("MongoDB: {}", mongo::told(.0))]
     Mongo(#[from] mongodb::error::Error),
     /// The warehouse.
     #[error("TimescaleDB: {0}")]
@@ -50,14 +53,8 @@ impl Classify for AuditError {
         match self {
             Self::Sql(error) => error.class(),
             Self::Kafka(failure) => failure.class(),
-            Self::Mongo(error) => match error.kind.as_ref() {
-                ErrorKind::Io(_)
-                | ErrorKind::ConnectionPoolCleared { .. }
-                | ErrorKind::ServerSelection { .. }
-                | ErrorKind::DnsResolve { .. } => Class::Transient,
-                _ if error.contains_label("RetryableError") => Class::Transient,
-                _ => Class::Fatal,
-            },
+            Self::MongoOpen(error) => error.class(),
+            Self::Mongo(error) => mongo::class_of(error),
             Self::EndBelowAccounted { .. } | Self::UnknownRelation { .. } | Self::Unexpected(_) => {
                 Class::Fatal
             }

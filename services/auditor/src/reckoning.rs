@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use pulseline_clients::mongo;
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::{Stream, collections};
@@ -17,7 +18,7 @@ use crate::warehouse::{Accounted, accounted, passed};
 
 const SETTLE_POLL: Duration = Duration::from_millis(500);
 /// How far the clocks of verifier, loader and MongoDB may differ before lag could be taken for loss.
-const CLOCK_SKEW_MS: i64 = 5_000;
+const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 /// What became of the messages below the ends that were fixed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub(crate) async fn settle(
 ) -> Result<Reckoning, AuditError> {
     let deadline = Instant::now() + longest;
     let fixed = kafka::ends(connections).await?;
+    let margin = margin(held_back(connections).await?);
     let mut looks = Vec::new();
     loop {
         // In this order: what was committed at the look, and whether the loader is past it, before the books.
@@ -50,14 +52,14 @@ pub(crate) async fn settle(
             ends: kafka::ends(connections).await?,
         });
         let (passed, books) = (passed(client).await?, accounted(client).await?);
-        let reckoning = match reckon(&fixed, &looks, &passed, &books) {
+        let reckoning = match reckon(&fixed, (&looks, margin), &passed, &books) {
             // While data streams in, the books may know of more than Kafka had at the look: it is asked again after them.
             Err(AuditError::EndBelowAccounted { .. }) => {
                 looks.push(Look {
                     at: system_utc_millis(),
                     ends: kafka::ends(connections).await?,
                 });
-                reckon(&fixed, &looks, &passed, &books)?
+                reckon(&fixed, (&looks, margin), &passed, &books)?
             }
             reckoned => reckoned?,
         };
@@ -65,6 +67,19 @@ pub(crate) async fn settle(
             return Ok(reckoning);
         }
     }
+}
+
+/// How much later than a look a collection must have been loaded up to: what clocks may differ, and what the document store
+/// may hold back from whoever seems to have read everything.
+pub(crate) fn margin(held_back: Duration) -> Duration {
+    CLOCK_SKEW + held_back
+}
+
+async fn held_back(connections: &Connections) -> Result<Duration, AuditError> {
+    let database = connections.database().await?;
+    let held_back = mongo::held_back(&database).await;
+    database.client().clone().shutdown().immediate(true).await;
+    Ok(held_back?)
 }
 
 /// What Kafka said at an instant (UTC milliseconds).
@@ -82,11 +97,19 @@ fn collections_of(topic: &str) -> impl Iterator<Item = &'static str> {
 }
 
 /// The offset below which everything has had its time: the group had committed it at a look, and each collection
-/// was loaded up to a moment after that look.
-pub(crate) fn due(partition: &Partition, looks: &[Look], passed: &BTreeMap<String, Option<i64>>) -> i64 {
+/// was loaded up to a moment that is later than that look by the margin.
+pub(crate) fn due(
+    partition: &Partition,
+    looks: &[Look],
+    passed: &BTreeMap<String, Option<i64>>,
+    margin: Duration,
+) -> i64 {
+    let margin = i64::try_from(margin.as_millis()).unwrap_or(i64::MAX);
     let passed = |collection| passed.get(collection).copied().flatten().unwrap_or(i64::MIN);
     let passed = collections_of(&partition.0).map(passed).min().unwrap_or(i64::MIN);
-    let due = looks.iter().filter(|look| look.at + CLOCK_SKEW_MS <= passed);
+    let due = looks
+        .iter()
+        .filter(|look| look.at.saturating_add(margin) <= passed);
     due.filter_map(|look| look.ends.get(partition))
         .map(|ends| ends.committed)
         .max()
@@ -96,7 +119,7 @@ pub(crate) fn due(partition: &Partition, looks: &[Look], passed: &BTreeMap<Strin
 /// What is accounted for of the offsets below `fixed`, and whether the rest is on its way or lost.
 fn reckon(
     fixed: &BTreeMap<Partition, Ends>,
-    looks: &[Look],
+    (looks, margin): (&[Look], Duration),
     passed: &BTreeMap<String, Option<i64>>,
     books: &BTreeMap<Partition, Accounted>,
 ) -> Result<Reckoning, AuditError> {
@@ -119,7 +142,7 @@ fn reckon(
                 accounted: offsets.end(),
             });
         }
-        let due = due(partition, looks, passed);
+        let due = due(partition, looks, passed, margin);
         reckoning.produced += ends.end;
         reckoning.accounted += ends.end;
         for missing in offsets.holes(ends.end) {
@@ -206,11 +229,15 @@ mod tests {
         let looks = [look(1_000, 8), look(2_000, 9)];
         let fixed = &looks[0].ends;
         let books = books("{[0,3),[4,7)}");
-        let judged = |passed: &BTreeMap<_, _>| reckon(fixed, &looks, passed, &books).unwrap();
+        const SKEW_MS: i64 = 5_000;
+        let after = |held_back, passed: &BTreeMap<_, _>| {
+            reckon(fixed, (&looks, margin(held_back)), passed, &books).unwrap()
+        };
+        let judged = |passed: &BTreeMap<_, _>| after(Duration::ZERO, passed);
         // The loader has not come to what was committed at the first look: nothing can be said yet.
-        let verdict = judged(&passed(1_000 + CLOCK_SKEW_MS - 1));
+        let verdict = judged(&passed(1_000 + SKEW_MS - 1));
         assert_eq!((verdict.holes.len(), verdict.in_flight), (0, 4));
-        let verdict = judged(&passed(1_000 + CLOCK_SKEW_MS));
+        let verdict = judged(&passed(1_000 + SKEW_MS));
         assert_eq!(
             verdict.holes.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["fitbit.steps/0 [3, 4)", "fitbit.steps/0 [7, 8)"]
@@ -218,9 +245,13 @@ mod tests {
         assert_eq!((verdict.accounted, verdict.in_flight), (6, 2));
         assert!(!verdict.holes.is_empty());
         assert_eq!(
-            judged(&passed(2_000 + CLOCK_SKEW_MS)).holes[1].to_string(),
+            judged(&passed(2_000 + SKEW_MS)).holes[1].to_string(),
             "fitbit.steps/0 [7, 9)"
         );
+        // What routers may hold back of what seems to be read is on its way so much longer.
+        let sharded = |at| after(mongo::SHARDS_HOLD_BACK, &passed(at)).holes.len();
+        assert_eq!(sharded(1_000 + SKEW_MS + 9_999), 0);
+        assert_eq!(sharded(1_000 + SKEW_MS + 10_000), 2);
         // One collection that lags is enough: the receipt may stand there.
         let mut lagging = passed(9_000);
         lagging.insert("receipts".into(), None);
@@ -236,7 +267,12 @@ mod tests {
             ends: BTreeMap::from([(key(), Ends { end: 3, committed: 3 })]),
         }];
         assert!(matches!(
-            reckon(&looks[0].ends, &looks, &passed(0), &books("{[0,10)}")),
+            reckon(
+                &looks[0].ends,
+                (&looks, margin(Duration::ZERO)),
+                &passed(0),
+                &books("{[0,10)}")
+            ),
             Err(AuditError::EndBelowAccounted { end: 3, .. })
         ));
     }

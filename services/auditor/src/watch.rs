@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
-use bson::doc;
 use mongodb::Database;
+use pulseline_clients::mongo::{SHARDS_HOLD_BACK, held_back};
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_sql::Client;
 use tokio::time::timeout;
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::connections::Connections;
 use crate::error::AuditError;
 use crate::kafka::{self, Ends, Partition};
-use crate::reckoning::{Look, due, generation_of, judged};
+use crate::reckoning::{Look, due, generation_of, judged, margin};
 use crate::status::{Known, Status, books, gathered};
 use crate::warehouse::{Accounted, passed};
 
@@ -124,6 +124,8 @@ impl Watch {
             Err(error) => (BTreeMap::new(), Err(error)),
         };
         let (mut status, known) = gathered(ends, books);
+        // While nobody knows what it is, it may be one that holds back.
+        let margin = margin(*documents.as_ref().unwrap_or(&SHARDS_HOLD_BACK));
         status
             .unreachable
             .extend(documents.err().map(|error| error.to_string()));
@@ -133,7 +135,7 @@ impl Watch {
             self.accounted = known.1.iter().map(end).collect();
         }
         View {
-            ledgers: ledgers(&known, self.looks.make_contiguous(), &passed),
+            ledgers: ledgers(&known, (self.looks.make_contiguous(), margin), &passed),
             contradictions,
             status,
         }
@@ -154,28 +156,33 @@ impl Watch {
     }
 }
 
-/// Asks the document store whether it is there. Twice: a connection that lay idle may have been closed by the server, which
-/// shows at its next use and is no outage.
-async fn ping(connections: &Connections, database: &mut Option<Database>) -> Result<(), AuditError> {
+/// Asks the document store whether it is there, and how far its empty answers may be behind. Twice: a connection that lay idle
+/// may have been closed by the server, which shows at its next use and is no outage.
+async fn ping(connections: &Connections, database: &mut Option<Database>) -> Result<Duration, AuditError> {
     let opened = match database.take() {
         Some(opened) => opened,
         None => connections.database().await?,
     };
     let asked = async {
-        match opened.run_command(doc! { "ping": 1 }).await {
-            Ok(_) => Ok(()),
-            Err(_) => opened.run_command(doc! { "ping": 1 }).await.map(drop),
+        match held_back(&opened).await {
+            Ok(held_back) => Ok(held_back),
+            Err(_) => held_back(&opened).await,
         }
     };
     let asked = timeout(PING, asked).await;
-    *database = Some(opened);
+    // A client is not used again after one of its futures was dropped half way.
+    *database = asked.is_ok().then_some(opened);
     Ok(asked.map_err(|_| AuditError::Unexpected("MongoDB: no answer in time".into()))??)
 }
 
-fn ledgers((ends, books): &Known, looks: &[Look], passed: &BTreeMap<String, Option<i64>>) -> Vec<Ledger> {
+fn ledgers(
+    (ends, books): &Known,
+    (looks, margin): (&[Look], Duration),
+    passed: &BTreeMap<String, Option<i64>>,
+) -> Vec<Ledger> {
     let ledger = |(partition, Ends { end, committed }): (&Partition, &Ends)| {
         let found = books.get(partition).cloned().unwrap_or_default();
-        let due = due(partition, looks, passed);
+        let due = due(partition, looks, passed, margin);
         let missing = found.offsets.holes(*end);
         let parts = missing.iter().map(|missing| judged(missing, due));
         let (lost, in_flight): (Vec<_>, Vec<_>) = parts.unzip();
@@ -239,7 +246,7 @@ mod tests {
             ends: ends.clone(),
         }];
         let passed = ["steps", "receipts", "dead_letters"].map(|name| (name.to_owned(), Some(60_000)));
-        let ledgers = ledgers(&(ends, books), &looks, &passed.into());
+        let ledgers = ledgers(&(ends, books), (&looks, margin(Duration::ZERO)), &passed.into());
         let [ledger] = &ledgers[..] else {
             panic!("{ledgers:?}")
         };

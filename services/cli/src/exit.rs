@@ -5,13 +5,20 @@ use std::process::ExitCode;
 
 use pulseline_archive::ArchiveError;
 use pulseline_auditor::AuditError;
+use pulseline_clients::kafka::KafkaFailure;
+use pulseline_clients::mongo::MongoCheckError;
+use pulseline_clients::mongo::MongoOpenError;
+use pulseline_clients::postgres::PostgresError;
+use pulseline_clients::registry::RegistryError;
 use pulseline_compactor::CompactorError;
 use pulseline_console::ConsoleError;
+use pulseline_eraser::EraserError;
 use pulseline_generator::GeneratorError;
 use pulseline_letters::LettersError;
 use pulseline_loader::LoaderError;
 use pulseline_runtime::config::ConfigError;
 use pulseline_sink::SinkError;
+use pulseline_sql::SqlError;
 
 use crate::print;
 
@@ -74,12 +81,9 @@ fn is_wrong_archive(error: &ArchiveError) -> bool {
     }
 }
 
-fn code_of(error: &anyhow::Error) -> u8 {
-    let is_abandoned = matches!(error.downcast_ref(), Some(LoaderError::Abandoned))
-        || matches!(error.downcast_ref(), Some(SinkError::Abandoned))
-        || matches!(error.downcast_ref(), Some(CompactorError::Abandoned))
-        || matches!(error.downcast_ref(), Some(GeneratorError::Abandoned(_)));
-    let is_configuration = error.is::<ConfigError>()
+/// True when a setting is at fault, not the world.
+pub(crate) fn is_configuration(error: &anyhow::Error) -> bool {
+    error.is::<ConfigError>()
         || matches!(error.downcast_ref(), Some(LettersError::NoSelection))
         || matches!(error.downcast_ref(), Some(LoaderError::Config(_)))
         || matches!(error.downcast_ref(), Some(SinkError::Config(_)))
@@ -89,9 +93,36 @@ fn code_of(error: &anyhow::Error) -> u8 {
             error.downcast_ref(),
             Some(GeneratorError::Config(_) | GeneratorError::OtherZone { .. } | GeneratorError::NotEmpty(_))
         )
-        || matches!(error.downcast_ref(), Some(AuditError::UnknownRelation { .. }))
-        || error.downcast_ref().is_some_and(is_wrong_archive);
-    match (is_abandoned, is_configuration) {
+        || matches!(
+            error.downcast_ref(),
+            Some(AuditError::UnknownRelation { .. } | AuditError::MongoOpen(MongoOpenError::Setting(_)))
+        )
+        || matches!(
+            error.downcast_ref(),
+            Some(EraserError::MongoOpen(MongoOpenError::Setting(_)))
+        )
+        || matches!(error.downcast_ref(), Some(RegistryError::Setting(_)))
+        || matches!(error.downcast_ref(), Some(AuditError::Kafka(failure)) if failure.is_configuration())
+        || matches!(error.downcast_ref(), Some(EraserError::Kafka(failure)) if failure.is_configuration())
+        || matches!(error.downcast_ref(), Some(LettersError::Kafka(failure)) if failure.is_configuration())
+        || error.downcast_ref().is_some_and(KafkaFailure::is_configuration)
+        || matches!(
+            error.downcast_ref(),
+            Some(MongoCheckError::Open(MongoOpenError::Setting(_)))
+        )
+        || matches!(
+            error.downcast_ref(),
+            Some(SqlError::Postgres(PostgresError::Settings(_)))
+        )
+        || error.downcast_ref().is_some_and(is_wrong_archive)
+}
+
+fn code_of(error: &anyhow::Error) -> u8 {
+    let is_abandoned = matches!(error.downcast_ref(), Some(LoaderError::Abandoned))
+        || matches!(error.downcast_ref(), Some(SinkError::Abandoned))
+        || matches!(error.downcast_ref(), Some(CompactorError::Abandoned))
+        || matches!(error.downcast_ref(), Some(GeneratorError::Abandoned(_)));
+    match (is_abandoned, is_configuration(error)) {
         (true, _) => ABANDONED,
         (_, true) => CONFIGURATION,
         _ => STOPPED,

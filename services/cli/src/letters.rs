@@ -1,10 +1,10 @@
 //! `dead-letters`: what could not be processed, for people.
 
 use anyhow::Context;
+use pulseline_clients::registry::Registry;
 use pulseline_letters::{Connections, Fate, Letter, Selection};
 use pulseline_runtime::config::ConfigError;
 use pulseline_runtime::telemetry;
-use pulseline_schemas::Registry;
 
 use crate::args::{DeadLetters, SelectionArgs};
 use crate::exit::Outcome;
@@ -91,8 +91,10 @@ async fn show(settings: &Settings, origin: &str, item: Option<i32>) -> anyhow::R
     let client = pulseline_letters::open(&settings.timescale).await?;
     let letters = pulseline_letters::find(&client, origin).await?;
     // Without a registry the bytes are shown as they are.
-    let url = settings.registry.url.as_str();
-    let registry = (!url.is_empty()).then(|| Registry::new(url)).transpose()?;
+    let registry = &settings.registry;
+    let registry = (!registry.url.is_empty())
+        .then(|| Registry::new(registry))
+        .transpose()?;
     let mut texts = Vec::new();
     for (letter, payload) in &letters {
         if item.is_none_or(|item| item == letter.item) {

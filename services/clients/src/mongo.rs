@@ -1,1 +1,239 @@
-//! mongo.
+//! The document store: how a client of it is made, and what its errors mean.
+//!
+//! A server that vanishes without a word is noticed by the driver's monitors, which ask each server on a connection of their
+//! own: an answer that is missing for [`HEARTBEAT`] + [`CONNECT_TIMEOUT`] (15 s) closes every connection to that server, those
+//! in the middle of an operation included (`ConnectionPoolCleared`). The driver then tries once more, for at most
+//! [`SERVER_SELECTION`]: an operation on a black hole ends after 20 s, in an error that is waited out, and no future of the
+//! driver has to be dropped half way. Two things are beyond it: one connection that dies while the monitor's lives waits for
+//! TCP, and so does all behind a load balancer (`loadBalanced=true` knows no monitors).
+
+mod check;
+mod class;
+mod first_look;
+mod uri;
+
+use std::time::Duration;
+
+use bson::doc;
+use mongodb::options::{
+    ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, Tls, TlsOptions, WriteConcern,
+};
+use mongodb::{Client, Database};
+use pulseline_runtime::config::{MongoConfig, require};
+use pulseline_runtime::retry::{Class, Classify};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+pub use check::{MongoCheckError, check};
+pub use class::{Fault, class_of, fault_of, is_dead_token, is_duplicate, told};
+use first_look::FirstLook;
+
+/// How long the driver looks for a server before the outage is ours to wait out, with a line in the log.
+pub const SERVER_SELECTION: Duration = Duration::from_secs(5);
+/// Longest a connection, its TLS handshake included, may take to be made.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often each server is asked how it is.
+pub const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Connections that lie idle are closed before a firewall between forgets them (the shortest known is 4 minutes).
+const IDLE: Duration = Duration::from_secs(120);
+/// How far an empty answer of a sharded cluster may be behind the present: `mongos` holds events back until every shard has
+/// told its time, which an idle one does each `periodicNoopIntervalSecs`, 10 by default.
+pub const SHARDS_HOLD_BACK: Duration = Duration::from_secs(10);
+
+/// Why no client could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum MongoOpenError {
+    /// A setting cannot be used; the text names it.
+    #[error("{0}")]
+    Setting(String),
+    /// One of the two refuses the other's certificate; the text says why and names the setting.
+    #[error("MongoDB: {0}")]
+    Refused(String),
+    /// The servers' names could not be looked up.
+    #[error("MongoDB: looking up the servers of mongo.uri: {}", told(.0))]
+    Lookup(#[source] Box<mongodb::error::Error>),
+}
+
+impl Classify for MongoOpenError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Lookup(_) => Class::Transient,
+            Self::Setting(_) | Self::Refused(_) => Class::Fatal,
+        }
+    }
+}
+
+/// Opens the database of documents, for a service of this name. Reads and writes are acknowledged by a majority, and reads go
+/// to the primary, whatever the URI says: what is read proves something. A server that is away is no error yet: it is found
+/// out at the first use, and waited for there.
+///
+/// # Errors
+/// A URI that cannot be used, a certificate that is refused; names that cannot be looked up (`mongodb+srv`).
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub async fn open(config: &MongoConfig, app_name: &str) -> Result<Database, MongoOpenError> {
+    require(config.uri.expose(), "mongo", "uri")
+        .map_err(|error| MongoOpenError::Setting(error.to_string()))?;
+    let uri = config.uri.expose();
+    let mut options = ClientOptions::parse(uri)
+        .await
+        .map_err(|error| unparsed(uri, error))?;
+    adjust(&mut options, app_name);
+    check_authorities(&options)?;
+    let has_monitors = options.load_balanced != Some(true);
+    if !has_monitors {
+        tracing::warn!(
+            "mongo.uri: with loadBalanced=true a server that vanishes is noticed by TCP only, after minutes"
+        );
+    }
+    let hosts = options.hosts.len();
+    let (look, handler) = FirstLook::new();
+    options.sdam_event_handler = Some(handler);
+    let unusable = |error| MongoOpenError::Setting(uri::refused(uri, &error));
+    let client = Client::with_options(options).map_err(unusable)?;
+    if has_monitors && let Some(refusal) = look.refusal(hosts).await {
+        client.shutdown().immediate(true).await;
+        return Err(MongoOpenError::Refused(class::with_tls_settings(&refusal)));
+    }
+    Ok(client.database(&config.database))
+}
+
+/// Host and port of the first server that is spoken to through TLS; none when the URI wants none, or cannot be used.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub async fn first_tls_address(config: &MongoConfig) -> Option<String> {
+    let options = ClientOptions::parse(config.uri.expose()).await.ok()?;
+    let first = options.hosts.first()?.to_string();
+    matches!(options.tls, Some(Tls::Enabled(_))).then_some(first)
+}
+
+/// How far the position of an empty answer may be behind the present on this topology.
+///
+/// # Errors
+/// What the server says.
+pub async fn held_back(database: &Database) -> Result<Duration, mongodb::error::Error> {
+    let hello = database.run_command(doc! { "hello": 1 }).await?;
+    let is_sharded = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+    Ok(if is_sharded {
+        SHARDS_HOLD_BACK
+    } else {
+        Duration::ZERO
+    })
+}
+
+fn unparsed(uri: &str, error: mongodb::error::Error) -> MongoOpenError {
+    match class_of(&error) {
+        Class::Transient => MongoOpenError::Lookup(Box::new(error)),
+        Class::Definite | Class::Fatal => MongoOpenError::Setting(uri::refused(uri, &error)),
+    }
+}
+
+/// What we rely on, and what a URI may choose.
+fn adjust(options: &mut ClientOptions, app_name: &str) {
+    options.app_name.get_or_insert_with(|| app_name.to_owned());
+    options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+    options.connect_timeout.get_or_insert(CONNECT_TIMEOUT);
+    options.heartbeat_freq.get_or_insert(HEARTBEAT);
+    options.max_idle_time.get_or_insert(IDLE);
+    options.read_concern = Some(ReadConcern::majority());
+    options.write_concern = Some(WriteConcern::majority());
+    options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+}
+
+/// The driver passes over what it cannot read in the file of authorities, and would then trust nobody.
+fn check_authorities(options: &ClientOptions) -> Result<(), MongoOpenError> {
+    let Some(Tls::Enabled(TlsOptions {
+        ca_file_path: Some(path),
+        ..
+    })) = &options.tls
+    else {
+        return Ok(());
+    };
+    let why = match CertificateDer::pem_file_iter(path) {
+        Ok(mut found) => {
+            if found.any(|certificate| certificate.is_ok()) {
+                return Ok(());
+            }
+            "holds no PEM certificate".to_owned()
+        }
+        Err(error) => format!("cannot be read: {error}"),
+    };
+    Err(MongoOpenError::Setting(format!(
+        "mongo.uri: tlsCAFile: {} {why}",
+        path.display()
+    )))
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "it tests the one place")]
+mod tests {
+    use super::*;
+    use pulseline_runtime::config::Secret;
+
+    async fn opened(uri: &str) -> Result<Database, MongoOpenError> {
+        let config = MongoConfig {
+            uri: Secret::new(uri),
+            ..MongoConfig::default()
+        };
+        open(&config, "pulseline-tests").await
+    }
+
+    #[tokio::test]
+    async fn a_6_reads_go_to_the_primary_and_count_by_majority_whatever_the_uri_says() {
+        let uri = "mongodb://h/?readPreference=secondaryPreferred&readConcernLevel=local&w=1&heartbeatFrequencyMS=700";
+        let mut options = ClientOptions::parse(uri).await.unwrap();
+        adjust(&mut options, "pulseline-sink");
+        assert_eq!(
+            options.selection_criteria,
+            Some(SelectionCriteria::ReadPreference(ReadPreference::Primary))
+        );
+        assert_eq!(options.read_concern, Some(ReadConcern::majority()));
+        assert_eq!(options.write_concern, Some(WriteConcern::majority()));
+        assert_eq!(options.app_name.as_deref(), Some("pulseline-sink"));
+        // How patient it is may be chosen.
+        assert_eq!(options.heartbeat_freq, Some(Duration::from_millis(700)));
+        assert_eq!(options.connect_timeout, Some(CONNECT_TIMEOUT));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_away_is_no_error_of_opening() {
+        let database = opened("mongodb://user:hunter2@127.0.0.1:1/?serverSelectionTimeoutMS=50").await;
+        let database = database.unwrap();
+        assert_eq!(database.name(), "pulseline");
+        let error = database.run_command(doc! { "ping": 1 }).await.unwrap_err();
+        assert_eq!(class_of(&error), Class::Transient);
+        assert!(!format!("{error:?} {}", told(&error)).contains("hunter2"));
+    }
+
+    #[tokio::test]
+    async fn a_uri_that_cannot_be_used_names_the_setting_and_hides_its_password() {
+        for uri in [
+            "",
+            "mongo://h",
+            "mongodb://user:hunt/er2@h",
+            "mongodb://user:hunt@er2@h",
+            "mongodb://user:hunter2@h:port",
+            "mongodb://user:hunter2@h/?tls=perhaps",
+            "mongodb://user:hunter2@h/?tlsCAFile=/nowhere.pem",
+            "mongodb://user:hunter2@h/?tlsCAFile=Cargo.toml",
+            "mongodb://user:hunter2@h/?tlsCertificateKeyFile=/nowhere.pem",
+            "mongodb://user:hunter2@h/?tlsCertificateKeyFile=Cargo.toml",
+            "mongodb://user:hunter2@h/?authMechanism=nothing",
+        ] {
+            let error = opened(uri).await.unwrap_err();
+            assert!(matches!(error, MongoOpenError::Setting(_)), "{uri}: {error}");
+            assert_eq!(error.class(), Class::Fatal);
+            let text = format!("{error} {error:?}");
+            assert!(text.contains("mongo.uri"), "{uri}: {text}");
+            for secret in ["hunt", "er2"] {
+                assert!(!text.contains(secret), "{uri}: {text}");
+            }
+        }
+    }
+
+    #[cfg(not(feature = "aws"))]
+    #[tokio::test]
+    async fn a_mechanism_that_this_build_lacks_names_the_feature() {
+        let refused = opened("mongodb://h/?authSource=$external&authMechanism=MONGODB-AWS").await;
+        let text = refused.unwrap_err().to_string();
+        assert!(text.contains("feature `aws`"), "{text}");
+    }
+}

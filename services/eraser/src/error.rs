@@ -1,6 +1,7 @@
 //! Why a person could not be erased.
 
 use pulseline_clients::kafka::KafkaFailure;
+use pulseline_clients::mongo::{MongoOpenError, told};
 use pulseline_sql::SqlError;
 use uuid::Uuid;
 
@@ -10,8 +11,11 @@ pub enum EraserError {
     /// The warehouse.
     #[error("TimescaleDB: {0}")]
     Sql(#[from] SqlError),
+    /// The document store's client.
+    #[error(transparent)]
+    MongoOpen(#[from] MongoOpenError),
     /// The document store.
-    #[error("MongoDB: {0}")]
+    #[error("MongoDB: {}", told(.0))]
     Mongo(#[from] mongodb::error::Error),
     /// A document without what every document has.
     #[error("MongoDB: {collection}: a document is not one of ours: {reason}")]

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mongodb::Database;
-use mongodb::options::{ClientOptions, ReadConcern, WriteConcern};
+use pulseline_clients::mongo;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
 use pulseline_sql::{Client, Schemas};
 use pulseline_tombstones::Register;
@@ -29,8 +29,6 @@ use documents::Documents;
 pub use error::EraserError;
 pub use person::Person;
 use warehouses::{Part, Warehouses, warehouses};
-
-const SERVER_SELECTION: Duration = Duration::from_secs(5);
 
 /// The servers that hold something of a person.
 #[derive(Clone, Debug)]
@@ -97,15 +95,9 @@ impl Eraser {
     /// # Errors
     /// A store that is away, or a wrong address.
     pub async fn open(connections: &Connections) -> Result<Self, EraserError> {
-        let mut options = ClientOptions::parse(connections.mongo.uri.expose()).await?;
-        options.app_name.get_or_insert_with(|| "pulseline-eraser".into());
-        options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
-        options.read_concern = Some(ReadConcern::majority());
-        options.write_concern = Some(WriteConcern::majority());
-        let mongo = mongodb::Client::with_options(options)?;
         Ok(Self {
             kafka: connections.kafka.clone(),
-            database: mongo.database(&connections.mongo.database),
+            database: mongo::open(&connections.mongo, "pulseline-eraser").await?,
             client: pulseline_sql::open(&connections.timescale, "pulseline-eraser").await?,
         })
     }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use pulseline_archive::ArchiveError;
 use pulseline_clients::kafka::{KafkaFailure, class_of};
+use pulseline_clients::registry::RegistryError;
 use pulseline_runtime::retry::{Class, Classify};
-use pulseline_schemas::{EncodeError, RegistryError};
+use pulseline_schemas::EncodeError;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
@@ -17,10 +18,10 @@ pub enum GeneratorError {
     Config(String),
     /// The schema registry gave no id.
     #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Registry(RegistryError),
     /// Kafka refused, or its client did.
     #[error(transparent)]
-    Kafka(#[from] KafkaFailure),
+    Kafka(KafkaFailure),
     /// A topic could not be made.
     #[error("kafka: topic {topic}: {code}")]
     Topic {
@@ -71,18 +72,31 @@ pub enum GeneratorError {
     Planner,
 }
 
+impl From<RegistryError> for GeneratorError {
+    fn from(error: RegistryError) -> Self {
+        match error {
+            RegistryError::Setting(text) => Self::Config(text),
+            other => Self::Registry(other),
+        }
+    }
+}
+
+impl From<KafkaFailure> for GeneratorError {
+    fn from(failure: KafkaFailure) -> Self {
+        match failure {
+            KafkaFailure::Config(text) => Self::Config(text),
+            other => Self::Kafka(other),
+        }
+    }
+}
+
 impl Classify for GeneratorError {
     fn class(&self) -> Class {
         match self {
-            Self::Registry(RegistryError::Unavailable { .. }) => Class::Transient,
+            Self::Registry(error) => error.class(),
             Self::Kafka(failure) => failure.class(),
             Self::Topic { code, .. } => class_of(&KafkaError::AdminOp(*code)),
             Self::Config(_)
-            | Self::Registry(
-                RegistryError::NotFound { .. }
-                | RegistryError::Refused { .. }
-                | RegistryError::Invalid { .. },
-            )
             | Self::Encode(_)
             | Self::File { .. }
             | Self::NotEmpty(_)

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
+use pulseline_clients::registry::Registry;
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{KafkaConfig, RegistryConfig};
 use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_schemas::{Registry, Stream, UtcMillis};
+use pulseline_schemas::{Stream, UtcMillis};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -79,7 +80,7 @@ pub(crate) async fn prepare(
     connections: &Connections,
     shutdown: &Shutdown,
 ) -> Result<Option<[u32; Stream::COUNT]>, GeneratorError> {
-    let registry = Registry::new(&connections.registry.url)?;
+    let registry = Registry::new(&connections.registry)?;
     let prepared = retry_transient(shutdown, "preparing topics and schemas", || async {
         let topics = ensure_topics(&connections.kafka, partitions);
         let ((), ids) = tokio::try_join!(topics, register(&registry))?;

@@ -1,6 +1,7 @@
 //! The message of a letter, read with the schema that its writer used.
 
-use pulseline_schemas::{Position, Registry, Stream, UtcMillis, decode, to_document, unframe};
+use pulseline_clients::registry::Registry;
+use pulseline_schemas::{Position, Stream, UtcMillis, decode, to_document, unframe};
 
 use crate::find::Letter;
 

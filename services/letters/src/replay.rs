@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use pulseline_clients::kafka::{Guard, Settings};
 use pulseline_loader::revive::Reviver;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
 use pulseline_sql::{Client, GenericClient};
@@ -117,11 +118,17 @@ pub async fn replay(
     ended
 }
 
+/// A producer, and what it hears of the brokers by itself.
+struct Mailer {
+    producer: FutureProducer<Guard>,
+    guard: Guard,
+}
+
 /// Opened when the first letter needs them.
 #[derive(Default)]
 struct Stores {
     reviver: Option<Reviver>,
-    producer: Option<FutureProducer<Guard>>,
+    producer: Option<Mailer>,
 }
 
 impl Stores {
@@ -139,7 +146,7 @@ impl Stores {
         Ok(self.reviver.insert(reviver))
     }
 
-    fn producer(&mut self, connections: &Connections) -> Result<&FutureProducer<Guard>, LettersError> {
+    fn producer(&mut self, connections: &Connections) -> Result<&Mailer, LettersError> {
         let producer = match self.producer.take() {
             Some(producer) => producer,
             None => {
@@ -154,7 +161,8 @@ impl Stores {
                     )
                     // The same partition for a key as the generator chooses.
                     .set("partitioner", "murmur2_random");
-                settings.create()?
+                let (producer, guard) = settings.create_guarded()?;
+                Mailer { producer, guard }
             }
         };
         Ok(self.producer.insert(producer))
@@ -194,7 +202,7 @@ async fn documents(
 /// is a duplicate, or a second letter.
 async fn messages(
     client: &mut Client,
-    producer: &FutureProducer<Guard>,
+    mailer: &Mailer,
     letters: &[Letter],
     tell: &mut (dyn FnMut(&Letter, &Fate) + Send),
 ) -> Result<(), LettersError> {
@@ -216,9 +224,15 @@ async fn messages(
         if let Some(key) = key {
             record = record.key(key);
         }
-        let sending = async { producer.send(record, TIMEOUT).await.map_err(|(error, _)| error) };
-        let guard = producer.client().context();
-        guard.unless_refused("sending a message again", sending).await?;
+        let sending = async {
+            mailer
+                .producer
+                .send(record, TIMEOUT)
+                .await
+                .map_err(|(error, _)| error)
+        };
+        let sent = mailer.guard.unless_refused("sending a message again", sending);
+        sent.await?;
         resolve(&transaction, (&letter.origin, letter.item), "replayed", None).await?;
         transaction.commit().await?;
         tell(letter, &Fate::Sent);

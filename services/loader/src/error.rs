@@ -1,18 +1,9 @@
 //! What can go wrong, and what each kind means.
 
-use mongodb::error::{Error as MongoError, ErrorKind, WriteFailure};
+use mongodb::error::Error as MongoError;
+use pulseline_clients::mongo::{self, MongoOpenError};
 use pulseline_runtime::retry::{Class, Classify};
 use pulseline_sql::SqlError;
-
-/// Codes by which a server says that a position is gone for good: ChangeStreamHistoryLost, ChangeStreamFatalError,
-/// InvalidResumeToken, and the token of another stream.
-const DEAD_TOKEN_CODES: [i32; 4] = [286, 280, 260, 50_811];
-
-/// Codes of a server that starts, stops, elects or is overloaded.
-const TRANSIENT_CODES: [i32; 22] = [
-    6, 7, 43, 50, 63, 64, 89, 91, 112, 133, 134, 150, 189, 234, 237, 262, 9_001, 10_107, 11_600, 11_602,
-    13_435, 13_436,
-];
 
 /// Why loading stopped, or has to wait.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +29,11 @@ pub enum LoaderError {
         #[source]
         source: tokio_postgres::Error,
     },
+    /// The document store's client.
+    #[error(transparent)]
+    MongoOpen(MongoOpenError),
     /// The document store.
-    #[error("MongoDB: {what}: {}", source.kind)]
+    #[error("MongoDB: {what}: {}", mongo::told(source))]
     Mongo {
         /// What was being done.
         what: &'static str,
@@ -155,9 +149,7 @@ impl LoaderError {
     /// True when the server says that the position is gone.
     pub(crate) fn is_dead_token(&self) -> bool {
         match self {
-            Self::Mongo { source, .. } => {
-                mongo_code(source).is_some_and(|code| DEAD_TOKEN_CODES.contains(&code))
-            }
+            Self::Mongo { source, .. } => mongo::is_dead_token(source),
             _ => false,
         }
     }
@@ -184,12 +176,22 @@ impl LoaderError {
     }
 }
 
+impl From<MongoOpenError> for LoaderError {
+    fn from(error: MongoOpenError) -> Self {
+        match error {
+            MongoOpenError::Setting(text) => Self::Config(text),
+            other => Self::MongoOpen(other),
+        }
+    }
+}
+
 impl Classify for LoaderError {
     fn class(&self) -> Class {
         match self {
             Self::Sql { source, .. } => source.class(),
             Self::Statement { source, .. } => pulseline_sql::class_of(source),
-            Self::Mongo { source, .. } => mongo_class(source),
+            Self::MongoOpen(error) => error.class(),
+            Self::Mongo { source, .. } => mongo::class_of(source),
             // Under our own epoch a rebuilt warehouse took the place of this one; under another the claim will be refused.
             Self::Fenced { .. } => Class::Transient,
             Self::Config(_)
@@ -203,39 +205,5 @@ impl Classify for LoaderError {
             | Self::Abandoned
             | Self::Task(_) => Class::Fatal,
         }
-    }
-}
-
-fn mongo_code(error: &MongoError) -> Option<i32> {
-    match error.kind.as_ref() {
-        ErrorKind::Command(command) => Some(command.code),
-        ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => Some(concern.code),
-        ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),
-        ErrorKind::InsertMany(many) => many.write_concern_error.as_ref().map(|concern| concern.code),
-        _ => None,
-    }
-}
-
-fn mongo_class(error: &MongoError) -> Class {
-    let retryable = [
-        "RetryableWriteError",
-        "ResumableChangeStreamError",
-        "TransientTransactionError",
-        "RetryableError",
-    ];
-    if retryable.iter().any(|label| error.contains_label(label)) {
-        return Class::Transient;
-    }
-    match error.kind.as_ref() {
-        ErrorKind::Io(_)
-        | ErrorKind::ConnectionPoolCleared { .. }
-        | ErrorKind::ServerSelection { .. }
-        | ErrorKind::DnsResolve { .. } => Class::Transient,
-        ErrorKind::Write(WriteFailure::WriteConcernError(_)) => Class::Transient,
-        // The kinds are non-exhaustive: what is not known to pass is fatal, unless its code says otherwise.
-        _ => match mongo_code(error) {
-            Some(code) if TRANSIENT_CODES.contains(&code) => Class::Transient,
-            _ => Class::Fatal,
-        },
     }
 }

@@ -1,10 +1,9 @@
 //! The loader as a whole: the lease, and what is loaded under it.
 
-use std::time::Duration;
-
-use mongodb::options::{ClientOptions, ReadConcern, WriteConcern};
-use mongodb::{Client, Database};
+use mongodb::Database;
+use pulseline_clients::mongo;
 use pulseline_runtime::config::{MongoConfig, TimescaleConfig};
+use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry::Health;
 use tokio::task::{JoinError, JoinHandle};
@@ -15,9 +14,6 @@ use crate::error::LoaderError;
 use crate::metrics;
 use crate::owner::Owner;
 use crate::session::{self, Context};
-
-/// How long the driver looks for a server before the outage is ours to wait out, with a line in the log.
-const SERVER_SELECTION: Duration = Duration::from_secs(5);
 
 /// The servers between which documents travel.
 #[derive(Clone, Debug)]
@@ -41,7 +37,9 @@ pub async fn run(
 ) -> Result<(), LoaderError> {
     config.validate().map_err(LoaderError::Config)?;
     metrics::describe();
-    let database = open_database(&connections.mongo).await?;
+    let Some(database) = opened(&connections.mongo, &shutdown).await? else {
+        return Ok(());
+    };
     let acquired = Owner::acquire(&connections.timescale, config.lease_ttl(), &shutdown).await?;
     let Some(owner) = acquired else { return Ok(()) };
     // A stop from outside reaches the loading, and so does the loss of the lease.
@@ -108,13 +106,20 @@ fn died(error: &JoinError) -> LoaderError {
     LoaderError::Task(error.to_string())
 }
 
-pub(crate) async fn open_database(mongo: &MongoConfig) -> Result<Database, LoaderError> {
-    let parsed = ClientOptions::parse(mongo.uri.expose()).await;
-    let mut options = parsed.map_err(LoaderError::mongo("reading the connection string"))?;
-    options.app_name.get_or_insert_with(|| "pulseline-loader".into());
-    options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
-    options.read_concern = Some(ReadConcern::majority());
-    options.write_concern = Some(WriteConcern::majority());
-    let client = Client::with_options(options).map_err(LoaderError::mongo("opening the client"))?;
-    Ok(client.database(&mongo.database))
+/// The document store, once its servers' names can be looked up; none when a stop was asked for meanwhile.
+async fn opened(config: &MongoConfig, shutdown: &Shutdown) -> Result<Option<Database>, LoaderError> {
+    let opening = retry_transient(shutdown, "looking up MongoDB", || open_database(config));
+    tokio::select! {
+        biased;
+        () = shutdown.stopping() => Ok(None),
+        opened = opening => match opened {
+            Ok(database) => Ok(Some(database)),
+            Err(RetryError::Failed(error)) => Err(error),
+            Err(RetryError::Abandoned) => Ok(None),
+        },
+    }
+}
+
+pub(crate) async fn open_database(config: &MongoConfig) -> Result<Database, LoaderError> {
+    Ok(mongo::open(config, "pulseline-loader").await?)
 }

@@ -101,7 +101,7 @@ impl Rebuilder {
         let lease = build::begin(self, tell).await?;
         let beside = self.beside();
         let mut filling = Filling::start(&beside);
-        let built = self.build(&beside, &lease, &mut filling, tell).await;
+        let built = Box::pin(self.build(&beside, &lease, &mut filling, tell)).await;
         let is_swapped = built.as_ref().is_ok_and(|report| report.is_swapped);
         filling.stop(is_swapped).await;
         lease.release(self.timescale()).await;

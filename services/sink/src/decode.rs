@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use pulseline_schemas::{
-    Position, RegistryError, Stream, UtcMillis, WriterSchema, decode, to_document, unframe,
-};
+use pulseline_runtime::retry::{Class, Classify};
+use pulseline_schemas::{Position, Stream, UtcMillis, WriterSchema, decode, to_document, unframe};
 
 use crate::entry::{Entry, Pending};
 use crate::error::SinkError;
@@ -131,12 +130,8 @@ pub(crate) async fn fetch(context: Context, id: u32) -> Result<(u32, Answer), Si
     let ask = || async {
         match context.registry.schema(id).await {
             Ok(schema) => Ok(Answer::Schema(schema)),
-            Err(error @ (RegistryError::NotFound { .. } | RegistryError::Invalid { .. })) => {
-                Ok(Answer::Unusable(error.to_string()))
-            }
-            Err(error @ (RegistryError::Unavailable { .. } | RegistryError::Refused { .. })) => {
-                Err(error.into())
-            }
+            Err(error) if error.class() == Class::Definite => Ok(Answer::Unusable(error.to_string())),
+            Err(error) => Err(error.into()),
         }
     };
     Ok((

@@ -1,20 +1,12 @@
 //! What can go wrong, and what each kind means.
 
-use mongodb::error::{Error as MongoError, ErrorKind, WriteFailure};
+use mongodb::error::Error as MongoError;
 use pulseline_clients::kafka::KafkaFailure;
+use pulseline_clients::mongo::{Fault, MongoOpenError, class_of, fault_of, told};
+use pulseline_clients::registry::RegistryError;
 use pulseline_runtime::retry::{Class, Classify, RetryError};
-use pulseline_schemas::{Position, RegistryError};
+use pulseline_schemas::Position;
 use rdkafka::error::KafkaError;
-
-/// Codes of a server that starts, stops, elects or is overloaded.
-const TRANSIENT_CODES: [i32; 23] = [
-    6, 7, 43, 50, 63, 64, 89, 91, 112, 133, 134, 150, 189, 234, 237, 262, 290, 9_001, 10_107, 11_600, 11_602,
-    13_435, 13_436,
-];
-/// Codes that blame one document: a failed validation, names or types that cannot be stored, too large a document.
-const DOCUMENT_CODES: [i32; 7] = [14, 52, 55, 57, 121, 10_334, 17_280];
-/// Codes that say that a unique key is taken.
-const DUPLICATE_CODES: [i32; 3] = [11_000, 11_001, 12_582];
 
 /// Why the sink stopped, or has to wait.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +16,7 @@ pub enum SinkError {
     Config(String),
     /// Kafka.
     #[error(transparent)]
-    Kafka(#[from] KafkaFailure),
+    Kafka(KafkaFailure),
     /// A topic is not there (yet).
     #[error("the topic {topic} does not exist")]
     NoTopic {
@@ -71,8 +63,11 @@ pub enum SinkError {
         /// Topic and partition.
         partition: String,
     },
+    /// MongoDB's client.
+    #[error(transparent)]
+    MongoOpen(MongoOpenError),
     /// MongoDB.
-    #[error("MongoDB: {what}: {source}")]
+    #[error("MongoDB: {what}: {}", told(source))]
     Mongo {
         /// What was being done.
         what: &'static str,
@@ -129,7 +124,7 @@ pub enum SinkError {
     },
     /// The registry.
     #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Registry(RegistryError),
     /// The drain deadline passed.
     #[error("abandoned: messages that were not committed are read again at the next start")]
     Abandoned,
@@ -138,32 +133,9 @@ pub enum SinkError {
     Task(String),
 }
 
-/// What a server's code says about a document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// A unique key is taken.
-    Duplicate,
-    /// The document itself cannot be stored.
-    Document,
-    /// The server: try again.
-    Server,
-    /// Nobody knows.
-    Unknown,
-}
-
-/// What the code of a write error means.
-pub(crate) fn fault_of(code: i32) -> Fault {
-    match code {
-        code if DUPLICATE_CODES.contains(&code) => Fault::Duplicate,
-        code if DOCUMENT_CODES.contains(&code) => Fault::Document,
-        code if TRANSIENT_CODES.contains(&code) => Fault::Server,
-        _ => Fault::Unknown,
-    }
-}
-
 impl SinkError {
     pub(crate) fn kafka(what: &'static str) -> impl Fn(KafkaError) -> Self + Copy {
-        move |source| Self::Kafka(KafkaFailure::of(what)(source))
+        move |source| KafkaFailure::of(what)(source).into()
     }
 
     pub(crate) fn mongo(what: &'static str) -> impl FnOnce(MongoError) -> Self {
@@ -181,6 +153,24 @@ impl SinkError {
     }
 }
 
+impl From<RegistryError> for SinkError {
+    fn from(error: RegistryError) -> Self {
+        match error {
+            RegistryError::Setting(text) => Self::Config(text),
+            other => Self::Registry(other),
+        }
+    }
+}
+
+impl From<MongoOpenError> for SinkError {
+    fn from(error: MongoOpenError) -> Self {
+        match error {
+            MongoOpenError::Setting(text) => Self::Config(text),
+            other => Self::MongoOpen(other),
+        }
+    }
+}
+
 impl From<RetryError<Self>> for SinkError {
     fn from(error: RetryError<Self>) -> Self {
         match error {
@@ -190,24 +180,34 @@ impl From<RetryError<Self>> for SinkError {
     }
 }
 
+impl From<KafkaFailure> for SinkError {
+    fn from(failure: KafkaFailure) -> Self {
+        match failure {
+            KafkaFailure::Config(text) => Self::Config(text),
+            other => Self::Kafka(other),
+        }
+    }
+}
+
 impl Classify for SinkError {
     fn class(&self) -> Class {
         match self {
             Self::Kafka(failure) => failure.class(),
-            Self::Mongo { source, .. } => mongo_class(source),
+            Self::MongoOpen(error) => error.class(),
+            Self::Mongo { source, .. } => class_of(source),
             Self::Write { code, .. } => match fault_of(*code) {
                 Fault::Server => Class::Transient,
                 Fault::Document => Class::Definite,
-                Fault::Duplicate | Fault::Unknown => Class::Fatal,
+                Fault::Duplicate | Fault::Position | Fault::Login | Fault::Permission | Fault::Unknown => {
+                    Class::Fatal
+                }
             },
             Self::WriteConcern { .. }
             | Self::Unsettled { .. }
             | Self::NoTopic { .. }
             | Self::SlowGap { .. } => Class::Transient,
-            Self::Registry(RegistryError::Unavailable { .. }) => Class::Transient,
-            Self::Registry(RegistryError::NotFound { .. } | RegistryError::Invalid { .. }) => Class::Definite,
-            Self::Registry(RegistryError::Refused { .. })
-            | Self::Config(_)
+            Self::Registry(error) => error.class(),
+            Self::Config(_)
             | Self::Truncated { .. }
             | Self::OldTopicId { .. }
             | Self::PassedOver { .. }
@@ -219,54 +219,9 @@ impl Classify for SinkError {
     }
 }
 
-fn mongo_code(error: &MongoError) -> Option<i32> {
-    match error.kind.as_ref() {
-        ErrorKind::Command(command) => Some(command.code),
-        ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => Some(concern.code),
-        ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),
-        _ => None,
-    }
-}
-
-/// True when a single insert met a taken key.
-pub(crate) fn is_duplicate(error: &MongoError) -> bool {
-    mongo_code(error).is_some_and(|code| fault_of(code) == Fault::Duplicate)
-}
-
-fn mongo_class(error: &MongoError) -> Class {
-    let passing = [
-        "RetryableWriteError",
-        "TransientTransactionError",
-        "RetryableError",
-    ];
-    if passing.iter().any(|label| error.contains_label(label)) {
-        return Class::Transient;
-    }
-    match error.kind.as_ref() {
-        ErrorKind::Io(_)
-        | ErrorKind::ConnectionPoolCleared { .. }
-        | ErrorKind::ServerSelection { .. }
-        | ErrorKind::DnsResolve { .. }
-        | ErrorKind::Write(WriteFailure::WriteConcernError(_)) => Class::Transient,
-        // The kinds are non-exhaustive: what is not known to pass is fatal, unless its code says otherwise.
-        _ => match mongo_code(error) {
-            Some(code) if TRANSIENT_CODES.contains(&code) => Class::Transient,
-            _ => Class::Fatal,
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_code_blames_the_key_the_document_the_server_or_nobody() {
-        assert_eq!(fault_of(11_000), Fault::Duplicate);
-        assert_eq!(fault_of(121), Fault::Document);
-        assert_eq!(fault_of(10_107), Fault::Server);
-        assert_eq!(fault_of(4_711), Fault::Unknown);
-    }
 
     #[test]
     fn the_registry_away_is_no_dead_letter() {

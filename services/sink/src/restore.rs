@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use pulseline_clients::kafka::{Guard, Settings};
+use pulseline_clients::registry::Registry;
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry::Health;
-use pulseline_schemas::Registry;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
@@ -50,7 +50,7 @@ impl Restorer {
                 second_reader: consumer::second_reader(config, &connections.kafka)?,
                 config: Arc::new(config.clone()),
                 message_bytes_max: message_bytes_max(config, &connections.kafka)?,
-                registry: Arc::new(Registry::new(&connections.registry.url)?),
+                registry: Arc::new(Registry::new(&connections.registry)?),
                 erasures: Erasures::new(store.register()),
                 store,
                 outages: Outages::new(shutdown.clone(), Health::new()),

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use pulseline_clients::kafka::Settings;
+use pulseline_clients::registry::Registry;
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, RegistryConfig, require};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry::Health;
-use pulseline_schemas::Registry;
 use pulseline_schemas::codec::ALLOCATION_BYTES_MAX;
 
 use crate::asker::Asker;
@@ -94,8 +94,10 @@ pub async fn run(
     }
     metrics::describe();
     let outages = Outages::new(shutdown.clone(), health.clone());
-    let registry = Arc::new(Registry::new(&registry.url)?);
-    let store = Store::open(&mongo).await?;
+    let registry = Arc::new(Registry::new(&registry)?);
+    let store = outages
+        .outlast(Server::Mongo, "opening", || Store::open(&mongo))
+        .await?;
     outages
         .outlast(Server::Mongo, "position indexes", || store.ensure_indexes())
         .await?;

@@ -1,21 +1,19 @@
 //! MongoDB: everything that is written, and what is looked up about it. Majority, always.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use bson::{RawDocument, RawDocumentBuf, doc};
 use mongodb::error::ErrorKind;
-use mongodb::options::{ClientOptions, IndexOptions, ReadConcern, WriteConcern};
-use mongodb::{Client, Collection, Database, IndexModel};
+use mongodb::options::IndexOptions;
+use mongodb::{Collection, Database, IndexModel};
+use pulseline_clients::mongo::{self, Fault, fault_of, is_duplicate};
 use pulseline_runtime::config::MongoConfig;
 use pulseline_schemas::{Owner, Position, Stream, collections};
 use pulseline_tombstones::Register;
 
 use crate::duplicates::Stored;
-use crate::error::{Fault, SinkError, fault_of, is_duplicate};
+use crate::error::SinkError;
 
-/// How long the driver looks for a server before the outage is ours to wait out, with a line in the log.
-const SERVER_SELECTION: Duration = Duration::from_secs(5);
 /// Name of the unique index on positions.
 const POSITION_INDEX: &str = "kafka_position";
 
@@ -37,16 +35,9 @@ pub(crate) struct Store {
 
 impl Store {
     /// A client of the database; nothing is asked yet.
-    pub(crate) async fn open(mongo: &MongoConfig) -> Result<Self, SinkError> {
-        let parsed = ClientOptions::parse(mongo.uri.expose()).await;
-        let mut options = parsed.map_err(SinkError::mongo("reading the connection string"))?;
-        options.app_name.get_or_insert_with(|| "pulseline-sink".into());
-        options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
-        options.read_concern = Some(ReadConcern::majority());
-        options.write_concern = Some(WriteConcern::majority());
-        let client = Client::with_options(options).map_err(SinkError::mongo("opening the client"))?;
+    pub(crate) async fn open(config: &MongoConfig) -> Result<Self, SinkError> {
         Ok(Self {
-            database: client.database(&mongo.database),
+            database: mongo::open(config, "pulseline-sink").await?,
         })
     }
 
@@ -130,7 +121,7 @@ impl Store {
                         message,
                     });
                 }
-                Fault::Server | Fault::Unknown => {
+                Fault::Server | Fault::Position | Fault::Login | Fault::Permission | Fault::Unknown => {
                     return Err(SinkError::Write {
                         collection,
                         code,

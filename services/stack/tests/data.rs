@@ -1,4 +1,5 @@
 //! A stack's data survives its end, unless it is to be fresh.
+#![expect(clippy::disallowed_methods, reason = "it tests the wire itself")]
 
 use std::path::PathBuf;
 

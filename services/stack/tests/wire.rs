@@ -1,4 +1,5 @@
 //! The wire server by itself: one PGlite session shared by clients that know nothing of each other.
+#![expect(clippy::disallowed_methods, reason = "it tests the wire itself")]
 
 use std::path::PathBuf;
 use std::time::Duration;

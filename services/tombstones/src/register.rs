@@ -8,6 +8,7 @@ use futures_util::TryStreamExt;
 use mongodb::error::{Error, ErrorKind, Result};
 use mongodb::options::{CollectionOptions, ReadConcern, WriteConcern};
 use mongodb::{Collection, Database};
+use pulseline_clients::mongo::{Fault, fault_of};
 use pulseline_schemas::collections::FORGOTTEN;
 use uuid::Uuid;
 
@@ -15,7 +16,6 @@ use crate::{Key, Tombstone, Tombstones};
 
 /// The `_id` of the document with key and revision.
 const REGISTER: &str = "register";
-const DUPLICATE_KEY: i32 = 11_000;
 
 /// The collection of tombstones. Read and written by a majority: whoever sees a revision sees what it counts.
 #[derive(Clone, Debug)]
@@ -138,9 +138,13 @@ pub fn is_there_already(error: &Error) -> bool {
                 && many
                     .write_errors
                     .as_ref()
-                    .is_some_and(|errors| errors.iter().all(|one| one.code == DUPLICATE_KEY))
+                    .is_some_and(|errors| errors.iter().all(|one| is_taken(one.code)))
         }
-        ErrorKind::Write(mongodb::error::WriteFailure::WriteError(one)) => one.code == DUPLICATE_KEY,
+        ErrorKind::Write(mongodb::error::WriteFailure::WriteError(one)) => is_taken(one.code),
         _ => false,
     }
+}
+
+fn is_taken(code: i32) -> bool {
+    fault_of(code) == Fault::Duplicate
 }

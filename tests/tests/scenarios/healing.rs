@@ -1,6 +1,7 @@
 //! Losses on purpose: what MongoDB still has comes back, then what Kafka still has; what is nowhere stays an alert with its
 //! offsets.
 
+use pulseline_clients::kafka::{Guard, Settings};
 use pulseline_sql::GenericClient;
 use std::process::Stdio;
 
@@ -11,8 +12,7 @@ use pulseline_generator::SimulateConfig;
 use pulseline_tests::service::command;
 use pulseline_tests::{Service, World};
 use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 
 const TOPIC: &str = "fitbit.steps";
 /// Offsets that are lost with their rows; the last of them also with its document.
@@ -111,9 +111,7 @@ async fn a_3_what_is_lost_is_mended_from_mongodb_then_from_kafka_and_the_rest_is
     vanish(&world, partition).await?;
     let mut upto = TopicPartitionList::new();
     upto.add_partition_offset(TOPIC, partition, Offset::Offset(GONE + 1))?;
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", &world.endpoints.kafka_brokers)
-        .create()?;
+    let admin: AdminClient<Guard> = Settings::new(&world.kafka(), "pulseline-tests")?.create()?;
     admin.delete_records(&upto, &AdminOptions::new()).await?;
     let (code, said) = heal(&world, &["--json"]).await?;
     let report: serde_json::Value = serde_json::from_str(&said).with_context(|| said.clone())?;

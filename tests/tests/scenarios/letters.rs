@@ -1,8 +1,9 @@
 //! Dead letters in the hands of a person: read, replayed once after a fix, discarded with a reason.
 
 use anyhow::{Context, Result, ensure};
+use pulseline_clients::registry::Registry;
 use pulseline_generator::{Payload, SimulateConfig, plan};
-use pulseline_schemas::{Event, Registry, Stream, UtcMillis, encode, frame};
+use pulseline_schemas::{Event, Stream, UtcMillis, encode, frame};
 use pulseline_sql::GenericClient;
 use pulseline_tests::service::command;
 use pulseline_tests::{Service, World, producer::Hand};
@@ -98,7 +99,7 @@ fn ahead(id: u32) -> Result<Vec<u8>> {
 async fn p_9_messages_that_could_not_be_stored_are_sent_again_or_discarded() -> Result<()> {
     let world = World::start("messages").await?;
     let services = Service::start_all(&world)?;
-    let registry = Registry::new(&world.endpoints.registry_url)?;
+    let registry = Registry::new(&world.registry())?;
     let next = registry.register(Stream::HeartRates).await? + 1;
     let hand = Hand::new(&world).await?;
     hand.bytes(Stream::Steps, "a device", &ahead(next)?).await?;

@@ -2,12 +2,11 @@
 
 use anyhow::{Context, Result, ensure};
 use pulseline_auditor::Flow;
+use pulseline_clients::kafka::{Guard, Settings};
 use pulseline_generator::{Payload, Planned, SimulateConfig, plan};
 use pulseline_schemas::{Event, Stream, UtcMillis};
 use pulseline_tests::{Service, World, producer::Hand};
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
 
 /// Uploads of steps, all different.
 fn steps() -> Result<Vec<Event>> {
@@ -80,9 +79,7 @@ async fn p_4_a_topic_made_anew_opens_a_generation_and_starts_at_0() -> Result<()
         hand.event(event).await?;
     }
     world.until_quiet().await?;
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
-        .set("bootstrap.servers", &world.endpoints.kafka_brokers)
-        .create()?;
+    let admin: AdminClient<Guard> = Settings::new(&world.kafka(), "pulseline-tests")?.create()?;
     for deleted in admin
         .delete_topics(&[Stream::Steps.topic()], &AdminOptions::new())
         .await?

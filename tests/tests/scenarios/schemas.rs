@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result, ensure};
 use bson::{Document, doc};
+use pulseline_clients::registry::{Registry, RegistryError};
 use pulseline_generator::{Payload, SimulateConfig, ensure_topics, plan};
-use pulseline_schemas::{Event, Registry, RegistryError, Sleep, Stream, UtcMillis, encode, frame};
+use pulseline_schemas::{Event, Sleep, Stream, UtcMillis, encode, frame};
 use pulseline_tests::producer::Hand;
 use pulseline_tests::{Role, Service, World};
 use serde_json::{Value, json};
@@ -33,7 +34,7 @@ fn with(field: Value) -> Result<String> {
 async fn all_at_once(world: &World) -> Result<()> {
     let mut asked = tokio::task::JoinSet::new();
     for _ in 0..8 {
-        let registry = Registry::new(&world.endpoints.registry_url)?;
+        let registry = Registry::new(&world.registry())?;
         asked.spawn(async move {
             loop {
                 match registry.register(Stream::Sleeps).await {
@@ -60,7 +61,7 @@ async fn a_field_of_a_newer_writer_survives_and_an_incompatible_schema_is_refuse
     all_at_once(&world).await?;
     let hand = Hand::new(&world).await?;
     let mut services = Service::start_all(&world)?;
-    let registry = Registry::new(&world.endpoints.registry_url)?;
+    let registry = Registry::new(&world.registry())?;
     registry.set_compatibility().await?;
     let mut event = sleep()?;
     hand.event(&Event::Sleeps(event.clone())).await?;

@@ -8,6 +8,8 @@ use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
 use tokio::sync::watch;
 
 use super::error::KafkaFailure;
@@ -44,12 +46,16 @@ impl Guard {
     /// Waits until it is known that the brokers and this client will not come together.
     pub async fn refused(&self) -> KafkaFailure {
         let mut refused = self.0.refused.subscribe();
-        let reason = match refused.wait_for(Option::is_some).await {
-            Ok(reason) => reason.clone().unwrap_or_default(),
+        let reason = refused
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|reason| reason.clone());
+        match reason {
+            Some(reason) => KafkaFailure::Refused(reason),
             // The sender lives as long as this.
-            Err(_) => std::future::pending().await,
-        };
-        KafkaFailure::Refused(reason)
+            None => std::future::pending().await,
+        }
     }
 
     /// A call that ends early when the brokers refuse the client.
@@ -144,3 +150,9 @@ impl ClientContext for Guard {
 }
 
 impl ConsumerContext for Guard {}
+
+impl ProducerContext for Guard {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}

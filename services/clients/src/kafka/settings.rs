@@ -40,6 +40,7 @@ impl Settings {
     /// # Errors
     /// [`KafkaFailure::Config`]: settings that do not fit each other, a file that cannot be read, a property that Pulseline
     /// relies on.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn new(config: &KafkaConfig, client_id: &str) -> Result<Self, KafkaFailure> {
         check(config).map_err(KafkaFailure::Config)?;
         let mut properties = ClientConfig::new();
@@ -103,6 +104,16 @@ impl Settings {
     /// [`KafkaFailure::Config`] when the client refuses a property.
     pub fn create<T: FromClientConfigAndContext<Guard>>(&self) -> Result<T, KafkaFailure> {
         self.create_with(|guard| guard)
+    }
+
+    /// Makes a client whose context is out of reach, and its guard beside it.
+    ///
+    /// # Errors
+    /// As [`Settings::create`].
+    pub fn create_guarded<T: FromClientConfigAndContext<Guard>>(&self) -> Result<(T, Guard), KafkaFailure> {
+        let guard = Guard::new(self.tokens.clone());
+        let created = self.properties.create_with_context(guard.clone());
+        Ok((created.map_err(KafkaFailure::of("making a client"))?, guard))
     }
 
     /// Makes a client whose context holds the guard.

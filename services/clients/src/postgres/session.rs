@@ -195,6 +195,7 @@ async fn start(
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
 async fn drive<T>(config: &Config, tls: T) -> Result<Client, tokio_postgres::Error>
 where
     T: MakeTlsConnect<Socket>,

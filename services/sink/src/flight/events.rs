@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use bson::RawDocumentBuf;
+use pulseline_clients::mongo::Fault;
 use pulseline_schemas::Stream;
 
 use super::Settled;
 use crate::duplicates::{Stored, Verdict, judge};
 use crate::entry::Pending;
-use crate::error::{Fault, SinkError};
+use crate::error::SinkError;
 use crate::letters::{Letter, Reason};
 use crate::outage::Server;
 use crate::receipts::Receipt;
@@ -101,9 +102,12 @@ async fn attempt(
                 let stored = stored.get(&event.event_id.to_string());
                 settle(store, event, document, stored).await?
             }
-            Fault::Document | Fault::Server | Fault::Unknown => {
-                Remedy::Letter(Reason::Refused, refusal(&failure))
-            }
+            Fault::Document
+            | Fault::Server
+            | Fault::Position
+            | Fault::Login
+            | Fault::Permission
+            | Fault::Unknown => Remedy::Letter(Reason::Refused, refusal(&failure)),
         };
         remedies.push((failure.index, remedy));
     }

@@ -1,9 +1,10 @@
 //! Letters on their way into MongoDB.
 
 use bson::RawDocumentBuf;
+use pulseline_clients::mongo::Fault;
 use pulseline_schemas::collections;
 
-use crate::error::{Fault, SinkError};
+use crate::error::SinkError;
 use crate::letters::Letter;
 use crate::metrics;
 use crate::outage::Server;

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use bson::RawDocumentBuf;
+use pulseline_clients::mongo::Fault;
 use pulseline_schemas::collections::RECEIPTS;
 
 use crate::assignment::watermarks;
 use crate::consumer::blocking;
-use crate::error::{Fault, SinkError};
+use crate::error::SinkError;
 use crate::gaps::{self, Gap, Split};
 use crate::metrics;
 use crate::outage::Server;
