@@ -2,6 +2,7 @@
 
 use mongodb::error::ErrorKind;
 use pulseline_runtime::retry::{Class, Classify};
+use pulseline_runtime::waits::Hop;
 use pulseline_sql::SqlError;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
@@ -75,6 +76,15 @@ impl Classify for AuditError {
             Self::EndBelowAccounted { .. } | Self::UnknownRelation { .. } | Self::Unexpected(_) => {
                 Class::Fatal
             }
+        }
+    }
+
+    fn hop(&self) -> Hop {
+        match self {
+            Self::Kafka(_) | Self::EndBelowAccounted { .. } => Hop::Kafka,
+            Self::Mongo(_) => Hop::Mongo,
+            Self::Sql(_) => Hop::Timescale,
+            Self::UnknownRelation { .. } | Self::Unexpected(_) => Hop::Other,
         }
     }
 }

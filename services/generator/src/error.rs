@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use pulseline_archive::ArchiveError;
 use pulseline_runtime::retry::{Class, Classify};
+use pulseline_runtime::waits::Hop;
 use pulseline_schemas::{EncodeError, RegistryError};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
@@ -101,6 +102,14 @@ impl Classify for GeneratorError {
             | Self::Undelivered(_)
             | Self::Abandoned(_)
             | Self::Planner => Class::Fatal,
+        }
+    }
+
+    fn hop(&self) -> Hop {
+        match self {
+            Self::Registry(_) => Hop::Registry,
+            Self::Kafka { .. } | Self::Topic { .. } | Self::Undelivered(_) => Hop::Kafka,
+            _ => Hop::Other,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use mongodb::error::{Error as MongoError, ErrorKind, WriteFailure};
 use pulseline_runtime::retry::{Class, Classify};
+use pulseline_runtime::waits::Hop;
 use pulseline_sql::SqlError;
 
 /// Codes by which a server says that a position is gone for good: ChangeStreamHistoryLost, ChangeStreamFatalError,
@@ -205,6 +206,14 @@ impl Classify for LoaderError {
             | Self::Protocol(_)
             | Self::Abandoned
             | Self::Task(_) => Class::Fatal,
+        }
+    }
+
+    fn hop(&self) -> Hop {
+        match self {
+            Self::Mongo { .. } => Hop::Mongo,
+            Self::Sql { .. } | Self::Statement { .. } | Self::Fenced { .. } => Hop::Timescale,
+            _ => Hop::Other,
         }
     }
 }

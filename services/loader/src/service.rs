@@ -5,8 +5,8 @@ use std::time::Duration;
 use mongodb::options::{ClientOptions, ReadConcern, WriteConcern};
 use mongodb::{Client, Database};
 use pulseline_runtime::config::{MongoConfig, TimescaleConfig};
+use pulseline_runtime::health::Health;
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_runtime::telemetry::Health;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -42,10 +42,11 @@ pub async fn run(
     config.validate().map_err(LoaderError::Config)?;
     metrics::describe();
     let database = open_database(&connections.mongo).await?;
-    let acquired = Owner::acquire(&connections.timescale, config.lease_ttl(), &shutdown).await?;
+    let acquired = Owner::acquire(&connections.timescale, config.lease_ttl(), &health, &shutdown).await?;
     let Some(owner) = acquired else { return Ok(()) };
+    health.set_ready(false);
     // A stop from outside reaches the loading, and so does the loss of the lease.
-    let inner = Shutdown::new();
+    let inner = shutdown.child();
     let forwarder = tokio::spawn(forward(shutdown.clone(), inner.clone()));
     let client = database.client().clone();
     let context = Context {

@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use pulseline_runtime::clock::Clock;
+use pulseline_runtime::health::Health;
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_runtime::telemetry::Health;
 use pulseline_schemas::Registry;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;

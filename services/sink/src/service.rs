@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, RegistryConfig, require};
+use pulseline_runtime::health::Health;
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_runtime::telemetry::Health;
 use pulseline_schemas::Registry;
 use rdkafka::ClientConfig;
 
