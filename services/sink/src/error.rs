@@ -2,6 +2,7 @@
 
 use mongodb::error::{Error as MongoError, ErrorKind, WriteFailure};
 use pulseline_runtime::retry::{Class, Classify, RetryError};
+use pulseline_runtime::waits::Hop;
 use pulseline_schemas::{Position, RegistryError};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
@@ -30,6 +31,15 @@ pub enum SinkError {
         /// What the brokers or the client said.
         #[source]
         source: KafkaError,
+    },
+    /// Messages that cannot be read, however long they are waited for.
+    #[error("Kafka: reading messages: {source}: {advice}")]
+    Unreadable {
+        /// What the client said.
+        #[source]
+        source: KafkaError,
+        /// What has to be done.
+        advice: &'static str,
     },
     /// A topic is not there (yet).
     #[error("the topic {topic} does not exist")]
@@ -214,6 +224,7 @@ impl Classify for SinkError {
             Self::Registry(RegistryError::NotFound { .. } | RegistryError::Invalid { .. }) => Class::Definite,
             Self::Registry(RegistryError::Refused { .. })
             | Self::Config(_)
+            | Self::Unreadable { .. }
             | Self::Truncated { .. }
             | Self::OldTopicId { .. }
             | Self::PassedOver { .. }
@@ -223,9 +234,29 @@ impl Classify for SinkError {
             | Self::Task(_) => Class::Fatal,
         }
     }
+
+    fn hop(&self) -> Hop {
+        match self {
+            Self::Kafka { .. }
+            | Self::Unreadable { .. }
+            | Self::NoTopic { .. }
+            | Self::Truncated { .. }
+            | Self::OldTopicId { .. }
+            | Self::PassedOver { .. }
+            | Self::SlowGap { .. } => Hop::Kafka,
+            Self::Mongo { .. }
+            | Self::WriteConcern { .. }
+            | Self::Write { .. }
+            | Self::Unsettled { .. }
+            | Self::PositionTaken { .. }
+            | Self::Foreign { .. } => Hop::Mongo,
+            Self::Registry(_) => Hop::Registry,
+            Self::Config(_) | Self::Abandoned | Self::Task(_) => Hop::Other,
+        }
+    }
 }
 
-fn kafka_class(error: &KafkaError) -> Class {
+pub(crate) fn kafka_class(error: &KafkaError) -> Class {
     use RDKafkaErrorCode as Code;
     if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
         return Class::Fatal;
@@ -280,33 +311,6 @@ fn code_of(error: &KafkaError) -> Option<RDKafkaErrorCode> {
         KafkaError::AdminOp(code) => Some(*code),
         other => other.rdkafka_error_code(),
     }
-}
-
-/// True when the consumer cannot recover by itself from an error that polling returned. It recovers from everything
-/// that it does not call fatal, except where permissions, names or the data itself are wrong.
-pub(crate) fn ends_consuming(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode as Code;
-    matches!(error, KafkaError::MessageConsumptionFatal(_))
-        || matches!(
-            error.rdkafka_error_code(),
-            Some(
-                Code::Fatal
-                    | Code::TopicAuthorizationFailed
-                    | Code::GroupAuthorizationFailed
-                    | Code::ClusterAuthorizationFailed
-                    | Code::SaslAuthenticationFailed
-                    | Code::InvalidGroupId
-                    | Code::InconsistentGroupProtocol
-                    | Code::FencedInstanceId
-                    | Code::GroupMaxSizeReached
-                    | Code::UnsupportedAssignor
-                    | Code::UnsupportedVersion
-                    | Code::UnsupportedFeature
-                    | Code::BadMessage
-                    | Code::BadCompression
-                    | Code::InvalidMessage
-            )
-        )
 }
 
 fn mongo_code(error: &MongoError) -> Option<i32> {
@@ -368,11 +372,7 @@ mod tests {
         let admin = SinkError::kafka("x")(KafkaError::AdminOp(RDKafkaErrorCode::BrokerTransportFailure));
         assert_eq!(admin.class(), Class::Transient);
         let fenced = KafkaError::MessageConsumptionFatal(RDKafkaErrorCode::FencedInstanceId);
-        assert!(ends_consuming(&fenced));
         assert_eq!(SinkError::kafka("x")(fenced).class(), Class::Fatal);
-        assert!(!ends_consuming(&KafkaError::MessageConsumption(
-            RDKafkaErrorCode::AllBrokersDown
-        )));
     }
 
     #[test]
