@@ -67,6 +67,14 @@ impl Asker {
         self.bounds(partitions, Offset::End).await
     }
 
+    /// The log start of each of these partitions, in one request to each broker.
+    pub(crate) async fn starts(
+        &self,
+        partitions: Vec<Partition>,
+    ) -> Result<HashMap<Partition, i64>, SinkError> {
+        self.bounds(partitions, Offset::Beginning).await
+    }
+
     async fn bounds(
         &self,
         partitions: Vec<Partition>,
