@@ -1,5 +1,6 @@
 //! Exit codes: what a shell or an orchestrator learns.
 
+use std::error::Error;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use pulseline_console::ConsoleError;
 use pulseline_generator::GeneratorError;
 use pulseline_letters::LettersError;
 use pulseline_loader::LoaderError;
+use pulseline_rebuilder::RebuilderError;
 use pulseline_runtime::config::ConfigError;
 use pulseline_sink::SinkError;
 
@@ -20,7 +22,7 @@ use crate::print;
 pub(crate) enum Outcome {
     /// 0.
     Done,
-    /// 4: verify or a backfill was stopped before its end; nothing is wrong so far.
+    /// 4: verify or a backfill was stopped before its end, or a partition stands; nothing is wrong so far.
     Unfinished,
     /// 1: verify found a difference, the demo's verdict is bad, a replayed letter stays, heal leaves a hole, a
     /// rebuilt warehouse differs, or forget finds something.
@@ -68,32 +70,53 @@ fn is_wrong_archive(error: &ArchiveError) -> bool {
     }
 }
 
+/// What an error is, or is because of: an error of one service may stand inside of those of two others.
+fn is_because_of<E: Error + 'static>(error: &anyhow::Error, test: impl Fn(&E) -> bool) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref())
+        .any(|cause: &E| test(cause))
+}
+
+fn is_abandoned(error: &anyhow::Error) -> bool {
+    is_because_of(error, |error| matches!(error, LoaderError::Abandoned))
+        || is_because_of(error, |error| matches!(error, SinkError::Abandoned))
+        || is_because_of(error, |error| matches!(error, CompactorError::Abandoned))
+        || is_because_of(error, |error| matches!(error, RebuilderError::Abandoned))
+        || is_because_of(error, |error| matches!(error, GeneratorError::Abandoned(_)))
+}
+
+fn is_configuration(error: &anyhow::Error) -> bool {
+    is_because_of(error, |_: &ConfigError| true)
+        || is_because_of(error, |error| matches!(error, LettersError::NoSelection))
+        || is_because_of(error, |error| matches!(error, LoaderError::Config(_)))
+        || is_because_of(error, |error| matches!(error, SinkError::Config(_)))
+        || is_because_of(error, |error| matches!(error, CompactorError::Config(_)))
+        || is_because_of(error, |error| matches!(error, ConsoleError::Config(_)))
+        || is_because_of(error, |error| {
+            matches!(
+                error,
+                GeneratorError::Config(_) | GeneratorError::OtherZone { .. } | GeneratorError::NotEmpty(_)
+            )
+        })
+        || is_because_of(error, |error| matches!(error, AuditError::UnknownRelation { .. }))
+        || is_because_of(error, is_wrong_archive)
+}
+
 fn code_of(error: &anyhow::Error) -> u8 {
-    let is_abandoned = matches!(error.downcast_ref(), Some(LoaderError::Abandoned))
-        || matches!(error.downcast_ref(), Some(SinkError::Abandoned))
-        || matches!(error.downcast_ref(), Some(CompactorError::Abandoned))
-        || matches!(error.downcast_ref(), Some(GeneratorError::Abandoned(_)));
-    let is_configuration = error.is::<ConfigError>()
-        || matches!(error.downcast_ref(), Some(LettersError::NoSelection))
-        || matches!(error.downcast_ref(), Some(LoaderError::Config(_)))
-        || matches!(error.downcast_ref(), Some(SinkError::Config(_)))
-        || matches!(error.downcast_ref(), Some(CompactorError::Config(_)))
-        || matches!(error.downcast_ref(), Some(ConsoleError::Config(_)))
-        || matches!(
-            error.downcast_ref(),
-            Some(GeneratorError::Config(_) | GeneratorError::OtherZone { .. } | GeneratorError::NotEmpty(_))
-        )
-        || matches!(error.downcast_ref(), Some(AuditError::UnknownRelation { .. }))
-        || error.downcast_ref().is_some_and(is_wrong_archive);
-    match (is_abandoned, is_configuration) {
-        (true, _) => ABANDONED,
-        (_, true) => CONFIGURATION,
-        _ => STOPPED,
+    if is_abandoned(error) {
+        ABANDONED
+    } else if is_configuration(error) {
+        CONFIGURATION
+    } else {
+        STOPPED
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use pulseline_healer::HealerError;
+
     use super::*;
 
     #[test]
@@ -102,6 +125,32 @@ mod tests {
         assert_eq!(code_of(&ConfigError::Invalid("x".into()).into()), CONFIGURATION);
         assert_eq!(code_of(&CompactorError::LeaseLost.into()), STOPPED);
         assert_eq!(code_of(&GeneratorError::Abandoned(1).into()), ABANDONED);
+    }
+
+    #[test]
+    fn a15_an_end_inside_of_other_errors_is_still_that_end() {
+        let healer = || HealerError::from(LoaderError::Abandoned);
+        let abandoned: [anyhow::Error; 9] = [
+            SinkError::Abandoned.into(),
+            CompactorError::Abandoned.into(),
+            RebuilderError::Abandoned.into(),
+            healer().into(),
+            HealerError::from(SinkError::Abandoned).into(),
+            LettersError::from(LoaderError::Abandoned).into(),
+            RebuilderError::from(CompactorError::Abandoned).into(),
+            RebuilderError::from(LoaderError::Abandoned).into(),
+            RebuilderError::from(healer()).into(),
+        ];
+        for error in abandoned {
+            // Told once, however deep it stands.
+            let text = told(&error);
+            assert_eq!(text.matches("abandoned").count(), 1, "{text}");
+            assert_eq!(code_of(&error), ABANDONED, "{text}");
+            assert_eq!(code_of(&error.context("rebuilding")), ABANDONED, "{text}");
+        }
+        let wrong = RebuilderError::from(HealerError::from(SinkError::Config("sink.group".into())));
+        assert_eq!(code_of(&wrong.into()), CONFIGURATION);
+        assert_eq!(code_of(&RebuilderError::LeaseLost.into()), STOPPED);
     }
 
     #[test]

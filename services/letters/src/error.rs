@@ -13,7 +13,7 @@ pub enum LettersError {
     #[error("Kafka: {0}")]
     Kafka(#[from] rdkafka::error::KafkaError),
     /// Loading a document again.
-    #[error(transparent)]
+    #[error("{0}")]
     Loader(#[from] LoaderError),
     /// Nothing says which letters are meant.
     #[error("say which letters: by their origins, --reason, --stream or --since")]
