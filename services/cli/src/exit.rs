@@ -74,32 +74,49 @@ fn is_wrong_archive(error: &ArchiveError) -> bool {
 fn is_because_of<E: Error + 'static>(error: &anyhow::Error, test: impl Fn(&E) -> bool) -> bool {
     error
         .chain()
-        .filter_map(|cause| cause.downcast_ref())
-        .any(|cause: &E| test(cause))
+        .filter_map(|cause| cause.downcast_ref::<E>())
+        .any(test)
 }
 
 fn is_abandoned(error: &anyhow::Error) -> bool {
-    is_because_of(error, |error| matches!(error, LoaderError::Abandoned))
-        || is_because_of(error, |error| matches!(error, SinkError::Abandoned))
-        || is_because_of(error, |error| matches!(error, CompactorError::Abandoned))
-        || is_because_of(error, |error| matches!(error, RebuilderError::Abandoned))
-        || is_because_of(error, |error| matches!(error, GeneratorError::Abandoned(_)))
+    is_because_of(error, |error: &LoaderError| {
+        matches!(error, LoaderError::Abandoned)
+    }) || is_because_of(error, |error: &SinkError| matches!(error, SinkError::Abandoned))
+        || is_because_of(error, |error: &CompactorError| {
+            matches!(error, CompactorError::Abandoned)
+        })
+        || is_because_of(error, |error: &RebuilderError| {
+            matches!(error, RebuilderError::Abandoned)
+        })
+        || is_because_of(error, |error: &GeneratorError| {
+            matches!(error, GeneratorError::Abandoned(_))
+        })
 }
 
 fn is_configuration(error: &anyhow::Error) -> bool {
     is_because_of(error, |_: &ConfigError| true)
-        || is_because_of(error, |error| matches!(error, LettersError::NoSelection))
-        || is_because_of(error, |error| matches!(error, LoaderError::Config(_)))
-        || is_because_of(error, |error| matches!(error, SinkError::Config(_)))
-        || is_because_of(error, |error| matches!(error, CompactorError::Config(_)))
-        || is_because_of(error, |error| matches!(error, ConsoleError::Config(_)))
-        || is_because_of(error, |error| {
+        || is_because_of(error, |error: &LettersError| {
+            matches!(error, LettersError::NoSelection)
+        })
+        || is_because_of(error, |error: &LoaderError| {
+            matches!(error, LoaderError::Config(_))
+        })
+        || is_because_of(error, |error: &SinkError| matches!(error, SinkError::Config(_)))
+        || is_because_of(error, |error: &CompactorError| {
+            matches!(error, CompactorError::Config(_))
+        })
+        || is_because_of(error, |error: &ConsoleError| {
+            matches!(error, ConsoleError::Config(_))
+        })
+        || is_because_of(error, |error: &GeneratorError| {
             matches!(
                 error,
                 GeneratorError::Config(_) | GeneratorError::OtherZone { .. } | GeneratorError::NotEmpty(_)
             )
         })
-        || is_because_of(error, |error| matches!(error, AuditError::UnknownRelation { .. }))
+        || is_because_of(error, |error: &AuditError| {
+            matches!(error, AuditError::UnknownRelation { .. })
+        })
         || is_because_of(error, is_wrong_archive)
 }
 
