@@ -166,15 +166,7 @@ async fn until(service: &Service, counters: &[&str], wanted: u64) -> Result<Inst
 
 /// Counters over their labels.
 async fn sum(service: &Service, counters: &[&str]) -> Result<u64> {
-    let (_, text) = service.get("/metrics").await?;
-    let is_wanted = |line: &&str| {
-        counters.iter().any(|counter| {
-            line.strip_prefix(counter)
-                .is_some_and(|rest| rest.starts_with(['{', ' ']))
-        })
-    };
-    let values = text.lines().filter(is_wanted);
-    Ok(values
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
-        .sum())
+    let measures = service.measures().await?;
+    let sums = counters.iter().map(|counter| measures.sum(counter));
+    Ok(sums.sum::<Result<f64>>()? as u64)
 }

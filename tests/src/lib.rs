@@ -4,6 +4,7 @@ pub mod console;
 pub mod faults;
 pub mod foreign;
 pub mod layers;
+pub mod measures;
 pub mod page;
 pub mod picture;
 pub mod producer;
@@ -12,6 +13,7 @@ pub mod truth;
 pub mod world;
 
 pub use console::Console;
+pub use measures::Measures;
 pub use service::{Role, Service};
 pub use truth::Findings;
 pub use world::World;

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
+use crate::measures::Measures;
 use crate::world::World;
 
 const POLL: Duration = Duration::from_millis(100);
@@ -208,6 +209,32 @@ impl Service {
     pub async fn get(&self, path: &str) -> Result<(u16, String)> {
         let answer = reqwest::get(format!("http://{}{path}", self.address)).await?;
         Ok((answer.status().as_u16(), answer.text().await?))
+    }
+
+    /// What it measures at present.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn measures(&self) -> Result<Measures> {
+        let (status, text) = self.get("/metrics").await?;
+        ensure!(status == 200, "/metrics: {status}: {text}");
+        Ok(Measures::new(text))
+    }
+
+    /// Waits until the sum of one of its metrics is as it should be.
+    ///
+    /// # Errors
+    /// When there is no such metric, or it never is.
+    pub async fn until_measured(&self, name: &str, is_right: impl Fn(f64) -> bool) -> Result<()> {
+        let deadline = tokio::time::Instant::now() + READY;
+        loop {
+            let sum = self.measures().await?.sum(name)?;
+            if is_right(sum) {
+                return Ok(());
+            }
+            ensure!(tokio::time::Instant::now() < deadline, "{name} stays at {sum}");
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// Waits until it says that it is ready.

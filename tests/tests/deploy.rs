@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use pulseline_tests::measures;
 use pulseline_tests::picture::{self, METRICS, WAREHOUSE, list, read, text};
 use pulseline_tests::service::binary;
 use serde_json::{Map, Value};
@@ -193,21 +194,9 @@ fn every_service_is_scraped_where_it_serves_metrics() -> Result<()> {
     Ok(())
 }
 
-/// Names in the services' metrics.rs.
-fn described() -> Result<BTreeSet<String>> {
-    let mut names = BTreeSet::new();
-    for service in ["generator", "sink", "loader", "compactor", "healer"] {
-        names.extend(picture::metric_names(&read(&format!(
-            "services/{service}/src/metrics.rs"
-        ))?));
-    }
-    ensure!(names.len() > 40, "only {names:?}");
-    Ok(names)
-}
-
 #[test]
 fn every_metric_of_a_dashboard_or_rule_is_described_by_a_service() -> Result<()> {
-    let (described, used) = (described()?, picture::used_metrics()?);
+    let (described, used) = (measures::described()?, picture::used_metrics()?);
     ensure!(used.len() > 30, "only {used:?}");
     for name in &used {
         let base = picture::histogram_of(name).unwrap_or(name);

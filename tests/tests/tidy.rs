@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use pulseline_tests::{measures, picture};
 
 const FILE_LINES_MAX: usize = 400;
 const SOURCE_ENDINGS: [&str; 8] = ["rs", "sql", "mjs", "js", "css", "html", "sh", "toml"];
@@ -156,6 +157,58 @@ fn drivers_stay_where_they_belong() -> Result<()> {
             ensure!(
                 !uses || allowed,
                 "{name} uses {driver}, which belongs to {members:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a15_a_metric_that_nobody_defines_is_an_error() {
+    let text =
+        "# TYPE a_total counter\na_total{x=\"1\",y=\"2\"} 3\na_total{x=\"2\"} 4\n# TYPE b gauge\nb 5\n";
+    let measures = measures::Measures::new(text.to_owned());
+    assert_eq!(measures.sum("a_total").unwrap(), 7.0);
+    assert_eq!(measures.of("a_total", "x", "2").unwrap(), 4.0);
+    assert_eq!(measures.sum("b").unwrap(), 5.0);
+    for name in ["a", "a_totals", "c", ""] {
+        assert!(measures.sum(name).is_err(), "{name}");
+    }
+    assert!(measures.of("a_total", "x", "9").is_err());
+}
+
+/// A test that looks for a line of `/metrics` by itself finds nothing when the metric's name is wrong, and goes on.
+#[test]
+fn metrics_are_read_by_name_and_every_name_is_defined() -> Result<()> {
+    let described = measures::described()?;
+    let of_services = [
+        "sink",
+        "loader",
+        "compactor",
+        "healer",
+        "console",
+        "waiting",
+        "loop",
+    ];
+    for (path, text) in sources()? {
+        let is_reader = path.starts_with("tests/tests/") || path.starts_with("bench/");
+        if !is_reader || path.ends_with("tidy.rs") {
+            continue;
+        }
+        let own = path.ends_with("scenarios/telemetry.rs") || path.ends_with("scenarios/picture.rs");
+        ensure!(
+            own || !text.contains("get(\"/metrics\")"),
+            "{path}: read metrics with Service::measures"
+        );
+        for name in picture::metric_names(&text) {
+            let is_metric = of_services
+                .iter()
+                .any(|service| name.starts_with(&format!("pulseline_{service}_")));
+            let base = picture::histogram_of(&name).unwrap_or(&name);
+            let is_prefix = name.ends_with('_');
+            ensure!(
+                !is_metric || is_prefix || described.contains(base),
+                "{path}: nobody defines {name}"
             );
         }
     }

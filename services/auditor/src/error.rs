@@ -3,6 +3,7 @@
 use pulseline_clients::kafka::KafkaFailure;
 use pulseline_clients::mongo::{self, MongoOpenError};
 use pulseline_runtime::retry::{Class, Classify};
+use pulseline_runtime::waits::Hop;
 use pulseline_sql::SqlError;
 
 /// Why the stores could not be compared.
@@ -58,6 +59,15 @@ impl Classify for AuditError {
             Self::EndBelowAccounted { .. } | Self::UnknownRelation { .. } | Self::Unexpected(_) => {
                 Class::Fatal
             }
+        }
+    }
+
+    fn hop(&self) -> Hop {
+        match self {
+            Self::Kafka(_) | Self::EndBelowAccounted { .. } => Hop::Kafka,
+            Self::Mongo(_) | Self::MongoOpen(_) => Hop::Mongo,
+            Self::Sql(_) => Hop::Timescale,
+            Self::UnknownRelation { .. } | Self::Unexpected(_) => Hop::Other,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::connections::Connections;
 use crate::error::AuditError;
 use crate::hole::Hole;
 use crate::kafka::{self, Ends, Partition};
+use crate::stuck::{OnItsWay, Stuck, stuck};
 use crate::warehouse::{Accounted, accounted, passed};
 
 const SETTLE_POLL: Duration = Duration::from_millis(500);
@@ -29,6 +30,10 @@ pub(crate) struct Reckoning {
     pub(crate) accounted: i64,
     /// Of these: not come to yet by sink or loader.
     pub(crate) in_flight: i64,
+    /// The same, where it is.
+    pub(crate) on_its_way: BTreeMap<Partition, OnItsWay>,
+    /// Where none of it came during the whole wait.
+    pub(crate) stuck: Vec<Stuck>,
     /// The rest.
     pub(crate) holes: Vec<Hole>,
 }
@@ -40,7 +45,9 @@ pub(crate) async fn settle(
     longest: Duration,
     shutdown: &Shutdown,
 ) -> Result<Reckoning, AuditError> {
-    let deadline = Instant::now() + longest;
+    let began = Instant::now();
+    let deadline = began + longest;
+    let mut first = None;
     let fixed = kafka::ends(connections).await?;
     let margin = margin(held_back(connections).await?);
     let mut looks = Vec::new();
@@ -52,7 +59,7 @@ pub(crate) async fn settle(
             ends: kafka::ends(connections).await?,
         });
         let (passed, books) = (passed(client).await?, accounted(client).await?);
-        let reckoning = match reckon(&fixed, (&looks, margin), &passed, &books) {
+        let mut reckoning = match reckon(&fixed, (&looks, margin), &passed, &books) {
             // While data streams in, the books may know of more than Kafka had at the look: it is asked again after them.
             Err(AuditError::EndBelowAccounted { .. }) => {
                 looks.push(Look {
@@ -63,6 +70,8 @@ pub(crate) async fn settle(
             }
             reckoned => reckoned?,
         };
+        let first = first.get_or_insert_with(|| reckoning.on_its_way.clone());
+        reckoning.stuck = stuck(first, &reckoning.on_its_way, began.elapsed());
         if reckoning.in_flight == 0 || Instant::now() >= deadline || !shutdown.sleep(SETTLE_POLL).await {
             return Ok(reckoning);
         }
@@ -156,7 +165,13 @@ fn reckon(
                     offsets: lost,
                 });
             }
-            reckoning.in_flight += on_its_way.end - on_its_way.start;
+            let count = on_its_way.end - on_its_way.start;
+            reckoning.in_flight += count;
+            if count > 0 {
+                let from = on_its_way.start;
+                let waiting = reckoning.on_its_way.entry(partition.clone());
+                waiting.or_insert(OnItsWay { from, count: 0 }).count += count;
+            }
         }
     }
     Ok(reckoning)
@@ -237,6 +252,7 @@ mod tests {
         // The loader has not come to what was committed at the first look: nothing can be said yet.
         let verdict = judged(&passed(1_000 + SKEW_MS - 1));
         assert_eq!((verdict.holes.len(), verdict.in_flight), (0, 4));
+        assert_eq!(verdict.on_its_way[&key()], OnItsWay { from: 3, count: 4 });
         let verdict = judged(&passed(1_000 + SKEW_MS));
         assert_eq!(
             verdict.holes.iter().map(ToString::to_string).collect::<Vec<_>>(),

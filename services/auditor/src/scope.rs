@@ -9,14 +9,22 @@ use crate::documents::{self, Readings, Table};
 use crate::error::AuditError;
 use crate::layers::{self, Check};
 
+const DAY_MS: i64 = 86_400_000;
+
 /// Days that are compared, counted on the wearers' wall clocks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Days {
     /// Everything there is.
     #[default]
     All,
-    /// So many up to the newest day that has anything.
-    Newest(DayNumber),
+    /// So many up to the newest day that has anything and is not after tomorrow: a clock that ran ahead must not hide the
+    /// present.
+    Newest {
+        /// How many.
+        count: DayNumber,
+        /// The present, in UTC milliseconds.
+        now_utc_millis: i64,
+    },
     /// These.
     Between(Range<DayNumber>),
 }
@@ -26,11 +34,23 @@ impl Days {
     pub(crate) fn of(&self, extent: &Range<DayNumber>) -> Option<Range<DayNumber>> {
         let days = match self {
             Self::All => extent.clone(),
-            Self::Newest(count) => extent.start.max(extent.end.saturating_sub(*count))..extent.end,
+            Self::Newest {
+                count,
+                now_utc_millis,
+            } => {
+                let end = extent.end.min(after_tomorrow(*now_utc_millis));
+                extent.start.max(end.saturating_sub(*count))..end
+            }
             Self::Between(days) => days.start.max(extent.start)..days.end.min(extent.end),
         };
         (!days.is_empty()).then_some(days)
     }
+}
+
+/// The first day that is after tomorrow in UTC: wall clocks are at most 14 hours ahead of it, so none shows it today.
+fn after_tomorrow(now_utc_millis: i64) -> DayNumber {
+    let today = now_utc_millis.div_euclid(DAY_MS);
+    DayNumber::try_from(today).unwrap_or(DayNumber::MAX - 2) + 2
 }
 
 /// What is compared.
@@ -99,10 +119,18 @@ mod tests {
     #[test]
     fn days_are_those_that_have_anything() {
         assert_eq!(Days::All.of(&(10..20)), Some(10..20));
-        assert_eq!(Days::Newest(3).of(&(10..20)), Some(17..20));
-        assert_eq!(Days::Newest(300).of(&(10..20)), Some(10..20));
+        let newest = |count, today: i64| Days::Newest {
+            count,
+            now_utc_millis: today * DAY_MS + DAY_MS - 1,
+        };
+        assert_eq!(newest(3, 500).of(&(10..20)), Some(17..20));
+        assert_eq!(newest(300, 500).of(&(10..20)), Some(10..20));
         assert_eq!(Days::Between(5..12).of(&(10..20)), Some(10..12));
         assert_eq!(Days::Between(5..10).of(&(10..20)), None);
+        // A11: tomorrow is somewhere's today; what lies after it is a clock that runs ahead.
+        assert_eq!(newest(3, 18).of(&(10..20)), Some(17..20));
+        assert_eq!(newest(3, 17).of(&(10..47_000)), Some(16..19));
+        assert_eq!(newest(3, 5).of(&(10..20)), None);
         assert_eq!(said(&(18_206..18_208)), "2019-11-06 to 2019-11-07");
     }
 

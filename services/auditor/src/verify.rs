@@ -19,6 +19,7 @@ use crate::hole::Hole;
 use crate::layers;
 use crate::reckoning::settle;
 use crate::scope::{Days, Scope, Step, said, steps};
+use crate::stuck::Stuck;
 use crate::warehouse::Loaded;
 
 /// How `verify` goes about it.
@@ -41,6 +42,9 @@ pub struct Verdict {
     pub accounted: i64,
     /// Offsets that sink or loader have not come to yet; not a loss.
     pub in_flight: i64,
+    /// Partitions none of whose messages in flight came while they were waited for: something is wrong with them, or nobody
+    /// works.
+    pub stuck: Vec<Stuck>,
     /// Offsets that sink and loader are past, and that nobody has accounted for.
     pub holes: Vec<Hole>,
     /// Comparisons that were made.
@@ -58,16 +62,16 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// True when nothing is lost and nothing differs.
+    /// True when nothing is lost and nothing differs of what has come.
     #[must_use]
     pub fn is_equal(&self) -> bool {
         self.holes.is_empty() && self.differences.is_empty()
     }
 
-    /// True when all was compared that should be.
+    /// True when all was compared that should be, and no partition stands.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.start_at.is_none()
+        self.start_at.is_none() && self.stuck.is_empty()
     }
 }
 
@@ -90,6 +94,7 @@ pub async fn verify(
     verdict.produced = reckoning.produced;
     verdict.accounted = reckoning.accounted;
     verdict.in_flight = reckoning.in_flight;
+    verdict.stuck = reckoning.stuck;
     verdict.holes = reckoning.holes;
     let mut stores = Stores::open(client, connections, &config.scope).await?;
     verdict.days = stores.days.as_ref().map(said);
@@ -138,7 +143,7 @@ impl Stores {
         let of_documents = match &scope.days {
             Days::All => kept,
             Days::Between(asked) => asked.start.max(kept.start)..asked.end,
-            Days::Newest(_) => days.clone().unwrap_or(kept),
+            Days::Newest { .. } => days.clone().unwrap_or(kept),
         };
         Ok(Self {
             database: connections.database().await?,
@@ -191,10 +196,17 @@ impl fmt::Display for Verdict {
         for hole in &self.holes {
             writeln!(f, "lost: {hole}")?;
         }
+        for stuck in &self.stuck {
+            writeln!(f, "stands: {stuck}")?;
+        }
         for difference in &self.differences {
             writeln!(f, "differs: {difference}")?;
         }
-        let verdict = if self.is_equal() { "equal" } else { "DIFFERENT" };
+        let verdict = match (self.is_equal(), self.stuck.is_empty()) {
+            (false, _) => "DIFFERENT",
+            (true, false) => "UNKNOWN (what has come is equal)",
+            (true, true) => "equal",
+        };
         let (relations, seconds) = (self.relations, self.seconds);
         let days = self.days.as_deref().unwrap_or("no day");
         write!(
@@ -206,5 +218,31 @@ impl fmt::Display for Verdict {
             Some(next) => write!(f, "\nstopped before the end: go on with --start-at {next}"),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a1_nobody_calls_a_stream_equal_whose_partition_stands() {
+        let mut verdict = Verdict::default();
+        assert!(verdict.is_complete() && verdict.to_string().contains("equal: 0 comparisons"));
+        verdict.stuck.push(Stuck {
+            topic: "fitbit.steps".into(),
+            partition: 1,
+            from: 7,
+            count: 2,
+            waited: Duration::from_secs(30),
+        });
+        let text = verdict.to_string();
+        assert!(!verdict.is_complete() && !text.contains("\nequal"), "{text}");
+        assert!(
+            text.contains("stands: fitbit.steps/1") && text.contains("UNKNOWN"),
+            "{text}"
+        );
+        verdict.differences.push("x".into());
+        assert!(verdict.to_string().contains("DIFFERENT"));
     }
 }

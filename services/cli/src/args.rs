@@ -265,7 +265,7 @@ impl From<ChunkArg> for pulseline_loader::backfill::Chunk {
   pulseline verify --full --minutes 30                                 as much as half an hour allows
   pulseline verify --full --start-at agg.daily_steps                   go on where a verify was stopped")]
 pub(crate) struct VerifyArgs {
-    /// Compare all days, not only the 62 newest that have anything.
+    /// Compare all days, not only the 62 newest that have anything and are not after tomorrow.
     #[arg(long, conflicts_with_all = ["from", "to"])]
     pub(crate) full: bool,
     /// First day to compare, on the wearers' wall clocks.
@@ -329,29 +329,29 @@ pub(crate) enum StackCommand {
         /// Clear the data of all four servers first.
         #[arg(long)]
         fresh: bool,
-        /// Several stacks run side by side under different names.
-        #[arg(long, default_value = "default")]
-        name: String,
+        /// Several stacks run side by side under different names; without it, the one of --stack, else "default".
+        #[arg(long)]
+        name: Option<String>,
     },
     /// Stop the servers; their data stays.
     Down {
-        /// Which stack.
-        #[arg(long, default_value = "default")]
-        name: String,
+        /// Which stack; without it, the one of --stack, else "default".
+        #[arg(long)]
+        name: Option<String>,
     },
     /// Which servers run, and where.
     Status {
-        /// Which stack.
-        #[arg(long, default_value = "default")]
-        name: String,
+        /// Which stack; without it, the one of --stack, else "default".
+        #[arg(long)]
+        name: Option<String>,
         /// Print as JSON.
         #[arg(long)]
         json: bool,
     },
     /// The servers' addresses as shell exports: eval "$(pulseline stack env)".
     Env {
-        /// Which stack.
-        #[arg(long, default_value = "default")]
-        name: String,
+        /// Which stack; without it, the one of --stack, else "default".
+        #[arg(long)]
+        name: Option<String>,
     },
 }

@@ -1,5 +1,6 @@
 //! Exit codes: what a shell or an orchestrator learns.
 
+use std::error::Error;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -16,6 +17,7 @@ use pulseline_eraser::EraserError;
 use pulseline_generator::GeneratorError;
 use pulseline_letters::LettersError;
 use pulseline_loader::LoaderError;
+use pulseline_rebuilder::RebuilderError;
 use pulseline_runtime::config::ConfigError;
 use pulseline_sink::SinkError;
 use pulseline_sql::SqlError;
@@ -27,7 +29,7 @@ use crate::print;
 pub(crate) enum Outcome {
     /// 0.
     Done,
-    /// 4: verify or a backfill was stopped before its end; nothing is wrong so far.
+    /// 4: verify or a backfill was stopped before its end, or a partition stands; nothing is wrong so far.
     Unfinished,
     /// 1: verify found a difference, the demo's verdict is bad, a replayed letter stays, heal leaves a hole, a
     /// rebuilt warehouse differs, or forget finds something.
@@ -81,56 +83,97 @@ fn is_wrong_archive(error: &ArchiveError) -> bool {
     }
 }
 
+/// What an error is, or is because of: an error of one service may stand inside of those of two others.
+fn is_because_of<E: Error + 'static>(error: &anyhow::Error, test: impl Fn(&E) -> bool) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<E>())
+        .any(test)
+}
+
+fn is_abandoned(error: &anyhow::Error) -> bool {
+    is_because_of(error, |error: &LoaderError| {
+        matches!(error, LoaderError::Abandoned)
+    }) || is_because_of(error, |error: &SinkError| matches!(error, SinkError::Abandoned))
+        || is_because_of(error, |error: &CompactorError| {
+            matches!(error, CompactorError::Abandoned)
+        })
+        || is_because_of(error, |error: &RebuilderError| {
+            matches!(error, RebuilderError::Abandoned)
+        })
+        || is_because_of(error, |error: &GeneratorError| {
+            matches!(error, GeneratorError::Abandoned(_))
+        })
+}
+
 /// True when a setting is at fault, not the world.
 pub(crate) fn is_configuration(error: &anyhow::Error) -> bool {
-    error.is::<ConfigError>()
-        || matches!(error.downcast_ref(), Some(LettersError::NoSelection))
-        || matches!(error.downcast_ref(), Some(LoaderError::Config(_)))
-        || matches!(error.downcast_ref(), Some(SinkError::Config(_)))
-        || matches!(error.downcast_ref(), Some(CompactorError::Config(_)))
-        || matches!(error.downcast_ref(), Some(ConsoleError::Config(_)))
-        || matches!(
-            error.downcast_ref(),
-            Some(GeneratorError::Config(_) | GeneratorError::OtherZone { .. } | GeneratorError::NotEmpty(_))
+    is_because_of(error, |_: &ConfigError| true)
+        || is_because_of(error, |error: &LettersError| {
+            matches!(error, LettersError::NoSelection)
+        })
+        || is_because_of(error, |error: &LoaderError| {
+            matches!(error, LoaderError::Config(_))
+        })
+        || is_because_of(error, |error: &SinkError| matches!(error, SinkError::Config(_)))
+        || is_because_of(error, |error: &CompactorError| {
+            matches!(error, CompactorError::Config(_))
+        })
+        || is_because_of(error, |error: &ConsoleError| {
+            matches!(error, ConsoleError::Config(_))
+        })
+        || is_because_of(error, |error: &GeneratorError| {
+            matches!(
+                error,
+                GeneratorError::Config(_) | GeneratorError::OtherZone { .. } | GeneratorError::NotEmpty(_)
+            )
+        })
+        || is_because_of(error, |error: &AuditError| match error {
+            AuditError::UnknownRelation { .. } | AuditError::MongoOpen(MongoOpenError::Setting(_)) => true,
+            AuditError::Kafka(failure) => failure.is_configuration(),
+            _ => false,
+        })
+        || is_because_of(error, is_wrong_archive)
+        || is_wrong_client(error)
+}
+
+/// A client that could not be made: its settings are wrong.
+fn is_wrong_client(error: &anyhow::Error) -> bool {
+    is_because_of(error, KafkaFailure::is_configuration)
+        || is_because_of(error, |error: &RegistryError| {
+            matches!(error, RegistryError::Setting(_))
+        })
+        || is_because_of(error, |error: &MongoCheckError| {
+            matches!(error, MongoCheckError::Open(MongoOpenError::Setting(_)))
+        })
+        || is_because_of(error, |error: &EraserError| match error {
+            EraserError::MongoOpen(MongoOpenError::Setting(_)) => true,
+            EraserError::Kafka(failure) => failure.is_configuration(),
+            _ => false,
+        })
+        || is_because_of(
+            error,
+            |error: &LettersError| matches!(error, LettersError::Kafka(failure) if failure.is_configuration()),
         )
-        || matches!(
-            error.downcast_ref(),
-            Some(AuditError::UnknownRelation { .. } | AuditError::MongoOpen(MongoOpenError::Setting(_)))
-        )
-        || matches!(
-            error.downcast_ref(),
-            Some(EraserError::MongoOpen(MongoOpenError::Setting(_)))
-        )
-        || matches!(error.downcast_ref(), Some(RegistryError::Setting(_)))
-        || matches!(error.downcast_ref(), Some(AuditError::Kafka(failure)) if failure.is_configuration())
-        || matches!(error.downcast_ref(), Some(EraserError::Kafka(failure)) if failure.is_configuration())
-        || matches!(error.downcast_ref(), Some(LettersError::Kafka(failure)) if failure.is_configuration())
-        || error.downcast_ref().is_some_and(KafkaFailure::is_configuration)
-        || matches!(
-            error.downcast_ref(),
-            Some(MongoCheckError::Open(MongoOpenError::Setting(_)))
-        )
-        || matches!(
-            error.downcast_ref(),
-            Some(SqlError::Postgres(PostgresError::Settings(_)))
-        )
-        || error.downcast_ref().is_some_and(is_wrong_archive)
+        || is_because_of(error, |error: &SqlError| {
+            matches!(error, SqlError::Postgres(PostgresError::Settings(_)))
+        })
 }
 
 fn code_of(error: &anyhow::Error) -> u8 {
-    let is_abandoned = matches!(error.downcast_ref(), Some(LoaderError::Abandoned))
-        || matches!(error.downcast_ref(), Some(SinkError::Abandoned))
-        || matches!(error.downcast_ref(), Some(CompactorError::Abandoned))
-        || matches!(error.downcast_ref(), Some(GeneratorError::Abandoned(_)));
-    match (is_abandoned, is_configuration(error)) {
-        (true, _) => ABANDONED,
-        (_, true) => CONFIGURATION,
-        _ => STOPPED,
+    if is_abandoned(error) {
+        ABANDONED
+    } else if is_configuration(error) {
+        CONFIGURATION
+    } else {
+        STOPPED
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use pulseline_healer::HealerError;
+
     use super::*;
 
     #[test]
@@ -139,6 +182,32 @@ mod tests {
         assert_eq!(code_of(&ConfigError::Invalid("x".into()).into()), CONFIGURATION);
         assert_eq!(code_of(&CompactorError::LeaseLost.into()), STOPPED);
         assert_eq!(code_of(&GeneratorError::Abandoned(1).into()), ABANDONED);
+    }
+
+    #[test]
+    fn a15_an_end_inside_of_other_errors_is_still_that_end() {
+        let healer = || HealerError::from(LoaderError::Abandoned);
+        let abandoned: [anyhow::Error; 9] = [
+            SinkError::Abandoned.into(),
+            CompactorError::Abandoned.into(),
+            RebuilderError::Abandoned.into(),
+            healer().into(),
+            HealerError::from(SinkError::Abandoned).into(),
+            LettersError::from(LoaderError::Abandoned).into(),
+            RebuilderError::from(CompactorError::Abandoned).into(),
+            RebuilderError::from(LoaderError::Abandoned).into(),
+            RebuilderError::from(healer()).into(),
+        ];
+        for error in abandoned {
+            // Told once, however deep it stands.
+            let text = told(&error);
+            assert_eq!(text.matches("abandoned").count(), 1, "{text}");
+            assert_eq!(code_of(&error), ABANDONED, "{text}");
+            assert_eq!(code_of(&error.context("rebuilding")), ABANDONED, "{text}");
+        }
+        let wrong = RebuilderError::from(HealerError::from(SinkError::Config("sink.group".into())));
+        assert_eq!(code_of(&wrong.into()), CONFIGURATION);
+        assert_eq!(code_of(&RebuilderError::LeaseLost.into()), STOPPED);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pulseline_auditor::{Days, Scope, VerifyConfig};
+use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::ConfigError;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_sql::periods::number_of;
@@ -30,7 +31,7 @@ pub(crate) async fn verify(settings: Settings, arguments: &VerifyArgs) -> anyhow
     shutdown.on_signals(settings.drain())?;
     let config = VerifyConfig {
         settle: Duration::from_secs(arguments.settle),
-        scope: scope(arguments)?,
+        scope: scope(arguments, Clock::system().now_utc_millis())?,
         limit: arguments.minutes.map(|minutes| Duration::from_secs(60 * minutes)),
     };
     // Steps go to standard error: with --json, standard output holds nothing else.
@@ -48,14 +49,17 @@ pub(crate) async fn verify(settings: Settings, arguments: &VerifyArgs) -> anyhow
     })
 }
 
-fn scope(arguments: &VerifyArgs) -> Result<Scope, ConfigError> {
+fn scope(arguments: &VerifyArgs, now_utc_millis: i64) -> Result<Scope, ConfigError> {
     let days = match (arguments.from, arguments.to) {
         (Some(from), Some(to)) if from > to => {
             return Err(ConfigError::Invalid(format!("--from {from} is after --to {to}")));
         }
         (Some(from), Some(to)) => Days::Between(number_of(from)..number_of(to) + 1),
         _ if arguments.full => Days::All,
-        _ => Days::Newest(NEWEST_DAYS),
+        _ => Days::Newest {
+            count: NEWEST_DAYS,
+            now_utc_millis,
+        },
     };
     Ok(Scope {
         days,

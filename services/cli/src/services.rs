@@ -184,7 +184,8 @@ where
 {
     telemetry::init_logs();
     let recorder = telemetry::install_recorder()?;
-    let (health, shutdown) = (Health::new(), Shutdown::new());
+    let shutdown = Shutdown::new();
+    let health = Health::watching(shutdown.waits());
     shutdown
         .on_signals(settings.drain())
         .context("listening for signals")?;

@@ -7,21 +7,34 @@ use crate::args::{Cli, StackCommand};
 use crate::exit::Outcome;
 use crate::print;
 
+/// The stack of those that have no name.
+const DEFAULT: &str = "default";
+
+/// Which stack is meant: the command's own name comes before the one that holds for the whole line.
+fn name<'a>(own: Option<&'a String>, of_line: Option<&'a String>) -> &'a str {
+    own.or(of_line).map_or(DEFAULT, String::as_str)
+}
+
 pub(crate) async fn run(cli: &Cli, command: &StackCommand) -> anyhow::Result<Outcome> {
+    let (StackCommand::Up { name: own, .. }
+    | StackCommand::Down { name: own }
+    | StackCommand::Status { name: own, .. }
+    | StackCommand::Env { name: own }) = command;
+    let name = name(own.as_ref(), cli.stack.as_ref());
     match command {
-        StackCommand::Up { detach, fresh, name } => {
+        StackCommand::Up { detach, fresh, .. } => {
             let options = StackOptions {
                 root: cli.stack_root.clone(),
-                name: name.clone(),
+                name: name.to_owned(),
                 fresh: *fresh,
             };
             up(&options, *detach).await?;
         }
-        StackCommand::Down { name } => {
+        StackCommand::Down { .. } => {
             pulseline_stack::down(&cli.stack_root, name).await?;
             print::line(&format!("stack \"{name}\" is stopped; its data stays"));
         }
-        StackCommand::Status { name, json } => {
+        StackCommand::Status { json, .. } => {
             let status = pulseline_stack::status(&cli.stack_root, name)?;
             print::line(&match (&status.endpoints, json) {
                 (_, true) => serde_json::to_string_pretty(&status)?,
@@ -29,7 +42,7 @@ pub(crate) async fn run(cli: &Cli, command: &StackCommand) -> anyhow::Result<Out
                 (Some(endpoints), false) => format!("stack \"{name}\" runs\n{}", exports(endpoints)),
             });
         }
-        StackCommand::Env { name } => {
+        StackCommand::Env { .. } => {
             print::line(&exports(&pulseline_stack::endpoints(&cli.stack_root, name)?))
         }
     }
@@ -61,4 +74,37 @@ pub(crate) fn exports(endpoints: &Endpoints) -> String {
         .environment()
         .map(|(name, value)| format!("export {name}=\"{value}\""))
         .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::Command;
+
+    /// The stack that this line means.
+    fn meant(line: &str) -> String {
+        let cli = Cli::parse_from(line.split_whitespace());
+        let Command::Stack(command) = &cli.command else {
+            panic!("{line}")
+        };
+        let (StackCommand::Up { name: own, .. }
+        | StackCommand::Down { name: own }
+        | StackCommand::Status { name: own, .. }
+        | StackCommand::Env { name: own }) = command;
+        name(own.as_ref(), cli.stack.as_ref()).to_owned()
+    }
+
+    #[test]
+    fn a16_every_subcommand_means_the_stack_of_the_line() {
+        for subcommand in ["up", "down", "status", "env"] {
+            let line = |before: &str, after: &str| format!("pulseline {before} stack {subcommand} {after}");
+            assert_eq!(meant(&line("", "")), "default");
+            assert_eq!(meant(&line("--stack two", "")), "two");
+            assert_eq!(meant(&line("", "--stack two")), "two");
+            assert_eq!(meant(&line("", "--name three")), "three");
+            assert_eq!(meant(&line("--stack two", "--name three")), "three");
+        }
+    }
 }

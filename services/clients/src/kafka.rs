@@ -11,7 +11,7 @@ mod refusal;
 mod settings;
 
 pub use check::check;
-pub use class::{class_of, code_of, ends_consuming};
+pub use class::{class_of, code_of};
 pub use error::KafkaFailure;
 pub use guard::Guard;
 pub use metadata::metadata;

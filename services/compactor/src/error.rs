@@ -2,6 +2,7 @@
 
 use pulseline_auditor::AuditError;
 use pulseline_runtime::retry::{Class, Classify, RetryError};
+use pulseline_runtime::waits::Hop;
 use pulseline_sql::SqlError;
 
 /// Why compacting stopped, or has to wait.
@@ -47,6 +48,10 @@ impl Classify for CompactorError {
             Self::LeaseLost => Class::Transient,
             Self::Config(_) | Self::Sample(_) | Self::Abandoned => Class::Fatal,
         }
+    }
+
+    fn hop(&self) -> Hop {
+        Hop::Timescale
     }
 }
 

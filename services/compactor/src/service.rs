@@ -1,12 +1,13 @@
 //! The compactor as a service: one works, others stand by.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::TimescaleConfig;
+use pulseline_runtime::health::{Health, Heart};
 use pulseline_runtime::retry::{Class, Classify, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_runtime::telemetry::Health;
+use pulseline_runtime::waits::Wait;
 use pulseline_sql::Client;
 use pulseline_sql::lease::Lease;
 use uuid::Uuid;
@@ -19,6 +20,8 @@ use crate::metrics;
 
 const LEASE: &str = "compactor";
 const APPLICATION: &str = "pulseline-compactor";
+/// Longest a cycle may be silent: it refreshes a bounded part of a history, a statement of which may take minutes.
+const CYCLE_PATIENCE: Duration = Duration::from_secs(1_800);
 
 /// Compacts until told to stop. Outages are waited out; a second compactor stands by.
 ///
@@ -34,20 +37,38 @@ pub async fn run(
     config.validate().map_err(CompactorError::Config)?;
     metrics::describe();
     let owner = Uuid::new_v4();
-    while !shutdown.is_stopping() {
-        let ended = lead(&config, &timescale, &clock, owner, (&health, &shutdown)).await;
+    let mut signals = Signals {
+        heart: health.watch("cycle", CYCLE_PATIENCE),
+        wait: shutdown.waits().prepare("compacting"),
+        health,
+        shutdown,
+    };
+    while !signals.shutdown.is_stopping() {
+        let ended = lead(&config, &timescale, &clock, owner, &mut signals).await;
         metrics::record_leader(false);
+        signals.heart.beat();
         match ended {
-            Ok(()) => {}
+            Ok(()) => continue,
+            // Another one works.
+            Err(error @ CompactorError::LeaseLost) => tracing::info!(%error, "standing by"),
             Err(error) if error.class() == Class::Transient => {
-                health.set_ready(false);
-                tracing::warn!(%error, "waiting for an outage to end");
-                shutdown.sleep(std::time::Duration::from_secs(1)).await;
+                signals.health.set_ready(false);
+                signals.wait.failed(error.hop(), &error);
             }
             Err(error) => return Err(error),
         }
+        signals.shutdown.sleep(Duration::from_secs(1)).await;
     }
     Ok(())
+}
+
+/// What the service hears, and what it says about itself.
+struct Signals {
+    health: Health,
+    heart: Heart,
+    /// From an outage until the warehouse answers again.
+    wait: Wait,
+    shutdown: Shutdown,
 }
 
 /// Works as long as the lease is held and the connection lives.
@@ -56,18 +77,31 @@ async fn lead(
     timescale: &TimescaleConfig,
     clock: &Clock,
     owner: Uuid,
-    (health, shutdown): (&Health, &Shutdown),
+    signals: &mut Signals,
 ) -> Result<(), CompactorError> {
     let mut client = connect(timescale).await?;
     let ttl = config.lease_ttl();
-    let Some(lease) = stand_by(&client, owner, config, shutdown).await? else {
+    let waits = || {
+        signals.wait.over();
+        signals.health.standing_by();
+        signals.heart.beat();
+    };
+    let Some(lease) = stand_by(&client, owner, config, &signals.shutdown, waits).await? else {
         return Ok(());
     };
+    let Signals {
+        health,
+        heart,
+        wait,
+        shutdown,
+    } = signals;
     tracing::info!(epoch = lease.epoch(), "this compactor holds the lease");
     metrics::record_leader(true);
+    wait.over();
     health.set_ready(true);
     let mut sampled = Instant::now();
     while !shutdown.is_stopping() {
+        heart.beat();
         let began = Instant::now();
         let report = cycle(&mut client, &lease, config, clock).await?;
         keep(&client, &lease).await?;
@@ -75,12 +109,14 @@ async fn lead(
         if config.sample_interval().is_some_and(is_due) {
             sampled = Instant::now();
             take_sample(&mut client).await?;
+            heart.beat();
             keep(&client, &lease).await?;
         }
         let mut pause = config.pause_after(began.elapsed(), report.more);
         // A long pause is cut so that the lease stays alive.
         while !pause.is_zero() && shutdown.sleep(pause.min(ttl / 3)).await {
             pause = pause.saturating_sub(ttl / 3);
+            heart.beat();
             keep(&client, &lease).await?;
         }
     }
@@ -100,12 +136,13 @@ async fn take_sample(client: &mut Client) -> Result<(), CompactorError> {
     Ok(())
 }
 
-/// Waits for the lease; none when told to stop.
+/// Waits for the lease, and says so whenever another one has it; none when told to stop.
 async fn stand_by(
     client: &Client,
     owner: Uuid,
     config: &CompactorConfig,
     shutdown: &Shutdown,
+    mut waits: impl FnMut(),
 ) -> Result<Option<Lease>, CompactorError> {
     let ttl = config.lease_ttl();
     loop {
@@ -113,6 +150,7 @@ async fn stand_by(
         if let Some(lease) = won.map_err(CompactorError::sql("acquiring the lease"))? {
             return Ok(Some(lease));
         }
+        waits();
         tracing::debug!("standing by: another compactor holds the lease");
         if !shutdown.sleep(ttl / 3).await {
             return Ok(None);
@@ -132,7 +170,7 @@ pub async fn run_once(
 ) -> Result<CycleReport, CompactorError> {
     config.validate().map_err(CompactorError::Config)?;
     let mut client = retry_transient(shutdown, "connecting", || connect(timescale)).await?;
-    let Some(lease) = stand_by(&client, Uuid::new_v4(), config, shutdown).await? else {
+    let Some(lease) = stand_by(&client, Uuid::new_v4(), config, shutdown, || ()).await? else {
         return Ok(CycleReport::default());
     };
     let mut total = CycleReport::default();

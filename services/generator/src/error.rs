@@ -6,6 +6,7 @@ use pulseline_archive::ArchiveError;
 use pulseline_clients::kafka::{KafkaFailure, class_of};
 use pulseline_clients::registry::RegistryError;
 use pulseline_runtime::retry::{Class, Classify};
+use pulseline_runtime::waits::Hop;
 use pulseline_schemas::EncodeError;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
@@ -105,6 +106,14 @@ impl Classify for GeneratorError {
             | Self::Undelivered(_)
             | Self::Abandoned(_)
             | Self::Planner => Class::Fatal,
+        }
+    }
+
+    fn hop(&self) -> Hop {
+        match self {
+            Self::Registry(_) => Hop::Registry,
+            Self::Kafka { .. } | Self::Topic { .. } | Self::Undelivered(_) => Hop::Kafka,
+            _ => Hop::Other,
         }
     }
 }

@@ -3,6 +3,7 @@
 use pulseline_auditor::AuditError;
 use pulseline_loader::LoaderError;
 use pulseline_runtime::retry::{Class, Classify};
+use pulseline_runtime::waits::Hop;
 use pulseline_sink::SinkError;
 use pulseline_sql::SqlError;
 
@@ -10,13 +11,13 @@ use pulseline_sql::SqlError;
 #[derive(Debug, thiserror::Error)]
 pub enum HealerError {
     /// Finding them.
-    #[error(transparent)]
+    #[error("{0}")]
     Audit(#[from] AuditError),
     /// Loading documents.
-    #[error(transparent)]
+    #[error("{0}")]
     Loader(#[from] LoaderError),
     /// Reading Kafka again.
-    #[error(transparent)]
+    #[error("{0}")]
     Sink(#[from] SinkError),
     /// The warehouse.
     #[error("TimescaleDB: {0}")]
@@ -36,6 +37,15 @@ impl Classify for HealerError {
             Self::Loader(error) => error.class(),
             Self::Sink(error) => error.class(),
             Self::Sql(error) => error.class(),
+        }
+    }
+
+    fn hop(&self) -> Hop {
+        match self {
+            Self::Audit(error) => error.hop(),
+            Self::Loader(error) => error.hop(),
+            Self::Sink(error) => error.hop(),
+            Self::Sql(_) => Hop::Timescale,
         }
     }
 }

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use pulseline_auditor::Hole;
 use pulseline_runtime::clock::system_utc_millis;
+use pulseline_runtime::health::Health;
 use pulseline_runtime::retry::{Class, Classify};
-use pulseline_runtime::telemetry::Health;
 
 use crate::error::HealerError;
 use crate::{Healed, Healer, metrics};
 
 /// Offsets that one round mends at most: loading and storing of what is new go first.
 const ROUND_OFFSETS: i64 = 20_000;
+/// Longest a round may take, besides its waits.
+const ROUND_PATIENCE: Duration = Duration::from_secs(1_800);
 
 /// Heals every `pause` until told to stop; what is on its way is waited for `grace` long in each round. Outages are waited out.
 ///
@@ -24,15 +26,21 @@ pub async fn run(
     health: Health,
 ) -> Result<(), HealerError> {
     metrics::describe();
+    let heart = health.watch("round", ROUND_PATIENCE + pause + grace);
+    let mut wait = healer.shutdown.waits().prepare("healing");
     while !healer.shutdown.is_stopping() {
         match round(&healer, grace).await {
-            Ok(()) => health.set_ready(true),
+            Ok(()) => {
+                wait.over();
+                health.set_ready(true);
+            }
             Err(error) if error.class() == Class::Transient => {
                 health.set_ready(false);
-                tracing::warn!(%error, "healing waits: a store does not answer");
+                wait.failed(error.hop(), &error);
             }
             Err(error) => return Err(error),
         }
+        heart.beat();
         if !healer.shutdown.sleep(pause).await {
             break;
         }

@@ -14,7 +14,7 @@ pub enum LettersError {
     #[error(transparent)]
     Kafka(#[from] KafkaFailure),
     /// Loading a document again.
-    #[error(transparent)]
+    #[error("{0}")]
     Loader(#[from] LoaderError),
     /// Nothing says which letters are meant.
     #[error("say which letters: by their origins, --reason, --stream or --since")]

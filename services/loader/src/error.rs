@@ -3,6 +3,7 @@
 use mongodb::error::Error as MongoError;
 use pulseline_clients::mongo::{self, MongoOpenError};
 use pulseline_runtime::retry::{Class, Classify};
+use pulseline_runtime::waits::Hop;
 use pulseline_sql::SqlError;
 
 /// Why loading stopped, or has to wait.
@@ -204,6 +205,14 @@ impl Classify for LoaderError {
             | Self::Protocol(_)
             | Self::Abandoned
             | Self::Task(_) => Class::Fatal,
+        }
+    }
+
+    fn hop(&self) -> Hop {
+        match self {
+            Self::Mongo { .. } => Hop::Mongo,
+            Self::Sql { .. } | Self::Statement { .. } | Self::Fenced { .. } => Hop::Timescale,
+            _ => Hop::Other,
         }
     }
 }

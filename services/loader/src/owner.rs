@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use pulseline_runtime::config::TimescaleConfig;
+use pulseline_runtime::health::{Health, STALLED_AFTER};
 use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_sql::Client;
@@ -34,11 +35,14 @@ impl Owner {
     pub(crate) async fn acquire(
         timescale: &TimescaleConfig,
         ttl: Duration,
+        health: &Health,
         shutdown: &Shutdown,
     ) -> Result<Option<Self>, LoaderError> {
         let owner = Uuid::new_v4();
+        let heart = health.watch("lease", STALLED_AFTER);
         let mut is_standing_by = false;
         while !shutdown.is_stopping() {
+            heart.beat();
             let attempt = || Self::attempt(timescale, owner, ttl);
             // Until the lease is ours there is nothing to drain: a stop ends the wait for an outage as well.
             let won = tokio::select! {
@@ -54,6 +58,7 @@ impl Owner {
                 }
                 Ok(None) if !is_standing_by => {
                     is_standing_by = true;
+                    health.standing_by();
                     tracing::info!("standing by: another loader holds the lease");
                 }
                 Ok(None) => {}

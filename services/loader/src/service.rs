@@ -3,9 +3,9 @@
 use mongodb::Database;
 use pulseline_clients::mongo;
 use pulseline_runtime::config::{MongoConfig, TimescaleConfig};
+use pulseline_runtime::health::Health;
 use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_runtime::telemetry::Health;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -40,10 +40,11 @@ pub async fn run(
     let Some(database) = opened(&connections.mongo, &shutdown).await? else {
         return Ok(());
     };
-    let acquired = Owner::acquire(&connections.timescale, config.lease_ttl(), &shutdown).await?;
+    let acquired = Owner::acquire(&connections.timescale, config.lease_ttl(), &health, &shutdown).await?;
     let Some(owner) = acquired else { return Ok(()) };
+    health.set_ready(false);
     // A stop from outside reaches the loading, and so does the loss of the lease.
-    let inner = Shutdown::new();
+    let inner = shutdown.child();
     let forwarder = tokio::spawn(forward(shutdown.clone(), inner.clone()));
     let client = database.client().clone();
     let context = Context {

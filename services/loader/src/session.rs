@@ -6,9 +6,10 @@ use std::time::Duration;
 use futures_util::future::try_join_all;
 use mongodb::Database;
 use pulseline_runtime::config::TimescaleConfig;
+use pulseline_runtime::health::Health;
 use pulseline_runtime::retry::{self, Class, Classify};
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_runtime::telemetry::Health;
+use pulseline_runtime::waits::Wait;
 
 use crate::config::{DeadToken, LoaderConfig};
 use crate::error::LoaderError;
@@ -47,6 +48,8 @@ pub(crate) struct Memory {
     start: Option<Source>,
     /// Whose position was brought forward by this opening.
     moved: Moved,
+    /// From an outage until documents are read again.
+    wait: Option<Wait>,
 }
 
 /// Loads until told to stop.
@@ -87,7 +90,8 @@ pub(crate) async fn load(context: &Context) -> Result<(), LoaderError> {
         let pause = pauses.next();
         let pause = pause.unwrap_or(Duration::from_millis(retry::BACKOFF_MAX_MS));
         // What was read is still in MongoDB, after the durable positions.
-        tracing::warn!(%error, retry_in_ms = pause.as_millis(), "outage: going on from the durable positions");
+        let wait = || context.shutdown.waits().prepare("loading");
+        memory.wait.get_or_insert_with(wait).failed(error.hop(), &error);
         Source::all().for_each(|source| metrics::record_recovery(source, Recovery::Outage));
         context.shutdown.sleep(pause).await;
     }
@@ -121,6 +125,9 @@ async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, Loader
         }
         None => stream::present(&context.database, &context.config).await?,
     };
+    if let Some(wait) = &mut memory.wait {
+        wait.over();
+    }
     if unread.is_empty() {
         context.health.set_ready(true);
         tracing::info!("following the change stream");

@@ -13,6 +13,7 @@ use mongodb::Database;
 use mongodb::change_stream::ChangeStream;
 use mongodb::change_stream::event::ResumeToken;
 use pulseline_runtime::clock::system_utc_millis;
+use pulseline_runtime::health::Heart;
 
 use crate::batch::Progress;
 use crate::config::LoaderConfig;
@@ -97,10 +98,12 @@ pub(crate) async fn follow(
     mut stream: ChangeStream<RawDocumentBuf>,
     mut place: Place,
     routes: Vec<Route>,
+    heart: Heart,
 ) -> Result<Followed, LoaderError> {
     let routes = Routes(routes);
     let mut told = Instant::now();
     while !routes.are_stopped() {
+        heart.beat();
         let asked_at = system_utc_millis();
         let next = stream.next_if_any().await;
         let next = next.map_err(LoaderError::mongo("reading the change stream"))?;

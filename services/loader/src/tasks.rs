@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bson::RawDocumentBuf;
 use mongodb::change_stream::ChangeStream;
@@ -17,6 +18,9 @@ use crate::session::Context;
 use crate::snapshot::Snapshot;
 use crate::stream::{self, Followed, Route};
 use crate::write::Writer;
+
+/// Longest the reader may stand still: as long as the slowest writer takes for a batch that holds it up.
+const READING_PATIENCE: Duration = Duration::from_secs(1_800);
 
 /// How an opening ended without an error.
 pub(crate) enum Ended {
@@ -99,7 +103,8 @@ impl Tasks {
             });
         }
         // Apart: should the writers be given up, a driver's future is not dropped half way.
-        let reader = tokio::spawn(stream::follow(stream, place, routes));
+        let heart = self.context.health.watch("change_stream", READING_PATIENCE);
+        let reader = tokio::spawn(stream::follow(stream, place, routes, heart));
         self.running.spawn(async move {
             let followed = reader
                 .await

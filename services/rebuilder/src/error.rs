@@ -5,6 +5,7 @@ use pulseline_compactor::CompactorError;
 use pulseline_healer::HealerError;
 use pulseline_loader::LoaderError;
 use pulseline_runtime::retry::{Class, Classify, RetryError};
+use pulseline_runtime::waits::Hop;
 use pulseline_sql::SqlError;
 
 /// Why a warehouse could not be built anew.
@@ -34,16 +35,16 @@ pub enum RebuilderError {
     #[error("abandoned during an outage: run it again to go on")]
     Abandoned,
     /// Filling it.
-    #[error(transparent)]
+    #[error("{0}")]
     Loader(#[from] LoaderError),
     /// Refreshing it.
-    #[error(transparent)]
+    #[error("{0}")]
     Compactor(#[from] CompactorError),
     /// Checking it.
-    #[error(transparent)]
+    #[error("{0}")]
     Audit(#[from] AuditError),
     /// Mending it.
-    #[error(transparent)]
+    #[error("{0}")]
     Healer(#[from] HealerError),
     /// The database.
     #[error("TimescaleDB: {0}")]
@@ -90,6 +91,16 @@ impl Classify for RebuilderError {
             | Self::IsNeeded(_)
             | Self::Task(_)
             | Self::Abandoned => Class::Fatal,
+        }
+    }
+
+    fn hop(&self) -> Hop {
+        match self {
+            Self::Loader(error) => error.hop(),
+            Self::Compactor(error) => error.hop(),
+            Self::Audit(error) => error.hop(),
+            Self::Healer(error) => error.hop(),
+            _ => Hop::Timescale,
         }
     }
 }

@@ -3,10 +3,12 @@
 pub mod batch;
 pub mod clock;
 pub mod config;
+pub mod health;
 mod metrics;
 pub mod retry;
 pub mod shutdown;
 pub mod telemetry;
+pub mod waits;
 
 /// Version of this program, written into dead letters and logs.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -4,11 +4,18 @@
     reason = "the one place of this crate that names metrics"
 )]
 
+use std::time::Duration;
+
 use metrics::{Unit, describe_gauge, gauge};
+
+use crate::waits::{Hop, Waiting};
 
 /// As Prometheus' own clients call it.
 const RESIDENT: &str = "process_resident_memory_bytes";
 const PEAK: &str = "process_peak_resident_memory_bytes";
+const WAITING: &str = "pulseline_waiting_seconds";
+const SILENT: &str = "pulseline_loop_silent_seconds";
+const STALLED: &str = "pulseline_loop_stalled";
 
 pub(crate) fn describe() {
     describe_gauge!(RESIDENT, Unit::Bytes, "Memory of this process that is in use.");
@@ -17,6 +24,37 @@ pub(crate) fn describe() {
         Unit::Bytes,
         "Most memory that this process ever had in use."
     );
+    describe_gauge!(
+        WAITING,
+        Unit::Seconds,
+        "How long this process has waited for a server, by hop; 0 while it does not wait"
+    );
+    describe_gauge!(
+        SILENT,
+        Unit::Seconds,
+        "Time since a loop of this process moved, by loop"
+    );
+    describe_gauge!(
+        STALLED,
+        Unit::Count,
+        "1 while a loop of this process is silent for longer than its longest step, by loop"
+    );
+    record_waiting(&[]);
+}
+
+/// The longest wait of each hop.
+pub(crate) fn record_waiting(waiting: &[Waiting]) {
+    for hop in Hop::ALL {
+        let of_hop = waiting.iter().filter(|waiting| waiting.hop == hop);
+        let longest = of_hop.map(|waiting| waiting.lasts).max().unwrap_or_default();
+        gauge!(WAITING, "hop" => hop.name()).set(longest.as_secs_f64());
+    }
+}
+
+/// How long a loop has been silent, and whether that is longer than it may be.
+pub(crate) fn record_silence(name: &'static str, lasts: Duration, is_stalled: bool) {
+    gauge!(SILENT, "loop" => name).set(lasts.as_secs_f64());
+    gauge!(STALLED, "loop" => name).set(f64::from(u8::from(is_stalled)));
 }
 
 /// Looks at this process' memory, where the system tells it as Linux does.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 
 use crate::shutdown::Shutdown;
+use crate::waits::Hop;
 
 /// First pause after an outage was seen.
 pub const BACKOFF_MIN_MS: u64 = 100;
@@ -28,6 +29,11 @@ pub enum Class {
 pub trait Classify {
     /// What this error means for the work at hand.
     fn class(&self) -> Class;
+
+    /// The server that it came from: what a wait is shown as.
+    fn hop(&self) -> Hop {
+        Hop::Other
+    }
 }
 
 /// How a retried operation ended without a value.
@@ -53,7 +59,8 @@ pub fn pauses() -> impl Iterator<Item = Duration> + Send {
 
 /// Runs `attempt` until it succeeds or fails for good; transient errors are waited out.
 ///
-/// An attempt in flight is never dropped half way: only the pauses between attempts end early.
+/// An attempt in flight is never dropped half way: only the pauses between attempts end early. While it waits, `/readyz`
+/// and `pulseline_waiting_seconds` say for what; the log says it once with its cause, and then rarely.
 ///
 /// # Errors
 /// The first error that is not transient, or [`RetryError::Abandoned`].
@@ -81,14 +88,18 @@ where
     F: FnMut() -> A,
     A: Future<Output = Result<T, E>>,
 {
+    let mut wait = shutdown.waits().prepare(what);
     loop {
         let error = match attempt().await {
-            Ok(value) => return Ok(value),
+            Ok(value) => {
+                wait.over();
+                return Ok(value);
+            }
             Err(error) if error.class() == Class::Transient => error,
             Err(error) => return Err(RetryError::Failed(error)),
         };
         let pause = pauses.next().unwrap_or(Duration::from_millis(BACKOFF_MAX_MS));
-        tracing::warn!(%error, retry_in_ms = pause.as_millis(), "{what}: waiting for an outage to end");
+        wait.failed(error.hop(), &error);
         tokio::select! {
             biased;
             () = shutdown.abandoned() => return Err(RetryError::Abandoned),
@@ -161,8 +172,10 @@ mod tests {
             _ = &mut waiting => panic!("a stop must not end it"),
             () = std::future::ready(()) => {}
         }
+        assert_eq!(shutdown.child().waits().now()[0].what, "test");
         shutdown.abandon();
         assert!(matches!(waiting.await, Err(RetryError::Abandoned)));
         assert_eq!(attempts.get(), 1);
+        assert!(shutdown.waits().now().is_empty());
     }
 }

@@ -1,16 +1,20 @@
 //! Two signals: stop taking in work, and abandon what is left when the deadline has passed.
 //!
-//! One token for both would abort a drain at its first hiccup.
+//! One token for both would abort a drain at its first hiccup. Every wait has to know of them, so what is waited for
+//! travels with them.
 
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+
+use crate::waits::Waits;
 
 /// How a service learns that it should end. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
     stop: CancellationToken,
     abandon: CancellationToken,
+    waits: Waits,
 }
 
 impl Shutdown {
@@ -26,7 +30,14 @@ impl Shutdown {
         Self {
             stop: self.stop.child_token(),
             abandon: self.abandon.child_token(),
+            waits: self.waits.clone(),
         }
+    }
+
+    /// What is waited for by whoever ends with this, children included.
+    #[must_use]
+    pub fn waits(&self) -> &Waits {
+        &self.waits
     }
 
     /// Asks for a graceful stop: intake ends, what was taken in is finished.

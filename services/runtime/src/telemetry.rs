@@ -2,20 +2,18 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::Router;
-use axum::http::StatusCode;
 use axum::routing::get;
-
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
+use crate::health;
 use crate::metrics;
 use crate::shutdown::Shutdown;
+
+pub use crate::health::Health;
 
 const SECONDS_BUCKETS: [f64; 14] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0,
@@ -37,29 +35,6 @@ impl Default for TelemetryConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         }
-    }
-}
-
-/// Whether a service can do its work; set by the service, read by `/readyz`.
-#[derive(Clone, Debug, Default)]
-pub struct Health(Arc<AtomicBool>);
-
-impl Health {
-    /// Not ready.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Says whether the service is ready.
-    pub fn set_ready(&self, ready: bool) {
-        self.0.store(ready, Ordering::Relaxed);
-    }
-
-    /// True when the service said it is ready.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -133,14 +108,13 @@ pub async fn serve(
     let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     metrics::describe();
+    let router = health::routes(&health);
     let shown = move || {
         metrics::record_memory();
+        health::record(&health);
         std::future::ready(recorder.render())
     };
-    let router = Router::new()
-        .route("/metrics", get(shown))
-        .route("/livez", get(|| std::future::ready("alive\n")))
-        .route("/readyz", get(move || std::future::ready(readiness(&health))));
+    let router = router.route("/metrics", get(shown));
     tokio::spawn(async move {
         let ended =
             axum::serve(listener, router).with_graceful_shutdown(async move { shutdown.abandoned().await });
@@ -150,25 +124,4 @@ pub async fn serve(
     });
     tracing::info!(%address, "metrics at http://{address}/metrics");
     Ok(address)
-}
-
-fn readiness(health: &Health) -> (StatusCode, &'static str) {
-    if health.is_ready() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn readiness_follows_the_service() {
-        let health = Health::new();
-        assert_eq!(readiness(&health).0, StatusCode::SERVICE_UNAVAILABLE);
-        health.set_ready(true);
-        assert_eq!(readiness(&health).0, StatusCode::OK);
-    }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use pulseline_runtime::config::KafkaConfig;
 use rdkafka::consumer::Consumer;
+use rdkafka::{Offset, TopicPartitionList};
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -54,6 +55,54 @@ impl Asker {
             marks
                 .map(|(low, high)| low..high)
                 .map_err(SinkError::kafka("asking for the ends of a partition"))
+        })
+        .await
+    }
+
+    /// The last stable offset of each of these partitions, in one request to each broker.
+    pub(crate) async fn ends(
+        &self,
+        partitions: Vec<Partition>,
+    ) -> Result<HashMap<Partition, i64>, SinkError> {
+        self.bounds(partitions, Offset::End).await
+    }
+
+    /// The log start of each of these partitions, in one request to each broker.
+    pub(crate) async fn starts(
+        &self,
+        partitions: Vec<Partition>,
+    ) -> Result<HashMap<Partition, i64>, SinkError> {
+        self.bounds(partitions, Offset::Beginning).await
+    }
+
+    async fn bounds(
+        &self,
+        partitions: Vec<Partition>,
+        which: Offset,
+    ) -> Result<HashMap<Partition, i64>, SinkError> {
+        if partitions.is_empty() {
+            return Ok(HashMap::new());
+        }
+        self.empty().await;
+        let Self { client, patience } = self.clone();
+        let failed = SinkError::kafka("asking for the bounds of partitions");
+        blocking(move || {
+            let mut list = TopicPartitionList::with_capacity(partitions.len());
+            for partition in &partitions {
+                list.add_partition_offset(partition.source.topic(), partition.number, which)
+                    .map_err(failed)?;
+            }
+            let list = client.offsets_for_times(list, patience).map_err(failed)?;
+            let mut bounds = HashMap::with_capacity(partitions.len());
+            for (element, partition) in list.elements().iter().zip(partitions) {
+                element.error().map_err(failed)?;
+                let Offset::Offset(offset) = element.offset() else {
+                    let topic = partition.source.topic().to_owned();
+                    return Err(SinkError::NoTopic { topic });
+                };
+                bounds.insert(partition, offset);
+            }
+            Ok(bounds)
         })
         .await
     }

@@ -67,6 +67,8 @@ pub(crate) struct Start {
     pub(crate) partition: Partition,
     pub(crate) identity: Identity,
     pub(crate) offset: i64,
+    /// Where the partition ended when it was asked: what lies between is its lag.
+    pub(crate) end: i64,
     pub(crate) lost: Option<Gap>,
 }
 
@@ -130,6 +132,7 @@ async fn start(
                     partition,
                     identity: bound.identity.clone(),
                     offset,
+                    end: log.end,
                     lost,
                 });
             }

@@ -13,6 +13,10 @@ use crate::outage::Server;
 use crate::service::Context;
 use crate::source::{Raw, Source};
 
+/// How far a device's clock may be ahead of this one, in milliseconds: a day, as between wall clocks that were taken for
+/// UTC. A later `synced_at` would win for ever (P7), and open days that have not come.
+const CLOCK_AHEAD_MAX_MS: i64 = 24 * 3_600_000;
+
 /// What the registry said about an id.
 #[derive(Debug)]
 pub(crate) enum Answer {
@@ -116,6 +120,12 @@ impl Decoder {
             return Err((Reason::UnknownSchema, reason));
         };
         let decoded = decode(stream, schema, datum).map_err(|error| undecodable(error.to_string()))?;
+        let synced_at = decoded.event.synced_at();
+        if synced_at.0 > now.saturating_add(CLOCK_AHEAD_MAX_MS) {
+            let ahead_hours = synced_at.0.saturating_sub(now) / 3_600_000;
+            let detail = format!("synced_at is {ahead_hours} hours after this sink's clock");
+            return Err((Reason::ClockInFuture, detail));
+        }
         let document = to_document(&decoded, position, id, UtcMillis(now));
         if document.as_bytes().len() > DOCUMENT_BYTES_MAX {
             let detail = format!("its document has {} bytes", document.as_bytes().len());
@@ -163,10 +173,14 @@ mod tests {
     }
 
     fn steps() -> Vec<u8> {
+        steps_at(1_000)
+    }
+
+    fn steps_at(synced_at: i64) -> Vec<u8> {
         let upload = Upload {
             event_id: uuid::Uuid::from_u128(1),
             device_id: uuid::Uuid::from_u128(2),
-            synced_at: UtcMillis(1_000),
+            synced_at: UtcMillis(synced_at),
             utc_offset_minutes: 60,
             window_start: pulseline_schemas::LocalMillis(0),
             window_end: pulseline_schemas::LocalMillis(900_000),
@@ -228,6 +242,22 @@ mod tests {
         let large = vec![0; (1 << 20) + 1];
         assert_eq!(decoder.needs(&raw(Some(large.clone()))), None);
         assert_eq!(letter(&mut decoder, Some(large)).reason, Reason::Oversized);
+    }
+
+    #[test]
+    fn a11_a_clock_more_than_a_day_ahead_is_a_letter_and_one_at_most_a_day_is_not() {
+        let (mut decoder, now) = (decoder(), 5);
+        let day = CLOCK_AHEAD_MAX_MS;
+        for synced_at in [0, now, now + day] {
+            let entry = decoder.entry(raw(Some(steps_at(synced_at))), PARTITION.position(0, 7), now);
+            assert!(matches!(entry, Entry::Event(_)), "{synced_at}");
+        }
+        for synced_at in [now + day + 1, 253_402_300_799_999, i64::MAX] {
+            let payload = steps_at(synced_at);
+            let letter = letter(&mut decoder, Some(payload.clone()));
+            assert_eq!(letter.reason, Reason::ClockInFuture, "{synced_at}");
+            assert_eq!(letter.payload, Some(payload));
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use pulseline_clients::kafka::KafkaFailure;
 use pulseline_clients::mongo::{Fault, MongoOpenError, class_of, fault_of, told};
 use pulseline_clients::registry::RegistryError;
 use pulseline_runtime::retry::{Class, Classify, RetryError};
+use pulseline_runtime::waits::Hop;
 use pulseline_schemas::Position;
 use rdkafka::error::KafkaError;
 
@@ -17,6 +18,15 @@ pub enum SinkError {
     /// Kafka.
     #[error(transparent)]
     Kafka(KafkaFailure),
+    /// Messages that cannot be read, however long they are waited for.
+    #[error("Kafka: reading messages: {source}: {advice}")]
+    Unreadable {
+        /// What the client said.
+        #[source]
+        source: KafkaError,
+        /// What has to be done.
+        advice: &'static str,
+    },
     /// A topic is not there (yet).
     #[error("the topic {topic} does not exist")]
     NoTopic {
@@ -208,6 +218,7 @@ impl Classify for SinkError {
             | Self::SlowGap { .. } => Class::Transient,
             Self::Registry(error) => error.class(),
             Self::Config(_)
+            | Self::Unreadable { .. }
             | Self::Truncated { .. }
             | Self::OldTopicId { .. }
             | Self::PassedOver { .. }
@@ -215,6 +226,27 @@ impl Classify for SinkError {
             | Self::Foreign { .. }
             | Self::Abandoned
             | Self::Task(_) => Class::Fatal,
+        }
+    }
+
+    fn hop(&self) -> Hop {
+        match self {
+            Self::Kafka { .. }
+            | Self::Unreadable { .. }
+            | Self::NoTopic { .. }
+            | Self::Truncated { .. }
+            | Self::OldTopicId { .. }
+            | Self::PassedOver { .. }
+            | Self::SlowGap { .. } => Hop::Kafka,
+            Self::Mongo { .. }
+            | Self::MongoOpen(_)
+            | Self::WriteConcern { .. }
+            | Self::Write { .. }
+            | Self::Unsettled { .. }
+            | Self::PositionTaken { .. }
+            | Self::Foreign { .. } => Hop::Mongo,
+            Self::Registry(_) => Hop::Registry,
+            Self::Config(_) | Self::Abandoned | Self::Task(_) => Hop::Other,
         }
     }
 }

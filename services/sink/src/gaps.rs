@@ -4,6 +4,7 @@
 //! written only for what lies at or after the log start offset, read after the jump, and where a second
 //! read_committed reading found nothing (P2). What lies below the log start is a loss, never a receipt.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use pulseline_clients::kafka::{Guard, Settings};
@@ -12,7 +13,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use crate::error::SinkError;
-use crate::source::Partition;
+use crate::source::{Partition, Source};
 
 /// How long one poll of the second reading waits.
 const POLL: Duration = Duration::from_millis(200);
@@ -56,49 +57,70 @@ pub(crate) fn split(gap: Gap, log_start: i64) -> Split {
     }
 }
 
-/// Reads the gaps of one partition again and returns the offsets at which there is a message after all.
+/// Gaps of one topic that are to be read again, by number of the partition; those of a partition in rising order.
+pub(crate) type OfTopic = BTreeMap<i32, Vec<Gap>>;
+
+/// Reads the gaps of one topic again, all its partitions with one client, and returns the places at which there is a message
+/// after all.
 ///
-/// Blocks. `gaps` are in rising order, and everything up to the last one's end is known to be decided: a message
-/// after it was read, or the end of the partition was seen there.
+/// Blocks. Everything up to the end of a partition's last gap is known to be decided: a message after it was read, or the end
+/// of the partition was seen there.
 pub(crate) fn read_again(
     settings: &Settings,
-    partition: Partition,
-    gaps: &[Gap],
+    source: Source,
+    gaps: &OfTopic,
     patience: Duration,
-) -> Result<Vec<i64>, SinkError> {
-    let (Some(first), Some(last)) = (gaps.first(), gaps.last()) else {
+) -> Result<Vec<(Partition, i64)>, SinkError> {
+    let topic = source.topic();
+    let failed = SinkError::kafka("reading gaps again");
+    let mut list = TopicPartitionList::new();
+    for (number, gaps) in gaps {
+        if let Some(first) = gaps.first() {
+            list.add_partition_offset(topic, *number, Offset::Offset(first.from))
+                .map_err(failed)?;
+        }
+    }
+    let elements = list.elements();
+    let mut left: BTreeSet<i32> = elements.iter().map(|element| element.partition()).collect();
+    if left.is_empty() {
         return Ok(Vec::new());
-    };
-    let topic = partition.source.topic();
-    let failed = SinkError::kafka("reading a gap again");
+    }
     let consumer: BaseConsumer<Guard> = settings.create()?;
-    let mut start = TopicPartitionList::new();
-    start
-        .add_partition_offset(topic, partition.number, Offset::Offset(first.from))
-        .map_err(&failed)?;
-    consumer.assign(&start).map_err(&failed)?;
+    consumer.assign(&list).map_err(failed)?;
     let mut found = Vec::new();
-    let deadline = Instant::now() + patience;
+    let mut deadline = Instant::now() + patience;
     loop {
-        match consumer.poll(POLL) {
+        // A partition that has come to its end is not fetched any further.
+        let ended = match consumer.poll(POLL) {
             Some(Ok(message)) => {
-                let offset = message.offset();
+                let (number, offset) = (message.partition(), message.offset());
+                let gaps = gaps.get(&number).map_or(&[][..], Vec::as_slice);
                 if gaps.iter().any(|gap| gap.contains(offset)) {
-                    found.push(offset);
+                    found.push((Partition { source, number }, offset));
                 }
-                if offset >= last.to {
-                    return Ok(found);
-                }
+                gaps.last().is_none_or(|last| offset >= last.to).then_some(number)
             }
-            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(found),
+            // Its name is not told, but all are of one topic.
+            Some(Err(KafkaError::PartitionEOF(number))) => Some(number),
             Some(Err(error)) => return Err(failed(error)),
             None if Instant::now() >= deadline => {
+                let number = left.first().copied().unwrap_or_default();
                 return Err(SinkError::SlowGap {
-                    partition: partition.to_string(),
+                    partition: Partition { source, number }.to_string(),
                 });
             }
-            None => {}
+            None => continue,
+        };
+        deadline = Instant::now() + patience;
+        let Some(number) = ended.filter(|number| left.remove(number)) else {
+            continue;
+        };
+        if left.is_empty() {
+            return Ok(found);
         }
+        let mut done = TopicPartitionList::new();
+        done.add_partition(topic, number);
+        consumer.pause(&done).map_err(failed)?;
     }
 }
 

@@ -7,19 +7,23 @@
 //!        └──────────────▶ handle() ─▶ advance(): launch, pause ───┘
 //! ```
 
+mod ends;
 mod errand;
 mod gate;
 pub(crate) mod group;
 mod partitions;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use pulseline_runtime::batch::Batch;
+use pulseline_runtime::health::{BEAT, STALLED_AFTER};
 use pulseline_runtime::shutdown::Shutdown;
+use pulseline_runtime::waits::Wait;
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use self::errand::Errand;
 use self::gate::{Gate, Turn};
@@ -28,16 +32,17 @@ use crate::assignment::Start;
 use crate::consumer::{Channels, Rebalance, SinkConsumer, raw_of};
 use crate::decode::{Answer, Decoder, fetch};
 use crate::entry::{Cargo, Entry};
-use pulseline_clients::kafka::ends_consuming;
-
 use crate::error::SinkError;
-use crate::flight::{Examined, Landing, examine_tail, fly};
+use crate::flight::{Examined, Landing, fly};
 use crate::metrics;
-use crate::outage::Server;
 use crate::service::Context;
-use crate::source::Raw;
+use crate::source::{Partition, Raw};
 use crate::statistics::Look;
 use crate::tails::Tails;
+use crate::unreadable::unreadable;
+
+/// Longest a batch may be under way without an outage being waited for.
+const FLIGHT_PATIENCE: Duration = Duration::from_secs(600);
 
 /// State of the loop.
 pub(crate) struct Intake {
@@ -63,6 +68,10 @@ pub(crate) struct Intake {
     resolving: Errand<Vec<Start>>,
     committing: Errand<()>,
     examining: Errand<Examined>,
+    /// Asks where the partitions end: a fetch tells it only of those that are fetched.
+    asking: Errand<HashMap<Partition, i64>>,
+    asked_at: Option<Instant>,
+    disconnection: Wait,
 }
 
 /// Whatever happened.
@@ -75,6 +84,7 @@ enum Happening {
     Stop,
     Examined(Examined),
     Looked(Look),
+    Ends(HashMap<Partition, i64>),
     Message(Option<Raw>),
     Trouble(KafkaError),
     Time,
@@ -89,6 +99,7 @@ impl Intake {
         Self {
             decoder: Decoder::new(context.message_bytes_max),
             filling: Batch::new(context.config.limits()),
+            disconnection: context.outages.disconnection(),
             context,
             consumer,
             channels,
@@ -105,12 +116,16 @@ impl Intake {
             resolving: Errand::default(),
             committing: Errand::default(),
             examining: Errand::default(),
+            asking: Errand::default(),
+            asked_at: None,
         }
     }
 
     /// Runs until a stop was asked for and everything that was taken in is durable.
     pub(crate) async fn run(mut self) -> Result<(), SinkError> {
+        let heart = self.context.outages.watch("intake", STALLED_AFTER);
         while !(self.is_stopping && self.is_drained()) {
+            heart.beat();
             let happening = self.next().await?;
             self.handle(happening)?;
             self.advance()?;
@@ -146,6 +161,7 @@ impl Intake {
             Ok(()) = self.channels.looks.changed() => {
                 Ok(Happening::Looked(self.channels.looks.borrow_and_update().clone()))
             }
+            ends = self.asking.ended() => Ok(Happening::Ends(ends?)),
             // 6. A batch that waited long enough, or a gate that stood closed for too long.
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Ok(Happening::Time),
             // 7. Messages, and with them everything else that polling serves.
@@ -154,6 +170,8 @@ impl Intake {
                 Err(KafkaError::PartitionEOF(_)) => Happening::Message(None),
                 Err(error) => Happening::Trouble(error),
             }),
+            // 8. With nothing to do, the loop still moves.
+            () = sleep(BEAT) => Ok(Happening::Time),
         }
     }
 
@@ -173,11 +191,12 @@ impl Intake {
             }
             Happening::Examined(examined) => self.examined(&examined),
             Happening::Looked(look) => self.looked(&look),
+            Happening::Ends(ends) => self.learn_ends(&ends),
             Happening::Message(raw) => self.inbox.extend(raw),
-            Happening::Trouble(error) if ends_consuming(&error) => {
-                return Err(SinkError::kafka("reading messages")(error));
+            Happening::Trouble(error) => {
+                let error = unreadable(error)?;
+                tracing::warn!(%error, "Kafka: waiting for it to recover");
             }
-            Happening::Trouble(error) => tracing::warn!(%error, "Kafka: waiting for it to recover"),
             Happening::Time => {}
         }
         Ok(())
@@ -273,7 +292,13 @@ impl Intake {
             ends: self.partitions.take_moved(),
             bytes,
         };
-        self.flight.start(fly(self.context.clone(), cargo));
+        let heart = self.context.outages.watch("flight", FLIGHT_PATIENCE);
+        let flying = fly(self.context.clone(), cargo);
+        self.flight.start(async move {
+            let landing = flying.await;
+            drop(heart);
+            landing
+        });
     }
 
     fn pause(&self, is_paused: bool) -> Result<(), SinkError> {
@@ -285,55 +310,5 @@ impl Intake {
             consumer.resume(&list)
         };
         done.map_err(SinkError::kafka("pausing or resuming partitions"))
-    }
-
-    fn looked(&mut self, look: &Look) {
-        self.context.outages.note(Server::Kafka, !look.is_connected);
-        let mut lags = std::collections::HashMap::new();
-        for sight in &look.partitions {
-            let Some(next) = self.partitions.next(sight.partition) else {
-                continue;
-            };
-            *lags.entry(sight.partition.source).or_insert(0) += sight.lag.max(0);
-            let tail = self.tails.observe(sight.partition, next, sight.end);
-            if let Some(tail) = tail.filter(|_| !self.is_closed() && !self.examining.is_out()) {
-                self.examining
-                    .start(examine_tail(self.context.clone(), sight.partition, tail));
-            }
-        }
-        for (source, lag) in &lags {
-            metrics::record_lag(*source, *lag);
-        }
-        if look.is_connected && lags.values().all(|lag| *lag == 0) {
-            metrics::record_success(self.context.clock.now_utc_millis());
-        }
-    }
-
-    fn examined(&mut self, examined: &Examined) {
-        let Examined {
-            partition,
-            tail,
-            lost,
-            void,
-        } = examined;
-        self.tails.forget(*partition);
-        // Messages came in the meantime, or the partition went: then the look was in vain.
-        if self.partitions.next(*partition) != Some(tail.from) || self.is_stopping {
-            return;
-        }
-        if let Some(lost) = lost {
-            metrics::record_loss(*partition, *lost);
-            self.partitions.skip_to(*partition, lost.to + 1);
-        }
-        let Some(gap) = *void else { return };
-        if let Some(identity) = self.partitions.skip_to(*partition, gap.to + 1) {
-            let generation = identity.generation;
-            self.push(Entry::Gap {
-                partition: *partition,
-                generation,
-                gap,
-                is_proven: true,
-            });
-        }
     }
 }

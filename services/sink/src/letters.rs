@@ -34,18 +34,22 @@ pub(crate) enum Reason {
     ConflictingContent,
     /// MongoDB refuses this very document.
     Refused,
+    /// Its device's clock is far ahead: it would win against every later correction (P7). Replayed once that time has come,
+    /// it is stored.
+    ClockInFuture,
     /// Whoever produced it called it dead already, for this reason.
     Reported(String),
 }
 
 impl Reason {
     /// Labels of metrics, one per kind of reason.
-    pub(crate) const LABELS: [&'static str; 6] = [
+    pub(crate) const LABELS: [&'static str; 7] = [
         "undecodable",
         "unknown_schema",
         "oversized",
         "conflicting_content",
         "refused",
+        "clock_in_future",
         "reported",
     ];
 
@@ -65,6 +69,7 @@ impl Reason {
             Self::Oversized => "oversized",
             Self::ConflictingContent => "conflicting_content",
             Self::Refused => "refused",
+            Self::ClockInFuture => "clock_in_future",
             Self::Reported(_) => "reported",
         }
     }

@@ -35,6 +35,7 @@ mod statistics;
 mod store;
 mod tails;
 mod topic_id;
+mod unreadable;
 
 pub use config::{GroupProtocol, SinkConfig};
 pub use error::SinkError;

@@ -201,8 +201,12 @@ pub(crate) fn record_blocked(stood: Duration) {
     histogram!(BLOCKED).record(stood.as_secs_f64());
 }
 
-pub(crate) fn record_lag(source: Source, messages: i64) {
-    gauge!(LAG, "topic" => source.name()).set(messages as f64);
+/// Topics of which nothing is read here any more have no lag here.
+pub(crate) fn record_lags(lags: &HashMap<Source, i64>) {
+    for source in Source::all() {
+        let lag = lags.get(&source).copied().unwrap_or(0);
+        gauge!(LAG, "topic" => source.name()).set(lag as f64);
+    }
 }
 
 pub(crate) fn record_outage(server: Server, is_away: bool) {

@@ -3,10 +3,12 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
 
+use pulseline_runtime::health::{Health, Heart};
 use pulseline_runtime::retry::{Class, Classify, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_runtime::telemetry::Health;
+use pulseline_runtime::waits::Wait;
 
 use crate::error::SinkError;
 use crate::metrics;
@@ -79,6 +81,16 @@ impl Outages {
     pub(crate) fn set_member(&self, is_member: bool) {
         self.state.is_member.store(is_member, Ordering::Release);
         self.publish();
+    }
+
+    /// Watches a loop of the sink until what is returned is dropped.
+    pub(crate) fn watch(&self, name: &'static str, patience: Duration) -> Heart {
+        self.health.watch(name, patience)
+    }
+
+    /// A wait for Kafka's brokers that shows while none is connected.
+    pub(crate) fn disconnection(&self) -> Wait {
+        self.shutdown.waits().prepare("reading messages")
     }
 
     fn publish(&self) {

@@ -6,8 +6,8 @@ use pulseline_clients::kafka::Settings;
 use pulseline_clients::registry::Registry;
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, RegistryConfig, require};
+use pulseline_runtime::health::Health;
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_runtime::telemetry::Health;
 use pulseline_schemas::codec::ALLOCATION_BYTES_MAX;
 
 use crate::asker::Asker;

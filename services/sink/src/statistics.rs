@@ -18,8 +18,8 @@ pub(crate) struct Sight {
     pub(crate) partition: Partition,
     /// Offset of the last end-of-partition event; negative before the first.
     pub(crate) end: i64,
-    /// Messages between what is stored and the end; negative while unknown.
-    pub(crate) lag: i64,
+    /// The last stable offset that a fetch told; negative before the first.
+    pub(crate) stable: i64,
 }
 
 impl Look {
@@ -41,7 +41,7 @@ impl Look {
                         number: *number,
                     },
                     end: seen.eof_offset,
-                    lag: seen.consumer_lag_stored,
+                    stable: seen.ls_offset,
                 });
             }
         }

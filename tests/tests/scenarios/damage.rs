@@ -131,11 +131,9 @@ async fn a_1_a_wrong_figure_of_an_aggregate_is_reported() -> Result<()> {
     compactor
         .until_logged("a stored figure is not what its readings say")
         .await?;
-    let (_, metrics) = compactor.get("/metrics").await?;
-    let counted = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix("pulseline_compactor_sample_differences_total "));
-    ensure!(counted.is_some_and(|count| count != "0"), "{metrics}");
+    let measures = compactor.measures().await?;
+    let counted = measures.sum("pulseline_compactor_sample_differences_total")?;
+    ensure!(counted > 0.0, "{measures:?}");
     drop(compactor);
     world.stop().await
 }

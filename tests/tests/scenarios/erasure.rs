@@ -44,11 +44,7 @@ fn erasing(world: &World, arguments: &[&str]) -> Result<tokio::process::Command>
 
 /// Sum of a service's counter over its labels.
 async fn counter(service: &Service, name: &str) -> Result<f64> {
-    let (_, text) = service.get("/metrics").await?;
-    let values = text.lines().filter(|line| line.starts_with(&format!("{name}{{")));
-    Ok(values
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .sum())
+    service.measures().await?.sum(name)
 }
 
 async fn until_risen(service: &Service, name: &str, from: f64) -> Result<()> {

@@ -21,6 +21,7 @@ mod replies;
 mod restarts;
 mod retention;
 mod roles;
+mod rolling;
 mod schemas;
 mod stack;
 mod stops;

@@ -48,13 +48,18 @@ async fn d_3_what_cannot_be_decoded_stands_in_nobodys_way() -> Result<()> {
     forged.set_event_id(good.upload.event_id);
     hand.event(&forged).await?;
     hand.event(&another(&good, 1, 1)).await?;
+    // A11: a clock that runs ahead would win against every correction that comes later.
+    let mut ahead = good.clone();
+    (ahead.upload.event_id, ahead.upload.synced_at) =
+        (uuid::Uuid::from_u128(2), UtcMillis(4_070_908_800_000));
+    hand.event(&Event::HeartRates(ahead)).await?;
     let status = world.until_quiet().await?;
     let flow = status
         .flows
         .iter()
         .find(|flow| flow.topic == Stream::HeartRates.topic())
         .context("no flow")?;
-    ensure!((flow.produced, flow.loaded, flow.dead) == (7, 2, 5), "{status}");
+    ensure!((flow.produced, flow.loaded, flow.dead) == (8, 2, 6), "{status}");
     let warehouse = world.warehouse().await?;
     let sql = "select origin, item, reason, payload, message_key, program_version, stream from ops.dead_letters order by \"offset\"";
     let letters = warehouse.query(sql, &[]).await?;
@@ -65,6 +70,7 @@ async fn d_3_what_cannot_be_decoded_stands_in_nobodys_way() -> Result<()> {
         "undecodable",
         "unknown_schema",
         "conflicting_content",
+        "clock_in_future",
     ];
     ensure!(reasons == expected, "{reasons:?}");
     for (offset, (letter, bytes)) in (1..).zip(letters.iter().zip(poison)) {

@@ -34,12 +34,11 @@ async fn stored(world: &World) -> Result<BTreeMap<&'static str, u64>> {
 
 /// Documents that a loader has dealt with since it started, by stream.
 async fn loaded(loader: &Service) -> Result<BTreeMap<&'static str, u64>> {
-    let (_, metrics) = loader.get("/metrics").await?;
+    let measures = loader.measures().await?;
     let of = |stream: Stream| {
         let name = stream.collection();
-        let line = format!("pulseline_loader_documents_total{{collection=\"{name}\"}} ");
-        let count = metrics.lines().find_map(|found| found.strip_prefix(&line));
-        Ok((name, count.context(line.clone())?.parse()?))
+        let count = measures.of("pulseline_loader_documents_total", "collection", name)?;
+        Ok((name, count as u64))
     };
     Stream::ALL.into_iter().map(of).collect()
 }

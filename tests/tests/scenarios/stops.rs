@@ -70,11 +70,8 @@ async fn d_1_d_2_a_graceful_stop_leaves_positions_exactly_at_the_end_of_the_work
     );
     let compactor = Service::start(&world, Role::Compactor)?;
     world.until_quiet().await?;
-    let (_, metrics) = sink.get("/metrics").await?;
-    ensure!(
-        sum(&metrics, "pulseline_sink_retries_total") == 0.0,
-        "the sink read stored messages again"
-    );
+    let again = sink.measures().await?.sum("pulseline_sink_own_retries_total")?;
+    ensure!(again == 0.0, "the sink read {again} stored messages again");
     let findings = truth::compare(&world, &truth::oracle(&config)?).await?;
     ensure!(findings.is_clean(), "{findings}");
     let verdict = world.verify(Duration::from_secs(60)).await?;
@@ -91,13 +88,6 @@ fn accounted(status: &pulseline_auditor::Status) -> i64 {
         .sum()
 }
 
-fn sum(metrics: &str, name: &str) -> f64 {
-    let values = metrics.lines().filter(|line| line.starts_with(name));
-    values
-        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-        .sum()
-}
-
 #[tokio::test]
 async fn d_1_a_second_signal_abandons_what_an_outage_holds_up_and_nothing_is_lost() -> Result<()> {
     let mut world = World::start("abandons").await?;
@@ -110,8 +100,18 @@ async fn d_1_a_second_signal_abandons_what_an_outage_holds_up_and_nothing_is_los
     let mut sink = Service::start(&world, Role::Sink)?;
     sink.until_ready().await?;
     world.stack.kill(Server::Mongo)?;
-    world.simulate(&config).await?;
+    let sent = world.simulate(&config).await?.total().acknowledged;
     sink.until_logged("waiting for an outage to end").await?;
+    // A1: nothing is committed yet, and the intake is closed; all of it waits nevertheless, and is seen to.
+    sink.until_measured("pulseline_sink_lag_messages", |lag| lag == sent as f64)
+        .await?;
+    // A14: it is alive, and says what it waits for.
+    let waited = sink.measures().await?;
+    ensure!(waited.of("pulseline_waiting_seconds", "hop", "mongo")? > 0.0);
+    ensure!(waited.sum("pulseline_loop_stalled")? == 0.0);
+    let (status, body) = sink.get("/readyz").await?;
+    ensure!(status == 503 && body.contains("waiting for mongo for "), "{body}");
+    ensure!(sink.get("/livez").await?.0 == 200);
     sink.signal()?;
     sink.until_logged("finishing what was taken in").await?;
     ensure!(sink.is_running()?, "the first signal must not abandon a batch");

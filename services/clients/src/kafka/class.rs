@@ -85,36 +85,6 @@ pub fn code_of(error: &KafkaError) -> Option<Code> {
     }
 }
 
-/// True when a consumer cannot recover by itself from an error that polling returned: permissions, names, the data, or
-/// what the client was not built for. From everything else it recovers.
-#[must_use]
-pub fn ends_consuming(error: &KafkaError) -> bool {
-    matches!(error, KafkaError::MessageConsumptionFatal(_))
-        || matches!(
-            error.rdkafka_error_code(),
-            Some(
-                Code::Fatal
-                    | Code::TopicAuthorizationFailed
-                    | Code::GroupAuthorizationFailed
-                    | Code::ClusterAuthorizationFailed
-                    | Code::SaslAuthenticationFailed
-                    | Code::UnsupportedSASLMechanism
-                    | Code::IllegalSASLState
-                    | Code::InvalidGroupId
-                    | Code::InconsistentGroupProtocol
-                    | Code::FencedInstanceId
-                    | Code::GroupMaxSizeReached
-                    | Code::UnsupportedAssignor
-                    | Code::UnsupportedVersion
-                    | Code::UnsupportedFeature
-                    | Code::NotImplemented
-                    | Code::BadMessage
-                    | Code::BadCompression
-                    | Code::InvalidMessage
-            )
-        )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,18 +116,5 @@ mod tests {
             class_of(&KafkaError::MessageConsumptionFatal(Code::FencedInstanceId)),
             Class::Fatal
         );
-    }
-
-    #[test]
-    fn a_codec_that_is_missing_and_a_fenced_member_end_consuming_and_an_outage_does_not() {
-        assert!(ends_consuming(&KafkaError::MessageConsumption(
-            Code::NotImplemented
-        )));
-        assert!(ends_consuming(&KafkaError::MessageConsumptionFatal(
-            Code::FencedInstanceId
-        )));
-        assert!(!ends_consuming(&KafkaError::MessageConsumption(
-            Code::AllBrokersDown
-        )));
     }
 }

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use bson::RawDocumentBuf;
 use pulseline_clients::mongo::Fault;
 use pulseline_schemas::collections::RECEIPTS;
+use tokio::task::JoinSet;
 
 use crate::assignment::watermarks;
 use crate::consumer::blocking;
 use crate::error::SinkError;
-use crate::gaps::{self, Gap, Split};
+use crate::gaps::{self, Gap, OfTopic, Split};
 use crate::metrics;
 use crate::outage::Server;
 use crate::receipts::Receipt;
 use crate::service::Context;
-use crate::source::Partition;
+use crate::source::{Partition, Source};
 use crate::store::Store;
 
 /// Messages that are named when a gap turns out not to be one.
@@ -40,10 +41,10 @@ pub(crate) async fn examine_tail(
     let log = watermarks(&context, partition).await?;
     let Split { lost, candidate } = gaps::split(tail, log.start);
     let void = match candidate {
-        Some(gap) => read_again(&context, partition, vec![gap])
-            .await?
-            .is_empty()
-            .then_some(gap),
+        Some(gap) => {
+            let gaps = BTreeMap::from([(partition, vec![gap])]);
+            read_again(&context, gaps).await?.is_empty().then_some(gap)
+        }
         None => None,
     };
     Ok(Examined {
@@ -65,55 +66,83 @@ pub(super) async fn prove(
         metrics::record_void(partition, gap);
         receipts.push(Receipt::void(partition.position(generation, gap.from), gap));
     };
-    let mut unproven: BTreeMap<(Partition, i32), Vec<Gap>> = BTreeMap::new();
+    let mut unproven: BTreeMap<Partition, Vec<Gap>> = BTreeMap::new();
+    let mut generations = BTreeMap::new();
     for (partition, generation, gap, is_proven) in gaps {
         if is_proven {
             receipt(partition, generation, gap);
         } else {
-            unproven.entry((partition, generation)).or_default().push(gap);
+            // Of one batch: a partition is of one generation in it.
+            generations.insert(partition, generation);
+            unproven.entry(partition).or_default().push(gap);
         }
     }
-    for ((partition, generation), gaps) in unproven {
-        // Read after the jumps: what was deleted before we came to it is below it now.
-        let log = watermarks(context, partition).await?;
-        let mut candidates = Vec::with_capacity(gaps.len());
+    if unproven.is_empty() {
+        return Ok(receipts);
+    }
+    // Read after the jumps: what was deleted before we came to it is below it now.
+    let ask = || context.asker.starts(unproven.keys().copied().collect());
+    let what = "where partitions begin";
+    let starts = context.outages.outlast(Server::Kafka, what, ask).await?;
+    let mut candidates: BTreeMap<Partition, Vec<Gap>> = BTreeMap::new();
+    for (partition, gaps) in unproven {
+        let Some(log_start) = starts.get(&partition).copied() else {
+            let topic = partition.source.topic().to_owned();
+            return Err(SinkError::NoTopic { topic });
+        };
         for gap in gaps {
-            let Split { lost, candidate } = gaps::split(gap, log.start);
+            let Split { lost, candidate } = gaps::split(gap, log_start);
             if let Some(lost) = lost {
                 metrics::record_loss(partition, lost);
             }
-            candidates.extend(candidate);
+            candidates.entry(partition).or_default().extend(candidate);
         }
-        let mut offsets = read_again(context, partition, candidates.clone()).await?;
-        if !offsets.is_empty() {
-            offsets.truncate(NAMED);
-            return Err(SinkError::PassedOver {
-                partition: partition.to_string(),
-                offsets,
-            });
-        }
-        for gap in candidates {
-            receipt(partition, generation, gap);
-        }
+    }
+    let found = read_again(context, candidates.clone()).await?;
+    if let Some((partition, _)) = found.first() {
+        let of_it = found.iter().filter(|(other, _)| other == partition);
+        return Err(SinkError::PassedOver {
+            partition: partition.to_string(),
+            offsets: of_it.map(|(_, offset)| *offset).take(NAMED).collect(),
+        });
+    }
+    for (partition, gaps) in candidates {
+        let generation = generations.get(&partition).copied().unwrap_or_default();
+        gaps.into_iter()
+            .for_each(|gap| receipt(partition, generation, gap));
     }
     Ok(receipts)
 }
 
+/// Reads gaps again, topics beside each other; says where there is a message after all.
 async fn read_again(
     context: &Context,
-    partition: Partition,
-    mut gaps: Vec<Gap>,
-) -> Result<Vec<i64>, SinkError> {
-    gaps.sort_unstable_by_key(|gap| gap.from);
-    let patience = context.config.request_timeout();
-    let read = || {
-        let (settings, gaps) = (context.second_reader.clone(), gaps.clone());
-        blocking(move || gaps::read_again(&settings, partition, &gaps, patience))
-    };
-    context
-        .outages
-        .outlast(Server::Kafka, "reading a gap again", read)
-        .await
+    gaps: BTreeMap<Partition, Vec<Gap>>,
+) -> Result<Vec<(Partition, i64)>, SinkError> {
+    let mut topics: BTreeMap<Source, OfTopic> = BTreeMap::new();
+    for (partition, mut gaps) in gaps {
+        gaps.sort_unstable_by_key(|gap| gap.from);
+        let topic = topics.entry(partition.source).or_default();
+        topic.insert(partition.number, gaps);
+    }
+    let mut reading = JoinSet::new();
+    for (source, gaps) in topics {
+        let context = context.clone();
+        reading.spawn(async move {
+            let patience = context.config.request_timeout();
+            let read = || {
+                let (settings, gaps) = (context.second_reader.clone(), gaps.clone());
+                blocking(move || gaps::read_again(&settings, source, &gaps, patience))
+            };
+            let what = "reading gaps again";
+            context.outages.outlast(Server::Kafka, what, read).await
+        });
+    }
+    let mut found = Vec::new();
+    for read in reading.join_all().await {
+        found.extend(read?);
+    }
+    Ok(found)
 }
 
 /// Stores receipts. One that begins where another begins covers only what that one leaves.

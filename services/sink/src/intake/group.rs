@@ -52,12 +52,13 @@ impl Intake {
                 partition,
                 identity,
                 offset,
+                end,
                 lost,
             } = start;
             if let Some(lost) = lost {
                 metrics::record_loss(*partition, *lost);
             }
-            tracing::debug!(%partition, generation = identity.generation, offset, "reading begins");
+            tracing::debug!(%partition, generation = identity.generation, offset, end, "reading begins");
             add(&mut list, *partition, *offset);
         }
         let consumer = &self.consumer;
@@ -122,7 +123,8 @@ impl Intake {
     }
 
     /// Hands durable positions to the client, which commits them in the background (D-1).
-    pub(super) fn store_offsets(&self, ends: &HashMap<Partition, End>) {
+    pub(super) fn store_offsets(&mut self, ends: &HashMap<Partition, End>) {
+        self.partitions.landed(ends);
         let mut list = TopicPartitionList::with_capacity(ends.len());
         for (partition, end) in ends
             .iter()

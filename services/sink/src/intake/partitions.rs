@@ -7,7 +7,7 @@ use rdkafka::TopicPartitionList;
 use crate::assignment::Start;
 use crate::entry::{End, Identity};
 use crate::gaps::Gap;
-use crate::source::Partition;
+use crate::source::{Partition, Source};
 
 /// What is read at present.
 #[derive(Debug, Default)]
@@ -23,6 +23,10 @@ struct Open {
     identity: Identity,
     /// The next offset that is expected.
     next: i64,
+    /// The first offset that is not durable.
+    stored: i64,
+    /// The first offset that was not produced, as far as is known.
+    end: i64,
     /// True when `next` moved since a batch was last launched.
     has_moved: bool,
 }
@@ -43,6 +47,8 @@ impl Partitions {
                 epoch: self.epoch,
                 identity: start.identity.clone(),
                 next: start.offset,
+                stored: start.offset,
+                end: start.end,
                 // Past what is lost for good, even if no message ever comes.
                 has_moved: start.lost.is_some(),
             };
@@ -83,6 +89,48 @@ impl Partitions {
     /// The next offset that is expected.
     pub(super) fn next(&self, partition: Partition) -> Option<i64> {
         self.open.get(&partition).map(|open| open.next)
+    }
+
+    /// Everything up to these ends is durable.
+    pub(super) fn landed(&mut self, ends: &HashMap<Partition, End>) {
+        for (partition, end) in ends {
+            if let Some(open) = self
+                .open
+                .get_mut(partition)
+                .filter(|open| open.epoch == end.epoch)
+            {
+                open.stored = open.stored.max(end.next);
+            }
+        }
+    }
+
+    /// A fetch told where a partition ends. While it is not fetched, that is what it was.
+    pub(super) fn reaches(&mut self, partition: Partition, end: i64) {
+        if let Some(open) = self.open.get_mut(&partition) {
+            open.end = open.end.max(end);
+        }
+    }
+
+    /// The brokers said where a partition ends, whether or not anything is fetched from it.
+    pub(super) fn ends_at(&mut self, partition: Partition, end: i64) {
+        if let Some(open) = self.open.get_mut(&partition) {
+            open.end = end.max(open.next);
+        }
+    }
+
+    /// Messages that are not durable yet, by topic; measured from where each partition stands, so that one that was never
+    /// committed, or one that is stuck, has a lag too.
+    pub(super) fn lags(&self) -> HashMap<Source, i64> {
+        let mut lags = HashMap::new();
+        for (partition, open) in &self.open {
+            *lags.entry(partition.source).or_insert(0) += (open.end.max(open.next) - open.stored).max(0);
+        }
+        lags
+    }
+
+    /// Each partition that is read.
+    pub(super) fn all(&self) -> Vec<Partition> {
+        self.open.keys().copied().collect()
     }
 
     /// Moves on to `next` without a message.
@@ -134,7 +182,6 @@ mod tests {
     use pulseline_schemas::Stream;
 
     use super::*;
-    use crate::source::Source;
 
     const PARTITION: Partition = Partition {
         source: Source::Stream(Stream::Users),
@@ -151,6 +198,7 @@ mod tests {
             partition: PARTITION,
             identity,
             offset,
+            end: offset,
             lost: None,
         }]);
         partitions
@@ -170,6 +218,7 @@ mod tests {
             partition: PARTITION,
             identity,
             offset: 5,
+            end: 5,
             lost: None,
         }]);
         assert!(!partitions.is_current(PARTITION, &ends[&PARTITION]));
@@ -188,11 +237,45 @@ mod tests {
             partition: PARTITION,
             identity,
             offset: 3,
+            end: 3,
             lost,
         }]);
         assert!(partitions.have_moved());
         assert_eq!(partitions.take_moved()[&PARTITION].next, 3);
         assert!(!partitions.have_moved());
+    }
+
+    #[test]
+    fn a1_lag_is_measured_from_where_a_partition_stands() {
+        let lag = |partitions: &Partitions| partitions.lags()[&PARTITION.source];
+        let mut partitions = begun(5);
+        assert_eq!(lag(&partitions), 0);
+        // Produced, and not even fetched: a partition that is paused or stuck.
+        partitions.ends_at(PARTITION, 9);
+        assert_eq!(lag(&partitions), 4);
+        // Fetched, and not durable.
+        for offset in 5..9 {
+            partitions.accept(PARTITION, offset);
+        }
+        assert_eq!(lag(&partitions), 4);
+        let ends = partitions.take_moved();
+        partitions.landed(&ends);
+        assert_eq!(lag(&partitions), 0);
+        // An older look changes nothing, and a newer one counts.
+        partitions.reaches(PARTITION, 7);
+        assert_eq!(lag(&partitions), 0);
+        partitions.reaches(PARTITION, 10);
+        assert_eq!(lag(&partitions), 1);
+        // What landed under an earlier assignment is nothing that this one knows of.
+        partitions.begin(&[Start {
+            partition: PARTITION,
+            identity: ends[&PARTITION].identity.clone(),
+            offset: 5,
+            end: 9,
+            lost: None,
+        }]);
+        partitions.landed(&ends);
+        assert_eq!(lag(&partitions), 4);
     }
 
     proptest! {

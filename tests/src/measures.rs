@@ -1,0 +1,82 @@
+//! What services measure, as tests read it. A metric that nobody defines is an error, never a zero.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::picture::{metric_names, read};
+
+/// Where metrics are described.
+const DESCRIBED_IN: [&str; 7] = [
+    "runtime",
+    "generator",
+    "sink",
+    "loader",
+    "compactor",
+    "healer",
+    "console",
+];
+
+/// Names in the services' metrics.rs.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn described() -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for service in DESCRIBED_IN {
+        names.extend(metric_names(&read(&format!(
+            "services/{service}/src/metrics.rs"
+        ))?));
+    }
+    ensure!(names.len() > 40, "only {names:?}");
+    Ok(names)
+}
+
+/// One answer of `/metrics`.
+#[derive(Clone, Debug)]
+pub struct Measures(String);
+
+impl Measures {
+    /// What a service answered.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The sum of a counter or gauge over its labels.
+    ///
+    /// # Errors
+    /// When the service has no metric of exactly this name.
+    pub fn sum(&self, name: &str) -> Result<f64> {
+        let values = self.series(name)?.map(|(_, value)| value.parse::<f64>());
+        let values = values.collect::<Result<Vec<f64>, _>>();
+        Ok(values.with_context(|| name.to_owned())?.iter().sum())
+    }
+
+    /// The one value of a counter or gauge with this label.
+    ///
+    /// # Errors
+    /// When there is no such metric, or none with the label.
+    pub fn of(&self, name: &str, label: &str, value: &str) -> Result<f64> {
+        let wanted = format!("{label}=\"{value}\"");
+        let mut series = self.series(name)?;
+        let found = series.find(|(labels, _)| labels.split(',').any(|label| label == wanted));
+        let (_, value) = found.with_context(|| format!("{name} has no {wanted}"))?;
+        value.parse().with_context(|| format!("{name}: {value}"))
+    }
+
+    /// Labels and value of each line of a metric.
+    fn series<'a>(&'a self, name: &'a str) -> Result<impl Iterator<Item = (&'a str, &'a str)> + use<'a>> {
+        let kind = format!("# TYPE {name} ");
+        ensure!(
+            self.0.lines().any(|line| line.starts_with(&kind)),
+            "the service has no metric {name}"
+        );
+        Ok(self.0.lines().filter_map(move |line| {
+            let rest = line.strip_prefix(name)?;
+            let (labels, value) = rest.rsplit_once(' ')?;
+            let is_it = labels.is_empty() || labels.starts_with('{');
+            is_it.then(|| (labels.trim_matches(['{', '}']), value))
+        }))
+    }
+}

@@ -1,0 +1,66 @@
+//! A rolling restart, as an orchestrator does it: the next instance starts, says that it is ready, and one before it goes.
+
+use anyhow::{Result, ensure};
+use pulseline_generator::{Oracle, SimulateConfig, ensure_topics, plan};
+use pulseline_schemas::UtcMillis;
+use pulseline_tests::{Role, Service, World, truth};
+
+fn cohort(seed: u64) -> SimulateConfig {
+    SimulateConfig {
+        participants: 1,
+        days: 1,
+        seed,
+        ..SimulateConfig::default()
+    }
+}
+
+/// How many of them stand by; all have to be ready and alive.
+async fn standing_by(services: &[Service]) -> Result<usize> {
+    let mut count = 0;
+    for service in services {
+        ensure!(service.get("/livez").await? == (200, "alive\n".to_owned()));
+        let (status, body) = service.get("/readyz").await?;
+        ensure!(status == 200, "{:?}: {body}", service.role());
+        count += usize::from(body == "ready: standing by\n");
+    }
+    Ok(count)
+}
+
+#[tokio::test]
+async fn a14_a_rolling_restart_of_two_of_each_never_waits_and_loses_nothing() -> Result<()> {
+    let world = World::start("rolling").await?;
+    ensure_topics(&world.kafka(), 4).await?;
+    let mut services = Vec::new();
+    for role in Role::ALL {
+        for _ in 0..2 {
+            let mut service = Service::start(&world, role)?;
+            service.until_ready().await?;
+            services.push(service);
+        }
+    }
+    // A loader and a compactor; sinks share the work.
+    ensure!(standing_by(&services).await? == 2);
+    let mut oracle = Oracle::default();
+    for (seed, role) in (1..).zip(Role::ALL) {
+        world.simulate(&cohort(seed)).await?;
+        for planned in plan(&cohort(seed), UtcMillis(0)).map_err(anyhow::Error::msg)? {
+            oracle.observe(&planned);
+        }
+        // Both go, the one that works first.
+        for _ in 0..2 {
+            let mut next = Service::start(&world, role)?;
+            next.until_ready().await?;
+            let old = services.iter().position(|service| service.role() == role);
+            let old = services.remove(old.unwrap_or_default());
+            ensure!(old.terminate().await? == Some(0), "{role:?} does not end well");
+            services.push(next);
+        }
+    }
+    ensure!(standing_by(&services).await? <= 2);
+    world.until_quiet().await?;
+    let findings = truth::compare(&world, &oracle).await?;
+    ensure!(findings.is_clean(), "{findings}");
+    world.verify_equal().await?;
+    drop(services);
+    world.stop().await
+}
