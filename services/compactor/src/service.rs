@@ -39,6 +39,10 @@ pub async fn run(
         metrics::record_leader(false);
         match ended {
             Ok(()) => {}
+            Err(error @ CompactorError::LeaseLost) => {
+                health.set_ready(false);
+                tracing::warn!(%error, "superseded: this compactor stands by again");
+            }
             Err(error) if error.class() == Class::Transient => {
                 health.set_ready(false);
                 tracing::warn!(%error, "waiting for an outage to end");
@@ -108,12 +112,16 @@ async fn stand_by(
     shutdown: &Shutdown,
 ) -> Result<Option<Lease>, CompactorError> {
     let ttl = config.lease_ttl();
+    let mut is_told = false;
     loop {
         let won = Lease::acquire(client, LEASE, owner, ttl).await;
         if let Some(lease) = won.map_err(CompactorError::sql("acquiring the lease"))? {
             return Ok(Some(lease));
         }
-        tracing::debug!("standing by: another compactor holds the lease");
+        if !is_told {
+            is_told = true;
+            tracing::info!("standing by: another compactor holds the lease");
+        }
         if !shutdown.sleep(ttl / 3).await {
             return Ok(None);
         }
