@@ -16,14 +16,14 @@ use crate::resume::{Place, ResumePoint};
 use crate::session::Context;
 use crate::snapshot::Snapshot;
 use crate::stream::{self, Followed, Route};
-use crate::write::Writer;
+use crate::write::{Opened, Writer};
 
 /// How an opening ended without an error.
 pub(crate) enum Ended {
     /// It was told to.
     Stopped,
-    /// Every collection has a position now: they are followed together.
-    Read,
+    /// Every collection that was opened has a position now, or one more can be opened: they are followed together.
+    Together,
     /// Positions are dead, or collections begin anew at new ones.
     Lost {
         sources: Vec<(Source, Option<ResumePoint>)>,
@@ -63,6 +63,7 @@ pub(crate) struct Tasks {
 enum Done {
     Followed(Followed),
     Read(Source),
+    Released(Source),
     Stopped,
 }
 
@@ -124,6 +125,23 @@ impl Tasks {
         });
     }
 
+    /// Waits until no other session holds the checkpoint of a collection any more.
+    pub(crate) fn wait_for(&mut self, source: Source) {
+        let (context, shutdown) = (self.context.clone(), self.shutdown.clone());
+        let released = async move {
+            let patience = context.config.lease_ttl();
+            while let Opened::Locked = context.open(source, patience).await? {}
+            Ok::<_, LoaderError>(Done::Released(source))
+        };
+        self.running.spawn(async move {
+            tokio::select! {
+                biased;
+                () = shutdown.stopping() => Ok(Done::Stopped),
+                released = released => released,
+            }
+        });
+    }
+
     /// Waits for all of them: the first one that ends for a reason ends the others, each after its own drain.
     pub(crate) async fn ended(mut self, mut has_read: impl FnMut(Source)) -> Result<Ended, LoaderError> {
         let mut ended = Ok(Ended::Stopped);
@@ -136,7 +154,14 @@ impl Tasks {
                     if self.unread > 0 {
                         continue;
                     }
-                    Ok(Ended::Read)
+                    Ok(Ended::Together)
+                }
+                Ok(Done::Released(source)) => {
+                    tracing::info!(
+                        collection = source.name(),
+                        "no other session holds the checkpoint any more"
+                    );
+                    Ok(Ended::Together)
                 }
                 Ok(Done::Followed(Followed::Replaced(source, position))) => Ok(Ended::Lost {
                     sources: vec![(source, Some(position))],
