@@ -1,4 +1,4 @@
-//! A relay before a real server that loses replies: the request is carried out, and nobody learns of it.
+//! A relay before a real server that loses replies or keeps them back: the request is carried out, and nobody learns of it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 const BUFFER_BYTES: usize = 64 << 10;
@@ -17,6 +18,12 @@ struct Script {
     marker: Vec<u8>,
     left: AtomicUsize,
     lost: AtomicUsize,
+    /// Replies that are still to be kept back, and those that are.
+    to_keep: AtomicUsize,
+    kept: AtomicUsize,
+    released: Notify,
+    /// Replies to requests, of all connections.
+    round_trips: AtomicUsize,
 }
 
 /// A relay; ends when dropped.
@@ -44,6 +51,10 @@ impl Relay {
             marker: marker.to_vec(),
             left: AtomicUsize::new(0),
             lost: AtomicUsize::new(0),
+            to_keep: AtomicUsize::new(0),
+            kept: AtomicUsize::new(0),
+            released: Notify::new(),
+            round_trips: AtomicUsize::new(0),
         });
         let (upstream, shared) = (upstream.to_owned(), Arc::clone(&script));
         let task = tokio::spawn(async move {
@@ -73,6 +84,28 @@ impl Relay {
         self.script.left.fetch_add(count, Ordering::SeqCst);
     }
 
+    /// Keeps the reply to the next marked request, and its connection as it is: nothing comes through any more, in either direction.
+    pub fn keep(&self) {
+        self.script.to_keep.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many replies were kept back so far.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.script.kept.load(Ordering::SeqCst)
+    }
+
+    /// Ends the connections that were kept.
+    pub fn release(&self) {
+        self.script.released.notify_waiters();
+    }
+
+    /// How often a client waited for this server.
+    #[must_use]
+    pub fn round_trips(&self) -> usize {
+        self.script.round_trips.load(Ordering::SeqCst)
+    }
+
     /// How many replies were lost so far.
     #[must_use]
     pub fn lost(&self) -> usize {
@@ -81,14 +114,13 @@ impl Relay {
 }
 
 impl Script {
-    fn hits(&self, request: &[u8]) -> bool {
+    fn hits(&self, request: &[u8], left: &AtomicUsize) -> bool {
         let is_marked = request
             .windows(self.marker.len())
             .any(|window| window == self.marker);
         let take = |left: usize| left.checked_sub(1);
         is_marked
-            && self
-                .left
+            && left
                 .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take)
                 .is_ok()
     }
@@ -100,6 +132,7 @@ async fn carry(mut client: TcpStream, upstream: &str, script: &Script) -> Result
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let (mut up, mut down) = (vec![0; BUFFER_BYTES], vec![0; BUFFER_BYTES]);
+    let mut is_asked = false;
     loop {
         tokio::select! {
             read = client.read(&mut up) => {
@@ -108,7 +141,14 @@ async fn carry(mut client: TcpStream, upstream: &str, script: &Script) -> Result
                     return Ok(());
                 }
                 server.write_all(request).await?;
-                if script.hits(request) {
+                is_asked = true;
+                if script.hits(request, &script.to_keep) {
+                    let released = script.released.notified();
+                    script.kept.fetch_add(1, Ordering::SeqCst);
+                    released.await;
+                    return Ok(());
+                }
+                if script.hits(request, &script.left) {
                     // The reply proves that the request was carried out.
                     let replied = server.read(&mut down).await?;
                     script.lost.fetch_add(usize::from(replied > 0), Ordering::SeqCst);
@@ -120,6 +160,8 @@ async fn carry(mut client: TcpStream, upstream: &str, script: &Script) -> Result
                 if reply.is_empty() {
                     return Ok(());
                 }
+                script.round_trips.fetch_add(usize::from(is_asked), Ordering::SeqCst);
+                is_asked = false;
                 client.write_all(reply).await?;
             }
         }

@@ -152,9 +152,29 @@ impl Service {
     /// # Errors
     /// When it has ended already.
     pub fn signal(&self) -> Result<()> {
+        self.send(Signal::TERM)
+    }
+
+    /// SIGSTOP: it is there, and does nothing.
+    ///
+    /// # Errors
+    /// As [`Service::signal`].
+    pub fn freeze(&self) -> Result<()> {
+        self.send(Signal::STOP)
+    }
+
+    /// SIGCONT: it goes on.
+    ///
+    /// # Errors
+    /// As [`Service::signal`].
+    pub fn thaw(&self) -> Result<()> {
+        self.send(Signal::CONT)
+    }
+
+    fn send(&self, signal: Signal) -> Result<()> {
         let pid = self.child.id().and_then(|id| i32::try_from(id).ok());
         let pid = pid.and_then(Pid::from_raw).context("it has ended already")?;
-        Ok(kill_process(pid, Signal::TERM)?)
+        Ok(kill_process(pid, signal)?)
     }
 
     /// Waits until it has logged this.

@@ -49,8 +49,9 @@ pub async fn run(
         signals.heart.beat();
         match ended {
             Ok(()) => continue,
-            // Another one works.
-            Err(error @ CompactorError::LeaseLost) => tracing::info!(%error, "standing by"),
+            Err(error @ CompactorError::LeaseLost) => {
+                tracing::warn!(%error, "superseded: this compactor stands by again");
+            }
             Err(error) if error.class() == Class::Transient => {
                 signals.health.set_ready(false);
                 signals.wait.failed(error.hop(), &error);
@@ -145,13 +146,17 @@ async fn stand_by(
     mut waits: impl FnMut(),
 ) -> Result<Option<Lease>, CompactorError> {
     let ttl = config.lease_ttl();
+    let mut is_told = false;
     loop {
         let won = Lease::acquire(client, LEASE, owner, ttl).await;
         if let Some(lease) = won.map_err(CompactorError::sql("acquiring the lease"))? {
             return Ok(Some(lease));
         }
         waits();
-        tracing::debug!("standing by: another compactor holds the lease");
+        if !is_told {
+            is_told = true;
+            tracing::info!("standing by: another compactor holds the lease");
+        }
         if !shutdown.sleep(ttl / 3).await {
             return Ok(None);
         }

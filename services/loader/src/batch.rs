@@ -5,7 +5,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use crate::account::{Account, Kind};
-use crate::letter::Letter;
+use crate::letter::{Letter, Stage};
 use crate::map::guard::DAY_MILLIS;
 use crate::map::{Entry, Mapped, Origin, ReadingsUpload, Rows, UserRow};
 use crate::resume::ResumePoint;
@@ -62,8 +62,10 @@ impl Batch {
     /// Takes in a document of `bytes` bytes.
     pub(crate) fn push(&mut self, mapped: Mapped, bytes: usize, permit: Option<OwnedSemaphorePermit>) {
         self.documents += 1;
-        self.rows += mapped.rows.count();
-        self.bytes += bytes;
+        // A letter is written like a row.
+        self.rows += mapped.rows.count() + mapped.letters.len();
+        let own = mapped.letters.iter().filter(|letter| letter.stage == Stage::New);
+        self.bytes += bytes + own.map(Letter::bytes).sum::<usize>();
         match mapped.rows {
             Rows::Nothing => {}
             Rows::Readings(upload) => self.readings.push(upload),

@@ -1,7 +1,10 @@
 //! The durable position of a collection: moved only in the transaction that holds its rows, only by its owner,
 //! only forward (D-2).
 
+use std::time::Duration;
+
 use pulseline_sql::{Client, GenericClient};
+use tokio_postgres::Row;
 
 use crate::batch::Progress;
 use crate::error::LoaderError;
@@ -24,6 +27,16 @@ const MOVE: &str = "update ops.checkpoints set token = coalesce($5, token), seq 
     updated_at = now() \
     where collection = $1 and shard = $2 and epoch = $3 and seq = $4";
 
+/// What became of a claim.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// It is ours. With the durable position: none before the first snapshot, or when it cannot be told where among the other
+    /// collections' it is.
+    Ours(Checkpoint, Option<ResumePoint>),
+    /// Another session holds it locked.
+    Locked,
+}
+
 /// Ownership of one collection's position.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
@@ -33,19 +46,20 @@ pub(crate) struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Takes the checkpoint over with this epoch; gives the durable position. None before the first snapshot, or when it cannot
-    /// be told where among the other collections' it is.
+    /// Takes the checkpoint over with this epoch. A lock that another session holds on it is waited for as long as `patience`
+    /// says, in milliseconds: it must not hold up the other collections.
     pub(crate) async fn claim(
-        client: &Client,
+        client: &mut Client,
         source: Source,
         epoch: i64,
-    ) -> Result<(Self, Option<ResumePoint>), LoaderError> {
+        patience: Duration,
+    ) -> Result<Claim, LoaderError> {
         let collection = source.name();
-        let row = client
-            .query_opt(CLAIM, &[&collection, &SHARD, &epoch])
-            .await
-            .map_err(LoaderError::statement("taking over a checkpoint"))?
-            .ok_or(LoaderError::Claimed { collection, epoch })?;
+        let row = match Self::lock(client, source, epoch, patience).await {
+            Ok(row) => row.ok_or(LoaderError::Claimed { collection, epoch })?,
+            Err(error) if error.is_locked() => return Ok(Claim::Locked),
+            Err(error) => return Err(error),
+        };
         let stored: Option<&[u8]> = row.get(0);
         let position = stored
             .map(ResumePoint::decode)
@@ -57,14 +71,28 @@ impl Checkpoint {
                 "an earlier version stored no place with the position: it is not used"
             );
         }
-        Ok((
-            Self {
-                source,
-                epoch,
-                seq: row.get(1),
-            },
-            position.flatten(),
-        ))
+        let checkpoint = Self {
+            source,
+            epoch,
+            seq: row.get(1),
+        };
+        Ok(Claim::Ours(checkpoint, position.flatten()))
+    }
+
+    async fn lock(
+        client: &mut Client,
+        source: Source,
+        epoch: i64,
+        patience: Duration,
+    ) -> Result<Option<Row>, LoaderError> {
+        let claiming = || LoaderError::statement("taking over a checkpoint");
+        let tx = client.transaction().await.map_err(claiming())?;
+        let patience = format!("set local lock_timeout = {}", patience.as_millis());
+        tx.batch_execute(&patience).await.map_err(claiming())?;
+        let row = tx.query_opt(CLAIM, &[&source.name(), &SHARD, &epoch]).await;
+        let row = row.map_err(claiming())?;
+        tx.commit().await.map_err(claiming())?;
+        Ok(row)
     }
 
     /// Moves the position inside the transaction that holds the rows.

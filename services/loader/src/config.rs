@@ -47,7 +47,7 @@ pub struct LoaderConfig {
     pub max_await_ms: u64,
     /// How often an idle position is saved, in milliseconds.
     pub idle_save_ms: u64,
-    /// How long the lease lasts without renewal, in milliseconds.
+    /// How long the lease lasts without renewal, and a transaction without a word, in milliseconds.
     pub lease_ttl_ms: u64,
     /// Devices whose newest reading is remembered, per stream.
     pub frontier_devices: usize,

@@ -1,14 +1,41 @@
 //! Dead letters: what could not be loaded, with its bytes, its origin, a reason and this program's version (D-3).
+//!
+//! A letter can always be stored, whatever it is about: this is the one place where its texts become what both stores take.
 
 use bson::raw::{RawArrayBuf, RawDocumentBuf, cstr};
 use bson::{Binary, DateTime, RawBson, spec::BinarySubtype};
 use pulseline_schemas::Position;
+use uuid::Uuid;
 
 use crate::map::{Origin, Reading, ReadingsUpload, Refusal, Source};
 
 /// Largest payload a letter carries: with its envelope it has to fit MongoDB's 16 MB. A larger one stays in its
 /// own document, which is never deleted and which the origin names.
 const PAYLOAD_BYTES: usize = 15 << 20;
+/// Longest origin: it is part of the table's key, which the warehouse refuses above 2,704 bytes.
+const ORIGIN_BYTES: usize = 1_000;
+/// Longest other text.
+const TEXT_BYTES: usize = 2_000;
+/// Longest message key.
+const KEY_BYTES: usize = 64 << 10;
+
+/// Origins that stand for a message of Kafka begin so.
+const KAFKA_ORIGIN: &str = "kafka:";
+/// Origins that name a record of a file: each letter is a message of its own in the topic of dead letters.
+const FILE_ORIGIN: &str = "file:";
+/// The item that stands for the whole upload.
+pub(crate) const WHOLE: i32 = -1;
+
+/// Where a letter stands on its way into its collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It came from the collection.
+    Given,
+    /// The loader wrote it, and has to store it there first.
+    New,
+    /// The loader wrote it, and has stored it there.
+    Stored,
+}
 
 /// A dead letter. Key: (origin, item).
 #[derive(Clone, Debug, PartialEq)]
@@ -24,8 +51,7 @@ pub(crate) struct Letter {
     pub(crate) detail: String,
     pub(crate) program_version: String,
     pub(crate) created_at: i64,
-    /// True when it came from the collection, false when the loader wrote it and has to store it there first.
-    pub(crate) is_stored: bool,
+    pub(crate) stage: Stage,
 }
 
 impl Letter {
@@ -43,18 +69,43 @@ impl Letter {
             Source::Receipts | Source::DeadLetters => None,
         };
         Self {
-            origin: format!("mongo:{}/{}", origin.source.name(), origin.id).replace('\0', "\u{fffd}"),
+            origin: format!("mongo:{}/{}", origin.source.name(), origin.id),
             item,
             stream,
             position: origin.position.clone(),
             message_key: origin.key.clone(),
             payload,
             reason: refusal.reason.to_owned(),
-            detail: refusal.detail.replace('\0', "\u{fffd}"),
+            detail: refusal.detail.clone(),
             program_version: pulseline_runtime::VERSION.to_owned(),
             created_at: now,
-            is_stored: false,
+            stage: Stage::New,
         }
+        .storable()
+    }
+
+    /// With texts that both stores take.
+    pub(crate) fn storable(mut self) -> Self {
+        self.origin = origin(self.origin);
+        self.stream = self.stream.map(text);
+        self.reason = text(self.reason);
+        self.detail = text(self.detail);
+        self.program_version = text(self.program_version);
+        if let Some(key) = &mut self.message_key {
+            key.truncate(KEY_BYTES);
+        }
+        self
+    }
+
+    /// True when it is all there is at its offset: one of the loader stands beside its document (P9).
+    pub(crate) fn holds_offset(&self) -> bool {
+        self.origin.starts_with(FILE_ORIGIN) || (self.item == WHOLE && self.origin.starts_with(KAFKA_ORIGIN))
+    }
+
+    /// About how many bytes it has.
+    pub(crate) fn bytes(&self) -> usize {
+        let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        self.origin.len() + self.reason.len() + self.detail.len() + of(&self.message_key) + of(&self.payload)
     }
 
     /// The id of its document.
@@ -91,6 +142,49 @@ impl Letter {
     }
 }
 
+/// Letters in parts of at most `most` letters and about `most_bytes` bytes: each goes in one statement.
+pub(crate) fn parts<'a>(
+    mut letters: &'a [&'a Letter],
+    most: usize,
+    most_bytes: usize,
+) -> impl Iterator<Item = &'a [&'a Letter]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = letters.iter().take(most).take_while(|letter| {
+            bytes += letter.bytes();
+            bytes <= most_bytes
+        });
+        // One that is larger than a part goes alone.
+        let count = fits.count().max(1).min(letters.len());
+        let (part, rest) = letters.split_at(count);
+        letters = rest;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+/// Without NUL, which PostgreSQL's text cannot hold, and not longer than anybody reads.
+fn text(text: String) -> String {
+    let text = if text.contains('\0') {
+        text.replace('\0', "\u{fffd}")
+    } else {
+        text
+    };
+    if text.len() <= TEXT_BYTES {
+        return text;
+    }
+    format!("{}…", &text[..text.floor_char_boundary(TEXT_BYTES)])
+}
+
+/// A text that tells a letter from all others: one that is too long ends in a hash of itself.
+fn origin(origin: String) -> String {
+    if origin.len() <= ORIGIN_BYTES {
+        return text(origin);
+    }
+    let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, origin.as_bytes());
+    let beginning = &origin[..origin.floor_char_boundary(ORIGIN_BYTES / 2)];
+    text(format!("{beginning}…{hash}"))
+}
+
 /// Readings that were mapped already, as a document with what their upload says of all of them.
 pub(crate) fn payload(upload: &ReadingsUpload, readings: &[Reading]) -> Vec<u8> {
     let mut metrics = RawArrayBuf::new();
@@ -118,4 +212,59 @@ fn binary(bytes: Option<&Vec<u8>>) -> RawBson {
             bytes: bytes.clone(),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letter(id: &str, detail: &str) -> Letter {
+        let origin = Origin {
+            source: Source::DeadLetters,
+            id: id.to_owned(),
+            position: None,
+            key: Some(vec![b'k'; KEY_BYTES + 1]),
+            document: None,
+        };
+        Letter::about(&origin, -1, &Refusal::unmappable(detail), Some(vec![0; 10]), 0)
+    }
+
+    #[test]
+    fn d_3_a_letter_holds_no_text_that_a_store_refuses_and_two_never_become_one() {
+        let long = "é\0".repeat(1_500);
+        let one = letter(&format!("{long}a"), &long);
+        let other = letter(&format!("{long}b"), "");
+        assert_ne!(one.origin, other.origin);
+        assert!(one.origin.len() <= ORIGIN_BYTES && one.origin.starts_with("mongo:dead_letters/é"));
+        for text in [&one.origin, &one.detail] {
+            assert!(!text.contains('\0'), "{text}");
+        }
+        assert!(one.detail.len() <= TEXT_BYTES + 3 && one.detail.ends_with('…'));
+        assert_eq!(one.message_key.as_ref().map(Vec::len), Some(KEY_BYTES));
+        assert_eq!(letter("x", "why").detail, "why");
+        assert_eq!(one.clone().storable(), one);
+    }
+
+    #[test]
+    fn parts_are_bounded_by_count_and_bytes_and_hold_every_letter_once() {
+        let small = letter("small", "");
+        let large = Letter {
+            payload: Some(vec![0; 1_000]),
+            message_key: None,
+            ..letter("large", "")
+        };
+        let small = Letter {
+            message_key: None,
+            ..small
+        };
+        let all = [&small, &small, &small, &large, &small, &large];
+        let counts = |most, bytes| parts(&all, most, bytes).map(<[_]>::len).collect::<Vec<_>>();
+        assert_eq!(counts(2, 1 << 20), [2, 2, 2]);
+        assert_eq!(counts(9, 500), [3, 1, 1, 1]);
+        assert_eq!(counts(9, 1), [1; 6]);
+        assert_eq!(parts(&[], 9, 9).count(), 0);
+        // 90,000 letters of one upload are nine statements.
+        let many: Vec<&Letter> = std::iter::repeat_n(&small, 90_000).collect();
+        assert_eq!(parts(&many, 10_000, 64 << 20).count(), 9);
+    }
 }

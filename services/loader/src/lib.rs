@@ -36,6 +36,7 @@ mod session;
 mod snapshot;
 mod stream;
 mod tasks;
+mod waits;
 mod write;
 
 pub use config::{DeadToken, LoaderConfig};

@@ -189,7 +189,7 @@ pub(crate) fn map(source: Source, document: &RawDocument, now: i64) -> Mapped {
             Shape::Profiles => users::map(&fields, &origin),
         },
         Source::Receipts => receipts::map(&fields),
-        Source::DeadLetters => letters::map(&fields),
+        Source::DeadLetters => letters::map(&fields, now),
     };
     mapped.unwrap_or_else(|refusal| Mapped {
         rows: Rows::Nothing,

@@ -4,6 +4,7 @@
     reason = "the one place of this crate that names metrics"
 )]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
@@ -78,7 +79,11 @@ pub(crate) fn describe() {
     describe_counter!(DOCUMENTS, Unit::Count, "Documents dealt with, by collection");
     describe_counter!(BATCHES, Unit::Count, "Transactions committed, by collection");
     describe_histogram!(BATCH_ROWS, Unit::Count, "Rows of a batch");
-    describe_histogram!(BATCH_BYTES, Unit::Bytes, "Bytes of a batch's documents");
+    describe_histogram!(
+        BATCH_BYTES,
+        Unit::Bytes,
+        "Bytes of a batch's documents and dead letters"
+    );
     describe_histogram!(BATCH_SECONDS, Unit::Seconds, "Time to write a batch");
     describe_histogram!(
         BLOCKED,
@@ -190,27 +195,31 @@ pub(crate) fn record_blocked(source: Source, stood: Duration) {
     histogram!(BLOCKED, "collection" => source.name()).record(stood.as_secs_f64());
 }
 
-pub(crate) fn record_dead_letter(source: Source, letter: &Letter) {
-    let label = REASONS
-        .into_iter()
-        .find(|known| *known == letter.reason)
-        .unwrap_or("other");
-    counter!(DEAD, "reason" => label).increment(1);
-    let Letter {
-        origin,
-        item,
-        reason,
-        detail,
-        ..
-    } = letter;
-    tracing::warn!(
-        collection = source.name(),
-        origin,
-        item,
-        reason,
-        detail,
-        "dead letter"
-    );
+/// Letters of a batch were written: one line for each reason, with the first of them.
+pub(crate) fn record_dead_letters<'a>(source: Source, letters: impl Iterator<Item = &'a Letter>) {
+    let mut by_reason: BTreeMap<&str, (&Letter, u64)> = BTreeMap::new();
+    for letter in letters {
+        by_reason.entry(&letter.reason).or_insert((letter, 0)).1 += 1;
+    }
+    for (reason, (first, count)) in by_reason {
+        let label = REASONS
+            .into_iter()
+            .find(|known| *known == reason)
+            .unwrap_or("other");
+        counter!(DEAD, "reason" => label).increment(count);
+        let Letter {
+            origin, item, detail, ..
+        } = first;
+        tracing::warn!(
+            collection = source.name(),
+            reason,
+            count,
+            origin,
+            item,
+            detail,
+            "dead letters; this is the first of them"
+        );
+    }
 }
 
 pub(crate) fn record_recovery(source: Source, cause: Recovery) {

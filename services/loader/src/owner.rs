@@ -14,13 +14,14 @@ use uuid::Uuid;
 
 use crate::error::LoaderError;
 use crate::metrics;
+use crate::waits::{Waits, told};
 
 /// Name of the lease.
 const LEASE: &str = "loader";
 /// Application name of the connection that holds it.
 const APPLICATION: &str = "pulseline-loader-lease";
 /// Renewals per lifetime of the lease: two may fail without a loss.
-const RENEWALS_PER_TTL: u32 = 3;
+pub(crate) const RENEWALS_PER_TTL: u32 = 3;
 
 /// A lease that was won.
 pub(crate) struct Owner {
@@ -43,7 +44,12 @@ impl Owner {
         let mut is_standing_by = false;
         while !shutdown.is_stopping() {
             heart.beat();
-            let attempt = || Self::attempt(timescale, owner, ttl);
+            let attempt = || {
+                told(
+                    "acquiring the loader's lease",
+                    Self::attempt(timescale, owner, ttl),
+                )
+            };
             // Until the lease is ours there is nothing to drain: a stop ends the wait for an outage as well.
             let won = tokio::select! {
                 biased;
@@ -97,14 +103,20 @@ impl Owner {
     /// the checkpoints and nothing of ours can be committed.
     pub(crate) async fn keep(mut self, done: CancellationToken) -> (Self, Result<(), LoaderError>) {
         let pause = self.ttl / RENEWALS_PER_TTL;
+        let mut waits = Waits::default();
         loop {
             tokio::select! {
                 biased;
                 () = done.cancelled() => return (self, Ok(())),
                 () = tokio::time::sleep(pause) => {}
             }
-            match self.lease.renew(&self.client).await {
-                Ok(true) => {}
+            let renewing = self.lease.renew(&self.client);
+            match told("renewing the loader's lease", renewing).await {
+                Ok(true) => {
+                    if let Err(error) = waits.look(&self.client, self.epoch()).await {
+                        tracing::debug!(%error, "who holds up this loader is not known");
+                    }
+                }
                 Ok(false) => {
                     let lost = LoaderError::LeaseLost {
                         name: LEASE,

@@ -12,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use crate::config::LoaderConfig;
 use crate::error::LoaderError;
 use crate::metrics;
-use crate::owner::Owner;
+use crate::owner::{Owner, RENEWALS_PER_TTL};
 use crate::session::{self, Context};
+use crate::write::Expected;
 
 /// The servers between which documents travel.
 #[derive(Clone, Debug)]
@@ -24,11 +25,12 @@ pub struct Connections {
     pub timescale: TimescaleConfig,
 }
 
-/// Loads until told to stop. Outages are waited out; a second loader stands by until the first one's lease ends.
+/// Loads until told to stop. Outages are waited out; a second loader stands by until the first one's lease ends, and so does one
+/// whose lease has gone to another.
 ///
 /// # Errors
-/// What cannot be waited out: a wrong setting, a lost lease, a position that the server no longer knows, an error
-/// that nobody knows. Whatever was not committed is loaded at the next start.
+/// What cannot be waited out: a wrong setting, a position that the server no longer knows, an error that nobody knows. Whatever
+/// was not committed is loaded at the next start.
 pub async fn run(
     config: LoaderConfig,
     connections: Connections,
@@ -40,30 +42,73 @@ pub async fn run(
     let Some(database) = opened(&connections.mongo, &shutdown).await? else {
         return Ok(());
     };
-    let acquired = Owner::acquire(&connections.timescale, config.lease_ttl(), &health, &shutdown).await?;
-    let Some(owner) = acquired else { return Ok(()) };
-    health.set_ready(false);
-    // A stop from outside reaches the loading, and so does the loss of the lease.
-    let inner = shutdown.child();
-    let forwarder = tokio::spawn(forward(shutdown.clone(), inner.clone()));
-    let client = database.client().clone();
-    let context = Context {
+    let standing = Standing {
         config,
         timescale: connections.timescale,
         database,
-        epoch: owner.epoch(),
-        health: health.clone(),
-        shutdown: inner.clone(),
+        health,
+        shutdown,
     };
-    let loading = tokio::spawn(async move { session::load(&context).await });
-    let released = CancellationToken::new();
-    let keeper = tokio::spawn(owner.keep(released.clone()));
-    let ended = supervise(loading, keeper, &released, &inner).await;
-    forwarder.abort();
-    health.set_ready(false);
+    let ended = standing.lead().await;
+    standing.health.set_ready(false);
     // Without it the driver's own tasks meet the end of the runtime and panic.
-    client.shutdown().immediate(true).await;
+    standing
+        .database
+        .client()
+        .clone()
+        .shutdown()
+        .immediate(true)
+        .await;
     ended
+}
+
+/// A loader that works while it holds the lease, and stands by otherwise.
+struct Standing {
+    config: LoaderConfig,
+    timescale: TimescaleConfig,
+    database: Database,
+    health: Health,
+    shutdown: Shutdown,
+}
+
+impl Standing {
+    async fn lead(&self) -> Result<(), LoaderError> {
+        let ttl = self.config.lease_ttl();
+        while let Some(owner) = Owner::acquire(&self.timescale, ttl, &self.health, &self.shutdown).await? {
+            match self.load(owner).await {
+                Err(error) if error.is_superseded() => {
+                    tracing::warn!(%error, "superseded: this loader stands by again");
+                    self.health.set_ready(false);
+                    self.shutdown.sleep(ttl / RENEWALS_PER_TTL).await;
+                }
+                ended => return ended,
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads as long as the lease is ours.
+    async fn load(&self, owner: Owner) -> Result<(), LoaderError> {
+        self.health.set_ready(false);
+        // A stop from outside reaches the loading, and so does the loss of the lease.
+        let inner = self.shutdown.child();
+        let forwarder = tokio::spawn(forward(self.shutdown.clone(), inner.clone()));
+        let context = Context {
+            config: self.config.clone(),
+            timescale: self.timescale.clone(),
+            database: self.database.clone(),
+            epoch: owner.epoch(),
+            expected: Expected::default(),
+            health: self.health.clone(),
+            shutdown: inner.clone(),
+        };
+        let loading = tokio::spawn(async move { session::load(&context).await });
+        let released = CancellationToken::new();
+        let keeper = tokio::spawn(owner.keep(released.clone()));
+        let ended = supervise(loading, keeper, &released, &inner).await;
+        forwarder.abort();
+        ended
+    }
 }
 
 /// Waits until loading has ended, or the lease is lost: without it nothing can be committed, so there is nothing to drain.

@@ -19,10 +19,13 @@ use crate::resume::ResumePoint;
 use crate::snapshot::Snapshot;
 use crate::stream;
 use crate::tasks::{Ended, Moved, Tasks};
-use crate::write::Writer;
+use crate::write::{Expected, Opened, Term, Writer};
 
 /// Recoveries from a dead position without progress after which the loader gives up.
 const MOST_RECOVERIES: u32 = 3;
+
+/// How long an opening waits for sessions that hold checkpoints before the other collections go on without theirs.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What loading needs.
 #[derive(Clone)]
@@ -31,8 +34,24 @@ pub(crate) struct Context {
     pub(crate) timescale: TimescaleConfig,
     pub(crate) database: Database,
     pub(crate) epoch: i64,
+    /// The loader's own letters that come back through their collection.
+    pub(crate) expected: Expected,
     pub(crate) health: Health,
     pub(crate) shutdown: Shutdown,
+}
+
+impl Context {
+    /// Opens a collection; waits at most `patience` for a session that holds its checkpoint.
+    pub(crate) async fn open(&self, source: Source, patience: Duration) -> Result<Opened, LoaderError> {
+        let term = Term {
+            timescale: &self.timescale,
+            database: &self.database,
+            config: &self.config,
+            epoch: self.epoch,
+            expected: &self.expected,
+        };
+        Writer::open(term, source, patience).await
+    }
 }
 
 /// What survives an outage.
@@ -66,7 +85,7 @@ pub(crate) async fn load(context: &Context) -> Result<(), LoaderError> {
         let has_progress = memory.take_progress();
         let error = match ended {
             Ok(Ended::Stopped) => return Ok(()),
-            Ok(Ended::Read) => continue,
+            Ok(Ended::Together) => continue,
             Ok(Ended::Lost { sources, reason }) => {
                 for (source, position) in sources {
                     memory.recover(context.config.dead_token, source, position, &reason)?;
@@ -100,16 +119,11 @@ pub(crate) async fn load(context: &Context) -> Result<(), LoaderError> {
 
 /// One opening: takes the checkpoints over, reads snapshots where there is no position, follows the rest.
 async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, LoaderError> {
-    let opened = try_join_all(Source::all().map(|source| open(context, source))).await?;
-    let opened = opened.into_iter().map(|(writer, stored)| {
-        let stored = stored.filter(|_| !memory.lost.contains_key(&writer.source()));
-        (writer, stored)
-    });
-    let (followed, unread): (Vec<_>, Vec<_>) = opened.partition(|(_, stored)| stored.is_some());
-    let followed: Vec<(Writer, ResumePoint)> = followed
-        .into_iter()
-        .filter_map(|(writer, stored)| Some((writer, stored?)))
-        .collect();
+    let Openings {
+        followed,
+        unread,
+        locked,
+    } = open_all(context, memory).await?;
     let start = followed
         .iter()
         .min_by_key(|(_, position)| position.place)
@@ -128,21 +142,49 @@ async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, Loader
     if let Some(wait) = &mut memory.wait {
         wait.over();
     }
-    if unread.is_empty() {
+    if unread.is_empty() && locked.is_empty() {
         context.health.set_ready(true);
         tracing::info!("following the change stream");
     }
-    for (writer, _) in unread {
+    for writer in unread {
         let snapshot = memory.snapshot(writer.source(), &from);
         tasks.read(writer, snapshot);
+    }
+    for source in locked {
+        tracing::warn!(
+            collection = source.name(),
+            "another session holds the checkpoint: it is waited for, the other collections go on"
+        );
+        tasks.wait_for(source);
     }
     tasks.ended(|source| memory.has_read(source)).await
 }
 
-async fn open(context: &Context, source: Source) -> Result<(Writer, Option<ResumePoint>), LoaderError> {
-    let letters = context.database.collection(Source::DeadLetters.name());
-    let frontier = context.config.frontier_devices;
-    Writer::open(&context.timescale, source, context.epoch, frontier, letters).await
+/// The collections, by what has to be done with each.
+#[derive(Default)]
+struct Openings {
+    followed: Vec<(Writer, ResumePoint)>,
+    unread: Vec<Writer>,
+    /// Their checkpoints are held by other sessions.
+    locked: Vec<Source>,
+}
+
+async fn open_all(context: &Context, memory: &Memory) -> Result<Openings, LoaderError> {
+    let open = |source| async move {
+        let opened = context.open(source, LOCK_PATIENCE).await?;
+        Ok::<_, LoaderError>((source, opened))
+    };
+    let mut openings = Openings::default();
+    for (source, opened) in try_join_all(Source::all().map(open)).await? {
+        match opened {
+            Opened::Ours(writer, Some(position)) if !memory.lost.contains_key(&source) => {
+                openings.followed.push((*writer, position));
+            }
+            Opened::Ours(writer, _) => openings.unread.push(*writer),
+            Opened::Locked => openings.locked.push(source),
+        }
+    }
+    Ok(openings)
 }
 
 impl Memory {

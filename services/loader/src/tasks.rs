@@ -17,7 +17,7 @@ use crate::resume::{Place, ResumePoint};
 use crate::session::Context;
 use crate::snapshot::Snapshot;
 use crate::stream::{self, Followed, Route};
-use crate::write::Writer;
+use crate::write::{Opened, Writer};
 
 /// Longest the reader may stand still: as long as the slowest writer takes for a batch that holds it up.
 const READING_PATIENCE: Duration = Duration::from_secs(1_800);
@@ -26,8 +26,8 @@ const READING_PATIENCE: Duration = Duration::from_secs(1_800);
 pub(crate) enum Ended {
     /// It was told to.
     Stopped,
-    /// Every collection has a position now: they are followed together.
-    Read,
+    /// Every collection that was opened has a position now, or one more can be opened: they are followed together.
+    Together,
     /// Positions are dead, or collections begin anew at new ones.
     Lost {
         sources: Vec<(Source, Option<ResumePoint>)>,
@@ -67,6 +67,7 @@ pub(crate) struct Tasks {
 enum Done {
     Followed(Followed),
     Read(Source),
+    Released(Source),
     Stopped,
 }
 
@@ -129,6 +130,23 @@ impl Tasks {
         });
     }
 
+    /// Waits until no other session holds the checkpoint of a collection any more.
+    pub(crate) fn wait_for(&mut self, source: Source) {
+        let (context, shutdown) = (self.context.clone(), self.shutdown.clone());
+        let released = async move {
+            let patience = context.config.lease_ttl();
+            while let Opened::Locked = context.open(source, patience).await? {}
+            Ok::<_, LoaderError>(Done::Released(source))
+        };
+        self.running.spawn(async move {
+            tokio::select! {
+                biased;
+                () = shutdown.stopping() => Ok(Done::Stopped),
+                released = released => released,
+            }
+        });
+    }
+
     /// Waits for all of them: the first one that ends for a reason ends the others, each after its own drain.
     pub(crate) async fn ended(mut self, mut has_read: impl FnMut(Source)) -> Result<Ended, LoaderError> {
         let mut ended = Ok(Ended::Stopped);
@@ -141,7 +159,14 @@ impl Tasks {
                     if self.unread > 0 {
                         continue;
                     }
-                    Ok(Ended::Read)
+                    Ok(Ended::Together)
+                }
+                Ok(Done::Released(source)) => {
+                    tracing::info!(
+                        collection = source.name(),
+                        "no other session holds the checkpoint any more"
+                    );
+                    Ok(Ended::Together)
                 }
                 Ok(Done::Followed(Followed::Replaced(source, position))) => Ok(Ended::Lost {
                     sources: vec![(source, Some(position))],

@@ -5,34 +5,38 @@ mod books;
 mod copying;
 mod entries;
 mod erase;
+mod expected;
 mod floor;
 mod held;
-mod letterbox;
+mod letters;
+mod limits;
 mod profiles;
 mod readings;
 mod transaction;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bson::RawDocumentBuf;
-use mongodb::Collection;
+use mongodb::{Collection, Database};
 use pulseline_runtime::config::TimescaleConfig;
-use pulseline_sql::{Client, GenericClient};
+use pulseline_sql::Client;
 
 use crate::account::{self, Account};
 use crate::batch::{Batch, Progress};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Claim};
+use crate::config::{LEASE_TTL_MS, LoaderConfig};
 use crate::error::LoaderError;
 use crate::frontier::Frontier;
+use crate::letter::Stage;
 use crate::map::Source;
 use crate::metrics;
 use crate::resolve::{self, Row};
 use crate::resume::ResumePoint;
+pub(crate) use expected::Expected;
 use held::Known;
+use limits::Limits;
+pub(crate) use limits::{is_superseded, sessions_of};
 use transaction::{Cargo, Pieces, Table};
-
-/// A batch of late readings may unpack a great deal: slow, but better than never.
-const LIFT_LIMIT: &str = "set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0";
 
 /// Writes the batches of one collection over one connection. After an error that is not its own to mend it is
 /// thrown away: the next one starts from the durable position.
@@ -43,9 +47,28 @@ pub(crate) struct Writer {
     frontier: Frontier,
     table: Table,
     letters: Collection<RawDocumentBuf>,
+    /// The loader's own letters, which come back through their collection; none beside it.
+    expected: Option<Expected>,
     known: Known,
-    /// True while a batch is written that touches more packed rows than the server allows by default.
-    is_limit_lifted: bool,
+    limits: Limits,
+}
+
+/// Where a collection is loaded from and to, and under which epoch of the lease.
+#[derive(Clone, Copy)]
+pub(crate) struct Term<'a> {
+    pub(crate) timescale: &'a TimescaleConfig,
+    pub(crate) database: &'a Database,
+    pub(crate) config: &'a LoaderConfig,
+    pub(crate) epoch: i64,
+    pub(crate) expected: &'a Expected,
+}
+
+/// What became of opening a collection.
+pub(crate) enum Opened {
+    /// It is ours; with its durable position.
+    Ours(Box<Writer>, Option<ResumePoint>),
+    /// Another session holds its checkpoint.
+    Locked,
 }
 
 /// What a writer is for.
@@ -89,19 +112,28 @@ enum Trust {
 }
 
 impl Writer {
-    /// Connects, and takes the checkpoint over; gives the durable position.
+    /// Connects, and takes the checkpoint over; waits at most `patience` for another session that holds it.
     pub(crate) async fn open(
-        timescale: &TimescaleConfig,
+        term: Term<'_>,
         source: Source,
-        epoch: i64,
-        frontier_devices: usize,
-        letters: Collection<RawDocumentBuf>,
-    ) -> Result<(Self, Option<ResumePoint>), LoaderError> {
-        let client = connect(timescale, "loader", source).await?;
-        let (checkpoint, position) = Checkpoint::claim(&client, source, epoch).await?;
+        patience: Duration,
+    ) -> Result<Opened, LoaderError> {
+        let application = limits::application(source, term.epoch);
+        let mut client = connect(term.timescale, &application).await?;
+        let (checkpoint, position) =
+            match Checkpoint::claim(&mut client, source, term.epoch, patience).await? {
+                Claim::Ours(checkpoint, position) => (checkpoint, position),
+                Claim::Locked => return Ok(Opened::Locked),
+            };
+        let letters = term.database.collection(Source::DeadLetters.name());
         let writer = Self::new(source, client, Purpose::Follow(checkpoint), letters);
-        let frontier = Frontier::new(frontier_devices);
-        Ok((Self { frontier, ..writer }, position))
+        let writer = Self {
+            frontier: Frontier::new(term.config.frontier_devices),
+            expected: Some(term.expected.clone()),
+            limits: Limits::new(term.config.lease_ttl()),
+            ..writer
+        };
+        Ok(Opened::Ours(Box::new(writer), position))
     }
 
     /// Connects to write documents beside whoever follows the collection.
@@ -111,7 +143,7 @@ impl Writer {
         purpose: Purpose,
         letters: Collection<RawDocumentBuf>,
     ) -> Result<Self, LoaderError> {
-        let client = connect(timescale, "beside", source).await?;
+        let client = connect(timescale, &format!("pulseline-beside-{}", source.name())).await?;
         Ok(Self::new(source, client, purpose, letters))
     }
 
@@ -127,8 +159,9 @@ impl Writer {
             frontier: Frontier::new(1),
             table,
             letters,
+            expected: None,
             known: Known::default(),
-            is_limit_lifted: false,
+            limits: Limits::new(Duration::from_millis(LEASE_TTL_MS)),
         }
     }
 
@@ -157,13 +190,14 @@ impl Writer {
             Purpose::Follow(_) => Trust::Frontier,
             Purpose::Repair | Purpose::Revive | Purpose::Mend => Trust::Nothing,
         };
-        let mut stored = 0;
-        self.is_limit_lifted = false;
+        self.limits.unpacking = false;
+        if let (Source::DeadLetters, Some(expected)) = (self.source, &self.expected) {
+            expected.leave_out(&mut batch.letters);
+        }
         loop {
-            if self.leave_out(batch).await? {
-                stored = 0;
-            }
-            stored += letterbox::store(self.source, &self.letters, &batch.letters[stored..]).await?;
+            self.leave_out(batch).await?;
+            let expected = self.expected.as_ref();
+            letters::store(self.source, &self.letters, &mut batch.letters, expected).await?;
             let plan = self.plan(batch, trust).await?;
             let error = match self.transact(batch, &plan).await {
                 Ok(changed) => {
@@ -180,8 +214,8 @@ impl Writer {
                 trust = Trust::Nothing;
             } else if let LoaderError::Moved { held } = error {
                 self.known.learn(held, &self.client, &self.letters).await?;
-            } else if error.is_unpacking_limit() && !self.is_limit_lifted {
-                self.is_limit_lifted = true;
+            } else if error.is_unpacking_limit() && !self.limits.unpacking {
+                self.limits.unpacking = true;
             } else if error.is_data_error() {
                 if !self.bisect(batch).await? {
                     return Err(error);
@@ -192,9 +226,8 @@ impl Writer {
         }
     }
 
-    /// Takes out of a batch what must not be written; true when letters went, which are stored by their place.
-    async fn leave_out(&mut self, batch: &mut Batch) -> Result<bool, LoaderError> {
-        let letters = batch.letters.len();
+    /// Takes out of a batch what must not be written.
+    async fn leave_out(&mut self, batch: &mut Batch) -> Result<(), LoaderError> {
         if let Some(floor) = self.known.held.floor {
             match self.purpose {
                 Purpose::Follow(_) | Purpose::Revive | Purpose::Mend => floor::shed(batch, floor),
@@ -203,9 +236,9 @@ impl Writer {
             }
         }
         let erased = erase::erase(batch, &self.known.tombstones);
-        erase::delete(&self.letters, &erased.letters).await?;
+        erase::delete(&self.letters, &erased).await?;
         metrics::record_erased(self.source, erased.documents);
-        Ok(batch.letters.len() < letters)
+        Ok(())
     }
 
     async fn plan(&mut self, batch: &Batch, trust: Trust) -> Result<Plan, LoaderError> {
@@ -231,22 +264,18 @@ impl Writer {
 
     async fn transact(&mut self, batch: &Batch, plan: &Plan) -> Result<u64, LoaderError> {
         let pieces = Pieces::encode(&self.table, plan, batch.cargo());
-        let tx = self
-            .client
-            .transaction()
-            .await
-            .map_err(LoaderError::statement("beginning a transaction"))?;
-        if self.is_limit_lifted {
-            tx.batch_execute(LIFT_LIMIT)
-                .await
-                .map_err(LoaderError::statement("lifting the unpacking limit"))?;
-        }
-        // Receipts are nobody's.
-        if self.source != Source::Receipts {
-            self.known.hold(&tx).await?;
-        }
+        let tx = limits::begin(&mut self.client, "beginning a transaction").await?;
+        let holding = async {
+            match self.source {
+                // Receipts are nobody's.
+                Source::Receipts => Ok(()),
+                Source::Stream(_) | Source::DeadLetters => self.known.hold(&tx).await,
+            }
+        };
+        // Sent in one go, in this order.
+        tokio::try_join!(biased; self.limits.set(&tx), holding)?;
         let touched = pieces.apply(&tx).await?;
-        books::letters(&tx, &batch.letters).await?;
+        letters::insert(&tx, &batch.letters).await?;
         let accounts = self.purpose.accounts(batch);
         let moved = async {
             match &self.purpose {
@@ -281,14 +310,16 @@ impl Writer {
             bytes: batch.bytes,
         };
         metrics::record_batch(self.source, figures, began.elapsed());
-        for letter in batch.letters.iter().filter(|letter| !letter.is_stored) {
-            metrics::record_dead_letter(self.source, letter);
-        }
+        let own = batch
+            .letters
+            .iter()
+            .filter(|letter| letter.stage == Stage::Stored);
+        metrics::record_dead_letters(self.source, own);
     }
 }
 
-async fn connect(timescale: &TimescaleConfig, work: &str, source: Source) -> Result<Client, LoaderError> {
-    pulseline_sql::open(timescale, &format!("pulseline-{work}-{}", source.name()))
+async fn connect(timescale: &TimescaleConfig, application: &str) -> Result<Client, LoaderError> {
+    pulseline_sql::open(timescale, application)
         .await
         .map_err(LoaderError::sql("connecting"))
 }

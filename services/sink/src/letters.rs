@@ -97,7 +97,7 @@ impl Letter {
                 .iter()
                 .find(|(key, _)| key == name)
                 .map(|(_, value)| value);
-            value.map(|value| shortened(&String::from_utf8_lossy(value)))
+            value.map(|value| text(&String::from_utf8_lossy(value)))
         };
         let reason = header("reason")
             .filter(|reason| !reason.is_empty())
@@ -112,7 +112,7 @@ impl Letter {
                 .filter(|_| record.is_none()),
         ];
         Self {
-            record: record.map(|origin| (origin.replace('\0', "\u{fffd}"), item)),
+            record: record.map(|origin| (origin, item)),
             stream: header("stream").and_then(|name| Stream::from_name(&name)),
             reason: Reason::Reported(reason),
             detail: detail.into_iter().flatten().collect::<Vec<_>>().join("; "),
@@ -124,6 +124,11 @@ impl Letter {
 
     pub(crate) fn bytes(&self) -> usize {
         self.payload.as_ref().map_or(0, Vec::len) + self.key.as_ref().map_or(0, Vec::len) + self.detail.len()
+    }
+
+    /// The id of the letter about a whole message.
+    pub(crate) fn id_at(position: &Position) -> String {
+        format!("kafka:{position}#{WHOLE}")
     }
 
     /// What it is about: a message of Kafka, or a record of a file, which is the same however often it is sent (P9).
@@ -168,7 +173,7 @@ impl Letter {
     }
 
     fn full_detail(&self) -> String {
-        let detail = shortened(&self.detail).replace('\0', "\u{fffd}");
+        let detail = text(&self.detail);
         match self.payload.as_ref().map(Vec::len) {
             Some(bytes) if bytes > PAYLOAD_BYTES_MAX => {
                 format!("{detail}; only the first {PAYLOAD_BYTES_MAX} of {bytes} bytes fit into a document")
@@ -186,6 +191,11 @@ fn binary(bytes: Option<&[u8]>, bytes_max: usize) -> RawBson {
             bytes,
         })
     })
+}
+
+/// A text that both stores take, and somebody reads: without NUL, which PostgreSQL cannot hold.
+fn text(text: &str) -> String {
+    shortened(text).replace('\0', "\u{fffd}")
 }
 
 fn shortened(text: &str) -> String {
@@ -236,6 +246,7 @@ mod tests {
             document.get_str("origin").unwrap(),
             "kafka:fitbit.dead_letters/0/3/9"
         );
+        assert_eq!(letter.id(), Letter::id_at(&letter.position));
         assert_eq!(document.get_i32("item").unwrap(), -1);
         assert_eq!(document.get_str("stream").unwrap(), "steps");
         assert_eq!(document.get_binary_generic("message_key").unwrap(), &vec![1]);
@@ -267,6 +278,17 @@ mod tests {
         );
         assert_eq!(reported(&[]).reason.name(), "reported");
         assert!(Reason::LABELS.contains(&letter.reason.label()));
+    }
+
+    #[test]
+    fn d3_no_text_of_a_letter_holds_a_zero_byte() {
+        let poison = "a\0b";
+        let letter = reported(&[("reason", poison), ("detail", poison), ("origin", "file:\0/1")]);
+        assert_eq!(letter.reason.name(), "a\u{fffd}b");
+        let document = bson::Document::try_from(letter.to_document(7)).unwrap();
+        for (name, value) in &document {
+            assert!(value.as_str().is_none_or(|text| !text.contains('\0')), "{name}");
+        }
     }
 
     #[test]

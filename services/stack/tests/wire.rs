@@ -111,6 +111,33 @@ async fn a_client_that_vanishes_inside_a_transaction_is_rolled_back() -> Result<
 }
 
 #[tokio::test]
+async fn a_client_that_is_silent_inside_a_transaction_loses_it_when_it_said_even_if_it_is_frozen()
+-> Result<()> {
+    let stack = server("silent").await?;
+    let (one, mut connection) = tokio_postgres::connect(&stack.endpoints().timescale_url, NoTls).await?;
+    let work = async {
+        one.batch_execute("create table t(a int)").await?;
+        one.batch_execute("begin").await?;
+        let limit = "set local idle_in_transaction_session_timeout = '500ms'";
+        one.batch_execute(limit).await?;
+        one.batch_execute("insert into t values (1)").await
+    };
+    tokio::select! {
+        done = work => done?,
+        ended = &mut connection => ended?,
+    }
+    // From here on nobody reads from it or closes it.
+    let two = client(&stack).await?;
+    ensure!(timeout(Duration::from_secs(10), count(&two, "t")).await?? == 0);
+    ensure!(
+        connection.await.is_err(),
+        "the client learns that its session has ended"
+    );
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn binary_copy_works_in_and_out_of_a_transaction() -> Result<()> {
     let stack = server("copy").await?;
     let mut one = client(&stack).await?;

@@ -11,13 +11,18 @@ const PARAMETERS = {
 // Only what a client may change for its own session is carried over; the rest stays with the server.
 const STARTUP_SETTINGS = ["search_path", "TimeZone", "timezone", "DateStyle", "extra_float_digits", "statement_timeout"];
 const SET = /^\s*set\s+(?:session\s+)?(?!local\b|role\b|transaction\b|session\b|constraints\b)([\w.]+|time\s+zone)\s*(?:=|\bto\b|\s)/i;
+// What a native server's timer does, this one does: PGlite has no signals.
+const SILENCE = /\bset\s+local\s+idle_in_transaction_session_timeout\s*(?:=|\bto\b)\s*'?(\d+)(ms|s|min)?\b/i;
+const UNITS = { ms: 1, s: 1000, min: 60000 };
+// How long a client may take to read why its session ends before its connection is cut.
+const FAREWELL_MS = 250;
 const ROLE = /^\s*(?:set\s+(?:session\s+|local\s+)?(?:role|session\s+authorization)|reset\s+(?:role|session\s+authorization))\b/i;
 
 export class Client {
   settings = new Map();
   role = null;
   #id; #socket; #session; #options; #cutter = new Cutter();
-  #unit = []; #copy = null; #copySql = new Map(); #statements = new Set(); #idle; #busy = Promise.resolve(); #gone = false;
+  #unit = []; #copy = null; #copySql = new Map(); #statements = new Set(); #idle; #silence = null; #busy = Promise.resolve(); #gone = false;
 
   constructor(id, socket, session, options) {
     this.#id = id; this.#socket = socket; this.#session = session; this.#options = options;
@@ -105,12 +110,14 @@ export class Client {
       return collect(await session.exec(bytes), out);
     });
     this.#remember(sql, out);
+    const silence = SILENCE.exec(sql);
+    if (silence && status !== "I") this.#silence = Number(silence[1]) * UNITS[silence[2]?.toLowerCase() ?? "ms"];
     this.#watchIdle(status);
     return this.#sendAll(out);
   }
 
   #run(unit) {
-    clearTimeout(this.#idle);
+    this.#stopWatch();
     return this.#session.run(this, unit);
   }
 
@@ -187,7 +194,12 @@ export class Client {
 
   async #takeCopy(type, bytes) {
     const copy = this.#copy;
-    if (type === "d") return void copy.chunks.push(bytes.subarray(5));
+    if (type === "d") {
+      copy.chunks.push(bytes.subarray(5));
+      // Rows that come are no silence.
+      this.#idle?.refresh();
+      return undefined;
+    }
     if (type === "S" || type === "H") return undefined;
     this.#copy = null;
     const out = [];
@@ -204,16 +216,26 @@ export class Client {
     return this.#sendAll(out);
   }
 
+  #stopWatch() {
+    clearTimeout(this.#idle);
+    this.#idle = undefined;
+  }
+
   #watchIdle(status) {
+    this.#stopWatch();
+    if (status === "I") this.#silence = null;
     if (status === "I" || this.#gone) return;
+    const idleMs = Math.min(this.#silence || Infinity, this.#options.idleMs);
     this.#idle = setTimeout(() => {
-      this.#socket.end(failure("FATAL", "25P03", `idle in transaction for over ${this.#options.idleMs} ms`));
-    }, this.#options.idleMs);
+      this.#socket.end(failure("FATAL", "25P03", `idle in transaction for over ${idleMs} ms`));
+      // One that is frozen never closes its side, and would keep the session from all others.
+      setTimeout(() => this.#socket.destroy(), FAREWELL_MS);
+    }, idleMs);
   }
 
   async #leave() {
     this.#gone = true;
-    clearTimeout(this.#idle);
+    this.#stopWatch();
     await this.#busy;
     const close = [...this.#statements].map((name) => message("C", Buffer.from("S"), name));
     await this.#session.run(this, async (session) => {

@@ -15,6 +15,10 @@ use uuid::Uuid;
 
 pub use register::{Register, is_there_already};
 
+/// Length of an id as text, and where its dashes are.
+const TEXT_BYTES: usize = 36;
+const DASHES: [usize; 4] = [8, 13, 18, 23];
+
 /// HMAC-SHA256 of an id.
 pub type Tombstone = [u8; 32];
 
@@ -99,6 +103,16 @@ impl Tombstones {
     pub fn hold_key(&self, key: &[u8]) -> bool {
         !self.hashes.is_empty() && id_of(key).is_some_and(|id| self.hold(id))
     }
+
+    /// True when somebody who was erased is named anywhere in these bytes: the id as text.
+    #[must_use]
+    pub fn are_named_in(&self, bytes: &[u8]) -> bool {
+        let mut texts = bytes.windows(TEXT_BYTES).filter(|text| {
+            // Most places hold none: the dashes tell it before anything is parsed.
+            DASHES.iter().all(|at| text[*at] == b'-')
+        });
+        !self.hashes.is_empty() && texts.any(|text| Uuid::try_parse_ascii(text).is_ok_and(|id| self.hold(id)))
+    }
 }
 
 fn id_of(key: &[u8]) -> Option<Uuid> {
@@ -127,6 +141,10 @@ mod tests {
                 prop_assert_eq!(tombstones.hold_key(id.hyphenated().to_string().as_bytes()), is_erased);
             }
             prop_assert!(!tombstones.hold_key(b"no id"));
+            for (id, before) in [other, 1].into_iter().zip(["", "8-4-4-4-12 "]) {
+                let text = format!("{before}{} and more", Uuid::from_u128(id));
+                prop_assert_eq!(tombstones.are_named_in(text.as_bytes()), erased.contains(&id));
+            }
         }
     }
 

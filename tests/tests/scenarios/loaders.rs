@@ -1,46 +1,84 @@
-//! Two loaders at once: one works, the other waits, and whoever comes late writes nothing.
+//! Several loaders at once: one works, the others wait, and whoever comes late writes nothing.
 
-use anyhow::{Result, ensure};
-use pulseline_generator::SimulateConfig;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use pulseline_generator::{Oracle, SimulateConfig, plan};
+use pulseline_schemas::UtcMillis;
 use pulseline_sql::GenericClient;
+use pulseline_tests::faults::Relay;
 use pulseline_tests::{Role, Service, World, truth};
 
-fn cohort(seed: u64) -> SimulateConfig {
-    SimulateConfig {
-        participants: 2,
-        days: 1,
-        seed,
-        ..SimulateConfig::default()
+/// A frozen owner, or one whose host vanished, is replaced within this time.
+const TAKEOVER: Duration = Duration::from_secs(30);
+/// Sent inside the transaction of each batch.
+const HOLDING: &[u8] = b"lock table ops.floors";
+const EPOCH: &str = "select min(epoch) from ops.checkpoints";
+
+/// A world with cohorts that were sent, and what should come of them.
+struct Sent {
+    world: World,
+    oracle: Oracle,
+}
+
+impl Sent {
+    async fn send(&mut self, seed: u64) -> Result<()> {
+        let cohort = SimulateConfig {
+            participants: 2,
+            days: 1,
+            seed,
+            ..SimulateConfig::default()
+        };
+        for planned in plan(&cohort, UtcMillis(0)).map_err(anyhow::Error::msg)? {
+            self.oracle.observe(&planned);
+        }
+        self.world.simulate(&cohort).await?;
+        Ok(())
     }
 }
 
+fn loader(world: &World, lease_ms: &str) -> Result<Service> {
+    Service::start_with(
+        world,
+        Role::Loader,
+        &[("PULSELINE__LOADER__LEASE_TTL_MS", lease_ms)],
+    )
+}
+
 #[tokio::test]
-async fn d_2_of_two_loaders_one_works_and_the_other_takes_over() -> Result<()> {
-    let world = World::start("loaders").await?;
+async fn d_2_of_several_loaders_one_works_and_another_takes_over() -> Result<()> {
+    let mut sent = Sent {
+        world: World::start("loaders").await?,
+        oracle: Oracle::default(),
+    };
     let others = [
-        Service::start(&world, Role::Sink)?,
-        Service::start(&world, Role::Compactor)?,
+        Service::start(&sent.world, Role::Sink)?,
+        Service::start(&sent.world, Role::Compactor)?,
     ];
-    let quick = [("PULSELINE__LOADER__LEASE_TTL_MS", "2000")];
-    let mut pair = [
-        Service::start_with(&world, Role::Loader, &quick)?,
-        Service::start_with(&world, Role::Loader, &quick)?,
-    ];
-    world.simulate(&cohort(1)).await?;
-    world.until_accounted().await?;
+    let pair = [loader(&sent.world, "2000")?, loader(&sent.world, "2000")?];
+    sent.send(1).await?;
+    sent.world.until_accounted().await?;
+    let standby = after_death(&mut sent, pair).await?;
+    let standby = after_theft(&mut sent, standby).await?;
+    after_frost(&mut sent, standby).await?;
+    let findings = truth::compare(&sent.world, &sent.oracle).await?;
+    ensure!(findings.is_clean(), "{findings}");
+    sent.world.verify_equal().await?;
+    drop(others);
+    sent.world.stop().await
+}
+
+/// The owner dies without a word: the standby goes on from exactly where it was, under a new epoch.
+async fn after_death(sent: &mut Sent, mut pair: [Service; 2]) -> Result<Service> {
     let mut owners = Vec::new();
-    for loader in &pair {
+    for loader in &mut pair {
         owners.push(loader.log()?.contains("this loader holds the lease"));
+        ensure!(loader.is_running()?, "a standby waits, it does not end");
     }
     ensure!(
         owners.iter().filter(|owns| **owns).count() == 1,
         "owners: {owners:?}"
     );
-    ensure!(
-        pair[0].is_running()? && pair[1].is_running()?,
-        "a standby waits, it does not end"
-    );
-    // The owner dies without a word: the standby goes on from exactly where it was, under a new epoch.
     let [first, second] = pair;
     let (owner, mut standby) = if owners[0] {
         (first, second)
@@ -48,24 +86,79 @@ async fn d_2_of_two_loaders_one_works_and_the_other_takes_over() -> Result<()> {
         (second, first)
     };
     owner.kill().await?;
-    world.simulate(&cohort(2)).await?;
-    world.until_quiet().await?;
+    sent.send(2).await?;
+    sent.world.until_accounted().await?;
     standby.until_ready().await?;
-    ensure!(world.count("select min(epoch) from ops.checkpoints").await? == 2);
-    let mut oracle = truth::oracle(&cohort(1))?;
-    for planned in
-        pulseline_generator::plan(&cohort(2), pulseline_schemas::UtcMillis(0)).map_err(anyhow::Error::msg)?
-    {
-        oracle.observe(&planned);
-    }
-    let findings = truth::compare(&world, &oracle).await?;
-    ensure!(findings.is_clean(), "{findings}");
-    // Somebody else takes the lease by force: the loader is fenced, says so, and ends.
-    let warehouse = world.warehouse().await?;
+    ensure!(sent.world.count(EPOCH).await? == 2);
+    Ok(standby)
+}
+
+/// Another takes the lease by force, and vanishes: who had it is fenced, says so, stands by, and works again when it is free.
+async fn after_theft(sent: &mut Sent, mut robbed: Service) -> Result<Service> {
+    let warehouse = sent.world.warehouse().await?;
     let steal = "update ops.leases set owner = gen_random_uuid(), epoch = epoch + 1 where name = 'loader'";
     ensure!(warehouse.execute(steal, &[]).await? == 1);
-    ensure!(standby.ended().await? == Some(3), "{}", standby.log()?);
-    ensure!(standby.log()?.contains("fenced"), "{}", standby.log()?);
-    drop(others);
-    world.stop().await
+    robbed
+        .until_logged("superseded: this loader stands by again")
+        .await?;
+    ensure!(robbed.log()?.contains("fenced"), "{}", robbed.log()?);
+    sent.send(3).await?;
+    sent.world.until_accounted().await?;
+    ensure!(sent.world.count(EPOCH).await? == 4);
+    Ok(robbed)
+}
+
+/// The owner is frozen inside a transaction: the server ends it, the standby says what it waits for, and takes over. Thawed, the
+/// first one stands by.
+async fn after_frost(sent: &mut Sent, former: Service) -> Result<()> {
+    let url = &sent.world.endpoints.timescale_url;
+    let upstream = url.split('@').nth(1).and_then(|rest| rest.split('/').next());
+    let upstream = upstream.context("no host")?;
+    let relay = Relay::start(upstream, HOLDING).await?;
+    let through = url.replace(upstream, &relay.address());
+    let settings = [
+        ("PULSELINE__LOADER__LEASE_TTL_MS", "6000"),
+        ("PULSELINE__TIMESCALE__URL", through.as_str()),
+    ];
+    let mut owner = Service::start_with(&sent.world, Role::Loader, &settings)?;
+    owner
+        .until_logged("standing by: another loader holds the lease")
+        .await?;
+    ensure!(former.terminate().await? == Some(0));
+    owner.until_ready().await?;
+    let mut standby = loader(&sent.world, "6000")?;
+    standby
+        .until_logged("standing by: another loader holds the lease")
+        .await?;
+    relay.keep();
+    sent.send(4).await?;
+    let began = Instant::now();
+    while relay.kept() == 0 {
+        ensure!(
+            began.elapsed() < TAKEOVER,
+            "no batch was written:\n{}",
+            owner.log()?
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    owner.freeze()?;
+    let frozen = Instant::now();
+    standby.until_logged("this loader holds the lease").await?;
+    sent.world.until_accounted().await?;
+    let took = frozen.elapsed();
+    ensure!(took < TAKEOVER, "taken over after {took:?}");
+    let said = standby.log()?;
+    ensure!(
+        said.contains("acquiring the loader's lease: TimescaleDB does not answer yet"),
+        "{said}"
+    );
+    relay.release();
+    owner.thaw()?;
+    owner
+        .until_logged("superseded: this loader stands by again")
+        .await?;
+    sent.send(5).await?;
+    sent.world.until_quiet().await?;
+    ensure!(owner.is_running()? && standby.is_running()?);
+    Ok(())
 }

@@ -1,11 +1,12 @@
 //! Poison between good messages: kept with its bytes, origin and reason, and nothing else is held up by it.
 
 use anyhow::{Context, Result, ensure};
-use bson::{Document, doc};
+use bson::{DateTime, Document, doc};
 use pulseline_generator::{Payload, SimulateConfig, plan};
 use pulseline_schemas::{Event, HeartRates, Stream, UtcMillis};
 use pulseline_sql::GenericClient;
-use pulseline_tests::{Service, World, producer::Hand};
+use pulseline_tests::faults::Relay;
+use pulseline_tests::{Role, Service, World, producer::Hand};
 
 /// The first upload of heart rates of a small cohort.
 fn heart_rates() -> Result<HeartRates> {
@@ -21,6 +22,27 @@ fn heart_rates() -> Result<HeartRates> {
         _ => None,
     });
     events.next().context("a cohort without heart rates")
+}
+
+/// A text that cannot be made shorter.
+fn noise(bytes: usize) -> String {
+    let hash = |number: usize| uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, &number.to_be_bytes());
+    (0..bytes / 32)
+        .map(|number| hash(number).simple().to_string())
+        .collect()
+}
+
+/// An upload of a day of somebody's, as nobody but a person by hand would write it.
+fn by_hand(id: &str, kafka: Document, metrics: Vec<Document>) -> Document {
+    let at = DateTime::from_millis(1_572_742_800_000);
+    doc! {
+        "_id": id, "device_id": uuid::Uuid::from_u128(9).to_string(), "kafka": kafka, "metrics": metrics,
+        "created_at": at, "ended_at": at, "synced_at": at, "utc_offset_minutes": 0,
+    }
+}
+
+fn position(topic: &str, partition: i32, offset: i64) -> Document {
+    doc! { "topic": topic, "generation": 0, "partition": partition, "offset": offset }
 }
 
 /// The same upload under another id, with heart rates that are `by` higher.
@@ -129,5 +151,95 @@ async fn d_3_documents_that_cannot_be_mapped_become_letters_and_verify_goes_on()
     world.until_quiet().await?;
     world.verify_equal().await?;
     drop(services);
+    world.stop().await
+}
+
+/// What no sink writes: seven documents that the warehouse refuses, each for its own reason.
+async fn write_by_hand(documents: &mongodb::Database) -> Result<()> {
+    let steps = documents.collection::<Document>("steps");
+    let long = noise(4_000);
+    let impossible = [
+        ("before the first", position("fitbit.steps", 7, -1)),
+        ("after the last", position("fitbit.steps", 7, i64::MAX)),
+        ("no partition", position("fitbit.steps", -1, 1)),
+        ("no topic", position(&long, 7, 1)),
+        (long.as_str(), position("fitbit.steps", -7, 1)),
+    ];
+    for (id, kafka) in &impossible {
+        steps.insert_one(by_hand(id, kafka.clone(), Vec::new())).await?;
+    }
+    // Too long for the key of its table.
+    let level = doc! { "local_date": "2019-11-01", "level": noise(10_000), "minutes": 1 };
+    let id = uuid::Uuid::from_u128(1).to_string();
+    let days = by_hand(&id, position("fitbit.activity_minutes", 7, 0), vec![level]);
+    let minutes = documents.collection::<Document>("activity_minutes");
+    minutes.insert_one(days).await?;
+    let letter = doc! {
+        "_id": "kafka:fitbit.steps/0/7/5#-1", "origin": "kafka:fitbit.steps/0/7/5", "item": -1, "stream": "steps",
+        "kafka": position("fitbit.steps", 7, 5), "reason": "a\0b", "detail": "c\0d", "program_version": "\0",
+        "created_at": DateTime::from_millis(i64::MAX),
+    };
+    documents
+        .collection::<Document>("dead_letters")
+        .insert_one(letter)
+        .await?;
+    Ok(())
+}
+
+/// Readings of one upload that cannot be.
+const IMPOSSIBLE: usize = 30_000;
+
+#[tokio::test]
+async fn d_3_what_the_warehouse_refuses_is_a_letter_and_stops_nothing_even_after_it_was_deleted() -> Result<()>
+{
+    let world = World::start("refused").await?;
+    let url = &world.endpoints.timescale_url;
+    let upstream = url.split('@').nth(1).and_then(|rest| rest.split('/').next());
+    let upstream = upstream.context("no host")?;
+    let relay = Relay::start(upstream, b"nothing is lost here").await?;
+    let through = url.replace(upstream, &relay.address());
+    let settings = [("PULSELINE__TIMESCALE__URL", through.as_str())];
+    let others = [
+        Service::start(&world, Role::Sink)?,
+        Service::start(&world, Role::Compactor)?,
+    ];
+    let loader = Service::start_with(&world, Role::Loader, &settings)?;
+    let hand = Hand::new(&world).await?;
+    let event = heart_rates()?;
+    hand.event(&Event::HeartRates(event.clone())).await?;
+    world.until_quiet().await?;
+    ensure!(loader.terminate().await? == Some(0));
+
+    let documents = world.documents().await?;
+    write_by_hand(&documents).await?;
+    let steps = documents.collection::<Document>("steps");
+    steps.delete_many(doc! {}).await?;
+    let loader = Service::start_with(&world, Role::Loader, &settings)?;
+    world
+        .until("seven letters", |status| status.dead_letters == 7)
+        .await?;
+    let refused = "select count(*) from ops.dead_letters where reason = 'refused' and item = 0 and stream = 'activity_minutes'";
+    ensure!(world.count(refused).await? == 1);
+    let replaced = "select count(*) from ops.dead_letters where reason = U&'a\\FFFDb' and \"offset\" = 5";
+    ensure!(world.count(replaced).await? == 1);
+    let dead = "select sum(upper(r) - lower(r))::bigint from ops.accounted_offsets, unnest(dead) as r where partition = 7";
+    ensure!(world.count(dead).await? == 1, "the offset of the reported letter");
+
+    // Many letters of one upload are few statements, and come back from their collection without being written again.
+    let before = relay.round_trips();
+    let metric = doc! { "ts": DateTime::from_millis(1_572_742_800_000), "steps": 99_999 };
+    let id = uuid::Uuid::from_u128(2).to_string();
+    let many = by_hand(&id, position("fitbit.steps", 7, 6), vec![metric; IMPOSSIBLE]);
+    steps.insert_one(many).await?;
+    let all = i64::try_from(IMPOSSIBLE)? + 7;
+    world
+        .until("a letter for each reading", |status| status.dead_letters == all)
+        .await?;
+    hand.event(&another(&event, 5, 1)).await?;
+    world.until_quiet().await?;
+    let took = relay.round_trips() - before;
+    ensure!(took < 1_000, "{took} round trips");
+    steps.delete_many(doc! {}).await?;
+    drop((others, loader));
     world.stop().await
 }

@@ -4,7 +4,7 @@ use bson::{RawArray, RawBsonRef, RawDocument, RawDocumentBuf};
 use pulseline_schemas::Position;
 use uuid::Uuid;
 
-use super::Refusal;
+use super::{Refusal, guard};
 
 /// A document whose fields are read strictly.
 pub(crate) struct Fields<'a>(pub(crate) &'a RawDocument);
@@ -26,6 +26,11 @@ impl<'a> Fields<'a> {
 
     pub(crate) fn text(&self, key: &str) -> Result<&'a str, Refusal> {
         as_text(key, self.required(key)?)
+    }
+
+    /// A text that may hold what the warehouse refuses.
+    pub(crate) fn any_text(&self, key: &str) -> Result<&'a str, Refusal> {
+        self.required(key)?.as_str().ok_or_else(|| wrong(key, "text"))
     }
 
     pub(crate) fn optional_text(&self, key: &str) -> Result<Option<String>, Refusal> {
@@ -113,12 +118,14 @@ impl<'a> Fields<'a> {
     /// Where in Kafka the event stood.
     pub(crate) fn position(&self) -> Result<Position, Refusal> {
         let kafka = self.document("kafka")?;
-        Ok(Position {
+        let position = Position {
             topic: kafka.text("topic")?.to_owned(),
             generation: kafka.integer("generation")?,
             partition: kafka.integer("partition")?,
             offset: kafka.integer("offset")?,
-        })
+        };
+        guard::position(&position)?;
+        Ok(position)
     }
 
     /// `_id` as text, whatever its type: part of a letter's origin.

@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use pulseline_schemas::Position;
+
 use super::Refusal;
 use super::fields::Fields;
 
@@ -18,6 +20,8 @@ const OFFSET_MINUTES: RangeInclusive<i16> = -1_080..=1_080;
 
 pub(crate) const BPM: RangeInclusive<i32> = 20..=250;
 pub(crate) const CONFIDENCE: RangeInclusive<i32> = 0..=3;
+/// Longest name that Kafka gives a topic.
+const TOPIC_BYTES: usize = 249;
 /// Minutes of the longest day there is: 25 hours.
 pub(crate) const DAY_MINUTES: f64 = 1_500.0;
 /// Longest session: a week.
@@ -32,6 +36,27 @@ pub(crate) fn local_time(name: &str, local: i64, offset_minutes: i16, synced_at:
     if instant > synced_at.saturating_add(DAY_MILLIS) {
         return Err(Refusal::out_of_range(format!(
             "{name} is more than a day after its upload was synced"
+        )));
+    }
+    Ok(())
+}
+
+/// A position that a message can have: one that cannot would be refused by the accounting, and stop it for good.
+pub(crate) fn position(position: &Position) -> Result<(), Refusal> {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let Position {
+        topic,
+        generation,
+        partition,
+        offset,
+    } = position;
+    if topic.is_empty() || topic.len() > TOPIC_BYTES || !topic.chars().all(is_of_name) {
+        return Err(Refusal::unmappable("kafka.topic is no name of a topic"));
+    }
+    // The offset after it is counted as well.
+    if *generation < 0 || *partition < 0 || !(0..i64::MAX).contains(offset) {
+        return Err(Refusal::unmappable(format!(
+            "kafka: no message stands at offset {offset} of partition {partition}, generation {generation}"
         )));
     }
     Ok(())

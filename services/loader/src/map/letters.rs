@@ -1,44 +1,40 @@
 //! Dead letters of everybody, as they arrive through their collection.
 
 use super::fields::Fields;
-use super::{Mapped, Refusal, Rows};
+use super::{Mapped, Refusal, Rows, guard};
 use crate::account::{Account, Kind};
-use crate::letter::Letter;
+use crate::letter::{Letter, Stage};
 
-/// Origins that stand for a whole message of Kafka begin so.
-const KAFKA_ORIGIN: &str = "kafka:";
-/// Origins that name a record of a file: each letter is a message of its own in the topic of dead letters.
-const FILE_ORIGIN: &str = "file:";
-/// The item that stands for the whole upload.
-const WHOLE: i32 = -1;
-
-pub(super) fn map(fields: &Fields<'_>) -> Result<Mapped, Refusal> {
-    let origin = fields.text("origin")?.to_owned();
+/// A letter is never refused for its texts: what no store takes is replaced in it, and its offset is dead.
+pub(super) fn map(fields: &Fields<'_>, now: i64) -> Result<Mapped, Refusal> {
+    let origin = fields.any_text("origin")?.to_owned();
+    let optional = |key: &str| -> Result<Option<String>, Refusal> {
+        let text = fields.optional(key)?.map(|_| fields.any_text(key));
+        Ok(text.transpose()?.map(str::to_owned))
+    };
     let item: i32 = fields.integer("item")?;
     let position = if fields.optional("kafka")?.is_some() {
         Some(fields.position()?)
     } else {
         None
     };
-    // A letter of the loader was accounted when it was written: each offset counts once (P9).
-    let counts = origin.starts_with(FILE_ORIGIN) || (item == WHOLE && origin.starts_with(KAFKA_ORIGIN));
-    let account = position
-        .as_ref()
-        .filter(|_| counts)
-        .map(|position| Account::one(position, Kind::Dead));
     let letter = Letter {
         origin,
         item,
-        stream: fields.optional_text("stream")?,
+        stream: optional("stream")?,
         position,
         message_key: fields.optional_bytes("message_key")?,
         payload: fields.optional_bytes("payload")?,
-        reason: fields.text("reason")?.to_owned(),
-        detail: fields.optional_text("detail")?.unwrap_or_default(),
-        program_version: fields.optional_text("program_version")?.unwrap_or_default(),
-        created_at: fields.millis("created_at")?,
-        is_stored: true,
-    };
+        reason: fields.any_text("reason")?.to_owned(),
+        detail: optional("detail")?.unwrap_or_default(),
+        program_version: optional("program_version")?.unwrap_or_default(),
+        created_at: guard::instant("created_at", fields.millis("created_at")?).unwrap_or(now),
+        stage: Stage::Given,
+    }
+    .storable();
+    // A letter of the loader was accounted when it was written: each offset counts once (P9).
+    let position = letter.position.as_ref().filter(|_| letter.holds_offset());
+    let account = position.map(|position| Account::one(position, Kind::Dead));
     Ok(Mapped {
         rows: Rows::Nothing,
         account,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::column::Cell;
 use super::*;
+use crate::letter::Stage;
 
 const DEVICE: &str = "0f6d5c1e-7b0a-4f3e-9d55-0a1b2c3d4e5f";
 const EVENT: &str = "1f6d5c1e-7b0a-4f3e-9d55-0a1b2c3d4e5f";
@@ -140,7 +141,7 @@ fn d_4_receipts_account_their_range_and_letters_of_kafka_a_dead_offset() {
     };
     let of_kafka = map(Source::DeadLetters, &letter("kafka:t/0/1/5", -1), NOW);
     assert_eq!(kind(&of_kafka), Some((Kind::Dead, 5, 6)));
-    assert!(of_kafka.letters[0].is_stored);
+    assert_eq!(of_kafka.letters[0].stage, Stage::Given);
     assert_eq!(
         kind(&map(Source::DeadLetters, &letter("kafka:t/0/1/5", 3), NOW)),
         None
@@ -156,6 +157,57 @@ fn d_4_receipts_account_their_range_and_letters_of_kafka_a_dead_offset() {
 }
 
 #[test]
+fn d_3_a_position_that_cannot_be_is_a_letter_and_no_offset() {
+    let long = "t".repeat(250);
+    let at = |topic: &str, generation: i32, partition: i32, offset: i64| {
+        rawdoc! { "topic": topic, "generation": generation, "partition": partition, "offset": offset }
+    };
+    let impossible = [
+        at("t", 0, 0, -1),
+        at("t", 0, 0, i64::MAX),
+        at("t", 0, -1, 0),
+        at("t", -1, 0, 0),
+        at(&long, 0, 0, 0),
+        at("", 0, 0, 0),
+        at("t/0", 0, 0, 0),
+    ];
+    for kafka in impossible {
+        for source in [
+            of(Stream::Steps),
+            of(Stream::Users),
+            of(Stream::Sleeps),
+            Source::Receipts,
+        ] {
+            let mapped = map(
+                source,
+                &rawdoc! { "_id": EVENT, "kind": "void", "kafka": kafka.clone() },
+                NOW,
+            );
+            assert_eq!((kind(&mapped), &mapped.rows), (None, &Rows::Nothing), "{kafka:?}");
+            let [letter] = &mapped.letters[..] else {
+                panic!("{kafka:?}: not one letter")
+            };
+            assert!(letter.detail.starts_with("kafka"), "{}", letter.detail);
+            assert_eq!(letter.position, None);
+        }
+    }
+}
+
+#[test]
+fn d_3_a_letter_is_never_refused_for_its_texts() {
+    let letter = rawdoc! {
+        "_id": "x", "origin": "kafka:t/0/1/5", "item": -1, "stream": "\0", "reason": "a\0b", "detail": "\0",
+        "kafka": { "topic": "t", "generation": 0, "partition": 1, "offset": 5_i64 }, "program_version": "\0",
+        "created_at": DateTime::from_millis(i64::MAX),
+    };
+    let mapped = map(Source::DeadLetters, &letter, NOW);
+    assert_eq!(kind(&mapped), Some((Kind::Dead, 5, 6)));
+    let letter = &mapped.letters[0];
+    assert_eq!((letter.reason.as_str(), letter.created_at), ("a\u{fffd}b", NOW));
+    assert_eq!(letter.stream.as_deref(), Some("\u{fffd}"));
+}
+
+#[test]
 fn a_letter_of_the_loader_comes_back_as_it_went_out() {
     let mapped = map(of(Stream::Sleeps), &rawdoc! { "_id": "x" }, NOW);
     let [letter] = &mapped.letters[..] else {
@@ -166,7 +218,7 @@ fn a_letter_of_the_loader_comes_back_as_it_went_out() {
     assert_eq!(
         again.letters,
         [Letter {
-            is_stored: true,
+            stage: Stage::Given,
             ..letter.clone()
         }]
     );

@@ -1,136 +1,174 @@
 //! One bad row fails a whole COPY: it is found by halving, and becomes a dead letter; the rest goes on.
 
+use std::collections::HashMap;
+use std::mem::take;
 use std::ops::Range;
 
 use pulseline_runtime::clock::system_utc_millis;
 
+use super::limits;
 use super::transaction::{Cargo, Pieces};
 use super::{Plan, Writer};
 use crate::batch::Batch;
 use crate::error::LoaderError;
-use crate::letter::{Letter, payload};
-use crate::map::{Origin, Refusal};
+use crate::letter::{Letter, WHOLE, payload};
+use crate::map::{Entry, Origin, Reading, ReadingsUpload, Refusal, UserRow};
 use crate::resolve::{self, Row};
+
+/// Rows of a batch that can be tried in part.
+#[derive(Clone, Copy)]
+enum Suspects<'a> {
+    Readings(&'a [Row], &'a [ReadingsUpload]),
+    Entries(&'a [Entry]),
+    Users(&'a [UserRow]),
+}
+
+impl<'a> Suspects<'a> {
+    fn len(self) -> usize {
+        match self {
+            Self::Readings(rows, _) => rows.len(),
+            Self::Entries(entries) => entries.len(),
+            Self::Users(users) => users.len(),
+        }
+    }
+
+    /// Some of them, as a transaction writes them.
+    fn part(self, range: Range<usize>) -> (Plan, Cargo<'a>) {
+        let mut plan = Plan::default();
+        let mut cargo = Cargo::default();
+        match self {
+            Self::Readings(rows, uploads) => {
+                plan.merge = rows[range].to_vec();
+                cargo.uploads = uploads;
+            }
+            Self::Entries(entries) => cargo.entries = &entries[range],
+            Self::Users(users) => cargo.users = &users[range],
+        }
+        (plan, cargo)
+    }
+}
 
 impl Writer {
     /// Takes the rows that the warehouse refuses out of a batch, as letters; true when there were any.
     pub(super) async fn bisect(&mut self, batch: &mut Batch) -> Result<bool, LoaderError> {
         let before = batch.letters.len();
         self.bisect_readings(batch).await?;
-        self.bisect_whole(batch).await?;
+        let entries = take(&mut batch.entries);
+        let mut refused = self.refused(Suspects::Entries(&entries)).await?;
+        for (index, entry) in entries.into_iter().enumerate() {
+            match refused.remove(&index) {
+                None => batch.entries.push(entry),
+                Some(detail) => refuse(batch, &entry.origin, entry.item, detail),
+            }
+        }
+        let users = take(&mut batch.users);
+        let mut refused = self.refused(Suspects::Users(&users)).await?;
+        for (index, user) in users.into_iter().enumerate() {
+            match refused.remove(&index) {
+                None => batch.users.push(user),
+                Some(detail) => refuse(batch, &user.origin, WHOLE, detail),
+            }
+        }
         Ok(batch.letters.len() > before)
     }
 
     async fn bisect_readings(&mut self, batch: &mut Batch) -> Result<(), LoaderError> {
         let rows = resolve::winners(&batch.readings);
-        let mut refused: Vec<(Row, String)> = Vec::new();
+        let refused = self.refused(Suspects::Readings(&rows, &batch.readings)).await?;
+        for (index, detail) in refused {
+            let row = rows[index];
+            let upload = &mut batch.readings[row.upload as usize];
+            let is_it = |reading: &Reading| reading.item == row.item;
+            let Some(at) = upload.readings.iter().position(is_it) else {
+                continue;
+            };
+            let reading = upload.readings.remove(at);
+            let item = i32::try_from(row.item).unwrap_or(i32::MAX);
+            let payload = payload(upload, &[reading]);
+            batch
+                .letters
+                .push(letter(&upload.origin, item, detail, Some(payload)));
+        }
+        Ok(())
+    }
+
+    /// Which of them are refused, and what the warehouse says about each.
+    async fn refused(&mut self, suspects: Suspects<'_>) -> Result<HashMap<usize, String>, LoaderError> {
+        let mut refused = HashMap::new();
         let mut open: Vec<Range<usize>> = Vec::new();
-        if !rows.is_empty() {
-            open.push(0..rows.len());
+        if suspects.len() > 0 {
+            open.push(0..suspects.len());
         }
         while let Some(range) = open.pop() {
-            let plan = Plan {
-                direct: Vec::new(),
-                merge: rows[range.clone()].to_vec(),
-            };
-            let cargo = Cargo {
-                uploads: &batch.readings,
-                ..Cargo::default()
-            };
+            let (plan, cargo) = suspects.part(range.clone());
             let Some(detail) = self.probe(&plan, cargo).await? else {
                 continue;
             };
             if range.len() == 1 {
-                refused.push((rows[range.start], detail));
+                refused.insert(range.start, detail);
             } else {
                 let middle = range.start + range.len() / 2;
                 open.extend([range.start..middle, middle..range.end]);
             }
         }
-        for (row, detail) in refused {
-            let upload = &mut batch.readings[row.upload as usize];
-            let Some(at) = upload
-                .readings
-                .iter()
-                .position(|reading| reading.item == row.item)
-            else {
-                continue;
-            };
-            let reading = upload.readings.remove(at);
-            let item = i32::try_from(row.item).unwrap_or(i32::MAX);
-            batch.letters.push(letter(
-                &upload.origin,
-                item,
-                detail,
-                Some(payload(upload, &[reading])),
-            ));
-        }
-        Ok(())
-    }
-
-    async fn bisect_whole(&mut self, batch: &mut Batch) -> Result<(), LoaderError> {
-        for entry in std::mem::take(&mut batch.entries) {
-            let cargo = Cargo {
-                entries: std::slice::from_ref(&entry),
-                ..Cargo::default()
-            };
-            match self.probe(&Plan::default(), cargo).await? {
-                None => batch.entries.push(entry),
-                Some(detail) => refuse(batch, &entry.origin, entry.item, detail),
-            }
-        }
-        for user in std::mem::take(&mut batch.users) {
-            let cargo = Cargo {
-                users: std::slice::from_ref(&user),
-                ..Cargo::default()
-            };
-            match self.probe(&Plan::default(), cargo).await? {
-                None => batch.users.push(user),
-                Some(detail) => refuse(batch, &user.origin, -1, detail),
-            }
-        }
-        Ok(())
+        Ok(refused)
     }
 
     /// Tries rows and takes them back; what the warehouse says when it refuses their values.
     async fn probe(&mut self, plan: &Plan, cargo: Cargo<'_>) -> Result<Option<String>, LoaderError> {
         let pieces = Pieces::encode(&self.table, plan, cargo);
-        let tx = self
-            .client
-            .transaction()
-            .await
-            .map_err(LoaderError::statement("beginning a probe"))?;
-        let tried = pieces.apply(&tx).await;
-        tx.rollback()
-            .await
-            .map_err(LoaderError::statement("taking a probe back"))?;
-        match tried {
-            Ok(_) => Ok(None),
-            Err(error) if error.is_data_error() => Ok(Some(error.to_string())),
-            Err(error) => Err(error),
+        // Every row is merged here, and so may unpack what a batch that is copied straight in does not.
+        let mut limits = self.limits;
+        limits.unpacking = true;
+        loop {
+            let tx = limits::begin(&mut self.client, "beginning a probe").await?;
+            limits.set(&tx).await?;
+            let tried = pieces.apply(&tx).await;
+            tx.rollback()
+                .await
+                .map_err(LoaderError::statement("taking a probe back"))?;
+            match tried {
+                Ok(_) => return Ok(None),
+                Err(error) if error.is_data_error() => return Ok(Some(error.to_string())),
+                Err(error) if error.is_conflict() => {
+                    tracing::info!(collection = self.source.name(), %error, "conflict: the probe is tried again");
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
 }
 
 /// A letter about an item; about the whole upload it also takes its offset from `loaded` to `dead`.
 fn refuse(batch: &mut Batch, origin: &Origin, item: i32, detail: String) {
-    if item == -1 {
+    if item == WHOLE {
         batch.mark_dead(origin);
     }
-    batch
-        .letters
-        .push(letter(origin, item, detail, origin.document.clone()));
+    let letter = letter(origin, item, detail, origin.document.clone());
+    batch.letters.push(letter);
 }
 
 fn letter(origin: &Origin, item: i32, detail: String, payload: Option<Vec<u8>>) -> Letter {
-    Letter::about(
-        origin,
-        item,
-        &Refusal {
-            reason: "refused",
-            detail,
-        },
-        payload,
-        system_utc_millis(),
-    )
+    let refusal = Refusal {
+        reason: "refused",
+        detail,
+    };
+    Letter::about(origin, item, &refusal, payload, system_utc_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_suspect_is_in_one_half_or_the_other() {
+        let rows: Vec<Row> = (0..5).map(|at| Row::at(uuid::Uuid::nil(), at)).collect();
+        let suspects = Suspects::Readings(&rows, &[]);
+        let middle = suspects.len() / 2;
+        let parts = [0..middle, middle..suspects.len()].map(|range| suspects.part(range).0);
+        let tried: Vec<Row> = parts.iter().flat_map(|plan| plan.merge.clone()).collect();
+        assert_eq!(tried, rows);
+        assert!(parts.iter().all(|plan| plan.direct.is_empty()));
+        assert_eq!(Suspects::Entries(&[]).len() + Suspects::Users(&[]).len(), 0);
+    }
 }

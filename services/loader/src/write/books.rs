@@ -1,26 +1,19 @@
-//! What stands beside the rows in their transaction: accounting, dirty days, dead letters.
+//! What stands beside the rows in their transaction: accounting and dirty days.
 
 use std::collections::BTreeSet;
 
 use pulseline_sql::GenericClient;
-use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::account::Account;
 use crate::batch::DirtyDay;
 use crate::error::LoaderError;
-use crate::letter::Letter;
 use crate::map::Source;
 
 const ACCOUNTS: &str = "insert into ops.accounted_log (topic, generation, partition, from_offset, to_offset, kind) \
     select * from unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::bigint[], $6::text[])";
 const DAYS: &str = "insert into ops.dirty_days (stream, device_id, local_date) \
     select $1::text, d.device_id, date '1970-01-01' + d.day from unnest($2::uuid[], $3::int[]) as d(device_id, day)";
-const LETTER: &str = "insert into ops.dead_letters (origin, item, stream, topic, generation, partition, \"offset\", \
-    message_key, payload, reason, detail, program_version, created_at, loaded_at) \
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, \
-    timestamptz 'epoch' + $13::bigint * interval '1 millisecond', now()) on conflict (origin, item) do nothing";
-
 /// Appends to the log of accounted offsets; the compactor folds it (P1).
 pub(super) async fn accounts(client: &impl GenericClient, accounts: &[Account]) -> Result<(), LoaderError> {
     if accounts.is_empty() {
@@ -57,42 +50,5 @@ pub(super) async fn dirty_days(
         .execute(DAYS, &[&source.name(), &devices, &dates])
         .await
         .map_err(LoaderError::statement("marking dirty days"))?;
-    Ok(())
-}
-
-/// Puts dead letters down; one that is there already stays as it is.
-pub(super) async fn letters(client: &impl GenericClient, letters: &[Letter]) -> Result<(), LoaderError> {
-    if letters.is_empty() {
-        return Ok(());
-    }
-    // Sorted, as every writer does: two of them then never wait for each other.
-    let mut sorted: Vec<&Letter> = letters.iter().collect();
-    sorted.sort_unstable_by_key(|letter| (&letter.origin, letter.item));
-    for letter in sorted {
-        let position = letter.position.as_ref();
-        let topic = position.map(|position| position.topic.as_str());
-        let generation = position.map(|position| position.generation);
-        let partition = position.map(|position| position.partition);
-        let offset = position.map(|position| position.offset);
-        let values: [&(dyn ToSql + Sync); 13] = [
-            &letter.origin,
-            &letter.item,
-            &letter.stream,
-            &topic,
-            &generation,
-            &partition,
-            &offset,
-            &letter.message_key,
-            &letter.payload,
-            &letter.reason,
-            &letter.detail,
-            &letter.program_version,
-            &letter.created_at,
-        ];
-        client
-            .execute(LETTER, &values)
-            .await
-            .map_err(LoaderError::statement("writing a dead letter"))?;
-    }
     Ok(())
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use bson::{RawDocumentBuf, doc};
 use mongodb::Collection;
-use pulseline_schemas::Position;
-use pulseline_tombstones::Tombstones;
+use pulseline_runtime::clock::system_utc_millis;
+use pulseline_schemas::{Position, ReceiptDocument, UtcMillis, collections};
+use pulseline_tombstones::{Tombstones, is_there_already};
 
 use crate::account::Kind;
 use crate::batch::Batch;
 use crate::error::LoaderError;
-use crate::letter::Letter;
+use crate::letter::{Letter, Stage};
 use crate::map::Origin;
 
 /// What was taken out of a batch.
@@ -19,8 +20,10 @@ use crate::map::Origin;
 pub(super) struct Erased {
     /// Uploads and letters.
     pub(super) documents: usize,
-    /// Ids of letters of the loader's own, which may stand in MongoDB already.
+    /// Ids of letters that stand in MongoDB, or may.
     pub(super) letters: Vec<String>,
+    /// Offsets at which nothing else than one of these letters stands.
+    pub(super) offsets: Vec<Position>,
 }
 
 /// Takes everything of the erased out of a batch.
@@ -52,16 +55,14 @@ pub(super) fn erase(batch: &mut Batch, tombstones: &Tombstones) -> Erased {
     gone.dedup_by(|a, b| Arc::ptr_eq(a, b));
     erased.documents = gone.len();
     let mut positions: Vec<Position> = gone.iter().filter_map(|origin| origin.position.clone()).collect();
-    let is_of_erased = |letter: &Letter| {
-        let key = letter.message_key.as_deref();
-        key.is_some_and(|key| tombstones.hold_key(key))
-    };
+    let is_of_erased = |letter: &Letter| is_of(letter, tombstones);
     let (dropped, kept): (Vec<_>, Vec<_>) = take(&mut batch.letters).into_iter().partition(is_of_erased);
     batch.letters = kept;
     for letter in dropped {
         erased.documents += 1;
-        if !letter.is_stored {
-            erased.letters.push(letter.id());
+        erased.letters.push(letter.id());
+        if letter.holds_offset() {
+            erased.offsets.extend(letter.position.clone());
         }
         positions.extend(letter.position);
     }
@@ -71,15 +72,60 @@ pub(super) fn erase(batch: &mut Batch, tombstones: &Tombstones) -> Erased {
     erased
 }
 
-/// Deletes letters that were stored before their person was found to be erased.
-pub(super) async fn delete(letters: &Collection<RawDocumentBuf>, ids: &[String]) -> Result<(), LoaderError> {
-    if ids.is_empty() {
+/// Whose a letter is says its key; where somebody else wrote it, or it has none, its bytes are looked through as well, as
+/// whoever erases does.
+fn is_of(letter: &Letter, tombstones: &Tombstones) -> bool {
+    let key = letter.message_key.as_deref();
+    if key.is_some_and(|key| tombstones.hold_key(key)) {
+        return true;
+    }
+    let is_foreign = letter.stage == Stage::Given || key.is_none();
+    let bytes = [key, letter.payload.as_deref()];
+    is_foreign
+        && bytes
+            .into_iter()
+            .flatten()
+            .any(|bytes| tombstones.are_named_in(bytes))
+}
+
+/// Deletes letters of the erased: of the loader's own, and of others that came after their person had gone. Where nothing else
+/// stands at their offset, a receipt takes their place before (P13).
+pub(super) async fn delete(letters: &Collection<RawDocumentBuf>, erased: &Erased) -> Result<(), LoaderError> {
+    if erased.letters.is_empty() {
         return Ok(());
     }
-    let deleted = letters.delete_many(doc! { "_id": { "$in": ids } }).await;
+    receipts(letters, &erased.offsets).await?;
+    let deleted = letters
+        .delete_many(doc! { "_id": { "$in": &erased.letters } })
+        .await;
     deleted
         .map(drop)
         .map_err(LoaderError::mongo("deleting letters of the erased"))
+}
+
+async fn receipts(letters: &Collection<RawDocumentBuf>, offsets: &[Position]) -> Result<(), LoaderError> {
+    if offsets.is_empty() {
+        return Ok(());
+    }
+    let receipt = |position: &Position| {
+        let receipt = ReceiptDocument {
+            id: &position.to_string(),
+            kind: Kind::Erased.name(),
+            event_id: None,
+            position,
+            last: position.offset,
+        };
+        receipt.stored(UtcMillis(system_utc_millis()))
+    };
+    let receipts: Vec<RawDocumentBuf> = offsets.iter().map(receipt).collect();
+    let database = letters.client().database(&letters.namespace().db);
+    let collection = database.collection::<RawDocumentBuf>(collections::RECEIPTS);
+    match collection.insert_many(&receipts).ordered(false).await {
+        Err(error) if !is_there_already(&error) => {
+            Err(LoaderError::mongo("storing receipts for the erased")(error))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -150,5 +196,42 @@ mod tests {
                 prop_assert_eq!(account.kind, kind);
             }
         }
+    }
+
+    #[test]
+    fn e_1_a_letter_of_somebody_else_is_known_by_its_bytes_and_leaves_a_receipt() {
+        let (key, device) = (Key::random(), Uuid::from_u128(7));
+        let tombstones = Tombstones::new(key.clone(), [key.hash(device)].into());
+        let position = Position {
+            topic: "fitbit.steps".into(),
+            generation: 0,
+            partition: 0,
+            offset: 5,
+        };
+        let letter = |origin: &str, payload: String| {
+            let about = Origin {
+                source: Source::DeadLetters,
+                id: String::new(),
+                position: Some(position.clone()),
+                key: Some(b"some gateway".to_vec()),
+                document: None,
+            };
+            let refusal = Refusal::unmappable("because");
+            Letter {
+                origin: origin.into(),
+                stage: Stage::Given,
+                ..Letter::about(&about, -1, &refusal, Some(payload.into_bytes()), 0)
+            }
+        };
+        let conflicting = letter("kafka:fitbit.steps/0/0/5", format!("\0\u{1}H{device}\u{2}"));
+        let others = letter("kafka:fitbit.steps/0/0/6", Uuid::from_u128(8).to_string());
+        let mut batch = Batch::default();
+        batch.accounts.push(Account::one(&position, Kind::Dead));
+        batch.letters.extend([conflicting.clone(), others.clone()]);
+        let erased = erase(&mut batch, &tombstones);
+        assert_eq!(erased.letters, [conflicting.id()]);
+        assert_eq!(erased.offsets, [position]);
+        assert_eq!(batch.letters, [others]);
+        assert_eq!(batch.accounts[0].kind, Kind::Erased);
     }
 }

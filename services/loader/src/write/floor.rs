@@ -6,11 +6,8 @@ use pulseline_runtime::clock::system_utc_millis;
 use pulseline_sql::periods::{DayNumber, date_of};
 
 use crate::batch::{Batch, day_of};
-use crate::letter::{Letter, payload};
+use crate::letter::{Letter, WHOLE, payload};
 use crate::map::{Reading, ReadingsUpload, Refusal};
-
-/// The item that stands for the whole upload.
-const WHOLE: i32 = -1;
 
 /// Takes readings of days before the floor out of a batch, as letters.
 pub(super) fn shed(batch: &mut Batch, floor: DayNumber) {

@@ -11,6 +11,7 @@ use pulseline_tombstones::Tombstones;
 use super::voids;
 use crate::entry::Entry;
 use crate::error::SinkError;
+use crate::letters::Letter;
 use crate::metrics;
 use crate::outage::Server;
 use crate::receipts::Receipt;
@@ -67,6 +68,16 @@ pub(super) fn refuse(entries: &mut Vec<Entry>, tombstones: &Tombstones) -> (Vec<
     (refused, kept)
 }
 
+/// The letter that an event may have become instead of its document: because its id stands with other content, or MongoDB
+/// refused it.
+fn as_letter(owned: &Owned) -> Option<Owned> {
+    (owned.collection != collections::DEAD_LETTERS).then(|| Owned {
+        collection: collections::DEAD_LETTERS,
+        document_id: Letter::id_at(&owned.position),
+        ..owned.clone()
+    })
+}
+
 /// Writes receipts for what was refused. An attempt before this one may have stored it: then it is deleted, afterwards.
 pub(super) async fn settle(context: &Context, refused: Vec<Owned>) -> Result<(), SinkError> {
     if refused.is_empty() {
@@ -78,7 +89,8 @@ pub(super) async fn settle(context: &Context, refused: Vec<Owned>) -> Result<(),
     voids::store_receipts(context, receipts.collect()).await?;
     metrics::record_erased(refused.iter().map(|owned| owned.position.topic.as_str()));
     let mut by_collection: HashMap<&'static str, Vec<Owned>> = HashMap::new();
-    for owned in refused {
+    let letters: Vec<Owned> = refused.iter().filter_map(as_letter).collect();
+    for owned in refused.into_iter().chain(letters) {
         by_collection.entry(owned.collection).or_default().push(owned);
     }
     for (collection, owned) in by_collection {

@@ -1,0 +1,192 @@
+//! What waits says so: an answer that does not come, and locks that other sessions hold.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use pulseline_sql::{Client, GenericClient};
+use tokio::time::timeout;
+
+use crate::error::LoaderError;
+use crate::write::{is_superseded, sessions_of};
+
+/// A wait is told when it has lasted so long.
+const TOLD_AFTER: Duration = Duration::from_secs(3);
+/// How often it is told again.
+const TOLD_EVERY: Duration = Duration::from_secs(30);
+
+/// Sessions of this epoch that wait for a lock, and who holds it. Of other people's sessions the server may tell the number only.
+const BLOCKERS: &str = "select w.application_name, extract(epoch from clock_timestamp() - w.query_start)::double precision, \
+        b.pid, coalesce(b.application_name, ''), coalesce(b.state, ''), \
+        extract(epoch from clock_timestamp() - b.xact_start)::double precision \
+    from pg_stat_activity w cross join lateral unnest(pg_blocking_pids(w.pid)) as held(pid) \
+    join pg_stat_activity b on b.pid = held.pid \
+    where w.datname = current_database() and w.wait_event_type = 'Lock' and w.application_name ~ $1";
+/// By its name as well: a number may have gone over to another session.
+const END: &str = "select pg_terminate_backend(pid) from pg_stat_activity \
+    where pid = $1 and application_name = $2 and datname = current_database()";
+
+/// Waits for `answer`; says what for when it does not come.
+pub(crate) async fn told<F: Future>(what: &str, answer: F) -> F::Output {
+    let began = Instant::now();
+    let mut answer = pin!(answer);
+    let mut pause = TOLD_AFTER;
+    loop {
+        if let Ok(answer) = timeout(pause, answer.as_mut()).await {
+            return answer;
+        }
+        tracing::warn!(
+            waited_s = began.elapsed().as_secs(),
+            "{what}: TimescaleDB does not answer yet"
+        );
+        pause = TOLD_EVERY;
+    }
+}
+
+/// A session that waits, and one that it waits for.
+#[derive(Clone, Debug, PartialEq)]
+struct Wait {
+    waiting: String,
+    waited: Duration,
+    pid: i32,
+    holder: String,
+    state: String,
+    in_transaction: Duration,
+}
+
+/// What is done about a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Measure {
+    /// It may pass at once, or was told a moment ago.
+    Nothing,
+    Tell,
+    /// The holder's lease has gone to us: its transaction is ended, as the server would once it was silent for long enough.
+    End,
+}
+
+/// Looks after the locks that this loader waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Waits {
+    /// When each wait was told last.
+    told: HashMap<(String, i32), Instant>,
+}
+
+impl Waits {
+    /// Tells who waits for whom, and ends the transactions of loaders that were superseded.
+    pub(crate) async fn look(&mut self, client: &Client, epoch: i64) -> Result<(), LoaderError> {
+        let rows = client.query(BLOCKERS, &[&sessions_of(epoch)]).await;
+        let rows = rows.map_err(LoaderError::statement("looking who holds up this loader"))?;
+        let waits: Vec<Wait> = rows.iter().map(wait).collect();
+        let now = Instant::now();
+        for wait in &waits {
+            match self.measure(wait, epoch, now) {
+                Measure::Nothing => {}
+                Measure::Tell => tell(wait),
+                Measure::End => {
+                    tell(wait);
+                    end(client, wait).await;
+                }
+            }
+        }
+        self.told.retain(|(waiting, pid), _| {
+            waits
+                .iter()
+                .any(|wait| wait.waiting == *waiting && wait.pid == *pid)
+        });
+        Ok(())
+    }
+
+    fn measure(&mut self, wait: &Wait, epoch: i64, now: Instant) -> Measure {
+        if is_superseded(&wait.holder, epoch) {
+            return Measure::End;
+        }
+        let key = (wait.waiting.clone(), wait.pid);
+        let is_fresh = |at: &Instant| now.duration_since(*at) < TOLD_EVERY;
+        if wait.waited < TOLD_AFTER || self.told.get(&key).is_some_and(is_fresh) {
+            return Measure::Nothing;
+        }
+        self.told.insert(key, now);
+        Measure::Tell
+    }
+}
+
+fn wait(row: &tokio_postgres::Row) -> Wait {
+    let seconds = |index| {
+        let seconds = row.get::<_, Option<f64>>(index).unwrap_or_default();
+        Duration::try_from_secs_f64(seconds).unwrap_or_default()
+    };
+    Wait {
+        waiting: row.get(0),
+        waited: seconds(1),
+        pid: row.get(2),
+        holder: row.get(3),
+        state: row.get(4),
+        in_transaction: seconds(5),
+    }
+}
+
+fn tell(wait: &Wait) {
+    tracing::warn!(
+        waiting = wait.waiting,
+        waited_s = wait.waited.as_secs(),
+        holder = wait.holder,
+        holder_pid = wait.pid,
+        holder_state = wait.state,
+        in_transaction_s = wait.in_transaction.as_secs(),
+        "waiting for a lock that another session holds"
+    );
+}
+
+async fn end(client: &Client, wait: &Wait) {
+    match client.execute(END, &[&wait.pid, &wait.holder]).await {
+        Ok(_) => tracing::warn!(
+            holder = wait.holder,
+            holder_pid = wait.pid,
+            "ended the transaction of a loader that was superseded"
+        ),
+        // The server ends it, when it has been silent for as long as its lease lasted.
+        Err(error) => {
+            tracing::warn!(%error, holder = wait.holder, "its transaction cannot be ended from here")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(holder: &str, waited: u64) -> Wait {
+        Wait {
+            waiting: "pulseline-loader-steps-7".into(),
+            waited: Duration::from_secs(waited),
+            pid: 1,
+            holder: holder.into(),
+            state: "idle in transaction".into(),
+            in_transaction: Duration::from_secs(60),
+        }
+    }
+
+    #[test]
+    fn a_wait_is_told_once_and_then_rarely_and_only_who_was_superseded_is_ended() {
+        let (mut waits, now) = (Waits::default(), Instant::now());
+        let after = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(waits.measure(&wait("psql", 1), 7, now), Measure::Nothing);
+        assert_eq!(waits.measure(&wait("psql", 5), 7, now), Measure::Tell);
+        assert_eq!(waits.measure(&wait("psql", 8), 7, after(3)), Measure::Nothing);
+        assert_eq!(waits.measure(&wait("psql", 40), 7, after(35)), Measure::Tell);
+        assert_eq!(
+            waits.measure(&wait("pulseline-loader-steps-6", 0), 7, now),
+            Measure::End
+        );
+        // One of our own, and one that has taken over from us.
+        assert_eq!(
+            waits.measure(&wait("pulseline-loader-steps-7", 1), 7, now),
+            Measure::Nothing
+        );
+        assert_eq!(
+            waits.measure(&wait("pulseline-loader-steps-8", 1), 7, now),
+            Measure::Nothing
+        );
+    }
+}

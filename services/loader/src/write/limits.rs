@@ -1,0 +1,110 @@
+//! What a transaction may do to others: how long it may stay silent, and how much it may unpack.
+
+use std::time::Duration;
+
+use pulseline_sql::{Client, GenericClient, Transaction};
+
+use crate::error::LoaderError;
+use crate::map::Source;
+
+/// What stands before a collection in the name of a writer's session.
+const PREFIX: &str = "pulseline-loader-";
+
+/// Limits of a writer's transactions. They are set in each of them: in a session that clients share, or behind a pooler, nothing
+/// else would stay its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// A transaction whose owner is silent for so long is ended by the server: who takes over must not wait for its locks.
+    silence: Duration,
+    /// True while a batch is written that touches more packed rows than the server allows by default: slow, but better than
+    /// never.
+    pub(super) unpacking: bool,
+}
+
+impl Limits {
+    pub(super) fn new(silence: Duration) -> Self {
+        Self {
+            silence,
+            unpacking: false,
+        }
+    }
+
+    fn statements(self) -> String {
+        let silence = self.silence.as_millis();
+        let silence = format!("set local idle_in_transaction_session_timeout = {silence}");
+        if self.unpacking {
+            format!("{silence}; set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
+        } else {
+            silence
+        }
+    }
+
+    /// Sets them, for this transaction.
+    pub(super) async fn set(self, tx: &Transaction<'_>) -> Result<(), LoaderError> {
+        tx.batch_execute(&self.statements())
+            .await
+            .map_err(LoaderError::statement("setting the limits of a transaction"))
+    }
+}
+
+pub(super) async fn begin<'a>(
+    client: &'a mut Client,
+    what: &'static str,
+) -> Result<Transaction<'a>, LoaderError> {
+    client.transaction().await.map_err(LoaderError::statement(what))
+}
+
+/// Name of a writer's session: it tells under which epoch of the lease it writes.
+pub(super) fn application(source: Source, epoch: i64) -> String {
+    format!("{PREFIX}{}-{epoch}", source.name())
+}
+
+/// Of the sessions of an epoch, as a regular expression.
+pub(crate) fn sessions_of(epoch: i64) -> String {
+    format!("^{PREFIX}.+-{epoch}$")
+}
+
+/// True for a session of a loader whose lease went to this epoch: nothing that it writes can be committed any more.
+pub(crate) fn is_superseded(application: &str, epoch: i64) -> bool {
+    let written = application
+        .strip_prefix(PREFIX)
+        .and_then(|rest| rest.rsplit_once('-'));
+    let of = written.and_then(|(_, epoch)| epoch.parse::<i64>().ok());
+    of.is_some_and(|of| of < epoch)
+}
+
+#[cfg(test)]
+mod tests {
+    use pulseline_schemas::Stream;
+
+    use super::*;
+
+    #[test]
+    fn d_2_only_sessions_of_an_earlier_epoch_are_superseded() {
+        let session = |epoch| application(Source::Stream(Stream::RestingHeartRates), epoch);
+        // PostgreSQL cuts longer names.
+        assert!(session(1_000_000).len() < 64, "{}", session(1_000_000));
+        assert!(is_superseded(&session(6), 7));
+        assert!(!is_superseded(&session(7), 7) && !is_superseded(&session(8), 7));
+        for other in ["pulseline-loader-lease", "pulseline-beside-steps", "psql", ""] {
+            assert!(!is_superseded(other, 7), "{other}");
+        }
+    }
+
+    #[test]
+    fn limits_hold_for_one_transaction() {
+        let mut limits = Limits::new(Duration::from_secs(10));
+        assert_eq!(
+            limits.statements(),
+            "set local idle_in_transaction_session_timeout = 10000"
+        );
+        limits.unpacking = true;
+        assert!(
+            limits
+                .statements()
+                .split("; ")
+                .all(|set| set.starts_with("set local "))
+        );
+        assert_eq!(limits.statements().split("; ").count(), 2);
+    }
+}
