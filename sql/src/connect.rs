@@ -8,6 +8,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::cancel::Canceller;
 use crate::client::Client;
 use crate::error::SqlError;
 use crate::schemas::Schemas;
@@ -30,14 +31,16 @@ pub async fn connect(timescale: &TimescaleConfig, application_name: &str) -> Res
     if config.get_ssl_mode() == SslMode::Disable {
         let (client, connection) = config.connect(NoTls).await?;
         tokio::spawn(watch(connection));
-        return Ok(Client::new(client, schemas));
+        let canceller = Canceller::new(&client, None);
+        return Ok(Client::new(client, schemas, canceller));
     }
     // A second call finds the provider there already.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let (tls, _skipped) = MakeRustlsConnect::with_native_certs().map_err(|_| SqlError::Certificates)?;
-    let (client, connection) = config.connect(tls).await?;
+    let (client, connection) = config.connect(tls.clone()).await?;
     tokio::spawn(watch(connection));
-    Ok(Client::new(client, schemas))
+    let canceller = Canceller::new(&client, Some(tls));
+    Ok(Client::new(client, schemas, canceller))
 }
 
 /// Drives a connection; its end is seen by the client that uses it.

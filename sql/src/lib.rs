@@ -1,5 +1,6 @@
 //! The warehouse: migrations, connections, leases, and the arithmetic of its periods.
 
+mod cancel;
 mod client;
 mod connect;
 mod error;
@@ -10,6 +11,7 @@ pub mod lease;
 mod migrate;
 pub mod periods;
 mod prepared;
+mod reader;
 mod schemas;
 
 pub use client::{Client, GenericClient, Transaction};
@@ -17,4 +19,5 @@ pub use connect::connect;
 pub use error::{SqlError, class_of};
 pub use migrate::{Report, installed_version, migrate, migrate_to, open, required_version};
 pub use prepared::Prepared;
+pub use reader::open_reader;
 pub use schemas::Schemas;
