@@ -11,6 +11,7 @@ use pulseline_generator::GeneratorError;
 use pulseline_letters::LettersError;
 use pulseline_loader::LoaderError;
 use pulseline_runtime::config::ConfigError;
+use pulseline_runtime::telemetry::TelemetryError;
 use pulseline_sink::SinkError;
 
 use crate::print;
@@ -79,6 +80,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
         || matches!(error.downcast_ref(), Some(SinkError::Config(_)))
         || matches!(error.downcast_ref(), Some(CompactorError::Config(_)))
         || matches!(error.downcast_ref(), Some(ConsoleError::Config(_)))
+        || matches!(error.downcast_ref(), Some(TelemetryError::Config(_)))
         || matches!(
             error.downcast_ref(),
             Some(GeneratorError::Config(_) | GeneratorError::OtherZone { .. } | GeneratorError::NotEmpty(_))
@@ -100,6 +102,7 @@ mod tests {
     fn codes_say_what_kind_of_end_it_was() {
         assert_eq!(code_of(&LoaderError::Abandoned.into()), ABANDONED);
         assert_eq!(code_of(&ConfigError::Invalid("x".into()).into()), CONFIGURATION);
+        assert_eq!(code_of(&TelemetryError::Config("x".into()).into()), CONFIGURATION);
         assert_eq!(code_of(&CompactorError::LeaseLost.into()), STOPPED);
         assert_eq!(code_of(&GeneratorError::Abandoned(1).into()), ABANDONED);
     }
