@@ -4,11 +4,13 @@
 //! services fill and check a warehouse that is built beside the one in use.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Buf;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{CopyInSink, Error, IsolationLevel, Row, Statement};
 
+use crate::cancel::Canceller;
 use crate::prepared::Prepared;
 use crate::schemas::Schemas;
 
@@ -18,6 +20,9 @@ pub struct Client {
     inner: tokio_postgres::Client,
     schemas: Schemas,
     prepared: Prepared,
+    pub(crate) canceller: Canceller,
+    /// A statement was given up: it may still run.
+    pub(crate) given_up: AtomicBool,
 }
 
 /// A transaction in one warehouse; rolled back unless committed.
@@ -162,11 +167,13 @@ impl<'a> GenericClient for Transaction<'a> {
 }
 
 impl Client {
-    pub(crate) fn new(inner: tokio_postgres::Client, schemas: Schemas) -> Self {
+    pub(crate) fn new(inner: tokio_postgres::Client, schemas: Schemas, canceller: Canceller) -> Self {
         Self {
             inner,
             schemas,
             prepared: Prepared::default(),
+            canceller,
+            given_up: AtomicBool::new(false),
         }
     }
 
@@ -198,10 +205,11 @@ impl Client {
         })
     }
 
-    /// True once the connection has ended, or is of no use any more: its server was demoted, or a pooler gave it another.
+    /// True once the connection has ended, a statement on it was given up, or it is of no use any more: its server was demoted,
+    /// or a pooler gave it another.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.inner.is_closed() || self.prepared.is_spent()
+        self.given_up.load(Ordering::Relaxed) || self.inner.is_closed() || self.prepared.is_spent()
     }
 
     /// What sends statements as they stand, for whoever has nothing to do with other warehouses.

@@ -3,6 +3,7 @@
 use pulseline_clients::postgres;
 use pulseline_runtime::config::TimescaleConfig;
 
+use crate::cancel::Canceller;
 use crate::client::Client;
 use crate::error::SqlError;
 use crate::schemas::Schemas;
@@ -15,5 +16,6 @@ pub async fn connect(timescale: &TimescaleConfig, application_name: &str) -> Res
     let prefix = Schemas::with_prefix(&timescale.schema_prefix);
     let schemas = prefix.ok_or_else(|| SqlError::Prefix(timescale.schema_prefix.clone()))?;
     let client = postgres::connect(timescale, application_name).await?;
-    Ok(Client::new(client, schemas))
+    let canceller = Canceller::new(&client, timescale.clone());
+    Ok(Client::new(client, schemas, canceller))
 }

@@ -1,5 +1,6 @@
 //! The warehouse: migrations, connections, leases, and the arithmetic of its periods.
 
+mod cancel;
 mod check;
 mod client;
 mod connect;
@@ -11,6 +12,7 @@ pub mod lease;
 mod migrate;
 pub mod periods;
 mod prepared;
+mod reader;
 mod schemas;
 
 pub use check::check;
@@ -19,4 +21,5 @@ pub use connect::connect;
 pub use error::{SqlError, class_of, explain};
 pub use migrate::{Report, installed_version, migrate, migrate_to, open, required_version};
 pub use prepared::Prepared;
+pub use reader::open_reader;
 pub use schemas::Schemas;

@@ -120,6 +120,9 @@ fn every_setting_and_command_is_one_of_the_program() -> Result<()> {
                 .strip_prefix("PULSELINE__")
                 .map(|key| key.replace("__", ".").to_lowercase());
             ensure!(key.is_some_and(|key| keys.contains(&key)), "{name}: {variable}");
+            // All listen beyond loopback.
+            let said = variable.replace("__LISTEN", "__ALLOW_UNAUTHENTICATED");
+            ensure!(environment.contains_key(&said), "{name} is refused: {said}");
         }
         let words = words(&service);
         let asked = Command::new(binary()?).args(&words).arg("--help").output()?;

@@ -1,10 +1,17 @@
 //! The three stores.
 
+use std::time::Duration;
+
 use mongodb::Database;
 use pulseline_clients::mongo;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
 
 use crate::error::AuditError;
+
+/// A statement of `status` that the warehouse does not finish in this time is ended there: the warehouse counts as away.
+pub(crate) const STATUS_LIMIT: Duration = Duration::from_secs(60);
+/// A slice of `verify` takes seconds; one that takes this long is stuck, and holds a snapshot open.
+pub(crate) const VERIFY_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// The three stores.
 #[derive(Clone, Debug)]
@@ -24,7 +31,8 @@ impl Connections {
         Ok(mongo::open(&self.mongo, "pulseline-auditor").await?)
     }
 
-    pub(crate) async fn warehouse(&self) -> Result<pulseline_sql::Client, AuditError> {
-        Ok(pulseline_sql::open(&self.timescale, "pulseline-auditor").await?)
+    /// The warehouse; a statement takes `limit` at most.
+    pub(crate) async fn warehouse(&self, limit: Duration) -> Result<pulseline_sql::Client, AuditError> {
+        Ok(pulseline_sql::open_reader(&self.timescale, "pulseline-auditor", limit).await?)
     }
 }

@@ -10,7 +10,7 @@ use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::{Stream, collections};
 use pulseline_sql::Client;
 
-use crate::connections::Connections;
+use crate::connections::{Connections, VERIFY_LIMIT};
 use crate::error::AuditError;
 use crate::hole::Hole;
 use crate::kafka::{self, Ends, Partition};
@@ -201,7 +201,7 @@ pub async fn holes(
     longest: Duration,
     shutdown: &Shutdown,
 ) -> Result<(Vec<Hole>, i64), AuditError> {
-    let client = connections.warehouse().await?;
+    let client = connections.warehouse(VERIFY_LIMIT).await?;
     let reckoning = settle(connections, &client, longest, shutdown).await?;
     Ok((reckoning.holes, reckoning.in_flight))
 }

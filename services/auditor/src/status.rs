@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::connections::Connections;
+use crate::connections::{Connections, STATUS_LIMIT};
 use crate::error::AuditError;
 use crate::kafka::{self, Ends, Partition};
 use crate::warehouse::{Accounted, accounted};
@@ -102,7 +102,7 @@ impl Status {
 
 /// Asks Kafka and the warehouse. One that is away is named in `unreachable` instead of failing.
 pub async fn status(connections: &Connections) -> Status {
-    let asked = async { books(&connections.warehouse().await?).await };
+    let asked = async { books(&connections.warehouse(STATUS_LIMIT).await?).await };
     let (ends, books) = tokio::join!(kafka::ends(connections), asked);
     gathered(ends, books).0
 }

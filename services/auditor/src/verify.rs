@@ -12,7 +12,7 @@ use pulseline_sql::floor::floor;
 use pulseline_sql::periods::DayNumber;
 use serde::Serialize;
 
-use crate::connections::Connections;
+use crate::connections::{Connections, VERIFY_LIMIT};
 use crate::documents;
 use crate::error::AuditError;
 use crate::hole::Hole;
@@ -87,7 +87,7 @@ pub async fn verify(
 ) -> Result<Verdict, AuditError> {
     let began = Instant::now();
     let steps = steps(&config.scope)?;
-    let client = connections.warehouse().await?;
+    let client = connections.warehouse(VERIFY_LIMIT).await?;
     let mut verdict = Verdict::default();
     progress("accounting: waiting for what is still on its way");
     let reckoning = settle(connections, &client, config.settle, shutdown).await?;

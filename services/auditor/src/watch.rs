@@ -99,7 +99,7 @@ impl Watch {
     }
 
     /// Asks all three stores. Those that are away are named in the status; the warehouse is asked through `client`, or it
-    /// is known why there is none.
+    /// is known why there is none. Its statements are ended when they take too long, and `client` with them.
     pub async fn look(&mut self, client: Result<&Client, String>) -> View {
         // In this order: what was committed, and whether the loader is past it, before the books.
         let at = system_utc_millis();
@@ -113,12 +113,15 @@ impl Watch {
                 ends: ends.clone(),
             });
         }
-        let asked = async {
-            let client = client.map_err(|why| AuditError::Unexpected(format!("TimescaleDB: {why}")))?;
-            Ok::<_, AuditError>((passed(client).await?, books(client).await?))
+        let away = |why: &str| Err(AuditError::Unexpected(format!("TimescaleDB: {why}")));
+        let asked = match client {
+            Ok(client) => {
+                let asked = async { Ok((passed(client).await?, books(client).await?)) };
+                let asked = client.within(PATIENCE, asked).await;
+                asked.unwrap_or_else(|_| away("no answer in time"))
+            }
+            Err(why) => away(&why),
         };
-        let late = || Err(AuditError::Unexpected("TimescaleDB: no answer in time".into()));
-        let asked = timeout(PATIENCE, asked).await.unwrap_or_else(|_| late());
         let (passed, books) = match asked {
             Ok((passed, books)) => (passed, Ok(books)),
             Err(error) => (BTreeMap::new(), Err(error)),

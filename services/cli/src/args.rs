@@ -77,6 +77,9 @@ pub(crate) enum Command {
   PULSELINE__CONSOLE__LISTEN=127.0.0.1:0 pulseline console            at a free port, which the log names
   PULSELINE__CONSOLE__TOKEN=\"$(openssl rand -hex 16)\" pulseline console   dead letters can be replayed with this token
 
+On another address than 127.0.0.1 it asks for a password or a token: console.basic_user and console.basic_password, or
+console.bearer_token. console.tls_certificate and console.tls_key make it HTTPS.
+
 It changes nothing but that. Servers that are away are shown as such, and waited for.")]
     Console,
     /// The settings that are in force, and whether the servers take them.

@@ -19,6 +19,7 @@ use pulseline_letters::LettersError;
 use pulseline_loader::LoaderError;
 use pulseline_rebuilder::RebuilderError;
 use pulseline_runtime::config::ConfigError;
+use pulseline_runtime::telemetry::TelemetryError;
 use pulseline_sink::SinkError;
 use pulseline_sql::SqlError;
 
@@ -122,6 +123,9 @@ pub(crate) fn is_configuration(error: &anyhow::Error) -> bool {
         || is_because_of(error, |error: &ConsoleError| {
             matches!(error, ConsoleError::Config(_))
         })
+        || is_because_of(error, |error: &TelemetryError| {
+            matches!(error, TelemetryError::Config(_))
+        })
         || is_because_of(error, |error: &GeneratorError| {
             matches!(
                 error,
@@ -180,6 +184,7 @@ mod tests {
     fn codes_say_what_kind_of_end_it_was() {
         assert_eq!(code_of(&LoaderError::Abandoned.into()), ABANDONED);
         assert_eq!(code_of(&ConfigError::Invalid("x".into()).into()), CONFIGURATION);
+        assert_eq!(code_of(&TelemetryError::Config("x".into()).into()), CONFIGURATION);
         assert_eq!(code_of(&CompactorError::LeaseLost.into()), STOPPED);
         assert_eq!(code_of(&GeneratorError::Abandoned(1).into()), ABANDONED);
     }

@@ -136,6 +136,7 @@ mod tests {
         assert_eq!(format!("{read:?}"), format!("{defaults:?}"));
         let text = std::fs::read_to_string(&path).unwrap();
         let sections = [
+            serde_json::to_value(&defaults.telemetry).unwrap(),
             serde_json::to_value(&defaults.sink).unwrap(),
             serde_json::to_value(&defaults.loader).unwrap(),
             serde_json::to_value(&defaults.compactor).unwrap(),

@@ -23,7 +23,8 @@ mod tls_class;
 mod verify;
 
 use pulseline_runtime::config::TimescaleConfig;
-use tokio_postgres::{Client, SimpleQueryMessage};
+use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub use class::{class_of, class_of_state, explain, needs_new_session};
 pub use error::{ConnectError, PostgresError, SettingsError};
@@ -41,6 +42,24 @@ const WHO_WE_ARE: &str = "select session_user, pg_catalog.current_database(), \
 pub async fn connect(timescale: &TimescaleConfig, application_name: &str) -> Result<Client, PostgresError> {
     let settings = Settings::parse(timescale)?;
     Ok(session::open(&settings, application_name).await?.client)
+}
+
+/// Ends the statement that a session runs, over a connection that is made as `timescale.url` says.
+///
+/// # Errors
+/// Settings that are wrong, a server that is away.
+pub async fn cancel(timescale: &TimescaleConfig, token: &CancelToken) -> Result<(), PostgresError> {
+    let settings = Settings::parse(timescale)?;
+    let told = match &settings.tls {
+        // A session without TLS is ended without.
+        Some(tls) => {
+            token
+                .cancel_query(MakeRustlsConnect::new(tls.config.clone()))
+                .await
+        }
+        None => token.cancel_query(NoTls).await,
+    };
+    Ok(told?)
 }
 
 /// What a session turned out to be.

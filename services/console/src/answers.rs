@@ -1,7 +1,6 @@
 //! Questions and their answers: one at a time, and each once for everybody who asks the same within two seconds.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use pulseline_compactor::{CompactorConfig, CompactorError};
@@ -11,20 +10,17 @@ use pulseline_sql::Client;
 use pulseline_sql::SqlError;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
-use tokio::time::timeout;
 
 use crate::cache::Cache;
 use crate::metrics;
 use crate::people;
 use crate::question::Question;
-use crate::warehouse::Warehouse;
+use crate::warehouse::{PATIENCE, Warehouse};
 
 /// Lines of the journal that are shown.
 const JOURNAL_LINES: i64 = 60;
 /// Letters that are shown; filters find the others.
 const LETTERS: i64 = 200;
-/// A question that takes longer is given up.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +46,7 @@ impl From<tokio_postgres::Error> for Unanswered {
 /// Where answers come from.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    warehouse: Arc<Warehouse>,
+    warehouse: Warehouse,
     compactor: CompactorConfig,
     clock: Clock,
     /// Held while a question is asked: the next one waits, and often finds its answer here.
@@ -58,7 +54,7 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    pub(crate) fn new(warehouse: Arc<Warehouse>, compactor: CompactorConfig) -> Self {
+    pub(crate) fn new(warehouse: Warehouse, compactor: CompactorConfig) -> Self {
         Self {
             warehouse,
             compactor,
@@ -85,16 +81,14 @@ impl Answers {
         self.cache.lock().await.clear();
     }
 
+    /// Given up when it takes too long, or when the browser that asked has gone.
     async fn ask(&self, question: &Question) -> Result<Value, Unanswered> {
-        let client = self.warehouse.client().await?;
+        let client = self.warehouse.client().await.ok_or(Unanswered::Late)??;
         let asked = Box::pin(self.asked(&client, question));
-        match timeout(PATIENCE, asked).await {
-            Ok(answered) => answered,
-            Err(_) => {
-                self.warehouse.forget().await;
-                Err(Unanswered::Late)
-            }
-        }
+        client
+            .within(PATIENCE, asked)
+            .await
+            .map_err(|_| Unanswered::Late)?
     }
 
     async fn asked(&self, client: &Client, question: &Question) -> Result<Value, Unanswered> {

@@ -1,8 +1,10 @@
 //! What can be configured about the console, and why the defaults are what they are.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use pulseline_runtime::config::Secret;
+use pulseline_runtime::http::HttpConfig;
 use serde::{Deserialize, Serialize};
 
 /// A port of its own, so that a bookmark stays good. Loopback: whoever wants it on the network says so.
@@ -20,14 +22,41 @@ pub struct ConsoleConfig {
     pub hosts: String,
     /// What a browser must know to replay a dead letter; without it nobody can.
     pub token: Secret,
+    /// As in [`HttpConfig`], and so are the fields below it.
+    pub tls_certificate: PathBuf,
+    /// The certificate's key.
+    pub tls_key: PathBuf,
+    /// What a program sends to read.
+    pub bearer_token: Secret,
+    /// The name that a browser asks for.
+    pub basic_user: String,
+    /// The password that goes with it.
+    pub basic_password: Secret,
+    /// Listens where other machines can ask although nothing guards it.
+    pub allow_unauthenticated: bool,
 }
 
 impl Default for ConsoleConfig {
     fn default() -> Self {
+        let HttpConfig {
+            tls_certificate,
+            tls_key,
+            bearer_token,
+            basic_user,
+            basic_password,
+            allow_unauthenticated,
+            ..
+        } = HttpConfig::default();
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], PORT)),
             hosts: String::new(),
             token: Secret::default(),
+            tls_certificate,
+            tls_key,
+            bearer_token,
+            basic_user,
+            basic_password,
+            allow_unauthenticated,
         }
     }
 }
@@ -43,7 +72,21 @@ impl ConsoleConfig {
                 "console.token must have at least {TOKEN_CHARS_MIN} characters, or be empty"
             ));
         }
-        Ok(())
+        self.http().validate("console")
+    }
+
+    /// What its server has to know. Its fields stand in the section itself: serde cannot refuse unknown keys of a flattened part.
+    #[must_use]
+    pub fn http(&self) -> HttpConfig {
+        HttpConfig {
+            listen: self.listen,
+            tls_certificate: self.tls_certificate.clone(),
+            tls_key: self.tls_key.clone(),
+            bearer_token: self.bearer_token.clone(),
+            basic_user: self.basic_user.clone(),
+            basic_password: self.basic_password.clone(),
+            allow_unauthenticated: self.allow_unauthenticated,
+        }
     }
 }
 
@@ -64,5 +107,19 @@ mod tests {
         );
         assert!(config("").validate().is_ok() && config("0123456789abcdef").validate().is_ok());
         assert!(!format!("{:?}", config("0123456789abcdef")).contains("0123"));
+    }
+
+    #[test]
+    fn the_token_of_replays_guards_no_page() {
+        let config = ConsoleConfig {
+            listen: SocketAddr::from(([0, 0, 0, 0], PORT)),
+            token: Secret::new("0123456789abcdef"),
+            ..ConsoleConfig::default()
+        };
+        let said = config.validate().unwrap_err();
+        assert!(
+            said.contains("console.listen") && said.contains("console.bearer_token"),
+            "{said}"
+        );
     }
 }

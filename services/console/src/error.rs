@@ -20,7 +20,4 @@ pub enum ConsoleError {
         #[source]
         source: std::io::Error,
     },
-    /// The server ended by itself.
-    #[error("the page's server ended: {0}")]
-    Serve(std::io::Error),
 }

@@ -1,21 +1,27 @@
-//! Who may ask: only under the console's own names, and with the token for what changes something. Pure.
+//! Who may ask: only under the console's own names, with credentials where some are set, and with the token for what changes
+//! something. Pure.
 //!
-//! It listens on loopback, where every page that a browser has open can send requests. A foreign name that was made to point
-//! here (DNS rebinding) shows in `Host`, a foreign page in `Origin`.
+//! Every page that a browser has open can send requests here, and the browser adds a password that it knows. A foreign name
+//! that was made to point here (DNS rebinding) shows in `Host`, a foreign page in `Origin`.
 
 use std::net::SocketAddr;
 
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
-use sha2::{Digest, Sha256};
+use axum::http::header::{HOST, ORIGIN, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use pulseline_runtime::http::{Access, Fingerprint, credentials};
 
 use crate::config::ConsoleConfig;
+
+/// Where the page says the token of replays: `Authorization` may hold what guards the page.
+const TOKEN: HeaderName = HeaderName::from_static("pulseline-token");
 
 /// Why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// It asked for a name that is not the console's.
     Host,
+    /// None of the credentials that guard the page, or others.
+    Credentials,
     /// It comes from another page.
     Origin,
     /// No token is configured.
@@ -25,19 +31,19 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    pub(crate) const ALL: [Self; 4] = [Self::Host, Self::Origin, Self::Off, Self::Token];
-
-    pub(crate) fn status(self) -> StatusCode {
-        match self {
-            Self::Host | Self::Origin | Self::Off => StatusCode::FORBIDDEN,
-            Self::Token => StatusCode::UNAUTHORIZED,
-        }
-    }
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Host,
+        Self::Credentials,
+        Self::Origin,
+        Self::Off,
+        Self::Token,
+    ];
 
     /// A word for the metric.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Host => "host",
+            Self::Credentials => "credentials",
             Self::Origin => "origin",
             Self::Off => "off",
             Self::Token => "token",
@@ -47,28 +53,33 @@ impl Refusal {
     pub(crate) fn sentence(self) -> &'static str {
         match self {
             Self::Host => "this is none of the console's names; console.hosts adds one",
+            Self::Credentials => "credentials are needed",
             Self::Origin => "the request comes from another page",
             Self::Off => "replay is off: console.token is not set",
-            Self::Token => "replay needs console.token as `Authorization: Bearer`",
+            Self::Token => "replay needs console.token, as `Pulseline-Token` or as `Authorization: Bearer`",
         }
     }
 }
 
-/// The console's names and its token.
+/// The console's names and its secrets.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     /// With their ports.
     addresses: Vec<String>,
     /// With or without a port.
     hosts: Vec<String>,
-    /// Digest of the token: comparing digests takes as long for every wrong token, whatever it begins with.
-    token: Option<[u8; 32]>,
+    /// Its port is left out of `Host`.
+    default_port: u16,
+    /// A page that was not encrypted is another page. Without TLS of its own, a proxy may have done it.
+    is_https_only: bool,
+    access: Access,
+    token: Option<Fingerprint>,
 }
 
 impl Guard {
     /// `bound` is the address that is really listened on.
     pub(crate) fn new(config: &ConsoleConfig, bound: SocketAddr) -> Self {
-        let port = bound.port();
+        let (http, port) = (config.http(), bound.port());
         let mut addresses = vec![bound.to_string(), format!("localhost:{port}")];
         if bound.ip().is_unspecified() {
             addresses.extend([format!("127.0.0.1:{port}"), format!("[::1]:{port}")]);
@@ -77,7 +88,10 @@ impl Guard {
         Self {
             addresses,
             hosts: hosts.filter(|host| !host.is_empty()).collect(),
-            token: (!config.token.is_empty()).then(|| digest(config.token.expose())),
+            default_port: if http.has_tls() { 443 } else { 80 },
+            is_https_only: http.has_tls(),
+            access: Access::new(&http),
+            token: (!config.token.is_empty()).then(|| Fingerprint::of(config.token.expose())),
         }
     }
 
@@ -87,38 +101,63 @@ impl Guard {
     }
 
     /// Every request passes here.
-    pub(crate) fn host(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(crate) fn request(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        self.host(headers)?;
+        self.access
+            .admits(headers)
+            .then_some(())
+            .ok_or(Refusal::Credentials)
+    }
+
+    fn host(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let host = only(headers, HOST).ok_or(Refusal::Host)?.to_lowercase();
-        let name = host
-            .rsplit_once(':')
-            .filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
-            .map_or(host.as_str(), |(name, _)| name);
-        let is_ours =
-            self.addresses.contains(&host) || self.hosts.iter().any(|ours| *ours == host || ours == name);
+        let has_port = |(_, port): &(&str, &str)| port.bytes().all(|byte| byte.is_ascii_digit());
+        let (name, with_port) = match host.rsplit_once(':').filter(has_port) {
+            Some((name, _)) => (name, host.clone()),
+            None => (host.as_str(), format!("{host}:{}", self.default_port)),
+        };
+        let is_named = |ours: &String| *ours == host || ours == name || *ours == with_port;
+        let is_ours = self.addresses.contains(&with_port) || self.hosts.iter().any(is_named);
         is_ours.then_some(()).ok_or(Refusal::Host)
     }
 
-    /// A request that changes something, once its host has passed.
+    /// A request that changes something, once it has passed as every request does.
     pub(crate) fn change(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let host = only(headers, HOST).ok_or(Refusal::Host)?;
         if headers.contains_key(ORIGIN) {
             let origin = only(headers, ORIGIN).ok_or(Refusal::Origin)?;
-            let authority = origin
-                .strip_prefix("http://")
-                .or_else(|| origin.strip_prefix("https://"));
+            let plain = origin.strip_prefix("http://").filter(|_| !self.is_https_only);
+            let authority = origin.strip_prefix("https://").or(plain);
             if authority.is_none_or(|authority| !authority.eq_ignore_ascii_case(host)) {
                 return Err(Refusal::Origin);
             }
         }
-        let expected = self.token.ok_or(Refusal::Off)?;
-        let said = only(headers, AUTHORIZATION).and_then(|said| said.strip_prefix("Bearer "));
-        let is_right = said.is_some_and(|token| digest(token) == expected);
+        let expected = self.token.as_ref().ok_or(Refusal::Off)?;
+        let said = if headers.contains_key(TOKEN) {
+            only(headers, TOKEN)
+        } else {
+            credentials(headers, "Bearer")
+        };
+        let is_right = said.is_some_and(|token| expected.matches(token));
         is_right.then_some(()).ok_or(Refusal::Token)
     }
-}
 
-fn digest(text: &str) -> [u8; 32] {
-    Sha256::digest(text.as_bytes()).into()
+    /// The status of a refusal, and for a 401 how to authenticate.
+    pub(crate) fn answer(&self, refusal: Refusal, headers: &mut HeaderMap) -> StatusCode {
+        match refusal {
+            Refusal::Host | Refusal::Origin | Refusal::Off => StatusCode::FORBIDDEN,
+            Refusal::Credentials => {
+                self.access.challenge(headers);
+                StatusCode::UNAUTHORIZED
+            }
+            Refusal::Token if self.access.is_open() => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                StatusCode::UNAUTHORIZED
+            }
+            // At a 401 a browser would forget the password, which was right.
+            Refusal::Token => StatusCode::FORBIDDEN,
+        }
+    }
 }
 
 /// The value of a header that stands there once.
@@ -130,6 +169,7 @@ fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::AUTHORIZATION;
     use pulseline_runtime::config::Secret;
 
     use super::*;
@@ -224,6 +264,101 @@ mod tests {
         ] {
             assert_eq!(asked(&[(AUTHORIZATION, wrong)]), Err(Refusal::Token), "{wrong}");
         }
+    }
+
+    /// Guarded by a password, over TLS.
+    fn encrypted(listen: &str, hosts: &str, token: &str) -> Guard {
+        let config = ConsoleConfig {
+            hosts: hosts.into(),
+            token: Secret::new(token),
+            tls_certificate: "tls.crt".into(),
+            tls_key: "tls.key".into(),
+            basic_user: "Aladdin".into(),
+            basic_password: Secret::new("open sesame"),
+            ..ConsoleConfig::default()
+        };
+        Guard::new(&config, listen.parse().unwrap())
+    }
+
+    #[test]
+    fn a_scheme_s_own_port_may_be_left_out() {
+        let passes = |guard: &Guard, host: &str| guard.host(&headers(&[(HOST, host)])).is_ok();
+        let tls = encrypted("127.0.0.1:443", "lab:443, console.example", "");
+        for host in [
+            "127.0.0.1",
+            "127.0.0.1:443",
+            "localhost",
+            "lab",
+            "lab:443",
+            "console.example",
+        ] {
+            assert!(passes(&tls, host), "{host}");
+        }
+        for host in ["localhost:80", "lab:80", "[::1]", "evil.example"] {
+            assert!(!passes(&tls, host), "{host}");
+        }
+        assert!(passes(&guard("[::1]:80", "", ""), "[::1]"));
+        assert!(!passes(&encrypted("127.0.0.1:8620", "", ""), "127.0.0.1"));
+    }
+
+    #[test]
+    fn over_tls_an_unencrypted_page_of_the_same_name_is_another_page() {
+        let token = "0123456789abcdef";
+        let guard = encrypted("127.0.0.1:8620", "", token);
+        let asked = |origin: &str| guard.change(&headers(&[(HOST, "lab"), (TOKEN, token), (ORIGIN, origin)]));
+        assert_eq!(asked("https://lab"), Ok(()));
+        assert_eq!(asked("http://lab"), Err(Refusal::Origin));
+        assert_eq!(asked("https://lab:8620"), Err(Refusal::Origin));
+    }
+
+    #[test]
+    fn credentials_and_the_token_of_replays_are_two_things() {
+        let token = "0123456789abcdef";
+        let guard = encrypted("127.0.0.1:8620", "", token);
+        let password = (AUTHORIZATION, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        let bearer = format!("Bearer {token}");
+        let with = |more: &[(HeaderName, &str)]| headers(&[&[(HOST, "localhost:8620")], more].concat());
+        assert_eq!(guard.request(&with(&[])), Err(Refusal::Credentials));
+        assert_eq!(
+            guard.request(&with(&[(AUTHORIZATION, &bearer)])),
+            Err(Refusal::Credentials)
+        );
+        let foreign = headers(&[(HOST, "evil.example"), password.clone()]);
+        assert_eq!(guard.request(&foreign), Err(Refusal::Host));
+        let both = with(&[password.clone(), (TOKEN, token)]);
+        assert_eq!((guard.request(&both), guard.change(&both)), (Ok(()), Ok(())));
+        let only_read = with(&[password.clone()]);
+        assert_eq!(
+            (guard.request(&only_read), guard.change(&only_read)),
+            (Ok(()), Err(Refusal::Token))
+        );
+        let wrong = with(&[password, (TOKEN, "0123456789abcdeF")]);
+        assert_eq!(guard.change(&wrong), Err(Refusal::Token));
+        // What the page does not say is not taken from elsewhere.
+        let wrong = with(&[(AUTHORIZATION, &bearer), (TOKEN, "")]);
+        assert_eq!(guard.change(&wrong), Err(Refusal::Token));
+    }
+
+    #[test]
+    fn only_missing_credentials_make_a_browser_ask_for_a_password() {
+        let answer = |guard: &Guard, refusal| {
+            let mut headers = HeaderMap::new();
+            let status = guard.answer(refusal, &mut headers);
+            let challenge = headers.get(WWW_AUTHENTICATE).map(|value| value.to_str().unwrap());
+            (status.as_u16(), challenge.unwrap_or_default().to_owned())
+        };
+        let (open, guarded) = (
+            guard("127.0.0.1:8620", "", ""),
+            encrypted("127.0.0.1:8620", "", ""),
+        );
+        assert_eq!(answer(&open, Refusal::Token), (401, "Bearer".to_owned()));
+        assert_eq!(answer(&guarded, Refusal::Token), (403, String::new()));
+        assert_eq!(answer(&guarded, Refusal::Host), (403, String::new()));
+        let (status, challenge) = answer(&guarded, Refusal::Credentials);
+        assert!(
+            status == 401 && challenge.starts_with("Basic realm="),
+            "{status} {challenge}"
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One page for people who would rather look: what flows where, and whether anything is wrong.
 //!
 //! ```text
-//!  browser ──▶ guard (host, origin, token) ──▶ routes ──▶ watcher ──▶ auditor: status and every partition's ranges
+//!  browser ──▶ guard (host, credentials, origin, token) ──▶ routes ──▶ watcher ──▶ auditor: status and every partition's ranges
 //!                                                    └──▶ answers ──▶ letters, compactor, agg and stage
 //! ```
 //! However many look on, the servers are asked as for one: a look serves everybody for two seconds, and so does an answer.

@@ -6,8 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
@@ -55,12 +54,12 @@ pub(crate) fn router(console: Arc<Console>) -> Router {
         .with_state(console)
 }
 
-/// Refuses foreign names, and says on every answer what a browser may do with it.
+/// Refuses foreign names and those who have no credentials, and says on every answer what a browser may do with it.
 async fn guarded(State(console): Shared, request: Request, next: Next) -> Response<Body> {
     metrics::record_request();
-    let mut response = match console.guard.host(request.headers()) {
+    let mut response = match console.guard.request(request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => refused(refusal),
+        Err(refusal) => refused(&console.guard, refusal),
     };
     let headers = response.headers_mut();
     for (name, value) in [
@@ -120,7 +119,7 @@ async fn person(State(console): Shared, RawQuery(query): RawQuery) -> Response<B
 
 async fn replay(State(console): Shared, headers: HeaderMap, RawQuery(query): RawQuery) -> Response<Body> {
     if let Err(refusal) = console.guard.change(&headers) {
-        return refused(refusal);
+        return refused(&console.guard, refusal);
     }
     let origin = match Fields::read(query.as_deref()).take("origin") {
         Ok(origin) => origin,
@@ -151,14 +150,10 @@ async fn ask(console: &Console, question: Result<Question, String>) -> Response<
     }
 }
 
-fn refused(refusal: Refusal) -> Response<Body> {
+fn refused(guard: &Guard, refusal: Refusal) -> Response<Body> {
     metrics::record_refused(refusal);
-    let mut response = failed(refusal.status(), refusal.sentence());
-    if refusal == Refusal::Token {
-        response
-            .headers_mut()
-            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
+    let mut response = failed(StatusCode::FORBIDDEN, refusal.sentence());
+    *response.status_mut() = guard.answer(refusal, response.headers_mut());
     response
 }
 

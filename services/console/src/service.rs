@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use pulseline_auditor::Watch;
 use pulseline_compactor::CompactorConfig;
+use pulseline_runtime::http::{HttpError, Server};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry::Health;
-use tokio::net::TcpListener;
 
 use crate::answers::Answers;
 use crate::config::ConsoleConfig;
@@ -39,21 +39,26 @@ pub async fn run(
 ) -> Result<(), ConsoleError> {
     config.validate().map_err(ConsoleError::Config)?;
     metrics::describe();
-    let address = config.listen;
-    let failed = |source| ConsoleError::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
+    let server = Server::bind("console", &config.http()).await;
+    let server = server.map_err(|error| match error {
+        HttpError::Config(why) => ConsoleError::Config(why),
+        HttpError::Listen(source) => ConsoleError::Listen {
+            address: config.listen,
+            source,
+        },
+    })?;
     let Connections { audited, compactor } = connections;
-    let warehouse = Arc::new(Warehouse::new(audited.timescale.clone()));
+    // One for each of the two who ask, so that neither waits for the other, nor ends the other's statement with its own.
+    let [looked_at, asked] = std::array::from_fn(|_| Warehouse::new(audited.timescale.clone()));
     let replayer = Replayer::new(pulseline_letters::Connections {
         kafka: audited.kafka.clone(),
         mongo: audited.mongo.clone(),
         timescale: audited.timescale.clone(),
     });
     let console = Arc::new(Console {
-        guard: Guard::new(&config, bound),
-        watcher: Watcher::start(Watch::new(audited), Arc::clone(&warehouse), shutdown.clone()),
-        answers: Answers::new(warehouse, compactor),
+        guard: Guard::new(&config, server.address()),
+        watcher: Watcher::start(Watch::new(audited), looked_at, shutdown.clone()),
+        answers: Answers::new(asked, compactor),
         replayer,
     });
     let replay = if console.guard.can_replay() {
@@ -61,15 +66,13 @@ pub async fn run(
     } else {
         "off: console.token is not set"
     };
-    tracing::info!(replay, "page at http://{bound}/");
+    tracing::info!(replay, "page at {}/", server.url());
     // Ready without any server: showing which one is away is its work.
     health.set_ready(true);
-    let stop = shutdown.clone();
-    let serving =
-        axum::serve(listener, router(console)).with_graceful_shutdown(async move { stop.stopping().await });
     tokio::select! {
-        ended = IntoFuture::into_future(serving) => ended.map_err(ConsoleError::Serve),
+        () = server.serve(router(console), shutdown.stopping()) => {}
         // A browser that keeps a request open does not keep the console.
-        () = shutdown.abandoned() => Ok(()),
+        () = shutdown.abandoned() => {}
     }
+    Ok(())
 }

@@ -1,13 +1,19 @@
-//! The one connection that everything the page shows is read through.
+//! A connection that the page is read through.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pulseline_runtime::config::TimescaleConfig;
 use pulseline_sql::Client;
 use pulseline_sql::SqlError;
 use tokio::sync::Mutex;
 
-/// Opened when it is first needed, and again after it broke.
+/// What takes longer is given up, and ended at the server.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+/// What the server ends by itself, should it not be told.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(20);
+
+/// Opened when it is first needed, and again after it broke or a statement was given up.
 #[derive(Debug)]
 pub(crate) struct Warehouse {
     timescale: TimescaleConfig,
@@ -22,18 +28,17 @@ impl Warehouse {
         }
     }
 
-    /// The connection; statements of several who use it follow each other.
-    pub(crate) async fn client(&self) -> Result<Arc<Client>, SqlError> {
+    /// The connection, for one question at a time: none when it took too long to open.
+    pub(crate) async fn client(&self) -> Option<Result<Arc<Client>, SqlError>> {
+        tokio::time::timeout(PATIENCE, self.opened()).await.ok()
+    }
+
+    async fn opened(&self) -> Result<Arc<Client>, SqlError> {
         let mut kept = self.client.lock().await;
         if let Some(client) = kept.as_ref().filter(|client| !client.is_closed()) {
             return Ok(Arc::clone(client));
         }
-        let opened = Arc::new(pulseline_sql::open(&self.timescale, "pulseline-console").await?);
-        Ok(Arc::clone(kept.insert(opened)))
-    }
-
-    /// A statement did not come back in time: the next one takes another connection.
-    pub(crate) async fn forget(&self) {
-        self.client.lock().await.take();
+        let opened = pulseline_sql::open_reader(&self.timescale, "pulseline-console", STATEMENT_LIMIT);
+        Ok(Arc::clone(kept.insert(Arc::new(opened.await?))))
     }
 }

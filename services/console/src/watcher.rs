@@ -41,7 +41,7 @@ pub(crate) struct Watcher {
 
 impl Watcher {
     /// Starts looking; ends with the console.
-    pub(crate) fn start(watch: Watch, warehouse: Arc<Warehouse>, shutdown: Shutdown) -> Self {
+    pub(crate) fn start(watch: Watch, warehouse: Warehouse, shutdown: Shutdown) -> Self {
         let asked = Arc::new(Notify::new());
         let (tell, latest) = watch::channel(None);
         let waiting = Arc::clone(&asked);
@@ -83,8 +83,11 @@ async fn look_on(
     loop {
         asked.notified().await;
         let began = Instant::now();
-        let client = warehouse.client().await;
-        let client = client.as_deref().map_err(|error| error.to_string());
+        let client = match warehouse.client().await {
+            Some(opened) => opened.map_err(|error| error.to_string()),
+            None => Err("no answer in time".to_owned()),
+        };
+        let client = client.as_deref().map_err(Clone::clone);
         let view = watch.look(client).await;
         let finished = Instant::now();
         metrics::record_look(&view.status, finished - began);

@@ -1,5 +1,7 @@
 //! Which letters there are.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use pulseline_runtime::config::TimescaleConfig;
 use pulseline_sql::{Client, GenericClient};
@@ -8,6 +10,8 @@ use tokio_postgres::Row;
 
 use crate::error::LettersError;
 
+/// A list takes seconds; a statement that takes this long is stuck, and is ended at the server.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(10 * 60);
 const COLUMNS: &str = "origin, item, stream, topic, reason, detail, program_version, \
     (extract(epoch from created_at) * 1000)::bigint, (extract(epoch from resolved_at) * 1000)::bigint, resolution, why, \
     message_key, length(payload)";
@@ -77,7 +81,7 @@ pub struct Letter {
 /// # Errors
 /// A server that is away, or a wrong URL.
 pub async fn open(timescale: &TimescaleConfig) -> Result<Client, LettersError> {
-    Ok(pulseline_sql::open(timescale, "pulseline-letters").await?)
+    Ok(pulseline_sql::open_reader(timescale, "pulseline-letters", STATEMENT_LIMIT).await?)
 }
 
 /// Letters, newest first, at most `limit`; and how many there are.

@@ -1,9 +1,10 @@
-//! What every service shares: configuration, shutdown, retry, batches, telemetry. No driver types.
+//! What every service shares: configuration, shutdown, retry, batches, HTTP, telemetry. No driver types.
 
 pub mod batch;
 pub mod clock;
 pub mod config;
 pub mod health;
+pub mod http;
 mod metrics;
 pub mod retry;
 pub mod shutdown;

@@ -3,13 +3,13 @@
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 
+use axum::Router;
 use axum::routing::get;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 use crate::health;
+use crate::http::{Access, HttpConfig, HttpError, Server, guarded};
 use crate::metrics;
 use crate::shutdown::Shutdown;
 
@@ -21,26 +21,15 @@ const SECONDS_BUCKETS: [f64; 14] = [
 const BYTES_BUCKETS: [f64; 9] = [1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6, 16e6, 64e6];
 const ROWS_BUCKETS: [f64; 9] = [1.0, 10.0, 100.0, 1e3, 5e3, 10e3, 50e3, 100e3, 500e3];
 
-/// Where metrics and health are served.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TelemetryConfig {
-    /// Address to listen on; port 0 takes a free one, which the log names.
-    pub listen: SocketAddr,
-}
-
-impl Default for TelemetryConfig {
-    fn default() -> Self {
-        // Loopback: whoever wants it on the network says so.
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        }
-    }
-}
+/// Where metrics and health are served, and who may read the metrics.
+pub type TelemetryConfig = HttpConfig;
 
 /// Why telemetry did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
+    /// A setting is wrong; the text names it.
+    #[error("configuration: {0}")]
+    Config(String),
     /// The address is taken or not ours.
     #[error("cannot listen on {address} for metrics")]
     Listen {
@@ -91,22 +80,27 @@ pub fn install_recorder() -> Result<PrometheusHandle, TelemetryError> {
         .map_err(|error| TelemetryError::Recorder(error.to_string()))
 }
 
-/// Serves `/metrics`, `/livez` and `/readyz` until the process is told to stop; returns the address.
+/// Serves `/metrics`, `/livez` and `/readyz` until the process is told to stop; returns the address. Who may ask is asked of
+/// `/metrics` only: probes know no secrets, and learn none.
 ///
 /// # Errors
-/// When the address cannot be bound.
+/// A wrong setting, or an address that cannot be bound.
 pub async fn serve(
     config: &TelemetryConfig,
     recorder: PrometheusHandle,
     health: Health,
     shutdown: Shutdown,
 ) -> Result<SocketAddr, TelemetryError> {
-    let failed = |source| TelemetryError::Listen {
-        address: config.listen,
-        source,
-    };
-    let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
+    let server = Server::bind("telemetry", config)
+        .await
+        .map_err(|error| match error {
+            HttpError::Config(why) => TelemetryError::Config(why),
+            HttpError::Listen(source) => TelemetryError::Listen {
+                address: config.listen,
+                source,
+            },
+        })?;
+    let address = server.address();
     metrics::describe();
     let router = health::routes(&health);
     let shown = move || {
@@ -114,14 +108,11 @@ pub async fn serve(
         health::record(&health);
         std::future::ready(recorder.render())
     };
-    let router = router.route("/metrics", get(shown));
-    tokio::spawn(async move {
-        let ended =
-            axum::serve(listener, router).with_graceful_shutdown(async move { shutdown.abandoned().await });
-        if let Err(error) = ended.await {
-            tracing::error!(%error, "metrics server ended");
-        }
-    });
-    tracing::info!(%address, "metrics at http://{address}/metrics");
+    let router = router.merge(guarded(
+        Router::new().route("/metrics", get(shown)),
+        Access::new(config),
+    ));
+    tracing::info!(%address, "metrics at {}/metrics", server.url());
+    tokio::spawn(async move { server.serve(router, shutdown.abandoned()).await });
     Ok(address)
 }

@@ -53,10 +53,17 @@ async fn every_metric_is_described_and_there_from_the_start() -> Result<()> {
 async fn a_wrong_setting_is_named_and_ends_with_code_2() -> Result<()> {
     let world = World::start("settings").await?;
     let settings = [
-        ("PULSELINE__SINK__BATCH_ROWS", "0"),
-        ("PULSELINE__LOADER__NO_SUCH_KEY", "1"),
+        (Role::Sink, ("PULSELINE__SINK__BATCH_ROWS", "0")),
+        (Role::Loader, ("PULSELINE__LOADER__NO_SUCH_KEY", "1")),
+        // Where other machines can ask, without anything that guards it.
+        (Role::Compactor, ("PULSELINE__TELEMETRY__LISTEN", "0.0.0.0:0")),
+        (Role::Console, ("PULSELINE__CONSOLE__LISTEN", "0.0.0.0:0")),
+        (
+            Role::Sink,
+            ("PULSELINE__TELEMETRY__TLS_CERTIFICATE", "/nowhere.pem"),
+        ),
     ];
-    for (role, setting) in [(Role::Sink, settings[0]), (Role::Loader, settings[1])] {
+    for (role, setting) in settings {
         let mut service = Service::start_with(&world, role, &[setting])?;
         ensure!(service.ended().await? == Some(2), "{}", service.log()?);
         let field = setting.0.rsplit("__").next().unwrap_or_default().to_lowercase();

@@ -1,0 +1,179 @@
+//! Listens, and gives every connection a task of its own.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::certificates::Certificates;
+use super::config::HttpConfig;
+
+/// Connections at a time; further ones wait until one ends.
+const CONNECTIONS_MAX: usize = 256;
+/// A client that does not finish its handshake is let go.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// So is one that asks nothing: longer than any scraper pauses.
+const IDLE: Duration = Duration::from_secs(75);
+/// Too many open files and the like pass.
+const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// A setting is wrong; the text names it.
+    #[error("configuration: {0}")]
+    Config(String),
+    /// The address is taken or not ours.
+    #[error("cannot listen: {0}")]
+    Listen(#[source] io::Error),
+}
+
+/// A server that listens, and serves once it is told what.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<(Certificates, TlsAcceptor)>,
+}
+
+impl Server {
+    /// Checks the settings of `section`, reads the certificate, and listens.
+    ///
+    /// # Errors
+    /// A wrong setting, files that cannot be used, an address that is taken.
+    pub async fn bind(section: &'static str, config: &HttpConfig) -> Result<Self, HttpError> {
+        config.validate(section).map_err(HttpError::Config)?;
+        let tls = if config.has_tls() {
+            let certificates = Certificates::read(section, config)
+                .await
+                .map_err(HttpError::Config)?;
+            let server = certificates.server_config().map_err(HttpError::Config)?;
+            Some((certificates, TlsAcceptor::from(Arc::new(server))))
+        } else {
+            None
+        };
+        if tls.is_none() && config.has_authentication() && !config.is_loopback() {
+            tracing::warn!(
+                "{section}: credentials cross the network unencrypted; {section}.tls_certificate and {section}.tls_key \
+                 encrypt them, unless a proxy in front does"
+            );
+        }
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(HttpError::Listen)?;
+        let address = listener.local_addr().map_err(HttpError::Listen)?;
+        Ok(Self {
+            listener,
+            address,
+            tls,
+        })
+    }
+
+    /// The address that is really listened on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its address as a browser takes it, such as `https://127.0.0.1:8620`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Serves until `end`, then finishes what was asked. Dropped, it ends at once.
+    pub async fn serve(self, router: Router, end: impl Future<Output = ()>) {
+        let stop = CancellationToken::new();
+        let mut connections = JoinSet::new();
+        let (certificates, acceptor) = self.tls.unzip();
+        {
+            let mut end = pin!(end);
+            let mut watch = pin!(watch(certificates));
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut end => break,
+                    () = &mut watch => {}
+                    Some(_ended) = connections.join_next() => {}
+                    stream = accepted(&self.listener), if connections.len() < CONNECTIONS_MAX => {
+                        connections.spawn(connection(stream, acceptor.clone(), router.clone(), stop.clone()));
+                    }
+                }
+            }
+        }
+        drop(self.listener);
+        stop.cancel();
+        while connections.join_next().await.is_some() {}
+    }
+}
+
+/// Never ends.
+async fn watch(certificates: Option<Certificates>) {
+    match certificates {
+        Some(mut certificates) => certificates.watch().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn accepted(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let Some(acceptor) = acceptor else {
+        return spoken(stream, router, stop).await;
+    };
+    let handshake = timeout(HANDSHAKE, acceptor.accept(stream));
+    let shaken = tokio::select! {
+        shaken = handshake => shaken,
+        () = stop.cancelled() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => spoken(stream, router, stop).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a client's TLS handshake failed"),
+        Err(_) => tracing::debug!("a client's TLS handshake took too long"),
+    }
+}
+
+async fn spoken(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, stop: CancellationToken) {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(IDLE);
+    let serving = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut serving = pin!(serving);
+    let ended = tokio::select! {
+        ended = serving.as_mut() => ended,
+        () = stop.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

@@ -1,0 +1,84 @@
+//! What is given up is ended at the server: a server of the tests that answers nothing hears who is to be cancelled.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use pulseline_runtime::config::{Secret, TimescaleConfig};
+use pulseline_sql::{Client, GenericClient, connect};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// The code of a `CancelRequest`, after its length.
+const CANCEL: i32 = 80_877_102;
+const PROCESS: i32 = 4_711;
+const SECRET: i32 = 815;
+const LIMIT: Duration = Duration::from_millis(50);
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The server's side of a connection, logged in.
+async fn logged_in(listener: &TcpListener) -> Result<TcpStream> {
+    let (mut stream, _) = listener.accept().await?;
+    let mut startup = vec![0; usize::try_from(stream.read_i32().await?)? - 4];
+    stream.read_exact(&mut startup).await?;
+    let mut said = b"R\0\0\0\x08\0\0\0\0K\0\0\0\x0c".to_vec();
+    said.extend(PROCESS.to_be_bytes());
+    said.extend(SECRET.to_be_bytes());
+    said.extend(b"Z\0\0\0\x05I");
+    stream.write_all(&said).await?;
+    Ok(stream)
+}
+
+async fn connected(listener: &TcpListener) -> Result<(Client, TcpStream)> {
+    let url = format!("postgres://me@{}/none?sslmode=disable", listener.local_addr()?);
+    let timescale = TimescaleConfig {
+        url: Secret::new(url),
+        ..TimescaleConfig::default()
+    };
+    let (client, stream) = tokio::join!(connect(&timescale, "test"), logged_in(listener));
+    Ok((client?, stream?))
+}
+
+/// The next connection asks to cancel this process, with its secret.
+async fn is_cancelled(listener: &TcpListener) -> Result<()> {
+    let accepted = tokio::time::timeout(PATIENCE, listener.accept()).await;
+    let (mut stream, _) = accepted.context("nobody cancels")??;
+    let mut asked = [0; 4];
+    for number in &mut asked {
+        *number = stream.read_i32().await?;
+    }
+    ensure!(asked == [16, CANCEL, PROCESS, SECRET], "{asked:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_statement_that_takes_too_long_is_cancelled() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let (client, _stream) = connected(&listener).await?;
+    let asked = client.query("select pg_sleep(60)", &[]);
+    ensure!(client.within(LIMIT, asked).await.is_err(), "it has an answer");
+    ensure!(client.is_closed(), "the next statement could be cancelled");
+    is_cancelled(&listener).await
+}
+
+#[tokio::test]
+async fn so_is_one_whose_answer_nobody_waits_for_any_more() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let (client, mut stream) = connected(&listener).await?;
+    let waiting = tokio::spawn(async move {
+        let asked = client.query("select pg_sleep(60)", &[]);
+        client.within(PATIENCE, asked).await.map(drop)
+    });
+    // It is asked.
+    stream.read_u8().await?;
+    waiting.abort();
+    is_cancelled(&listener).await
+}
+
+#[tokio::test]
+async fn what_is_done_in_time_keeps_its_connection() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let (client, _stream) = connected(&listener).await?;
+    ensure!(client.within(PATIENCE, async { 7 }).await == Ok(7));
+    ensure!(!client.is_closed());
+    Ok(())
+}
