@@ -7,6 +7,7 @@ pub mod faults;
 pub mod foreign;
 pub mod layers;
 pub mod link;
+pub mod own;
 pub mod page;
 pub mod picture;
 pub mod producer;
