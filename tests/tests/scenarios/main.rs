@@ -5,6 +5,7 @@ mod console;
 mod corrections;
 mod damage;
 mod erasure;
+mod foreign;
 mod healing;
 mod kills;
 mod letters;
