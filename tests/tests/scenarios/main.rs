@@ -23,6 +23,7 @@ mod restarts;
 mod retention;
 mod roles;
 mod schemas;
+mod sslmodes;
 mod stack;
 mod stops;
 mod telemetry;
