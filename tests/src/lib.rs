@@ -5,6 +5,7 @@ pub mod console;
 pub mod doors;
 pub mod faults;
 pub mod foreign;
+pub mod fortress;
 pub mod layers;
 pub mod link;
 pub mod own;

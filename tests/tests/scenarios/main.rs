@@ -4,6 +4,7 @@ mod backfill;
 mod console;
 mod corrections;
 mod damage;
+mod doors;
 mod erasure;
 mod foreign;
 mod healing;
