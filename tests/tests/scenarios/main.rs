@@ -10,6 +10,7 @@ mod foreign;
 mod healing;
 mod kills;
 mod letters;
+mod links;
 mod loaders;
 mod lookers;
 mod offsets;
