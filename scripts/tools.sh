@@ -47,6 +47,32 @@ ensure_prometheus() {
     }
 }
 
+# Only the tests run them, each before or beside the embedded servers. Unpacked for the same reason.
+ensure_test_servers() {
+    local folder=.stack/programs/test-servers
+    [ -e "$folder/complete" ] && return 0
+    echo "unpacking Debian's packages nginx, pgbouncer and postgresql into $folder: the tests run them"
+    rm -rf "$folder" && mkdir -p "$folder"
+    unpack_test_servers "$folder" 2>/dev/null || { update_packages && unpack_test_servers "$folder"; } || {
+        echo "They were not found." >&2
+        exit 2
+    }
+}
+
+unpack_test_servers() {
+    local folder=$1 postgresql package libraries
+    postgresql=$(apt-cache depends postgresql | sed -n 's/.*Depends: \(postgresql-[0-9]*\)$/\1/p')
+    [ -n "$postgresql" ] || return 1
+    for package in nginx pgbouncer "$postgresql"; do download_package "$package" "$folder" || return 1; done
+    # What they need and this machine lacks; not LLVM, which PostgreSQL can do without.
+    libraries=$(apt-get install --simulate --no-install-recommends nginx pgbouncer "$postgresql" |
+        sed -n 's/^Inst \(lib[^ ]*\) .*/\1/p' | grep -v -e llvm -e -perl || true)
+    mkdir "$folder/libraries"
+    for package in $libraries; do download_package "$package" "$folder/libraries" || return 1; done
+    find "$folder/libraries" -mindepth 2 -name '*.so*' -exec cp -d -t "$folder/libraries" {} + &&
+        touch "$folder/complete"
+}
+
 download_package() {
     (cd "$2" && apt-get download -qq "$1" && dpkg -x "$1"_*.deb . && rm "$1"_*.deb)
 }

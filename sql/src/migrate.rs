@@ -35,9 +35,9 @@ const MIGRATIONS: [(i32, &str, &str); 19] = [
     (17, "levels", include_str!("../migrations/0017_levels.sql")),
     (18, "chunks", include_str!("../migrations/0018_chunks.sql")),
     (
-        20,
+        19,
         "letter_positions",
-        include_str!("../migrations/0020_letter_positions.sql"),
+        include_str!("../migrations/0019_letter_positions.sql"),
     ),
 ];
 

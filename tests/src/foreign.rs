@@ -1,10 +1,13 @@
 //! A client of Kafka that is not ours: Python, in an environment of its own beside the embedded servers' programs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Result, ensure};
 use tokio::process::Command;
+use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use crate::world::{World, stack_root};
 
@@ -13,17 +16,35 @@ use crate::world::{World, stack_root};
 /// # Errors
 /// When the environment cannot be made, or the script fails.
 pub async fn read_topic(world: &World, topic: &str) -> Result<serde_json::Value> {
+    script(world, "read_topic.py", &[topic]).await
+}
+
+/// What a foreign client wrote.
+#[derive(Debug, serde::Deserialize)]
+pub struct Written {
+    /// Ids of the uploads that must arrive, by topic.
+    pub arrive: BTreeMap<String, BTreeSet<Uuid>>,
+    /// Ids of the uploads whose transactions were aborted.
+    pub stay_away: BTreeSet<Uuid>,
+}
+
+/// Writes a day of steps and two large exercises of `device` with this codec.
+///
+/// # Errors
+/// As [`read_topic`]; a topic or schema that nobody has made yet.
+pub async fn write_events(world: &World, codec: &str, mode: &str, device: Uuid) -> Result<Written> {
+    let words = [codec, mode, &device.to_string()];
+    let printed = script(world, "write_events.py", &words).await?;
+    Ok(serde_json::from_value(printed)?)
+}
+
+async fn script(world: &World, name: &str, arguments: &[&str]) -> Result<serde_json::Value> {
     let python = environment().await?;
-    let script = folder().join("read_topic.py");
     let (brokers, registry) = (&world.endpoints.kafka_brokers, &world.endpoints.registry_url);
-    let words = [
-        script.as_os_str(),
-        brokers.as_ref(),
-        registry.as_ref(),
-        topic.as_ref(),
-    ];
     let output = Command::new(python)
-        .args(words)
+        .arg(folder().join(name))
+        .args([brokers, registry])
+        .args(arguments)
         .stdin(Stdio::null())
         .output()
         .await?;
@@ -41,6 +62,9 @@ fn folder() -> PathBuf {
 
 /// The Python of an environment that has exactly the pinned packages; made once.
 async fn environment() -> Result<PathBuf> {
+    /// Several writers may begin at once.
+    static TURN: Mutex<()> = Mutex::const_new(());
+    let _turn = TURN.lock().await;
     let venv = stack_root().join("programs/foreign-client");
     let python = venv.join("bin/python");
     let pins = std::fs::read_to_string(folder().join("requirements.txt"))?;

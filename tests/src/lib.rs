@@ -1,13 +1,19 @@
 //! What scenario tests stand on: real servers, services as processes, faults between them, and an oracle.
 
+pub mod certificates;
 pub mod console;
+pub mod doors;
 pub mod faults;
 pub mod foreign;
+pub mod fortress;
 pub mod layers;
+pub mod link;
 pub mod measures;
+pub mod own;
 pub mod page;
 pub mod picture;
 pub mod producer;
+pub mod servers;
 pub mod service;
 pub mod truth;
 pub mod world;

@@ -11,8 +11,10 @@ use pulseline_generator::{Counts, SimulateConfig, Summary};
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, RegistryConfig, Secret, TimescaleConfig};
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_stack::{Endpoints, Stack, StackOptions};
+use pulseline_stack::{Endpoints, Extras, Server, Stack, StackOptions};
 use tokio::sync::{Mutex, MutexGuard};
+
+use crate::own;
 
 /// How often stores are asked whether something has come true.
 const POLL: Duration = Duration::from_millis(250);
@@ -38,6 +40,32 @@ impl World {
     /// # Errors
     /// A server that does not come up.
     pub async fn start(name: &str) -> Result<Self> {
+        let mut world = Self::launch(name, Extras::default(), &own::embedded()).await?;
+        own::take(&mut world.endpoints).await?;
+        world.migrate().await
+    }
+
+    /// [`World::start`] for a scenario that kills these servers, stands before them or logs in to them under other names;
+    /// none, and a line for the summary, where one of them is not embedded.
+    ///
+    /// # Errors
+    /// As [`World::start`].
+    pub async fn start_owning(name: &str, servers: &[Server]) -> Result<Option<Self>> {
+        match servers.iter().find(|server| own::address(**server).is_some()) {
+            Some(server) => own::skip(name, *server).map(|()| None),
+            None => Self::start(name).await.map(Some),
+        }
+    }
+
+    /// Starts fresh embedded servers with more than their defaults; it brings them whatever servers are given.
+    ///
+    /// # Errors
+    /// As [`World::start`].
+    pub async fn start_with(name: &str, extras: Extras) -> Result<Self> {
+        Self::launch(name, extras, &Server::ALL).await?.migrate().await
+    }
+
+    async fn launch(name: &str, extras: Extras, servers: &[Server]) -> Result<Self> {
         // The HTTP client wants one; a second installation is refused, not harmful.
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let turn = TURN.lock().await;
@@ -47,16 +75,19 @@ impl World {
             name: name.clone(),
             fresh: true,
         };
-        let stack = Stack::start(&options, &|_: &str| ()).await?;
+        let stack = Stack::start_with(&options, extras, servers, &|_: &str| ()).await?;
         let endpoints = stack.endpoints().clone();
-        let world = Self {
+        Ok(Self {
             stack,
             endpoints,
             name,
             _turn: turn,
-        };
-        pulseline_sql::migrate(&world.timescale()).await?;
-        Ok(world)
+        })
+    }
+
+    async fn migrate(self) -> Result<Self> {
+        pulseline_sql::migrate(&self.timescale()).await?;
+        Ok(self)
     }
 
     /// Stops the servers.

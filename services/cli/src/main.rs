@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
     // Every TLS client of this process uses it; a second installation would be refused, not harmful.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
-    exit::code(run(cli).await)
+    exit::code(Box::pin(run(cli)).await)
 }
 
 async fn run(cli: Cli) -> anyhow::Result<Outcome> {

@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(guard.request(&foreign), Err(Refusal::Host));
         let both = with(&[password.clone(), (TOKEN, token)]);
         assert_eq!((guard.request(&both), guard.change(&both)), (Ok(()), Ok(())));
-        let only_read = with(&[password.clone()]);
+        let only_read = with(std::slice::from_ref(&password));
         assert_eq!(
             (guard.request(&only_read), guard.change(&only_read)),
             (Ok(()), Err(Refusal::Token))

@@ -24,6 +24,7 @@ fn nowhere() -> Connections {
         audited: pulseline_auditor::Connections {
             kafka: KafkaConfig {
                 brokers: closed.into(),
+                ..KafkaConfig::default()
             },
             mongo: MongoConfig {
                 uri: Secret::new(format!("mongodb://{closed}/?serverSelectionTimeoutMS=200")),

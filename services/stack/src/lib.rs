@@ -4,6 +4,7 @@
 //! own as child processes, and die with their parent. For development, tests and demos; production is native servers.
 
 mod error;
+mod extras;
 mod layout;
 mod ports;
 mod process;
@@ -14,6 +15,7 @@ mod supervise;
 mod tools;
 
 pub use error::StackError;
+pub use extras::{Extras, Listener};
 pub use layout::Endpoints;
 pub use servers::Server;
 pub use stack::{Stack, StackOptions};

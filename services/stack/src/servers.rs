@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::error::StackError;
+use crate::extras::{Extras, KafkaLists};
 use crate::layout::{Endpoints, Layout};
 use crate::process::Program;
 use crate::provision::REGISTRY_JAR;
@@ -81,14 +82,19 @@ impl Server {
     }
 
     /// The command line, with its data directory made ready.
-    pub(crate) fn program(self, layout: &Layout, ports: &Ports) -> Result<Program, StackError> {
+    pub(crate) fn program(
+        self,
+        layout: &Layout,
+        ports: &Ports,
+        extras: &Extras,
+    ) -> Result<Program, StackError> {
         let data = layout.data().join(self.name());
         fs::create_dir_all(&data).map_err(StackError::io(format!("create {}", data.display())))?;
         let folder = layout.component(self.name());
         match self {
-            Self::Kafka => kafka(&folder, &data, ports),
+            Self::Kafka => kafka(&folder, &data, ports, extras),
             Self::Registry => Ok(registry(&folder, &data, ports)),
-            Self::Mongo => Ok(mongo(&folder, &data, ports)),
+            Self::Mongo => Ok(mongo(&folder, &data, ports, &extras.mongo_arguments)),
             Self::Timescale => Ok(timescale(&folder, &data, ports)),
         }
     }
@@ -118,23 +124,17 @@ fn words(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn kafka(folder: &Path, data: &Path, ports: &Ports) -> Result<Program, StackError> {
+fn kafka(folder: &Path, data: &Path, ports: &Ports, extras: &Extras) -> Result<Program, StackError> {
     let properties = data.join("server.properties");
-    fs::write(&properties, kafka_properties(data, ports))
+    fs::write(&properties, kafka_properties(data, ports, extras))
         .map_err(StackError::io("write Kafka's properties"))?;
     let file = properties.to_string_lossy();
     if !data.join("log/meta.properties").exists() {
-        let format = [
-            QUICK_START,
-            "-cp",
-            "lib/*",
-            "kafka.tools.StorageTool",
-            "format",
-            "-t",
-            "cHVsc2VsaW5lLXN0YWNrMA",
-            "-c",
-            &file,
-        ];
+        let mut format = words(&[QUICK_START, "-cp", "lib/*", "kafka.tools.StorageTool", "format"]);
+        format.extend(words(&["-t", "cHVsc2VsaW5lLXN0YWNrMA", "-c", &file]));
+        for user in &extras.scram_users {
+            format.extend(["--add-scram".to_owned(), user.clone()]);
+        }
         let output = Command::new("java").args(format).current_dir(folder).output();
         let output = output.map_err(StackError::io("format Kafka's storage"))?;
         if !output.status.success() {
@@ -163,22 +163,25 @@ fn kafka(folder: &Path, data: &Path, ports: &Ports) -> Result<Program, StackErro
     })
 }
 
-fn kafka_properties(data: &Path, ports: &Ports) -> String {
+fn kafka_properties(data: &Path, ports: &Ports, extras: &Extras) -> String {
     let Ports {
         kafka, controller, ..
     } = ports;
+    let plain = KafkaLists {
+        listeners: format!("PLAINTEXT://127.0.0.1:{kafka},CONTROLLER://127.0.0.1:{controller}"),
+        advertised: format!("PLAINTEXT://127.0.0.1:{kafka}"),
+        protocols: "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT".into(),
+    };
     format!(
         "process.roles=broker,controller\nnode.id=1\n\
          controller.quorum.voters=1@127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n\
-         listeners=PLAINTEXT://127.0.0.1:{kafka},CONTROLLER://127.0.0.1:{controller}\n\
-         advertised.listeners=PLAINTEXT://127.0.0.1:{kafka}\n\
-         listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT\n\
          log.dirs={}\nauto.create.topics.enable=false\ngroup.initial.rebalance.delay.ms=0\n\
          offsets.topic.replication.factor=1\noffsets.topic.num.partitions=4\n\
          transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
          transaction.state.log.num.partitions=4\nshare.coordinator.state.topic.replication.factor=1\n\
-         share.coordinator.state.topic.min.isr=1\n",
-        data.join("log").display()
+         share.coordinator.state.topic.min.isr=1\n{}",
+        data.join("log").display(),
+        extras.kafka_lines(&plain)
     )
 }
 
@@ -206,7 +209,7 @@ fn registry(folder: &Path, data: &Path, ports: &Ports) -> Program {
     }
 }
 
-fn mongo(folder: &Path, data: &Path, ports: &Ports) -> Program {
+fn mongo(folder: &Path, data: &Path, ports: &Ports, more: &[String]) -> Program {
     // Without --sync-on-commit a killed server loses acknowledged writes; the default oplog of 100,000 entries loses events.
     let mut line = words(&["bin/secantusd-rs", "--host", "127.0.0.1", "--sync-on-commit"]);
     line.extend(words(&[
@@ -223,6 +226,7 @@ fn mongo(folder: &Path, data: &Path, ports: &Ports) -> Program {
     ]));
     line.extend(["--port".to_owned(), ports.mongo.to_string()]);
     line.extend(["--storage-path".to_owned(), data.display().to_string()]);
+    line.extend_from_slice(more);
     Program {
         words: line,
         environment: Vec::new(),

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::Progress;
 use crate::error::StackError;
+use crate::extras::Extras;
 use crate::layout::{Endpoints, Layout};
 use crate::ports::free_ports;
 use crate::process::{Process, tail, try_lock};
@@ -35,6 +36,7 @@ pub struct Stack {
     layout: Layout,
     ports: Ports,
     endpoints: Endpoints,
+    extras: Extras,
     servers: Vec<(Server, Process)>,
     _lock: File,
 }
@@ -45,13 +47,28 @@ impl Stack {
     /// # Errors
     /// A missing tool, a failed download, a stack of this name that runs already, a server that does not come up.
     pub async fn start(options: &StackOptions, progress: &dyn Progress) -> Result<Self, StackError> {
+        Self::start_with(options, Extras::default(), &Server::ALL, progress).await
+    }
+
+    /// Starts these of the servers, with more than their defaults.
+    ///
+    /// # Errors
+    /// As [`Stack::start`].
+    pub async fn start_with(
+        options: &StackOptions,
+        extras: Extras,
+        servers: &[Server],
+        progress: &dyn Progress,
+    ) -> Result<Self, StackError> {
         let mut stack = Self::prepare(options, progress).await?;
-        progress.step("starting Kafka, the schema registry, MongoDB and TimescaleDB");
-        for server in Server::ALL {
-            stack.launch(server)?;
+        stack.extras = extras;
+        let names: Vec<_> = servers.iter().map(|server| server.name()).collect();
+        progress.step(&format!("starting {}", names.join(", ")));
+        for server in servers {
+            stack.launch(*server)?;
         }
-        for server in Server::ALL {
-            stack.wait_until_ready(server).await?;
+        for server in servers {
+            stack.wait_until_ready(*server).await?;
         }
         progress.step("all servers answer");
         Ok(stack)
@@ -66,10 +83,7 @@ impl Stack {
         server: Server,
         progress: &dyn Progress,
     ) -> Result<Self, StackError> {
-        let mut stack = Self::prepare(options, progress).await?;
-        stack.launch(server)?;
-        stack.wait_until_ready(server).await?;
-        Ok(stack)
+        Self::start_with(options, Extras::default(), &[server], progress).await
     }
 
     async fn prepare(options: &StackOptions, progress: &dyn Progress) -> Result<Self, StackError> {
@@ -94,6 +108,7 @@ impl Stack {
             layout,
             ports,
             endpoints: ports.endpoints(),
+            extras: Extras::default(),
             servers: Vec::new(),
             _lock: lock,
         })
@@ -172,7 +187,7 @@ impl Stack {
     }
 
     fn launch(&mut self, server: Server) -> Result<(), StackError> {
-        let program = server.program(&self.layout, &self.ports)?;
+        let program = server.program(&self.layout, &self.ports, &self.extras)?;
         let log = self.layout.log(server.name());
         let process =
             Process::start(&program, &log).map_err(StackError::io(format!("start {}", server.name())))?;

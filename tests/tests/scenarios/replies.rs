@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use pulseline_generator::SimulateConfig;
+use pulseline_stack::Server;
 use pulseline_tests::faults::Relay;
 use pulseline_tests::{Role, Service, World, truth};
 
@@ -18,7 +19,9 @@ fn cohort() -> SimulateConfig {
 
 #[tokio::test]
 async fn d_1_the_sink_recognises_what_it_stored_when_the_reply_was_lost() -> Result<()> {
-    let world = World::start("mongo-replies").await?;
+    let Some(world) = World::start_owning("mongo-replies", &[Server::Mongo]).await? else {
+        return Ok(());
+    };
     let upstream = world
         .endpoints
         .mongo_uri
@@ -54,7 +57,9 @@ async fn d_1_the_sink_recognises_what_it_stored_when_the_reply_was_lost() -> Res
 
 #[tokio::test]
 async fn d_2_the_loader_goes_on_from_what_is_committed_when_the_reply_was_lost() -> Result<()> {
-    let world = World::start("sql-replies").await?;
+    let Some(world) = World::start_owning("sql-replies", &[Server::Timescale]).await? else {
+        return Ok(());
+    };
     let url = &world.endpoints.timescale_url;
     let upstream = url
         .split('@')

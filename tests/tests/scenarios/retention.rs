@@ -6,6 +6,7 @@ use pulseline_runtime::clock::system_utc_millis;
 use pulseline_schemas::{Event, Extra, LocalMillis, Step, Steps, Upload, UtcMillis};
 use pulseline_sql::GenericClient;
 use pulseline_sql::periods::{DayNumber, Level, date_of};
+use pulseline_stack::Server;
 use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World, producer::Hand};
 use uuid::Uuid;
@@ -44,7 +45,9 @@ fn late(id: u128, device_id: Uuid, days: &[DayNumber]) -> Event {
 
 #[tokio::test]
 async fn p_12_figures_outlive_their_readings_and_late_ones_become_letters() -> Result<()> {
-    let world = World::start("retention").await?;
+    let Some(world) = World::start_owning("retention", &[Server::Timescale]).await? else {
+        return Ok(());
+    };
     let services = [
         Service::start(&world, Role::Sink)?,
         Service::start(&world, Role::Loader)?,

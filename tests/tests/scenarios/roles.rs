@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use pulseline_generator::SimulateConfig;
 use pulseline_runtime::config::{Secret, TimescaleConfig};
 use pulseline_sql::{Client, GenericClient};
+use pulseline_stack::Server;
 use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World};
 use tokio_postgres::error::SqlState;
@@ -71,7 +72,9 @@ async fn connect(world: &World, user: &str) -> Result<Client> {
 
 #[tokio::test]
 async fn each_service_works_with_its_own_role_and_may_do_nothing_else() -> Result<()> {
-    let world = World::start("roles").await?;
+    let Some(world) = World::start_owning("roles", &[Server::Timescale]).await? else {
+        return Ok(());
+    };
     let owner = world.warehouse().await?;
     for group in GROUPS {
         let create = format!("create role test_{group} login in role pulseline_{group}");

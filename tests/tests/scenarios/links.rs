@@ -1,0 +1,279 @@
+//! The network itself fails while data flows: each link is cut, reset, half-open, slow, and the registry's ingress lies.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use pulseline_clients::registry::Registry;
+use pulseline_generator::{Oracle, Payload, Planned, SimulateConfig, plan};
+use pulseline_schemas::{Event, Stream, UtcMillis, encode, frame};
+use pulseline_tests::certificates::Certificates;
+use pulseline_tests::doors::behind;
+use pulseline_tests::link::{Link, Mode};
+use pulseline_tests::producer::Hand;
+use pulseline_tests::servers::{Nginx, free_port};
+use pulseline_tests::{Role, Service, World, truth};
+
+/// Longest until a service names what it waits for.
+const NAMED_WITHIN: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(200);
+/// Bytes per second of a slow link: what a cohort comes to passes in seconds, far slower than it is sent.
+const SLOW: Mode = Mode::Slow(100_000);
+
+/// A server behind its link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hop {
+    Kafka,
+    Registry,
+    Mongo,
+    Timescale,
+}
+
+impl Hop {
+    /// As services name it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Kafka => "kafka",
+            Self::Registry => "registry",
+            Self::Mongo => "mongo",
+            Self::Timescale => "timescale",
+        }
+    }
+}
+
+fn cohort(seed: u64) -> SimulateConfig {
+    SimulateConfig {
+        participants: 1,
+        days: 1,
+        seed,
+        broken: 0.0,
+        ..SimulateConfig::default()
+    }
+}
+
+/// A world whose services reach every server over a link, while the test itself reaches them directly.
+struct Net {
+    world: World,
+    links: [Link; 4],
+    nginx: Nginx,
+    hand: Hand,
+    settings: Vec<(&'static str, String)>,
+    oracle: Oracle,
+    seed: u64,
+}
+
+impl Net {
+    async fn start() -> Result<Self> {
+        let port = free_port()?;
+        let kafka = Link::start(&format!("127.0.0.1:{port}")).await?;
+        let world = World::start_with("links", behind(&kafka.address(), port)).await?;
+        let nginx = Nginx::start(&host(&world.endpoints.registry_url)?, &Certificates::make()?).await?;
+        let registry = Link::start(&host(&nginx.plain())?.replace("localhost", "127.0.0.1")).await?;
+        let mongo = Link::start(&host(&world.endpoints.mongo_uri)?).await?;
+        let timescale = Link::start(&host(&world.endpoints.timescale_url)?).await?;
+        let through = |url: &str, link: &Link| anyhow::Ok(url.replace(&host(url)?, &link.address()));
+        let settings = vec![
+            ("PULSELINE__KAFKA__BROKERS", kafka.address()),
+            (
+                "PULSELINE__REGISTRY__URL",
+                through(&world.endpoints.registry_url, &registry)?,
+            ),
+            // Directly: the set's own idea of its address would lead around the link.
+            (
+                "PULSELINE__MONGO__URI",
+                format!("mongodb://{}/?directConnection=true", mongo.address()),
+            ),
+            (
+                "PULSELINE__TIMESCALE__URL",
+                through(&world.endpoints.timescale_url, &timescale)?,
+            ),
+        ];
+        Ok(Self {
+            hand: Hand::new(&world).await?,
+            world,
+            links: [kafka, registry, mongo, timescale],
+            nginx,
+            settings,
+            oracle: Oracle::default(),
+            seed: 0,
+        })
+    }
+
+    fn service(&self, role: Role) -> Result<Service> {
+        let settings: Vec<_> = self
+            .settings
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        Service::start_with(&self.world, role, &settings)
+    }
+
+    fn set(&self, hop: Hop, mode: Mode) {
+        self.links[hop as usize].set(mode);
+    }
+
+    /// Sends a cohort's day.
+    async fn send(&mut self) -> Result<()> {
+        self.seed += 1;
+        let config = cohort(self.seed);
+        self.world.simulate(&config).await?;
+        for planned in plan(&config, UtcMillis(0)).map_err(anyhow::Error::msg)? {
+            self.oracle.observe(&planned);
+        }
+        Ok(())
+    }
+
+    /// Sends an upload whose schema no sink has asked the registry for yet.
+    async fn send_with_new_schema(&mut self) -> Result<()> {
+        self.seed += 1;
+        let mut schema: serde_json::Value = serde_json::from_str(Stream::Steps.schema_json())?;
+        schema["doc"] = format!("Version {} of a foreign writer.", self.seed).into();
+        let registry = Registry::new(&self.world.registry())?;
+        let id = registry
+            .register_schema(Stream::Steps, &schema.to_string())
+            .await?;
+        let mut planned = plan(&cohort(self.seed), UtcMillis(0)).map_err(anyhow::Error::msg)?;
+        let is_steps = |planned: &Planned| matches!(planned.payload, Payload::Event(Event::Steps(_)));
+        let planned = planned.find(is_steps).context("a cohort without steps")?;
+        self.oracle.observe(&planned);
+        let Payload::Event(event) = &planned.payload else {
+            bail!("no event");
+        };
+        let payload = frame(id, &encode(event)?);
+        self.hand
+            .bytes(Stream::Steps, &event.key().to_string(), &payload)
+            .await?;
+        Ok(())
+    }
+}
+
+fn host(url: &str) -> Result<String> {
+    let rest = url.split("//").nth(1).and_then(|rest| rest.split('/').next());
+    let host = rest.and_then(|rest| rest.rsplit('@').next());
+    Ok(host.context("no host")?.to_owned())
+}
+
+/// Waits until the service says that it waits for the hop; gives how long that took.
+async fn named(service: &mut Service, hop: Hop) -> Result<Duration> {
+    let started = Instant::now();
+    let text = format!("waiting for {}", hop.name());
+    loop {
+        let (status, said) = service.get("/readyz").await?;
+        if status == 503 && said.contains(&text) {
+            return Ok(started.elapsed());
+        }
+        ensure!(
+            service.is_running()?,
+            "{:?} ended:\n{}",
+            service.role(),
+            service.log()?
+        );
+        ensure!(
+            started.elapsed() < NAMED_WITHIN,
+            "{:?} does not say that it waits for {hop:?}, but {said}\n{}",
+            service.role(),
+            service.log()?
+        );
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// What is switched at a time, and which service must say that it waits for it.
+const GROUPS: [&[Hop]; 2] = [&[Hop::Kafka, Hop::Timescale], &[Hop::Registry, Hop::Mongo]];
+
+struct Flow {
+    sink: Service,
+    loader: Service,
+    compactor: Service,
+}
+
+impl Flow {
+    /// Whoever is on the way from Kafka to MongoDB waits for the first three; who writes rows waits for the warehouse.
+    fn waiting(&mut self, hop: Hop) -> &mut Service {
+        match hop {
+            Hop::Kafka | Hop::Registry => &mut self.sink,
+            Hop::Mongo | Hop::Timescale => &mut self.loader,
+        }
+    }
+}
+
+/// A link fails while a day flows, is named, and comes back; what was sent meanwhile is accounted for. Says how long each took.
+async fn fail(net: &mut Net, flow: &mut Flow, hops: &[Hop], mode: Mode) -> Result<String> {
+    let mut told = format!("{mode:?}:");
+    net.send_with_new_schema().await?;
+    for hop in hops {
+        net.set(*hop, mode);
+    }
+    // A sink that has nothing to ask the registry for does not miss it.
+    net.send_with_new_schema().await?;
+    net.send().await?;
+    if mode != SLOW {
+        for hop in hops {
+            let took = named(flow.waiting(*hop), *hop).await?;
+            told += &format!(" {hop:?} named after {took:?},");
+        }
+    }
+    let started = Instant::now();
+    if mode != SLOW {
+        for hop in hops {
+            net.set(*hop, Mode::Pass);
+        }
+    }
+    net.world.until_accounted().await?;
+    for hop in hops {
+        net.set(*hop, Mode::Pass);
+    }
+    Ok(told + &format!(" {hops:?} accounted for after {:?}", started.elapsed()))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn d_3_a_link_that_fails_in_any_way_is_named_and_waited_out() -> Result<()> {
+    let mut net = Net::start().await?;
+    let mut flow = Flow {
+        sink: net.service(Role::Sink)?,
+        loader: net.service(Role::Loader)?,
+        compactor: net.service(Role::Compactor)?,
+    };
+    for service in [&mut flow.sink, &mut flow.loader, &mut flow.compactor] {
+        service.until_ready().await?;
+    }
+    for mode in [Mode::Cut, Mode::Reset, SLOW, Mode::HalfOpen] {
+        for hops in GROUPS {
+            println!("{}", fail(&mut net, &mut flow, hops, mode).await?);
+        }
+    }
+    ingress(&mut net, &mut flow).await?;
+    let status = net.world.until_quiet().await?;
+    ensure!(
+        status.dead_letters == 0,
+        "an outage became dead letters:\n{status}"
+    );
+    let findings = truth::compare(&net.world, &net.oracle).await?;
+    ensure!(findings.is_clean(), "{findings}");
+    net.world.verify_equal().await?;
+    for service in [&mut flow.sink, &mut flow.loader, &mut flow.compactor] {
+        ensure!(
+            service.is_running()?,
+            "{:?} ended:\n{}",
+            service.role(),
+            service.log()?
+        );
+        service.until_ready().await?;
+    }
+    drop(flow);
+    net.world.stop().await
+}
+
+/// A registry whose ingress has lost it answers 404 with another body, and one whose answers break off: outages both.
+async fn ingress(net: &mut Net, flow: &mut Flow) -> Result<()> {
+    net.nginx.set_outage(true)?;
+    net.send_with_new_schema().await?;
+    named(&mut flow.sink, Hop::Registry).await?;
+    net.nginx.set_outage(false)?;
+    net.world.until_accounted().await?;
+    net.set(Hop::Registry, Mode::BreakOff);
+    net.send_with_new_schema().await?;
+    named(&mut flow.sink, Hop::Registry).await?;
+    net.set(Hop::Registry, Mode::Pass);
+    net.world.until_accounted().await?;
+    Ok(())
+}
