@@ -1,4 +1,5 @@
 //! The console where other machines can ask: over TLS, behind a password, with no server at hand.
+#![allow(clippy::unwrap_used, reason = "what helps a test fails as the test does")]
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
