@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod document;
 pub mod event;
+pub mod pages;
 pub mod registry;
 pub mod stream;
 pub mod streams;
