@@ -11,7 +11,7 @@ use crate::connect::connect;
 use crate::error::SqlError;
 
 /// Number, name, text. Never edited once released.
-const MIGRATIONS: [(i32, &str, &str); 18] = [
+const MIGRATIONS: [(i32, &str, &str); 19] = [
     (1, "ops", include_str!("../migrations/0001_ops.sql")),
     (2, "raw", include_str!("../migrations/0002_raw.sql")),
     (3, "stage", include_str!("../migrations/0003_stage.sql")),
@@ -34,6 +34,7 @@ const MIGRATIONS: [(i32, &str, &str); 18] = [
     (16, "erasure", include_str!("../migrations/0016_erasure.sql")),
     (17, "levels", include_str!("../migrations/0017_levels.sql")),
     (18, "chunks", include_str!("../migrations/0018_chunks.sql")),
+    (22, "pages", include_str!("../migrations/0022_pages.sql")),
 ];
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.

@@ -10,6 +10,7 @@ use pulseline_runtime::retry::{self, Class, Classify};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry::Health;
 
+use crate::checkpoint::Claimed;
 use crate::config::{DeadToken, LoaderConfig};
 use crate::error::LoaderError;
 use crate::map::Source;
@@ -41,12 +42,12 @@ pub(crate) struct Memory {
     recoveries: HashMap<Source, u32>,
     /// Whose stored position is dead, and where the collection begins anew, where that is known.
     lost: HashMap<Source, Option<ResumePoint>>,
-    /// Snapshots that have begun.
-    snapshots: HashMap<Source, Snapshot>,
     /// Whose position the stream was opened at.
     start: Option<Source>,
     /// Whose position was brought forward by this opening.
     moved: Moved,
+    /// Of which a part is read and stored by this opening.
+    begun: Moved,
 }
 
 /// Loads until told to stop.
@@ -94,24 +95,22 @@ pub(crate) async fn load(context: &Context) -> Result<(), LoaderError> {
     Ok(())
 }
 
-/// One opening: takes the checkpoints over, reads snapshots where there is no position, follows the rest.
+/// One opening: takes the checkpoints over, follows what is loaded, and reads the rest beside it.
 async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, LoaderError> {
     let opened = try_join_all(Source::all().map(|source| open(context, source))).await?;
-    let opened = opened.into_iter().map(|(writer, stored)| {
-        let stored = stored.filter(|_| !memory.lost.contains_key(&writer.source()));
-        (writer, stored)
-    });
-    let (followed, unread): (Vec<_>, Vec<_>) = opened.partition(|(_, stored)| stored.is_some());
-    let followed: Vec<(Writer, ResumePoint)> = followed
-        .into_iter()
-        .filter_map(|(writer, stored)| Some((writer, stored?)))
-        .collect();
+    let (mut followed, mut unread) = (Vec::new(), Vec::new());
+    for (writer, claimed) in opened {
+        match memory.judge(writer.source(), claimed) {
+            Standing::Loaded(position) => followed.push((writer, position)),
+            Standing::Unread(snapshot) => unread.push((writer, snapshot)),
+        }
+    }
     let start = followed
         .iter()
         .min_by_key(|(_, position)| position.place)
         .map(|(writer, position)| (writer.source(), position.clone()));
     memory.start = start.as_ref().map(|(source, _)| *source);
-    let mut tasks = Tasks::new(context.clone(), memory.moved.clone());
+    let mut tasks = Tasks::new(context.clone(), memory.moved.clone(), memory.begun.clone());
     let from = match start {
         Some((_, position)) => {
             let token = Some(position.token.clone());
@@ -125,14 +124,27 @@ async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, Loader
         context.health.set_ready(true);
         tracing::info!("following the change stream");
     }
-    for (writer, _) in unread {
-        let snapshot = memory.snapshot(writer.source(), &from);
-        tasks.read(writer, snapshot);
+    for (writer, snapshot) in unread {
+        let (collection, is_begun) = (writer.source().name(), snapshot.is_some());
+        tracing::info!(
+            collection,
+            is_begun,
+            "no position yet: reading the collection first"
+        );
+        tasks.read(writer, snapshot.unwrap_or_else(|| Snapshot::new(from.clone())));
     }
     tasks.ended(|source| memory.has_read(source)).await
 }
 
-async fn open(context: &Context, source: Source) -> Result<(Writer, Option<ResumePoint>), LoaderError> {
+/// What has to be done with a collection.
+enum Standing {
+    /// It is loaded up to here.
+    Loaded(ResumePoint),
+    /// It has to be read, or the rest of it.
+    Unread(Option<Snapshot>),
+}
+
+async fn open(context: &Context, source: Source) -> Result<(Writer, Claimed), LoaderError> {
     let letters = context.database.collection(Source::DeadLetters.name());
     let frontier = context.config.frontier_devices;
     Writer::open(&context.timescale, source, context.epoch, frontier, letters).await
@@ -143,24 +155,34 @@ impl Memory {
     fn take_progress(&mut self) -> bool {
         let moved = self.moved.take();
         self.recoveries.retain(|source, _| !moved.contains(source));
+        // How far these are read stands in their checkpoints now.
+        let begun = self.begun.take();
+        self.lost.retain(|source, _| !begun.contains(source));
         !moved.is_empty()
     }
 
-    /// A snapshot that has begun, or a new one.
-    fn snapshot(&mut self, source: Source, from: &ResumePoint) -> Snapshot {
-        let begins = self.lost.get(&source).cloned().flatten();
-        let new = || {
-            tracing::info!(
-                collection = source.name(),
-                "no position yet: reading the collection first"
-            );
-            Snapshot::new(begins.unwrap_or_else(|| from.clone()))
-        };
-        self.snapshots.entry(source).or_insert_with(new).clone()
+    fn judge(&self, source: Source, claimed: Claimed) -> Standing {
+        match (self.lost.get(&source), claimed) {
+            (Some(begins), _) => Standing::Unread(begins.clone().map(Snapshot::new)),
+            (
+                None,
+                Claimed {
+                    snapshot: Some(begun),
+                    ..
+                },
+            ) => Standing::Unread(Some(begun)),
+            (
+                None,
+                Claimed {
+                    position: Some(position),
+                    ..
+                },
+            ) => Standing::Loaded(position),
+            (None, Claimed { position: None, .. }) => Standing::Unread(None),
+        }
     }
 
     fn has_read(&mut self, source: Source) {
-        self.snapshots.remove(&source);
         self.lost.remove(&source);
         tracing::info!(
             collection = source.name(),
@@ -192,7 +214,6 @@ impl Memory {
             });
         }
         self.lost.insert(source, begins);
-        self.snapshots.remove(&source);
         metrics::record_recovery(source, Recovery::Resnapshot);
         tracing::warn!(
             collection,

@@ -20,8 +20,9 @@ use pulseline_runtime::config::TimescaleConfig;
 use pulseline_sql::{Client, GenericClient};
 
 use crate::account::{self, Account};
+use crate::backfill::Mark;
 use crate::batch::{Batch, Progress};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Claimed};
 use crate::error::LoaderError;
 use crate::frontier::Frontier;
 use crate::map::Source;
@@ -52,8 +53,8 @@ pub(crate) struct Writer {
 pub(crate) enum Purpose {
     /// To follow a collection: position and accounting move with its rows.
     Follow(Checkpoint),
-    /// To write rows once more whose offsets are accounted for.
-    Repair,
+    /// To write rows once more whose offsets are accounted for: how far that is moves with them.
+    Repair(Mark),
     /// To write rows whose uploads were dead.
     Revive,
     /// To write rows that were lost, with their accounting.
@@ -67,7 +68,7 @@ impl Purpose {
         account::merge(match self {
             Self::Follow(_) | Self::Mend => accounts.collect(),
             Self::Revive => accounts.map(Account::revived).collect(),
-            Self::Repair => Vec::new(),
+            Self::Repair(_) => Vec::new(),
         })
     }
 }
@@ -96,12 +97,12 @@ impl Writer {
         epoch: i64,
         frontier_devices: usize,
         letters: Collection<RawDocumentBuf>,
-    ) -> Result<(Self, Option<ResumePoint>), LoaderError> {
+    ) -> Result<(Self, Claimed), LoaderError> {
         let client = connect(timescale, "loader", source).await?;
-        let (checkpoint, position) = Checkpoint::claim(&client, source, epoch).await?;
+        let (checkpoint, claimed) = Checkpoint::claim(&client, source, epoch).await?;
         let writer = Self::new(source, client, Purpose::Follow(checkpoint), letters);
         let frontier = Frontier::new(frontier_devices);
-        Ok((Self { frontier, ..writer }, position))
+        Ok((Self { frontier, ..writer }, claimed))
     }
 
     /// Connects to write documents beside whoever follows the collection.
@@ -140,6 +141,13 @@ impl Writer {
         self.source
     }
 
+    /// The collection is read as a whole: the change stream goes on here afterwards.
+    pub(crate) fn begin_snapshot(&mut self, begins: ResumePoint) {
+        if let Purpose::Follow(checkpoint) = &mut self.purpose {
+            checkpoint.begin_snapshot(begins);
+        }
+    }
+
     /// Saves a position when there is nothing to write with it.
     pub(crate) async fn save(&mut self, progress: &Progress) -> Result<(), LoaderError> {
         if let Purpose::Follow(checkpoint) = &mut self.purpose {
@@ -154,8 +162,8 @@ impl Writer {
     pub(crate) async fn write(&mut self, batch: &mut Batch) -> Result<u64, LoaderError> {
         let began = Instant::now();
         let mut trust = match self.purpose {
-            Purpose::Follow(_) => Trust::Frontier,
-            Purpose::Repair | Purpose::Revive | Purpose::Mend => Trust::Nothing,
+            Purpose::Follow(_) | Purpose::Repair(_) => Trust::Frontier,
+            Purpose::Revive | Purpose::Mend => Trust::Nothing,
         };
         let mut stored = 0;
         self.is_limit_lifted = false;
@@ -199,7 +207,7 @@ impl Writer {
             match self.purpose {
                 Purpose::Follow(_) | Purpose::Revive | Purpose::Mend => floor::shed(batch, floor),
                 // They were loaded in their time, and deleted.
-                Purpose::Repair => floor::leave_out(batch, floor),
+                Purpose::Repair(_) => floor::leave_out(batch, floor),
             }
         }
         let erased = erase::erase(batch, &self.known.tombstones);
@@ -218,6 +226,12 @@ impl Writer {
                 direct: Vec::new(),
                 merge: rows,
             });
+        }
+        if matches!(self.purpose, Purpose::Repair(_)) {
+            // There are newer rows: what counts is whether the part that is written has any.
+            let found = readings::newest_until(&self.client, statements, &resolve::ends(&rows)).await?;
+            let (direct, merge) = resolve::split(rows, |device_id| found.get(device_id).copied().flatten());
+            return Ok(Plan { direct, merge });
         }
         let unseen = self.frontier.unseen(&rows);
         if !unseen.is_empty() {
@@ -251,7 +265,11 @@ impl Writer {
         let moved = async {
             match &self.purpose {
                 Purpose::Follow(checkpoint) => checkpoint.advance(&tx, &batch.progress).await,
-                Purpose::Repair | Purpose::Revive | Purpose::Mend => Ok(()),
+                Purpose::Repair(mark) => {
+                    let figures = (batch.documents, touched.rows);
+                    mark.advance(&tx, batch.progress.place.as_ref(), figures).await
+                }
+                Purpose::Revive | Purpose::Mend => Ok(()),
             }
         };
         // Sent in one go, in this order.

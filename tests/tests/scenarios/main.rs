@@ -22,6 +22,7 @@ mod restarts;
 mod retention;
 mod roles;
 mod schemas;
+mod snapshots;
 mod stack;
 mod stops;
 mod telemetry;
