@@ -6,6 +6,7 @@
 pub mod codec;
 pub mod document;
 pub mod event;
+pub mod pages;
 pub mod stream;
 pub mod streams;
 pub mod time;

@@ -11,7 +11,7 @@ use crate::connect::connect;
 use crate::error::SqlError;
 
 /// Number, name, text. Never edited once released.
-const MIGRATIONS: [(i32, &str, &str); 19] = [
+const MIGRATIONS: [(i32, &str, &str); 20] = [
     (1, "ops", include_str!("../migrations/0001_ops.sql")),
     (2, "raw", include_str!("../migrations/0002_raw.sql")),
     (3, "stage", include_str!("../migrations/0003_stage.sql")),
@@ -39,6 +39,7 @@ const MIGRATIONS: [(i32, &str, &str); 19] = [
         "letter_positions",
         include_str!("../migrations/0019_letter_positions.sql"),
     ),
+    (20, "pages", include_str!("../migrations/0020_pages.sql")),
 ];
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.

@@ -58,10 +58,20 @@ impl Measures {
     /// # Errors
     /// When there is no such metric, or none with the label.
     pub fn of(&self, name: &str, label: &str, value: &str) -> Result<f64> {
-        let wanted = format!("{label}=\"{value}\"");
+        self.with(name, &[(label, value)])
+    }
+
+    /// The one value of a counter or gauge with these labels.
+    ///
+    /// # Errors
+    /// When there is no such metric, or none with the labels.
+    pub fn with(&self, name: &str, labels: &[(&str, &str)]) -> Result<f64> {
+        let wanted = labels.iter().map(|(label, value)| format!("{label}=\"{value}\""));
+        let wanted: Vec<String> = wanted.collect();
         let mut series = self.series(name)?;
-        let found = series.find(|(labels, _)| labels.split(',').any(|label| label == wanted));
-        let (_, value) = found.with_context(|| format!("{name} has no {wanted}"))?;
+        let has = |labels: &str, wanted: &str| labels.split(',').any(|label| label == wanted);
+        let found = series.find(|(labels, _)| wanted.iter().all(|wanted| has(labels, wanted)));
+        let (_, value) = found.with_context(|| format!("{name} has no {}", wanted.join(",")))?;
         value.parse().with_context(|| format!("{name}: {value}"))
     }
 

@@ -170,6 +170,8 @@ fn a15_a_metric_that_nobody_defines_is_an_error() {
     let measures = measures::Measures::new(text.to_owned());
     assert_eq!(measures.sum("a_total").unwrap(), 7.0);
     assert_eq!(measures.of("a_total", "x", "2").unwrap(), 4.0);
+    assert_eq!(measures.with("a_total", &[("y", "2"), ("x", "1")]).unwrap(), 3.0);
+    assert!(measures.with("a_total", &[("y", "2"), ("x", "2")]).is_err());
     assert_eq!(measures.sum("b").unwrap(), 5.0);
     for name in ["a", "a_totals", "c", ""] {
         assert!(measures.sum(name).is_err(), "{name}");

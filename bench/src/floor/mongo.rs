@@ -9,6 +9,7 @@ use mongodb::change_stream::event::ResumeToken;
 use mongodb::options::{CollectionOptions, IndexOptions, WriteConcern};
 use mongodb::{Collection, Database, IndexModel};
 use pulseline_schemas::Stream;
+use pulseline_schemas::pages::Order;
 
 /// As the sink's batches.
 const BATCH: usize = 1_000;
@@ -103,8 +104,10 @@ async fn beside(database: &Database, stream: Stream) -> Result<Collection<RawDoc
     target
         .create_index(IndexModel::builder().keys(position).options(unique).build())
         .await?;
-    target
-        .create_index(IndexModel::builder().keys(doc! { "device_id": 1 }).build())
-        .await?;
+    for keys in Order::of(stream).indexes() {
+        target
+            .create_index(IndexModel::builder().keys(keys).build())
+            .await?;
+    }
     Ok(target)
 }

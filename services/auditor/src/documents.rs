@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bson::{RawBsonRef, RawDocument, RawDocumentBuf, doc};
-use futures_util::TryStreamExt;
 use mongodb::Database;
 use pulseline_schemas::Stream;
+use pulseline_schemas::pages::Order;
 use pulseline_sql::periods::{DayNumber, date_of};
 use pulseline_sql::{Client, GenericClient};
 
@@ -15,6 +15,7 @@ use crate::error::AuditError;
 use crate::warehouse::Loaded;
 
 mod checksum;
+mod pages;
 mod tables;
 mod whole;
 
@@ -179,9 +180,9 @@ async fn device_readings(
     found: &Found,
 ) -> Result<Vec<Reading>, AuditError> {
     let collection = database.collection::<RawDocumentBuf>(readings.stream.collection());
-    let mut cursor = collection.find(doc! { "device_id": device }).await?;
+    let of_device = pages::pages(Order::of(readings.stream)).matching(doc! { "device_id": device });
     let mut all = Vec::new();
-    while let Some(document) = cursor.try_next().await? {
+    let take = |document: &RawDocument| {
         // A window is short: it lies in one day, or in two.
         let day = |name| -> Result<DayNumber, AuditError> {
             Ok(day_of(document.get_datetime(name)?.timestamp_millis()))
@@ -189,17 +190,19 @@ async fn device_readings(
         let ends = [day("created_at"), day("ended_at")];
         let is_loaded = |day: &Result<DayNumber, AuditError>| {
             day.as_ref()
-                .is_ok_and(|day| found.loaded_at(*day).holds(&document))
+                .is_ok_and(|day| found.loaded_at(*day).holds(document))
         };
         if !ends.iter().any(is_loaded) {
-            continue;
+            return Ok(());
         }
-        let read = upload(readings, &document)?;
+        let read = upload(readings, document)?;
         all.extend(
             read.into_iter()
-                .filter(|reading| found.loaded_at(day_of(reading.local_ms)).holds(&document)),
+                .filter(|reading| found.loaded_at(day_of(reading.local_ms)).holds(document)),
         );
-    }
+        Ok(())
+    };
+    pages::read(&collection, of_device, take).await?;
     Ok(all)
 }
 

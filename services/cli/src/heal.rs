@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pulseline_healer::{Healed, Healer, Report};
+use pulseline_healer::{Healed, Healer, Report, Rounds};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry;
 
@@ -15,10 +15,14 @@ use crate::settings::Settings;
 pub(crate) async fn run(settings: Settings, arguments: &HealArgs) -> anyhow::Result<Outcome> {
     let grace = Duration::from_secs(arguments.grace);
     if let Some(every) = arguments.every {
-        let pause = Duration::from_secs(every);
+        let rounds = Rounds {
+            pause: Duration::from_secs(every),
+            grace,
+            offsets: arguments.round,
+        };
         let healer = healer(&settings)?;
         return services::serve(&settings, "healer", |health, shutdown| {
-            pulseline_healer::run(Healer { shutdown, ..healer }, pause, grace, health)
+            pulseline_healer::run(Healer { shutdown, ..healer }, rounds, health)
         })
         .await;
     }
@@ -77,6 +81,7 @@ pub(crate) fn said(healed: &Healed) -> String {
         documents,
         messages,
         left,
+        ..
     } = healed;
     let from = format!("{documents} documents and {messages} messages of Kafka");
     match left {

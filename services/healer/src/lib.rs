@@ -9,6 +9,7 @@
 //!                                                                  ▼ stays a hole, and is told
 //! ```
 
+mod agenda;
 mod error;
 mod metrics;
 mod service;
@@ -27,7 +28,7 @@ use pulseline_sql::{Client, GenericClient};
 use serde::Serialize;
 
 pub use error::HealerError;
-pub use service::run;
+pub use service::{ROUND_OFFSETS, Rounds, run};
 
 /// What is not accounted for of a range.
 const LEFT: &str = "select lower(r), upper(r) from unnest(int8multirange(int8range($4::bigint, $5::bigint)) - \
@@ -44,6 +45,9 @@ pub struct Healed {
     pub messages: u64,
     /// Offsets that are nowhere, as `[3, 5)`; none when all of it is mended.
     pub left: Option<String>,
+    /// The same, as ranges.
+    #[serde(skip)]
+    pub left_offsets: Vec<Range<i64>>,
 }
 
 /// What healing found.
@@ -170,6 +174,7 @@ impl Healer {
             documents,
             messages,
             left: (!named.is_empty()).then(|| named.join(" ")),
+            left_offsets: left,
         })
     }
 }

@@ -7,6 +7,7 @@
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
 const LOST: &str = "pulseline_healer_lost_offsets";
+const KNOWN: &str = "pulseline_healer_known_lost_offsets";
 const IN_FLIGHT: &str = "pulseline_healer_in_flight_offsets";
 const MENDED: &str = "pulseline_healer_mended_offsets_total";
 const LAST_SUCCESS: &str = "pulseline_healer_last_success_timestamp_seconds";
@@ -16,7 +17,12 @@ pub(crate) fn describe() {
     describe_gauge!(
         LOST,
         Unit::Count,
-        "Offsets that are nowhere: neither MongoDB nor Kafka has them any more"
+        "Offsets that nobody has accounted for: not mended yet, or nowhere any more"
+    );
+    describe_gauge!(
+        KNOWN,
+        Unit::Count,
+        "Of the lost offsets: tried, and neither MongoDB nor Kafka has them; they are tried again every hour"
     );
     describe_gauge!(
         IN_FLIGHT,
@@ -35,13 +41,26 @@ pub(crate) fn describe() {
     );
     counter!(MENDED).increment(0);
     gauge!(LOST).set(0.0);
+    gauge!(KNOWN).set(0.0);
     gauge!(IN_FLIGHT).set(0.0);
 }
 
-/// A look at all partitions ended.
-pub(crate) fn record(lost: i64, mended: i64, in_flight: i64, now_ms: i64) {
-    gauge!(LOST).set(lost as f64);
-    gauge!(IN_FLIGHT).set(in_flight as f64);
-    counter!(MENDED).increment(u64::try_from(mended).unwrap_or_default());
+/// What a round found and did, in offsets.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Figures {
+    /// Holes that are left.
+    pub(crate) lost: i64,
+    /// Of these: tried, and nowhere.
+    pub(crate) known: i64,
+    pub(crate) mended: i64,
+    pub(crate) in_flight: i64,
+}
+
+/// A round ended.
+pub(crate) fn record(figures: Figures, now_ms: i64) {
+    gauge!(LOST).set(figures.lost as f64);
+    gauge!(KNOWN).set(figures.known as f64);
+    gauge!(IN_FLIGHT).set(figures.in_flight as f64);
+    counter!(MENDED).increment(u64::try_from(figures.mended).unwrap_or_default());
     gauge!(LAST_SUCCESS).set(now_ms as f64 / 1_000.0);
 }

@@ -1,35 +1,46 @@
 //! Healing without being asked: looked for again and again, mended a bounded number of offsets at a time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pulseline_auditor::Hole;
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_runtime::health::Health;
 use pulseline_runtime::retry::{Class, Classify};
 
+use crate::agenda::Agenda;
 use crate::error::HealerError;
 use crate::{Healed, Healer, metrics};
 
-/// Offsets that one round mends at most: loading and storing of what is new go first.
-const ROUND_OFFSETS: i64 = 20_000;
+/// Offsets that one round mends at most unless told otherwise: loading and storing of what is new go first.
+pub const ROUND_OFFSETS: i64 = 20_000;
+/// How long an offset rests that neither MongoDB nor Kafka has: somebody may restore a copy, or send it again.
+const LOST_REST: Duration = Duration::from_secs(3_600);
 /// Longest a round may take, besides its waits.
 const ROUND_PATIENCE: Duration = Duration::from_secs(1_800);
 
-/// Heals every `pause` until told to stop; what is on its way is waited for `grace` long in each round. Outages are waited out.
+/// How healing goes on as a service.
+#[derive(Clone, Copy, Debug)]
+pub struct Rounds {
+    /// Between two rounds.
+    pub pause: Duration,
+    /// How long a round waits for what is on its way.
+    pub grace: Duration,
+    /// Offsets that a round mends at most.
+    pub offsets: i64,
+}
+
+/// Heals round after round until told to stop. Outages are waited out. Each round goes on where the one before it was;
+/// what is nowhere is tried again after an hour.
 ///
 /// # Errors
 /// What waiting does not mend.
-pub async fn run(
-    healer: Healer,
-    pause: Duration,
-    grace: Duration,
-    health: Health,
-) -> Result<(), HealerError> {
+pub async fn run(healer: Healer, rounds: Rounds, health: Health) -> Result<(), HealerError> {
     metrics::describe();
-    let heart = health.watch("round", ROUND_PATIENCE + pause + grace);
+    let heart = health.watch("round", ROUND_PATIENCE + rounds.pause + rounds.grace);
     let mut wait = healer.shutdown.waits().prepare("healing");
+    let mut agenda = Agenda::new(rounds.offsets, LOST_REST);
     while !healer.shutdown.is_stopping() {
-        match round(&healer, grace).await {
+        match round(&healer, rounds.grace, &mut agenda).await {
             Ok(()) => {
                 wait.over();
                 health.set_ready(true);
@@ -41,85 +52,67 @@ pub async fn run(
             Err(error) => return Err(error),
         }
         heart.beat();
-        if !healer.shutdown.sleep(pause).await {
+        if !healer.shutdown.sleep(rounds.pause).await {
             break;
         }
     }
     Ok(())
 }
 
-async fn round(healer: &Healer, grace: Duration) -> Result<(), HealerError> {
+async fn round(healer: &Healer, grace: Duration, agenda: &mut Agenda) -> Result<(), HealerError> {
     let (holes, in_flight) = healer.find(grace).await?;
-    let found: i64 = holes.iter().map(count).sum();
-    if holes.is_empty() {
-        metrics::record(0, 0, in_flight, system_utc_millis());
-        return Ok(());
-    }
-    let mut tell = |healed: &Healed| {
-        let Healed {
-            hole,
-            documents,
-            messages,
-            left,
-        } = healed;
-        match left {
-            None => tracing::warn!(%hole, documents, messages, "a hole was mended"),
-            Some(left) => {
-                tracing::error!(%hole, documents, messages, left, "lost: neither MongoDB nor Kafka has these offsets")
-            }
-        }
+    let (found, known) = (count(&holes), agenda.known());
+    let next = agenda.next(&holes, Instant::now());
+    let mut figures = metrics::Figures {
+        lost: found,
+        known: agenda.known(),
+        mended: 0,
+        in_flight,
     };
-    healer.mend(bounded(holes), &mut tell).await?;
-    // The books tell what it gave, for whoever is faster than this look.
-    let (holes, in_flight) = healer.find(Duration::ZERO).await?;
-    let left = holes.iter().map(count).sum();
-    metrics::record(left, (found - left).max(0), in_flight, system_utc_millis());
+    if !next.is_empty() {
+        let mut tell = |healed: &Healed| {
+            agenda.tried(&healed.hole, &healed.left_offsets, Instant::now());
+            said(healed);
+        };
+        healer.mend(next, &mut tell).await?;
+        // The books tell what it gave, for whoever is faster than this look.
+        let (holes, in_flight) = healer.find(Duration::ZERO).await?;
+        figures.lost = count(&holes);
+        figures.known = agenda.known();
+        figures.mended = (found - figures.lost).max(0);
+        figures.in_flight = in_flight;
+    }
+    if figures.known != known {
+        let (lost, untried) = (figures.known, (figures.lost - figures.known).max(0));
+        tracing::warn!(
+            lost,
+            untried,
+            "offsets that are nowhere, and holes that were not tried yet"
+        );
+    }
+    metrics::record(figures, system_utc_millis());
     Ok(())
 }
 
-fn count(hole: &Hole) -> i64 {
-    hole.offsets.end - hole.offsets.start
-}
-
-/// The first of these offsets, as many as a round may mend.
-fn bounded(holes: Vec<Hole>) -> Vec<Hole> {
-    let mut room = ROUND_OFFSETS;
-    let mut taken = Vec::new();
-    for mut hole in holes {
-        if room <= 0 {
-            break;
-        }
-        hole.offsets.end = hole.offsets.end.min(hole.offsets.start + room);
-        room -= count(&hole);
-        taken.push(hole);
-    }
-    taken
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_3_a_round_mends_a_bounded_number_of_offsets_and_never_none(
-            lengths in prop::collection::vec(1..30_000_i64, 1..6)
-        ) {
-            let hole = |length: &i64| Hole {
-                topic: "fitbit.steps".into(),
-                generation: 0,
-                partition: 0,
-                offsets: 5..5 + length,
-            };
-            let holes: Vec<Hole> = lengths.iter().map(hole).collect();
-            let taken = bounded(holes.clone());
-            let sum: i64 = taken.iter().map(count).sum();
-            prop_assert_eq!(sum, lengths.iter().sum::<i64>().min(ROUND_OFFSETS));
-            for (taken, hole) in taken.iter().zip(&holes) {
-                prop_assert!(taken.offsets.start == hole.offsets.start && count(taken) > 0);
-            }
+fn said(healed: &Healed) {
+    let Healed {
+        hole,
+        documents,
+        messages,
+        left,
+        ..
+    } = healed;
+    match left {
+        None => tracing::warn!(%hole, documents, messages, "a hole was mended"),
+        Some(left) => {
+            tracing::error!(%hole, documents, messages, left, "lost: neither MongoDB nor Kafka has these offsets");
         }
     }
+}
+
+fn count(holes: &[Hole]) -> i64 {
+    holes
+        .iter()
+        .map(|hole| hole.offsets.end - hole.offsets.start)
+        .sum()
 }

@@ -6,12 +6,13 @@
 mod books;
 mod chunks;
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
-use mongodb::{Collection, Database, IndexModel};
+use mongodb::{Collection, Database};
 use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
+use pulseline_schemas::pages::{Order, Pages, Place, WINDOW_START};
 use pulseline_schemas::{Owner, Stream};
 use pulseline_sql::Client;
 use pulseline_sql::floor::floor;
@@ -22,9 +23,11 @@ use crate::config::LoaderConfig;
 use crate::error::LoaderError;
 use crate::map::guard::DAY_MILLIS;
 use crate::map::{Shape, Source, shape_of};
+use crate::order_index;
+use crate::reading::Reading;
 use crate::service::{self, Connections};
-use crate::snapshot::Reading;
 use crate::write::{Purpose, Writer};
+pub(crate) use books::Mark;
 pub use chunks::Chunk;
 
 /// A session may have begun so many days before the range that it reaches into: it lasts a week at most.
@@ -54,30 +57,53 @@ pub struct Progress {
     pub changed: u64,
     /// The days that are read now, or are left.
     pub days: Range<DayNumber>,
+    /// After which document of these days it goes on.
+    pub(crate) place: Option<Place>,
     /// False when it was stopped before its end.
     pub is_finished: bool,
 }
 
 impl Backfill {
     /// Documents of these days, and of no other chunk of this backfill.
-    fn filter(&self, days: &Range<DayNumber>) -> Document {
+    fn pages(&self, days: &Range<DayNumber>, documents: usize) -> Pages {
+        let pages = Pages::new(Order::of(self.stream), documents);
         if self.stream.owner() == Owner::User {
             // Profiles have no days.
-            return Document::new();
+            return pages;
         }
-        let at = |day: DayNumber| Bson::DateTime(DateTime::from_millis(i64::from(day) * DAY_MILLIS));
+        pages.matching(self.filter()).starting(self.starts(days))
+    }
+
+    /// When the windows of a chunk start, in milliseconds.
+    fn starts(&self, days: &Range<DayNumber>) -> RangeInclusive<i64> {
         let first = if days.start == self.days.start {
             days.start - SESSION_DAYS
         } else {
             days.start
         };
-        let mut filter = doc! {
-            "created_at": { "$gte": at(first), "$lt": at(days.end) },
-            "ended_at": { "$gte": at(self.days.start) },
-        };
+        i64::from(first) * DAY_MILLIS..=i64::from(days.end) * DAY_MILLIS - 1
+    }
+
+    /// Whose they are, and that their windows reach into the range.
+    fn filter(&self) -> Document {
+        let mut filter = doc! { "ended_at": { "$gte": at(i64::from(self.days.start) * DAY_MILLIS) } };
         if let Some(device) = self.device {
             filter.insert("device_id", device.hyphenated().to_string());
         }
+        filter
+    }
+
+    /// Every document of it.
+    fn all(&self) -> Document {
+        if self.stream.owner() == Owner::User {
+            return Document::new();
+        }
+        let starts = self.starts(&self.days);
+        let mut filter = self.filter();
+        filter.insert(
+            WINDOW_START,
+            doc! { "$gte": at(*starts.start()), "$lte": at(*starts.end()) },
+        );
         filter
     }
 
@@ -154,14 +180,16 @@ impl Run<'_> {
     async fn chunk(&self, before: &Progress) -> Result<Option<Progress>, LoaderError> {
         let source = Source::Stream(self.job.stream);
         let letters = self.database.collection(Source::DeadLetters.name());
-        let mut writer =
-            Writer::beside(&self.connections.timescale, source, Purpose::Repair, letters).await?;
+        // How far it is may have moved since, in an attempt that an outage ended.
+        let mut done = books::begin(&connect(self.connections).await?, &self.job).await?;
+        (done.total, done.days) = (before.total, before.days.clone());
+        let purpose = Purpose::Repair(Mark::of(&self.job));
+        let mut writer = Writer::beside(&self.connections.timescale, source, purpose, letters).await?;
+        let pages = self.job.pages(&before.days, self.config.page_documents);
         let reading = Reading {
             collection: self.database.collection(self.job.stream.collection()),
-            filter: self.job.filter(&before.days),
-            order: Document::new(),
+            pages: pages.after(done.place.take()),
         };
-        let mut done = before.clone();
         let ended = reading.load(&mut writer, self.config, self.shutdown, |written| {
             done.documents += written.documents as u64;
             done.changed += written.changed;
@@ -173,6 +201,10 @@ impl Run<'_> {
         books::done(writer.client(), &self.job, &done).await?;
         Ok(Some(done))
     }
+}
+
+fn at(millis: i64) -> Bson {
+    Bson::DateTime(DateTime::from_millis(millis))
 }
 
 async fn connect(connections: &Connections) -> Result<Client, LoaderError> {
@@ -200,17 +232,11 @@ async fn kept(client: &Client, job: &Backfill) -> Result<Range<DayNumber>, Loade
     }
 }
 
-/// Makes the index that finds documents by their day, once, and counts them.
+/// Makes sure of the index in whose order documents are read, and counts them.
 async fn prepare(collection: &Collection<RawDocumentBuf>, job: &Backfill) -> Result<u64, LoaderError> {
-    if job.stream.owner() != Owner::User {
-        let index = IndexModel::builder().keys(doc! { "created_at": 1 }).build();
-        collection
-            .create_index(index)
-            .await
-            .map_err(LoaderError::mongo("making an index"))?;
-    }
+    order_index::ensure(collection, Order::of(job.stream)).await?;
     collection
-        .count_documents(job.filter(&job.days))
+        .count_documents(job.all())
         .await
         .map_err(LoaderError::mongo("counting documents"))
 }

@@ -1,6 +1,7 @@
 //! What one transaction writes: rows, accounting, dirty days, letters, and the position after them.
 
 use pulseline_schemas::Position;
+use pulseline_schemas::pages::Place;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
@@ -19,6 +20,8 @@ pub(crate) struct Progress {
     pub(crate) cluster_time: Option<i64>,
     /// When a poll last found nothing more, in UTC milliseconds.
     pub(crate) caught_up_at: Option<i64>,
+    /// After which document reading a whole collection, or a range of it, goes on.
+    pub(crate) place: Option<Place>,
 }
 
 impl Progress {
@@ -26,6 +29,7 @@ impl Progress {
         self.position = later.position.or(self.position.take());
         self.cluster_time = later.cluster_time.max(self.cluster_time);
         self.caught_up_at = later.caught_up_at.or(self.caught_up_at);
+        self.place = later.place.or(self.place.take());
     }
 }
 

@@ -10,6 +10,7 @@ use crate::batch::Progress;
 use crate::error::LoaderError;
 use crate::map::Source;
 use crate::resume::ResumePoint;
+use crate::snapshot::Snapshot;
 
 /// Collections are not split yet: every checkpoint is of the one shard.
 const SHARD: i32 = 0;
@@ -19,20 +20,19 @@ const SHARD: i32 = 0;
 const CLAIM: &str = "insert into ops.checkpoints as c (collection, shard, token, epoch, seq, updated_at) \
     values ($1, $2, null, $3, 0, now()) \
     on conflict (collection, shard) do update set epoch = excluded.epoch, updated_at = now() \
-    where c.epoch <= excluded.epoch returning token, seq";
+    where c.epoch <= excluded.epoch returning token, seq, snapshot";
 
-const MOVE: &str = "update ops.checkpoints set token = coalesce($5, token), seq = seq + 1, \
+const MOVE: &str = "update ops.checkpoints set token = coalesce($5::bytea, token), seq = seq + 1, \
     cluster_time = greatest(cluster_time, timestamptz 'epoch' + $6::bigint * interval '1 millisecond'), \
     caught_up_at = coalesce(timestamptz 'epoch' + $7::bigint * interval '1 millisecond', caught_up_at), \
-    updated_at = now() \
+    snapshot = case when $5::bytea is null then coalesce($8, snapshot) end, updated_at = now() \
     where collection = $1 and shard = $2 and epoch = $3 and seq = $4";
 
 /// What became of a claim.
 #[derive(Debug)]
 pub(crate) enum Claim {
-    /// It is ours. With the durable position: none before the first snapshot, or when it cannot be told where among the other
-    /// collections' it is.
-    Ours(Checkpoint, Option<ResumePoint>),
+    /// It is ours; with what it says.
+    Ours(Checkpoint, Box<Claimed>),
     /// Another session holds it locked.
     Locked,
 }
@@ -43,6 +43,17 @@ pub(crate) struct Checkpoint {
     source: Source,
     epoch: i64,
     seq: i64,
+    /// Where the change stream goes on, while the collection is read as a whole.
+    begins: Option<ResumePoint>,
+}
+
+/// What a checkpoint says when it is taken over.
+#[derive(Debug, Default)]
+pub(crate) struct Claimed {
+    /// The durable position: none before the first snapshot, or when it cannot be told where among the other collections' it is.
+    pub(crate) position: Option<ResumePoint>,
+    /// How far the collection is read that has no position yet, or none of use.
+    pub(crate) snapshot: Option<Snapshot>,
 }
 
 impl Checkpoint {
@@ -71,12 +82,19 @@ impl Checkpoint {
                 "an earlier version stored no place with the position: it is not used"
             );
         }
+        let seq = row.get(1);
+        let snapshot: Option<&[u8]> = row.get(2);
+        let claimed = Claimed {
+            position: position.flatten(),
+            snapshot: snapshot.and_then(|stored| Snapshot::decode(stored, seq)),
+        };
         let checkpoint = Self {
             source,
             epoch,
-            seq: row.get(1),
+            seq,
+            begins: None,
         };
-        Ok(Claim::Ours(checkpoint, position.flatten()))
+        Ok(Claim::Ours(checkpoint, Box::new(claimed)))
     }
 
     async fn lock(
@@ -95,6 +113,26 @@ impl Checkpoint {
         Ok(row)
     }
 
+    /// The collection is read as a whole: the change stream goes on here afterwards.
+    pub(crate) fn begin_snapshot(&mut self, begins: ResumePoint) {
+        self.begins = Some(begins);
+    }
+
+    /// How far the collection is read once this is committed.
+    fn snapshot(&self, progress: &Progress) -> Result<Option<Vec<u8>>, LoaderError> {
+        let (Some(begins), Some(place)) = (&self.begins, &progress.place) else {
+            return Ok(None);
+        };
+        let snapshot = Snapshot {
+            begins: begins.clone(),
+            after: Some(place.clone()),
+        };
+        let encoded = snapshot.encode(self.seq + 1);
+        encoded
+            .map(Some)
+            .map_err(|detail| unreadable(self.source, &detail))
+    }
+
     /// Moves the position inside the transaction that holds the rows.
     pub(crate) async fn advance(
         &self,
@@ -103,6 +141,7 @@ impl Checkpoint {
     ) -> Result<(), LoaderError> {
         let position = progress.position.as_ref().map(ResumePoint::encode).transpose();
         let position = position.map_err(|detail| unreadable(self.source, &detail))?;
+        let snapshot = self.snapshot(progress)?;
         let collection = self.source.name();
         let moved = client
             .execute(
@@ -115,6 +154,7 @@ impl Checkpoint {
                     &position,
                     &progress.cluster_time,
                     &progress.caught_up_at,
+                    &snapshot,
                 ],
             )
             .await

@@ -22,6 +22,10 @@ pub const LEASE_TTL_MS: u64 = 10_000;
 /// Devices whose newest loaded reading is remembered, per stream (about 100 bytes each).
 pub const FRONTIER_DEVICES: usize = 100_000;
 
+/// Documents that are asked for at once when a whole collection is read: a page is sorted by its server in memory where it
+/// has no index for that, and at most a page is read in vain when the loader stops.
+pub const PAGE_DOCUMENTS: usize = 5_000;
+
 /// What happens when the server no longer knows the position.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,6 +55,8 @@ pub struct LoaderConfig {
     pub lease_ttl_ms: u64,
     /// Devices whose newest reading is remembered, per stream.
     pub frontier_devices: usize,
+    /// Documents that are asked for at once when a whole collection, or a range of it, is read.
+    pub page_documents: usize,
     /// What happens when the server no longer knows the position.
     pub dead_token: DeadToken,
 }
@@ -65,6 +71,7 @@ impl Default for LoaderConfig {
             idle_save_ms: IDLE_SAVE_MS,
             lease_ttl_ms: LEASE_TTL_MS,
             frontier_devices: FRONTIER_DEVICES,
+            page_documents: PAGE_DOCUMENTS,
             dead_token: DeadToken::default(),
         }
     }
@@ -88,6 +95,9 @@ impl LoaderConfig {
         }
         if self.frontier_devices == 0 {
             return Err("loader.frontier_devices must be at least 1".into());
+        }
+        if self.page_documents == 0 {
+            return Err("loader.page_documents must be at least 1".into());
         }
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use bson::RawBson;
 use pulseline_runtime::clock::system_utc_millis;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -23,16 +22,12 @@ const MOST_REST: Duration = Duration::from_secs(1);
 /// A batch that fills.
 struct Filling {
     batch: Batch,
-    /// Id of the last document, where the reader tells it.
-    id: Option<RawBson>,
     is_idle: bool,
 }
 
 /// What a commit brought.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
-    /// Id of its last document, where the reader tells it.
-    pub(crate) id: Option<RawBson>,
     pub(crate) documents: usize,
     /// Rows that were written: readings that are new or different, and whole rows that are not older.
     pub(crate) changed: u64,
@@ -75,7 +70,6 @@ pub(crate) async fn drain(
             is_news = true;
         }
         last_save = Some(Instant::now());
-        written.id = filling.id;
         committed(written);
     }
     if unsaved.position.is_some() {
@@ -93,7 +87,6 @@ async fn fill(
 ) -> Filling {
     let mut filling = Filling {
         batch: Batch::default(),
-        id: None,
         is_idle: false,
     };
     filling.take(first);
@@ -119,12 +112,10 @@ impl Filling {
             Message::Document {
                 mapped,
                 progress,
-                id,
                 bytes,
                 permit,
             } => {
                 self.is_idle = false;
-                self.id = id.or(self.id.take());
                 self.batch.progress.follow(progress);
                 self.batch.push(*mapped, bytes, Some(permit));
             }

@@ -108,6 +108,17 @@ pub enum LoaderError {
         /// How often.
         recoveries: u32,
     },
+    /// An index is missing, and this user may not make it.
+    #[error(
+        "MongoDB: {collection} has no index on {keys}, in whose order it is read, and this user may not make one (13): start \
+         the sink of this version, which makes it, or grant createIndex"
+    )]
+    NoIndex {
+        /// Whose.
+        collection: String,
+        /// Its keys.
+        keys: String,
+    },
     /// The server broke its own contract.
     #[error("MongoDB: {0}")]
     Protocol(String),
@@ -212,6 +223,7 @@ impl Classify for LoaderError {
             | Self::LeaseLost { .. }
             | Self::DeadToken { .. }
             | Self::NoProgress { .. }
+            | Self::NoIndex { .. }
             | Self::Protocol(_)
             | Self::Abandoned
             | Self::Task(_) => Class::Fatal,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bson::{RawBson, RawDocument};
+use bson::RawDocument;
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_runtime::shutdown::Shutdown;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -22,7 +22,6 @@ pub(crate) enum Message {
     Document {
         mapped: Box<Mapped>,
         progress: Progress,
-        id: Option<RawBson>,
         bytes: usize,
         permit: OwnedSemaphorePermit,
     },
@@ -69,12 +68,7 @@ impl Feed {
     }
 
     /// Maps a document and hands it over, waiting for room; false when reading should end.
-    pub(crate) async fn document(
-        &self,
-        document: &RawDocument,
-        progress: Progress,
-        id: Option<RawBson>,
-    ) -> bool {
+    pub(crate) async fn document(&self, document: &RawDocument, progress: Progress) -> bool {
         let bytes = document.as_bytes().len();
         // A document larger than a whole batch still has to pass, alone.
         let wanted = u32::try_from(bytes.min(self.most_bytes)).unwrap_or(u32::MAX);
@@ -85,7 +79,6 @@ impl Feed {
         self.send(Message::Document {
             mapped,
             progress,
-            id,
             bytes,
             permit,
         })

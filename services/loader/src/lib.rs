@@ -26,8 +26,9 @@ mod letter;
 mod map;
 pub mod mend;
 mod metrics;
+mod order_index;
 mod owner;
-
+mod reading;
 mod resolve;
 mod resume;
 pub mod revive;

@@ -6,12 +6,13 @@ use bson::{Document, doc};
 use mongodb::Database;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::Stream;
+use pulseline_schemas::pages::Pages;
 
 use crate::config::LoaderConfig;
 use crate::error::LoaderError;
 use crate::map::Source;
+use crate::reading::Reading;
 use crate::service::{self, Connections};
-use crate::snapshot::Reading;
 use crate::write::{Purpose, Writer};
 
 /// Offsets of one partition.
@@ -83,8 +84,7 @@ impl Mender {
         let mut writer = Writer::beside(&self.connections.timescale, source, Purpose::Mend, letters).await?;
         let reading = Reading {
             collection: self.database.collection(source.name()),
-            filter: at.filter(source),
-            order: Document::new(),
+            pages: Pages::unordered(at.filter(source)),
         };
         let mut documents = 0;
         let ended = reading.load(&mut writer, &self.config, shutdown, |written| {

@@ -72,6 +72,7 @@ const ERASED: &str = "pulseline_loader_erased_total";
 const RECOVERIES: &str = "pulseline_loader_recoveries_total";
 const FALLBACKS: &str = "pulseline_loader_merge_fallbacks_total";
 const OWNER: &str = "pulseline_loader_owner";
+const SNAPSHOT: &str = "pulseline_loader_snapshot";
 
 /// Describes every metric and touches every counter, so that `rate()` sees the first happening.
 pub(crate) fn describe() {
@@ -121,6 +122,11 @@ pub(crate) fn describe() {
         Unit::Count,
         "1 while this loader holds the lease, 0 while it stands by"
     );
+    describe_gauge!(
+        SNAPSHOT,
+        Unit::Count,
+        "1 while a collection is read as a whole, before its changes are followed"
+    );
     gauge!(OWNER).set(0.0);
     for source in Source::all() {
         let collection = source.name();
@@ -130,6 +136,7 @@ pub(crate) fn describe() {
         for cause in Recovery::ALL {
             counter!(RECOVERIES, "collection" => collection, "cause" => cause.name()).increment(0);
         }
+        gauge!(SNAPSHOT, "collection" => collection).set(0.0);
         counter!(DOCUMENTS, "collection" => collection).increment(0);
         counter!(ERASED, "collection" => collection).increment(0);
         counter!(BATCHES, "collection" => collection).increment(0);
@@ -232,6 +239,11 @@ pub(crate) fn record_fallback(source: Source) {
         collection = source.name(),
         "direct rows met others: the batch is merged instead"
     );
+}
+
+/// A collection is read as a whole, or has been.
+pub(crate) fn record_snapshot(source: Source, is_read: bool) {
+    gauge!(SNAPSHOT, "collection" => source.name()).set(if is_read { 1.0 } else { 0.0 });
 }
 
 pub(crate) fn record_owner(owner: bool) {

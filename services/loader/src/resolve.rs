@@ -89,6 +89,14 @@ fn ranks(uploads: &[ReadingsUpload]) -> Vec<u32> {
     ranks
 }
 
+/// The last row of each device, of rows that are sorted by device and time.
+pub(crate) fn ends(rows: &[Row]) -> Vec<(Uuid, i64)> {
+    rows.chunk_by(|row, next| row.device_id == next.device_id)
+        .filter_map(|of_device| of_device.last())
+        .map(|last| (last.device_id, last.local_ts))
+        .collect()
+}
+
 /// Splits rows into those that cannot be in the table yet, and the rest.
 ///
 /// `newest` gives a device's newest loaded reading: whatever lies after it meets no row of its key.

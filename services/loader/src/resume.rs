@@ -61,7 +61,7 @@ impl Place {
 }
 
 /// Where to go on.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ResumePoint {
     pub(crate) token: ResumeToken,
     pub(crate) place: Place,

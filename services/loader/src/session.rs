@@ -11,6 +11,7 @@ use pulseline_runtime::retry::{self, Class, Classify};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::waits::Wait;
 
+use crate::checkpoint::Claimed;
 use crate::config::{DeadToken, LoaderConfig};
 use crate::error::LoaderError;
 use crate::map::Source;
@@ -61,12 +62,12 @@ pub(crate) struct Memory {
     recoveries: HashMap<Source, u32>,
     /// Whose stored position is dead, and where the collection begins anew, where that is known.
     lost: HashMap<Source, Option<ResumePoint>>,
-    /// Snapshots that have begun.
-    snapshots: HashMap<Source, Snapshot>,
     /// Whose position the stream was opened at.
     start: Option<Source>,
     /// Whose position was brought forward by this opening.
     moved: Moved,
+    /// Of which a part is read and stored by this opening.
+    begun: Moved,
     /// From an outage until documents are read again.
     wait: Option<Wait>,
 }
@@ -117,7 +118,7 @@ pub(crate) async fn load(context: &Context) -> Result<(), LoaderError> {
     Ok(())
 }
 
-/// One opening: takes the checkpoints over, reads snapshots where there is no position, follows the rest.
+/// One opening: takes the checkpoints over, follows what is loaded, and reads the rest beside it.
 async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, LoaderError> {
     let Openings {
         followed,
@@ -129,7 +130,7 @@ async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, Loader
         .min_by_key(|(_, position)| position.place)
         .map(|(writer, position)| (writer.source(), position.clone()));
     memory.start = start.as_ref().map(|(source, _)| *source);
-    let mut tasks = Tasks::new(context.clone(), memory.moved.clone());
+    let mut tasks = Tasks::new(context.clone(), memory.moved.clone(), memory.begun.clone());
     let from = match start {
         Some((_, position)) => {
             let token = Some(position.token.clone());
@@ -146,9 +147,14 @@ async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, Loader
         context.health.set_ready(true);
         tracing::info!("following the change stream");
     }
-    for writer in unread {
-        let snapshot = memory.snapshot(writer.source(), &from);
-        tasks.read(writer, snapshot);
+    for (writer, snapshot) in unread {
+        let (collection, is_begun) = (writer.source().name(), snapshot.is_some());
+        tracing::info!(
+            collection,
+            is_begun,
+            "no position yet: reading the collection first"
+        );
+        tasks.read(writer, snapshot.unwrap_or_else(|| Snapshot::new(from.clone())));
     }
     for source in locked {
         tracing::warn!(
@@ -164,9 +170,18 @@ async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, Loader
 #[derive(Default)]
 struct Openings {
     followed: Vec<(Writer, ResumePoint)>,
-    unread: Vec<Writer>,
+    /// With how far they are read, where that is begun.
+    unread: Vec<(Writer, Option<Snapshot>)>,
     /// Their checkpoints are held by other sessions.
     locked: Vec<Source>,
+}
+
+/// What has to be done with a collection.
+enum Verdict {
+    /// It is loaded up to here, and followed.
+    Loaded(ResumePoint),
+    /// It has to be read, or the rest of it.
+    Unread(Option<Snapshot>),
 }
 
 async fn open_all(context: &Context, memory: &Memory) -> Result<Openings, LoaderError> {
@@ -177,10 +192,10 @@ async fn open_all(context: &Context, memory: &Memory) -> Result<Openings, Loader
     let mut openings = Openings::default();
     for (source, opened) in try_join_all(Source::all().map(open)).await? {
         match opened {
-            Opened::Ours(writer, Some(position)) if !memory.lost.contains_key(&source) => {
-                openings.followed.push((*writer, position));
-            }
-            Opened::Ours(writer, _) => openings.unread.push(*writer),
+            Opened::Ours(writer, claimed) => match memory.judge(source, *claimed) {
+                Verdict::Loaded(position) => openings.followed.push((*writer, position)),
+                Verdict::Unread(snapshot) => openings.unread.push((*writer, snapshot)),
+            },
             Opened::Locked => openings.locked.push(source),
         }
     }
@@ -192,24 +207,34 @@ impl Memory {
     fn take_progress(&mut self) -> bool {
         let moved = self.moved.take();
         self.recoveries.retain(|source, _| !moved.contains(source));
+        // How far these are read stands in their checkpoints now.
+        let begun = self.begun.take();
+        self.lost.retain(|source, _| !begun.contains(source));
         !moved.is_empty()
     }
 
-    /// A snapshot that has begun, or a new one.
-    fn snapshot(&mut self, source: Source, from: &ResumePoint) -> Snapshot {
-        let begins = self.lost.get(&source).cloned().flatten();
-        let new = || {
-            tracing::info!(
-                collection = source.name(),
-                "no position yet: reading the collection first"
-            );
-            Snapshot::new(begins.unwrap_or_else(|| from.clone()))
-        };
-        self.snapshots.entry(source).or_insert_with(new).clone()
+    fn judge(&self, source: Source, claimed: Claimed) -> Verdict {
+        match (self.lost.get(&source), claimed) {
+            (Some(begins), _) => Verdict::Unread(begins.clone().map(Snapshot::new)),
+            (
+                None,
+                Claimed {
+                    snapshot: Some(begun),
+                    ..
+                },
+            ) => Verdict::Unread(Some(begun)),
+            (
+                None,
+                Claimed {
+                    position: Some(position),
+                    ..
+                },
+            ) => Verdict::Loaded(position),
+            (None, Claimed { position: None, .. }) => Verdict::Unread(None),
+        }
     }
 
     fn has_read(&mut self, source: Source) {
-        self.snapshots.remove(&source);
         self.lost.remove(&source);
         tracing::info!(
             collection = source.name(),
@@ -241,7 +266,6 @@ impl Memory {
             });
         }
         self.lost.insert(source, begins);
-        self.snapshots.remove(&source);
         metrics::record_recovery(source, Recovery::Resnapshot);
         tracing::warn!(
             collection,

@@ -1,130 +1,125 @@
-//! Reading what is in a collection: before its part of the change stream is followed, or once more.
+//! Reading what is in a collection before its part of the change stream is followed.
 //!
-//! The position is taken first and stored last. What arrives in between is read twice, which changes nothing.
+//! The position is taken first and stored last. What arrives in between is read twice, which changes nothing. How far reading
+//! is, is stored in the transaction that holds the rows (D-2): a restart goes on there, after the same position.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use bson::{Document, RawBson, RawDocumentBuf, doc};
-use mongodb::{Collection, Database};
+use mongodb::Database;
 use pulseline_runtime::shutdown::Shutdown;
+use pulseline_schemas::pages::{Order, Pages, Place};
+use serde::{Deserialize, Serialize};
 
 use crate::batch::Progress;
 use crate::config::LoaderConfig;
-use crate::drain::{self, Written};
 use crate::error::LoaderError;
-use crate::feed::Feed;
+use crate::map::Source;
+use crate::metrics;
+use crate::order_index;
+use crate::reading::Reading;
 use crate::resume::ResumePoint;
 use crate::write::Writer;
 
-/// Documents a server sends at once.
-const FETCH_DOCUMENTS: u32 = 1_000;
+/// How often an index is looked for that another has to make.
+const INDEX_POLL: Duration = Duration::from_secs(5);
 
-/// How far a snapshot has come: kept over outages, so that a long one ends.
-#[derive(Clone, Debug)]
+/// A snapshot and how far it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
     /// Where the change stream goes on once all is read.
-    position: ResumePoint,
-    /// The last document whose rows are committed.
-    after: Arc<Mutex<Option<RawBson>>>,
+    pub(crate) begins: ResumePoint,
+    /// After which document reading goes on; none at the beginning.
+    pub(crate) after: Option<Place>,
+}
+
+/// A snapshot as it is stored: of use as long as nobody else has moved the checkpoint.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    seq: i64,
+    snapshot: Snapshot,
 }
 
 impl Snapshot {
-    pub(crate) fn new(position: ResumePoint) -> Self {
-        Self {
-            position,
-            after: Arc::default(),
-        }
+    pub(crate) fn new(begins: ResumePoint) -> Self {
+        Self { begins, after: None }
     }
 
-    /// Reads the whole collection, or the rest of it, and stores its position; false when told to stop before the end.
+    /// As it stands in the checkpoint whose number is then `seq`.
+    pub(crate) fn encode(&self, seq: i64) -> Result<Vec<u8>, String> {
+        let snapshot = self.clone();
+        bson::serialize_to_vec(&Stored { seq, snapshot }).map_err(|error| format!("snapshot: {error}"))
+    }
+
+    /// None when the checkpoint was moved by a version that knows nothing of snapshots.
+    pub(crate) fn decode(bytes: &[u8], seq: i64) -> Option<Self> {
+        let stored: Stored = bson::deserialize_from_slice(bytes).ok()?;
+        (stored.seq == seq).then_some(stored.snapshot)
+    }
+
+    /// Reads the whole collection, or the rest of it, and stores its position; none when told to stop before the end.
     pub(crate) async fn take(
-        &self,
+        self,
         writer: &mut Writer,
         database: &Database,
         config: &LoaderConfig,
         shutdown: &Shutdown,
-    ) -> Result<bool, LoaderError> {
-        let after = || self.after.lock().unwrap_or_else(PoisonError::into_inner);
-        let reading = Reading {
-            collection: database.collection(writer.source().name()),
-            filter: beyond(after().clone()),
-            order: doc! { "_id": 1 },
-        };
-        let ended = reading.load(writer, config, shutdown, |written| {
-            if written.id.is_some() {
-                *after() = written.id;
-            }
-        });
-        if !ended.await? {
-            return Ok(false);
+        committed: impl Fn(),
+    ) -> Result<Option<ResumePoint>, LoaderError> {
+        let collection = database.collection(writer.source().name());
+        let order = order_of(writer.source());
+        metrics::record_snapshot(writer.source(), true);
+        if !order_index::await_it(&collection, order, INDEX_POLL, shutdown).await? {
+            return Ok(None);
         }
-        let position = Some(self.position.clone());
+        writer.begin_snapshot(self.begins.clone());
+        let reading = Reading {
+            collection,
+            pages: Pages::new(order, config.page_documents).after(self.after),
+        };
+        if !reading.load(writer, config, shutdown, |_| committed()).await? {
+            return Ok(None);
+        }
+        let position = Some(self.begins.clone());
         writer
             .save(&Progress {
                 position,
                 ..Progress::default()
             })
             .await?;
-        Ok(true)
+        metrics::record_snapshot(writer.source(), false);
+        Ok(Some(self.begins))
     }
 }
 
-/// What comes after a document in the order of `_id`; everything without one.
-fn beyond(after: Option<RawBson>) -> Document {
-    match after.map(bson::Bson::try_from).transpose() {
-        // `$gt` compares within one type only: ids of another type are read again rather than left out.
-        Ok(Some(id)) => {
-            doc! { "$or": [{ "_id": { "$gt": id } }, { "_id": { "$not": { "$type": "string" } } }] }
-        }
-        Ok(None) | Err(_) => Document::new(),
+/// The order in which a collection is read.
+fn order_of(source: Source) -> Order {
+    match source {
+        Source::Stream(stream) => Order::of(stream),
+        Source::Receipts | Source::DeadLetters => Order::Id,
     }
 }
 
-/// Documents of a collection.
-pub(crate) struct Reading {
-    pub(crate) collection: Collection<RawDocumentBuf>,
-    pub(crate) filter: Document,
-    /// Without one the server need not sort what it finds by another index.
-    pub(crate) order: Document,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resume;
 
-impl Reading {
-    /// Reads and writes them, by `writer`; true when it came to the end.
-    pub(crate) async fn load(
-        self,
-        writer: &mut Writer,
-        config: &LoaderConfig,
-        shutdown: &Shutdown,
-        committed: impl FnMut(Written),
-    ) -> Result<bool, LoaderError> {
-        let shutdown = shutdown.child();
-        let (feed, messages) = Feed::new(writer.source(), config, &shutdown);
-        // Apart: should this be given up, a driver's future is not dropped half way.
-        let reader = tokio::spawn(self.scan(feed));
-        let drained = drain::drain(writer, messages, config, committed).await;
-        shutdown.stop();
-        let read = reader
-            .await
-            .map_err(|error| LoaderError::Task(error.to_string()))?;
-        // The writer's error comes first: the reader's may only follow from it.
-        drained?;
-        read
-    }
-
-    async fn scan(self, feed: Feed) -> Result<bool, LoaderError> {
-        let failed = || LoaderError::mongo("reading a collection");
-        let mut found = self.collection.find(self.filter).batch_size(FETCH_DOCUMENTS);
-        if !self.order.is_empty() {
-            found = found.sort(self.order);
-        }
-        let mut cursor = found.await.map_err(failed())?;
-        while cursor.advance().await.map_err(failed())? {
-            let document = cursor.current();
-            let id = document.get("_id").ok().flatten().map(RawBson::from);
-            if feed.is_stopped() || !feed.document(document, Progress::default(), id).await {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    #[test]
+    fn d_2_a_snapshot_is_read_as_it_was_stored_unless_the_checkpoint_was_moved_since() {
+        let token = bson::deserialize_from_slice(bson::rawdoc! { "_data": "82" }.as_bytes()).unwrap();
+        let snapshot = Snapshot {
+            begins: ResumePoint {
+                token,
+                place: resume::Place::START,
+            },
+            after: Some(Place::Window {
+                at: 5,
+                id: "a".into(),
+            }),
+        };
+        let stored = snapshot.encode(7).unwrap();
+        assert_eq!(Snapshot::decode(&stored, 7), Some(snapshot));
+        assert_eq!(Snapshot::decode(&stored, 8), None);
+        assert_eq!(Snapshot::decode(b"\x01", 7), None);
     }
 }

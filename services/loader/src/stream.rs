@@ -14,6 +14,7 @@ use mongodb::change_stream::ChangeStream;
 use mongodb::change_stream::event::ResumeToken;
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_runtime::health::Heart;
+use tokio::sync::oneshot;
 
 use crate::batch::Progress;
 use crate::config::LoaderConfig;
@@ -29,6 +30,8 @@ const FETCH_DOCUMENTS: u32 = 250;
 const TOKEN_ATTEMPTS: usize = 20;
 /// How often collections without changes are told how far a busy stream is: their positions must not grow old.
 const PASSED_EVERY: Duration = Duration::from_secs(1);
+/// A busy stream whose events are no older has come to the present.
+const PRESENT_MS: i64 = 5_000;
 
 /// A collection that is followed.
 pub(crate) struct Route {
@@ -93,11 +96,12 @@ pub(crate) async fn present(database: &Database, config: &LoaderConfig) -> Resul
     ))
 }
 
-/// Follows a change stream that was opened at a place, until told to stop.
+/// Follows a change stream that was opened at a place, until told to stop. Tells when it has come to the present.
 pub(crate) async fn follow(
     mut stream: ChangeStream<RawDocumentBuf>,
     mut place: Place,
     routes: Vec<Route>,
+    mut caught_up: Option<oneshot::Sender<()>>,
     heart: Heart,
 ) -> Result<Followed, LoaderError> {
     let routes = Routes(routes);
@@ -121,16 +125,20 @@ pub(crate) async fn follow(
             if !routes.tell(place, || Message::Idle(progress.clone())).await {
                 break;
             }
+            tell_present(&mut caught_up);
             continue;
         };
         let event = event::read(&raw).map_err(LoaderError::Protocol)?;
         place = place.next(event.at);
+        if place.millis().is_some_and(|at| at + PRESENT_MS >= asked_at) {
+            tell_present(&mut caught_up);
+        }
         let progress = progress(token, place, None);
         match event.change {
             Change::Inserted { collection, document } => {
                 let route = routes.of(collection, place);
                 if let Some(Route { feed, .. }) = route
-                    && !feed.document(document, progress.clone(), None).await
+                    && !feed.document(document, progress.clone()).await
                 {
                     break;
                 }
@@ -152,6 +160,14 @@ pub(crate) async fn follow(
         }
     }
     Ok(Followed::Stopped)
+}
+
+/// Says once that the present is reached.
+fn tell_present(caught_up: &mut Option<oneshot::Sender<()>>) {
+    if let Some(caught_up) = caught_up.take() {
+        // Who no longer listens need not know.
+        let _told = caught_up.send(());
+    }
 }
 
 fn progress(token: Option<ResumeToken>, place: Place, caught_up_at: Option<i64>) -> Progress {

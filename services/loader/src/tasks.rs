@@ -1,4 +1,7 @@
 //! What runs during one opening: the reader of the change stream, a writer per collection, snapshots beside them.
+//!
+//! A collection that is read is followed soon, by a stream of its own: the others need not go back to where it began. Once
+//! everything is read and has caught up, all are opened again, with one stream.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +10,9 @@ use std::time::Duration;
 use bson::RawDocumentBuf;
 use mongodb::change_stream::ChangeStream;
 use pulseline_runtime::shutdown::Shutdown;
-use tokio::task::JoinSet;
+use tokio::sync::oneshot;
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::time::Instant;
 
 use crate::drain;
 use crate::error::LoaderError;
@@ -22,11 +27,14 @@ use crate::write::{Opened, Writer};
 /// Longest the reader may stand still: as long as the slowest writer takes for a batch that holds it up.
 const READING_PATIENCE: Duration = Duration::from_secs(1_800);
 
+/// How long a collection that is read waits for others: they are followed together.
+const JOIN_WAIT: Duration = Duration::from_secs(1);
+
 /// How an opening ended without an error.
 pub(crate) enum Ended {
     /// It was told to.
     Stopped,
-    /// Every collection that was opened has a position now, or one more can be opened: they are followed together.
+    /// Every collection is read and has caught up, or one more can be opened: they are opened again, to be followed together.
     Together,
     /// Positions are dead, or collections begin anew at new ones.
     Lost {
@@ -35,7 +43,7 @@ pub(crate) enum Ended {
     },
 }
 
-/// Collections whose positions were brought forward.
+/// Collections to which something happened, such as a position that was brought forward.
 #[derive(Clone, Default)]
 pub(crate) struct Moved(Arc<Mutex<HashSet<Source>>>);
 
@@ -57,28 +65,48 @@ impl Moved {
 pub(crate) struct Tasks {
     context: Context,
     moved: Moved,
+    begun: Moved,
     /// Ends all of them, and only them.
     shutdown: Shutdown,
     running: JoinSet<Result<Done, LoaderError>>,
+    /// Collections that are not read yet.
     unread: usize,
+    /// Those that are, and are not followed yet.
+    read: Vec<(Writer, ResumePoint)>,
+    /// When they are followed at the latest.
+    join_at: Instant,
+    /// Streams of collections that were read by this opening: opened, and of these caught up.
+    joined: (usize, usize),
 }
 
 /// What became of one.
 enum Done {
     Followed(Followed),
-    Read(Source),
+    /// A collection is read, and waits to be followed.
+    Read(Box<(Writer, ResumePoint)>),
+    /// No other session holds its checkpoint any more.
     Released(Source),
+    /// A stream was opened beside the first one.
+    Joined,
+    /// It has come to the present.
+    CaughtUp,
+    /// A stream beside the first one cannot go on: which position is at fault shows when all are opened again.
+    Unfollowed(LoaderError),
     Stopped,
 }
 
 impl Tasks {
-    pub(crate) fn new(context: Context, moved: Moved) -> Self {
+    pub(crate) fn new(context: Context, moved: Moved, begun: Moved) -> Self {
         Self {
             shutdown: context.shutdown.child(),
             context,
             moved,
+            begun,
             running: JoinSet::new(),
             unread: 0,
+            read: Vec::new(),
+            join_at: Instant::now(),
+            joined: (0, 0),
         }
     }
 
@@ -89,6 +117,26 @@ impl Tasks {
         place: Place,
         collections: Vec<(Writer, ResumePoint)>,
     ) {
+        let routes = self.routes(collections);
+        let reader = self.reader(stream, place, routes, None);
+        self.running
+            .spawn(async move { reader.await.map_err(died)?.map(Done::Followed) });
+    }
+
+    /// Reads a stream, and is watched. Apart: should the writers be given up, a driver's future is not dropped half way.
+    fn reader(
+        &self,
+        stream: ChangeStream<RawDocumentBuf>,
+        place: Place,
+        routes: Vec<Route>,
+        caught_up: Option<oneshot::Sender<()>>,
+    ) -> JoinHandle<Result<Followed, LoaderError>> {
+        let heart = self.context.health.watch("change_stream", READING_PATIENCE);
+        tokio::spawn(stream::follow(stream, place, routes, caught_up, heart))
+    }
+
+    /// A writer for each collection, and the way to it.
+    fn routes(&mut self, collections: Vec<(Writer, ResumePoint)>) -> Vec<Route> {
         let mut routes = Vec::with_capacity(collections.len());
         for (mut writer, position) in collections {
             let (source, config) = (writer.source(), self.context.config.clone());
@@ -103,29 +151,21 @@ impl Tasks {
                 Ok(Done::Stopped)
             });
         }
-        // Apart: should the writers be given up, a driver's future is not dropped half way.
-        let heart = self.context.health.watch("change_stream", READING_PATIENCE);
-        let reader = tokio::spawn(stream::follow(stream, place, routes, heart));
-        self.running.spawn(async move {
-            let followed = reader
-                .await
-                .map_err(|error| LoaderError::Task(error.to_string()))?;
-            followed.map(Done::Followed)
-        });
+        routes
     }
 
     /// Reads a collection that has no position.
     pub(crate) fn read(&mut self, mut writer: Writer, snapshot: Snapshot) {
         self.unread += 1;
         let (context, shutdown) = (self.context.clone(), self.shutdown.clone());
+        let (begun, source) = (self.begun.clone(), writer.source());
         self.running.spawn(async move {
-            let taken = snapshot
-                .take(&mut writer, &context.database, &context.config, &shutdown)
-                .await?;
-            Ok(if taken {
-                Done::Read(writer.source())
-            } else {
-                Done::Stopped
+            let taken = snapshot.take(&mut writer, &context.database, &context.config, &shutdown, || {
+                begun.insert(source)
+            });
+            Ok(match taken.await? {
+                Some(position) => Done::Read(Box::new((writer, position))),
+                None => Done::Stopped,
             })
         });
     }
@@ -150,40 +190,113 @@ impl Tasks {
     /// Waits for all of them: the first one that ends for a reason ends the others, each after its own drain.
     pub(crate) async fn ended(mut self, mut has_read: impl FnMut(Source)) -> Result<Ended, LoaderError> {
         let mut ended = Ok(Ended::Stopped);
-        while let Some(done) = self.running.join_next().await {
-            let done = done.unwrap_or_else(|error| Err(LoaderError::Task(error.to_string())));
-            let reason = match done {
-                Ok(Done::Read(source)) => {
-                    has_read(source);
-                    self.unread -= 1;
-                    if self.unread > 0 {
-                        continue;
-                    }
-                    Ok(Ended::Together)
-                }
-                Ok(Done::Released(source)) => {
-                    tracing::info!(
-                        collection = source.name(),
-                        "no other session holds the checkpoint any more"
-                    );
-                    Ok(Ended::Together)
-                }
-                Ok(Done::Followed(Followed::Replaced(source, position))) => Ok(Ended::Lost {
-                    sources: vec![(source, Some(position))],
-                    reason: "it was dropped or renamed".into(),
-                }),
-                Ok(Done::Followed(Followed::Dropped)) => Ok(Ended::Lost {
-                    sources: Source::all().map(|source| (source, None)).collect(),
-                    reason: "the database was dropped".into(),
-                }),
-                Ok(Done::Followed(Followed::Stopped) | Done::Stopped) => Ok(Ended::Stopped),
-                Err(error) => Err(error),
+        loop {
+            let done = tokio::select! {
+                biased;
+                done = self.running.join_next() => done,
+                () = tokio::time::sleep_until(self.join_at), if self.is_joining() => Some(Ok(self.join().await)),
             };
+            let Some(done) = done else { return ended };
+            let done = done.unwrap_or_else(|error| Err(died(error)));
+            if let Ok(Done::Read(collection)) = &done {
+                has_read(collection.0.source());
+            }
+            let Some(reason) = self.judge(done) else { continue };
             self.shutdown.stop();
-            if matches!(ended, Ok(Ended::Stopped)) {
+            // An error that comes while the others end is the reason rather than what was to be done next.
+            let is_weaker = matches!(ended, Ok(Ended::Together)) && reason.is_err();
+            if is_weaker || matches!(ended, Ok(Ended::Stopped)) {
                 ended = reason;
             }
         }
-        ended
     }
+
+    /// Why everything ends now; none when it goes on.
+    fn judge(&mut self, done: Result<Done, LoaderError>) -> Option<Result<Ended, LoaderError>> {
+        match done {
+            Ok(Done::Read(collection)) => {
+                if self.read.is_empty() {
+                    self.join_at = Instant::now() + JOIN_WAIT;
+                }
+                self.read.push(*collection);
+                self.unread -= 1;
+            }
+            Ok(Done::Released(source)) => {
+                tracing::info!(
+                    collection = source.name(),
+                    "no other session holds the checkpoint any more"
+                );
+                return Some(Ok(Ended::Together));
+            }
+            Ok(Done::Joined) => {}
+            Ok(Done::CaughtUp) => self.joined.1 += 1,
+            Ok(Done::Followed(Followed::Replaced(source, position))) => {
+                return Some(Ok(Ended::Lost {
+                    sources: vec![(source, Some(position))],
+                    reason: "it was dropped or renamed".into(),
+                }));
+            }
+            Ok(Done::Followed(Followed::Dropped)) => {
+                return Some(Ok(Ended::Lost {
+                    sources: Source::all().map(|source| (source, None)).collect(),
+                    reason: "the database was dropped".into(),
+                }));
+            }
+            Ok(Done::Unfollowed(error)) => {
+                tracing::warn!(%error, "collections that were read cannot be followed: all are opened again");
+                return Some(Ok(Ended::Together));
+            }
+            Ok(Done::Followed(Followed::Stopped) | Done::Stopped) => return Some(Ok(Ended::Stopped)),
+            Err(error) => return Some(Err(error)),
+        }
+        let is_due = self.joined == (0, 0) || self.read.is_empty();
+        (self.unread == 0 && self.joined.0 == self.joined.1 && is_due).then_some(Ok(Ended::Together))
+    }
+
+    fn is_joining(&self) -> bool {
+        !self.read.is_empty() && !self.shutdown.is_stopping()
+    }
+
+    /// Follows what is read, beside what is followed already.
+    async fn join(&mut self) -> Result<Done, LoaderError> {
+        let collections = std::mem::take(&mut self.read);
+        let least = collections.iter().map(|(_, position)| position);
+        let Some(from) = least.min_by_key(|position| position.place).cloned() else {
+            return Ok(Done::Joined);
+        };
+        let names: Vec<&str> = collections
+            .iter()
+            .map(|(writer, _)| writer.source().name())
+            .collect();
+        let unread = self.unread;
+        tracing::info!(
+            ?names,
+            unread,
+            "following what is read, while the rest is still being read"
+        );
+        let opened = stream::open(&self.context.database, Some(from.token), &self.context.config).await;
+        let stream = match opened {
+            Err(error) if error.is_dead_token() => return Ok(Done::Unfollowed(error)),
+            opened => opened?,
+        };
+        let routes = self.routes(collections);
+        let (caught_up, has_caught_up) = oneshot::channel();
+        let reader = self.reader(stream, from.place, routes, Some(caught_up));
+        self.running.spawn(async move {
+            match reader.await.map_err(died)? {
+                Err(error) if error.is_dead_token() => Ok(Done::Unfollowed(error)),
+                followed => followed.map(Done::Followed),
+            }
+        });
+        self.joined.0 += 1;
+        self.running.spawn(async move {
+            // Should the stream end before, it says why itself.
+            Ok(has_caught_up.await.map_or(Done::Joined, |()| Done::CaughtUp))
+        });
+        Ok(Done::Joined)
+    }
+}
+
+fn died(error: JoinError) -> LoaderError {
+    LoaderError::Task(error.to_string())
 }

@@ -22,8 +22,9 @@ use pulseline_runtime::config::TimescaleConfig;
 use pulseline_sql::Client;
 
 use crate::account::{self, Account};
+use crate::backfill::Mark;
 use crate::batch::{Batch, Progress};
-use crate::checkpoint::{Checkpoint, Claim};
+use crate::checkpoint::{Checkpoint, Claim, Claimed};
 use crate::config::{LEASE_TTL_MS, LoaderConfig};
 use crate::error::LoaderError;
 use crate::frontier::Frontier;
@@ -65,8 +66,8 @@ pub(crate) struct Term<'a> {
 
 /// What became of opening a collection.
 pub(crate) enum Opened {
-    /// It is ours; with its durable position.
-    Ours(Box<Writer>, Option<ResumePoint>),
+    /// It is ours; with what its checkpoint says.
+    Ours(Box<Writer>, Box<Claimed>),
     /// Another session holds its checkpoint.
     Locked,
 }
@@ -75,8 +76,8 @@ pub(crate) enum Opened {
 pub(crate) enum Purpose {
     /// To follow a collection: position and accounting move with its rows.
     Follow(Checkpoint),
-    /// To write rows once more whose offsets are accounted for.
-    Repair,
+    /// To write rows once more whose offsets are accounted for: how far that is moves with them.
+    Repair(Mark),
     /// To write rows whose uploads were dead.
     Revive,
     /// To write rows that were lost, with their accounting.
@@ -90,7 +91,7 @@ impl Purpose {
         account::merge(match self {
             Self::Follow(_) | Self::Mend => accounts.collect(),
             Self::Revive => accounts.map(Account::revived).collect(),
-            Self::Repair => Vec::new(),
+            Self::Repair(_) => Vec::new(),
         })
     }
 }
@@ -120,11 +121,11 @@ impl Writer {
     ) -> Result<Opened, LoaderError> {
         let application = limits::application(source, term.epoch);
         let mut client = connect(term.timescale, &application).await?;
-        let (checkpoint, position) =
-            match Checkpoint::claim(&mut client, source, term.epoch, patience).await? {
-                Claim::Ours(checkpoint, position) => (checkpoint, position),
-                Claim::Locked => return Ok(Opened::Locked),
-            };
+        let (checkpoint, claimed) = match Checkpoint::claim(&mut client, source, term.epoch, patience).await?
+        {
+            Claim::Ours(checkpoint, claimed) => (checkpoint, claimed),
+            Claim::Locked => return Ok(Opened::Locked),
+        };
         let letters = term.database.collection(Source::DeadLetters.name());
         let writer = Self::new(source, client, Purpose::Follow(checkpoint), letters);
         let writer = Self {
@@ -133,7 +134,7 @@ impl Writer {
             limits: Limits::new(term.config.lease_ttl()),
             ..writer
         };
-        Ok(Opened::Ours(Box::new(writer), position))
+        Ok(Opened::Ours(Box::new(writer), claimed))
     }
 
     /// Connects to write documents beside whoever follows the collection.
@@ -173,6 +174,13 @@ impl Writer {
         self.source
     }
 
+    /// The collection is read as a whole: the change stream goes on here afterwards.
+    pub(crate) fn begin_snapshot(&mut self, begins: ResumePoint) {
+        if let Purpose::Follow(checkpoint) = &mut self.purpose {
+            checkpoint.begin_snapshot(begins);
+        }
+    }
+
     /// Saves a position when there is nothing to write with it.
     pub(crate) async fn save(&mut self, progress: &Progress) -> Result<(), LoaderError> {
         if let Purpose::Follow(checkpoint) = &mut self.purpose {
@@ -187,8 +195,8 @@ impl Writer {
     pub(crate) async fn write(&mut self, batch: &mut Batch) -> Result<u64, LoaderError> {
         let began = Instant::now();
         let mut trust = match self.purpose {
-            Purpose::Follow(_) => Trust::Frontier,
-            Purpose::Repair | Purpose::Revive | Purpose::Mend => Trust::Nothing,
+            Purpose::Follow(_) | Purpose::Repair(_) => Trust::Frontier,
+            Purpose::Revive | Purpose::Mend => Trust::Nothing,
         };
         self.limits.unpacking = false;
         if let (Source::DeadLetters, Some(expected)) = (self.source, &self.expected) {
@@ -232,7 +240,7 @@ impl Writer {
             match self.purpose {
                 Purpose::Follow(_) | Purpose::Revive | Purpose::Mend => floor::shed(batch, floor),
                 // They were loaded in their time, and deleted.
-                Purpose::Repair => floor::leave_out(batch, floor),
+                Purpose::Repair(_) => floor::leave_out(batch, floor),
             }
         }
         let erased = erase::erase(batch, &self.known.tombstones);
@@ -251,6 +259,12 @@ impl Writer {
                 direct: Vec::new(),
                 merge: rows,
             });
+        }
+        if matches!(self.purpose, Purpose::Repair(_)) {
+            // There are newer rows: what counts is whether the part that is written has any.
+            let found = readings::newest_until(&self.client, statements, &resolve::ends(&rows)).await?;
+            let (direct, merge) = resolve::split(rows, |device_id| found.get(device_id).copied().flatten());
+            return Ok(Plan { direct, merge });
         }
         let unseen = self.frontier.unseen(&rows);
         if !unseen.is_empty() {
@@ -280,7 +294,11 @@ impl Writer {
         let moved = async {
             match &self.purpose {
                 Purpose::Follow(checkpoint) => checkpoint.advance(&tx, &batch.progress).await,
-                Purpose::Repair | Purpose::Revive | Purpose::Mend => Ok(()),
+                Purpose::Repair(mark) => {
+                    let figures = (batch.documents, touched.rows);
+                    mark.advance(&tx, batch.progress.place.as_ref(), figures).await
+                }
+                Purpose::Revive | Purpose::Mend => Ok(()),
             }
         };
         // Sent in one go, in this order.

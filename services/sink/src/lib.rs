@@ -27,6 +27,7 @@ mod intake;
 mod letters;
 mod metrics;
 mod outage;
+mod reading_indexes;
 mod receipts;
 pub mod restore;
 mod service;

@@ -19,6 +19,7 @@ use crate::intake::Intake;
 use crate::intake::group::commit;
 use crate::metrics;
 use crate::outage::{Outages, Server};
+use crate::reading_indexes;
 use crate::store::Store;
 
 /// The servers between which messages travel.
@@ -101,6 +102,7 @@ pub async fn run(
     outages
         .outlast(Server::Mongo, "position indexes", || store.ensure_indexes())
         .await?;
+    reading_indexes::make(store.clone(), shutdown.clone());
     let erasures = Erasures::new(store.register());
     outages
         .outlast(Server::Mongo, "asking who was erased", || erasures.refresh())

@@ -8,7 +8,8 @@ use mongodb::options::IndexOptions;
 use mongodb::{Collection, Database, IndexModel};
 use pulseline_clients::mongo::{self, Fault, fault_of, is_duplicate};
 use pulseline_runtime::config::MongoConfig;
-use pulseline_schemas::{Owner, Position, Stream, collections};
+use pulseline_schemas::pages::Order;
+use pulseline_schemas::{Position, Stream, collections};
 use pulseline_tombstones::Register;
 
 use crate::duplicates::Stored;
@@ -45,8 +46,7 @@ impl Store {
         self.database.collection(name)
     }
 
-    /// Creates the indexes: unique by position, and by device for whoever reads one device's documents (`verify`).
-    /// Doing it again changes nothing.
+    /// Creates the index that is unique by position. Doing it again changes nothing.
     pub(crate) async fn ensure_indexes(&self) -> Result<(), SinkError> {
         for name in Stream::ALL
             .map(Stream::collection)
@@ -63,12 +63,17 @@ impl Store {
             let index = IndexModel::builder().keys(keys).options(options).build();
             self.ensure_index(name, index).await?;
         }
+        Ok(())
+    }
+
+    /// Creates the indexes in whose order documents are read in bulk (P20): all of a collection, and those of one device.
+    /// Nothing that is written waits for them, and on a large collection they take their time.
+    pub(crate) async fn ensure_reading_indexes(&self) -> Result<(), SinkError> {
         for stream in Stream::ALL {
-            if stream.owner() == Owner::User {
-                continue;
+            for keys in Order::of(stream).indexes() {
+                let index = IndexModel::builder().keys(keys).build();
+                self.ensure_index(stream.collection(), index).await?;
             }
-            let index = IndexModel::builder().keys(doc! { "device_id": 1 }).build();
-            self.ensure_index(stream.collection(), index).await?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! A range of documents loaded once more while streaming goes on: it mends, and touches nothing else.
 
 use anyhow::{Result, ensure};
+use bson::{Document, doc};
 use pulseline_generator::SimulateConfig;
 use pulseline_sql::GenericClient;
 use pulseline_tests::service::command;
@@ -90,6 +91,44 @@ async fn a_backfill_mends_rows_while_others_are_loaded_and_goes_on_after_a_kill(
     ensure!(world.count(refreshes).await? == before);
     let (code, said) = backfill(&world, &["--stream", "step"]).await?;
     ensure!(code == Some(2) && said.contains("heart_rates steps"), "{said}");
+    goes_on_in_the_middle_of_a_chunk(&world).await?;
     drop(services);
     world.stop().await
+}
+
+/// P-20: killed between two pages, it reads each document once all the same.
+async fn goes_on_in_the_middle_of_a_chunk(world: &World) -> Result<()> {
+    let arguments = ["--stream", "heart_rates", "--to", "2019-11-04"];
+    let range = ["backfill", "--from", "2019-11-01"];
+    let mut killed = command(world)?
+        .args(range.iter().chain(&arguments))
+        .env("PULSELINE__LOADER__BATCH_ROWS", "1")
+        .env("PULSELINE__LOADER__PAGE_DOCUMENTS", "3")
+        .spawn()?;
+    let begun = "select count(*) from ops.backfills where documents > 20 and place is not null";
+    world.until_count(begun, 1).await?;
+    killed.kill().await?;
+    ensure!(world.count(begun).await? == 1, "killed too late");
+    let output = command(world)?
+        .args(range.iter().chain(&arguments))
+        .output()
+        .await?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let read = world
+        .count("select documents from ops.backfills where finished_at is not null and to_date = '2019-11-05'")
+        .await?;
+    let day = |text: &str| Ok::<_, anyhow::Error>(bson::DateTime::parse_rfc3339_str(text)?);
+    let starts = doc! { "$gte": day("2019-10-24T00:00:00Z")?, "$lt": day("2019-11-05T00:00:00Z")? };
+    let there = world.documents().await?.collection::<Document>("heart_rates");
+    let filter = doc! { "created_at": starts, "ended_at": { "$gte": day("2019-11-01T00:00:00Z")? } };
+    let there = there.count_documents(filter).await?;
+    ensure!(
+        u64::try_from(read)? == there,
+        "{read} documents read, not {there}"
+    );
+    Ok(())
 }

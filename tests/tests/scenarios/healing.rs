@@ -18,9 +18,12 @@ const TOPIC: &str = "fitbit.steps";
 /// Offsets that are lost with their rows; the last of them also with its document.
 const LOST: std::ops::Range<i64> = 3..9;
 const GONE: i64 = 8;
+/// Offsets after those, lost with their rows while one before them is nowhere.
+const LATER: std::ops::Range<i64> = 9..13;
 /// The books as if nobody had ever dealt with them, whatever they were.
-const FORGET: &str = "update ops.accounted set offsets = offsets - '{[3,9)}', duplicate = duplicate - '{[3,9)}', \
-    dead = dead - '{[3,9)}' where topic = 'fitbit.steps' and partition = $1";
+const FORGET: &str = "update ops.accounted set offsets = offsets - int8range($2, $3)::int8multirange, \
+    duplicate = duplicate - int8range($2, $3)::int8multirange, dead = dead - int8range($2, $3)::int8multirange \
+    where topic = 'fitbit.steps' and partition = $1";
 const BUSIEST: &str =
     "select partition from ops.accounted where topic = 'fitbit.steps' order by upper(offsets) desc limit 1";
 
@@ -36,11 +39,11 @@ async fn heal(world: &World, arguments: &[&str]) -> Result<(Option<i32>, String)
 }
 
 /// Deletes the rows that came with these offsets, and the document of one that holds an event.
-async fn lose(world: &World, partition: i32) -> Result<u64> {
-    let documents = world.documents().await?.collection::<Document>("steps");
-    let at = doc! { "kafka.partition": partition, "kafka.offset": { "$gte": LOST.start, "$lt": LOST.end } };
-    let lost: Vec<Document> = documents.find(at).await?.try_collect().await?;
-    let ids: Vec<&str> = lost
+async fn lose(world: &World, partition: i32, lost: std::ops::Range<i64>) -> Result<u64> {
+    let steps = world.documents().await?.collection::<Document>("steps");
+    let at = doc! { "kafka.partition": partition, "kafka.offset": { "$gte": lost.start, "$lt": lost.end } };
+    let documents: Vec<Document> = steps.find(at).await?.try_collect().await?;
+    let ids: Vec<&str> = documents
         .iter()
         .filter_map(|document| document.get_str("_id").ok())
         .collect();
@@ -52,7 +55,10 @@ async fn lose(world: &World, partition: i32) -> Result<u64> {
     let rows = warehouse
         .execute("delete from raw.steps where event_id::text = any($1)", &[&ids])
         .await?;
-    ensure!(warehouse.execute(FORGET, &[&partition]).await? == 1);
+    let forgotten = warehouse
+        .execute(FORGET, &[&partition, &lost.start, &lost.end])
+        .await?;
+    ensure!(forgotten == 1);
     Ok(rows)
 }
 
@@ -84,7 +90,7 @@ async fn a_3_what_is_lost_is_mended_from_mongodb_then_from_kafka_and_the_rest_is
     let steps = "select count(*) from raw.steps";
     let before = world.count(steps).await?;
     let partition: i32 = world.warehouse().await?.query_one(BUSIEST, &[]).await?.get(0);
-    ensure!(lose(&world, partition).await? > 0, "no row was lost");
+    ensure!(lose(&world, partition, LOST).await? > 0, "no row was lost");
     let (code, said) = heal(&world, &["--dry-run"]).await?;
     let lost = format!("{TOPIC}/{partition} [{}, {}) is lost\n", LOST.start, LOST.end);
     ensure!(code == Some(1) && said.starts_with(&lost), "{said}");
@@ -98,7 +104,7 @@ async fn a_3_what_is_lost_is_mended_from_mongodb_then_from_kafka_and_the_rest_is
     service.kill().await?;
 
     // What became of this offset is nowhere any more but in Kafka.
-    lose(&world, partition).await?;
+    lose(&world, partition, LOST).await?;
     vanish(&world, partition).await?;
     let (code, said) = heal(&world, &[]).await?;
     ensure!(code == Some(0) && said.contains("1 messages of Kafka"), "{said}");
@@ -107,7 +113,7 @@ async fn a_3_what_is_lost_is_mended_from_mongodb_then_from_kafka_and_the_rest_is
     world.verify_equal().await?;
 
     // Nor there.
-    lose(&world, partition).await?;
+    lose(&world, partition, LOST).await?;
     vanish(&world, partition).await?;
     let mut upto = TopicPartitionList::new();
     upto.add_partition_offset(TOPIC, partition, Offset::Offset(GONE + 1))?;
@@ -123,6 +129,16 @@ async fn a_3_what_is_lost_is_mended_from_mongodb_then_from_kafka_and_the_rest_is
         holes == [format!("{TOPIC}/{partition} [{GONE}, {})", GONE + 1)],
         "{verdict}"
     );
+
+    // A-8: what is nowhere takes the first round, and no other.
+    let healed = world.count(steps).await?;
+    ensure!(lose(&world, partition, LATER).await? > 0, "no row was lost");
+    let mut service = command(&world)?
+        .args(["heal", "--every", "1", "--grace", "1", "--round", "1"])
+        .stderr(Stdio::null())
+        .spawn()?;
+    world.until_count(steps, healed).await?;
+    service.kill().await?;
     drop(services);
     world.stop().await
 }

@@ -26,6 +26,7 @@ mod retention;
 mod roles;
 mod rolling;
 mod schemas;
+mod snapshots;
 mod sslmodes;
 mod stack;
 mod stops;

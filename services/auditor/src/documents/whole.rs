@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use bson::{RawDocument, RawDocumentBuf, doc};
-use futures_util::TryStreamExt;
+use bson::{RawDocument, RawDocumentBuf};
 use mongodb::Database;
+use pulseline_schemas::pages::Order;
 use pulseline_sql::{Client, GenericClient};
 use tokio_postgres::Row;
 
 use super::checksum::could_be_lived;
+use super::pages;
 use super::tables::{Column, Form, Table};
 use crate::error::AuditError;
 use crate::warehouse::Loaded;
@@ -29,15 +30,15 @@ pub(crate) async fn compare_whole(
     let rows = snapshot.query(&statement(table), &[]).await?;
     snapshot.rollback().await?;
     let mut newest: BTreeMap<String, (Rank, String)> = BTreeMap::new();
-    let mut cursor = database
-        .collection::<RawDocumentBuf>(table.stream.collection())
-        .find(doc! {})
-        .await?;
-    while let Some(document) = cursor.try_next().await? {
-        if loaded.holds(&document) {
-            take(table, &document, &mut newest)?;
+    let collection = database.collection::<RawDocumentBuf>(table.stream.collection());
+    let all = pages::pages(Order::of(table.stream));
+    let take_loaded = |document: &RawDocument| {
+        if loaded.holds(document) {
+            take(table, document, &mut newest)?;
         }
-    }
+        Ok(())
+    };
+    pages::read(&collection, all, take_loaded).await?;
     let name = table.stream.raw_table();
     let mut differences = Vec::new();
     for row in rows {

@@ -1,5 +1,7 @@
 //! Readings: straight into the hypertable, or through a temporary table where a row may be met.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use pulseline_sql::{Client, GenericClient, Transaction};
 use uuid::Uuid;
@@ -26,6 +28,7 @@ pub(crate) struct Statements {
     copy_merge: String,
     merge: String,
     newest: String,
+    newest_until: String,
 }
 
 impl Statements {
@@ -71,6 +74,11 @@ impl Statements {
             newest: format!(
                 "select d.id, (select max(r.local_ts) from {table} r where r.device_id = d.id) \
                  from unnest($1::uuid[]) as d(id)"
+            ),
+            newest_until: format!(
+                "select d.id, (select max(r.local_ts) from {table} r where r.device_id = d.id \
+                 and r.local_ts <= timestamp 'epoch' + d.until * interval '1 millisecond') \
+                 from unnest($1::uuid[], $2::bigint[]) as d(id, until)"
             ),
         }
     }
@@ -159,6 +167,25 @@ pub(crate) async fn newest(
         .query(&statements.newest, &[&devices])
         .await
         .map_err(LoaderError::statement("looking up the newest readings"))?;
-    let newest = |row: &tokio_postgres::Row| row.get::<_, Option<LocalMillis>>(1).map(|at| at.0);
-    Ok(rows.iter().map(|row| (row.get(0), newest(row))).collect())
+    Ok(rows.iter().map(found).collect())
+}
+
+/// The newest loaded reading of each device that is not after an instant, in milliseconds of its wall clock.
+pub(crate) async fn newest_until(
+    client: &Client,
+    statements: &Statements,
+    ends: &[(Uuid, i64)],
+) -> Result<HashMap<Uuid, Option<i64>>, LoaderError> {
+    let (devices, until): (Vec<Uuid>, Vec<i64>) = ends.iter().copied().unzip();
+    let rows = client
+        .query(&statements.newest_until, &[&devices, &until])
+        .await
+        .map_err(LoaderError::statement(
+            "looking up the newest readings of a range",
+        ))?;
+    Ok(rows.iter().map(found).collect())
+}
+
+fn found(row: &tokio_postgres::Row) -> (Uuid, Option<i64>) {
+    (row.get(0), row.get::<_, Option<LocalMillis>>(1).map(|at| at.0))
 }

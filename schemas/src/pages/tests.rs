@@ -1,0 +1,196 @@
+//! Every document is read once, in order, wherever a page ends and wherever reading is stopped.
+
+use bson::oid::ObjectId;
+use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
+use proptest::prelude::*;
+
+use super::*;
+
+/// As much of a server's matching as the filters need.
+fn matches(document: &Document, filter: &Document) -> bool {
+    filter.iter().all(|(name, wanted)| match (name.as_str(), wanted) {
+        ("$or", Bson::Array(any)) => any
+            .iter()
+            .any(|filter| matches(document, filter.as_document().unwrap())),
+        (name, Bson::Document(operators)) => operators
+            .iter()
+            .all(|(operator, operand)| meets(document.get(name), operator, operand)),
+        (name, value) => document.get(name) == Some(value),
+    })
+}
+
+fn meets(value: Option<&Bson>, operator: &str, operand: &Bson) -> bool {
+    let any = |is_so: &dyn Fn(&Bson) -> bool| match value {
+        Some(Bson::Array(values)) => values.iter().any(is_so),
+        Some(value) => is_so(value),
+        None => false,
+    };
+    match operator {
+        "$not" => {
+            let operators = operand.as_document().unwrap();
+            !operators
+                .iter()
+                .all(|(operator, operand)| meets(value, operator, operand))
+        }
+        "$type" => match operand.as_str().unwrap() {
+            "array" => matches!(value, Some(Bson::Array(_))),
+            "date" => any(&|value| matches!(value, Bson::DateTime(_))),
+            "string" => any(&|value| matches!(value, Bson::String(_))),
+            other => panic!("{other}"),
+        },
+        // Within one type only.
+        "$gt" => any(&|value| order(value, operand) == Some(std::cmp::Ordering::Greater)),
+        "$gte" => any(&|value| order(value, operand).is_some_and(std::cmp::Ordering::is_ge)),
+        "$lte" => any(&|value| order(value, operand).is_some_and(std::cmp::Ordering::is_le)),
+        other => panic!("{other}"),
+    }
+}
+
+fn order(one: &Bson, other: &Bson) -> Option<std::cmp::Ordering> {
+    match (one, other) {
+        (Bson::DateTime(one), Bson::DateTime(other)) => Some(one.cmp(other)),
+        (Bson::String(one), Bson::String(other)) => Some(one.cmp(other)),
+        _ => None,
+    }
+}
+
+/// A server's answer. Only documents that are compared are sorted.
+fn answer(documents: &[Document], request: &Request) -> Vec<Document> {
+    let mut found: Vec<Document> = documents
+        .iter()
+        .filter(|document| matches(document, &request.filter))
+        .cloned()
+        .collect();
+    if !request.sort.is_empty() {
+        found.sort_by(|one, other| {
+            let by = |name: &String| order(one.get(name).unwrap(), other.get(name).unwrap()).unwrap();
+            request
+                .sort
+                .keys()
+                .map(by)
+                .find(|order| order.is_ne())
+                .unwrap_or(std::cmp::Ordering::Equal)
+        });
+    }
+    if request.limit > 0 {
+        found.truncate(usize::try_from(request.limit).unwrap());
+    }
+    found
+}
+
+/// Reads until the end, or until `stop` documents are read; gives them and the place after the last one.
+fn read(mut pages: Pages, documents: &[Document], stop: usize) -> (Vec<Document>, Option<Place>) {
+    let (mut all, mut place) = (Vec::new(), None);
+    let mut requests = 0;
+    while let Some(request) = pages.request() {
+        requests += 1;
+        assert!(requests < 10_000, "it never ends");
+        for document in answer(documents, &request) {
+            let raw = RawDocumentBuf::try_from(document.clone()).unwrap();
+            let after = pages.read(&raw);
+            if request.is_look {
+                continue;
+            }
+            all.push(document);
+            place = after;
+            if all.len() == stop {
+                return (all, place);
+            }
+        }
+        pages.end();
+    }
+    (all, place)
+}
+
+fn at(millis: i64) -> Bson {
+    Bson::DateTime(DateTime::from_millis(millis))
+}
+
+/// Windows that begin together, far apart, at the ends of time; and documents of another shape.
+fn collection() -> impl Strategy<Value = Vec<Document>> {
+    let start = prop_oneof![
+        4 => (0..6_i64).prop_map(|window| at(window * 900_000)),
+        2 => (0..2_000_i64).prop_map(|day| at(day * SPAN_MS)),
+        1 => prop_oneof![Just(at(i64::MIN)), Just(at(i64::MAX)), Just(at(0))],
+        1 => prop_oneof![Just(Bson::Null), Just(Bson::Int32(7)), Just(Bson::Array(vec![at(0), at(5)])), Just(Bson::Array(vec![]))],
+    ];
+    let other_id = prop::bool::weighted(0.1);
+    prop::collection::vec((start, other_id), 0..60).prop_map(|starts| {
+        let document = |(index, (start, is_other)): (usize, (Bson, bool))| {
+            let mut bytes = [0; 12];
+            bytes[0] = u8::try_from(index).unwrap();
+            let id = if is_other {
+                Bson::ObjectId(ObjectId::from_bytes(bytes))
+            } else {
+                Bson::String(format!("{index:03}"))
+            };
+            match start {
+                Bson::Null => doc! { "_id": id },
+                start => doc! { "_id": id, WINDOW_START: start },
+            }
+        };
+        starts.into_iter().enumerate().map(document).collect()
+    })
+}
+
+fn is_regular(document: &&Document) -> bool {
+    document.get_str("_id").is_ok() && document.get_datetime(WINDOW_START).is_ok()
+}
+
+proptest! {
+    #[test]
+    fn p_20_every_document_is_read_once_in_the_order_of_windows(documents in collection(), limit in 1..9_usize) {
+        let (all, _) = read(Pages::new(Order::Window, limit), &documents, usize::MAX);
+        prop_assert_eq!(all.len(), documents.len());
+        let keys: Vec<_> = all.iter().filter(is_regular)
+            .map(|document| (document.get_datetime(WINDOW_START).unwrap().timestamp_millis(), document.get_str("_id").unwrap()))
+            .collect();
+        prop_assert!(keys.is_sorted(), "{:?}", keys);
+        let mut seen: Vec<String> = all.iter().map(|document| document.get("_id").unwrap().to_string()).collect();
+        seen.sort_unstable();
+        seen.dedup();
+        prop_assert_eq!(seen.len(), documents.len());
+    }
+
+    #[test]
+    fn p_20_reading_goes_on_after_the_place_wherever_it_was_stopped(
+        documents in collection(), limit in 1..9_usize, stop in 1..60_usize, order in prop_oneof![Just(Order::Window), Just(Order::Id)]
+    ) {
+        let pages = || Pages::new(order, limit);
+        let (whole, _) = read(pages(), &documents, usize::MAX);
+        let (before, place) = read(pages(), &documents, stop);
+        if place == Some(Place::Rest) {
+            // What has no place is read again.
+            let (rest, _) = read(pages().after(place), &documents, usize::MAX);
+            let regular = whole.len() - rest.len();
+            prop_assert!(regular < before.len());
+            prop_assert_eq!(&whole[regular..], &rest[..]);
+        } else if !before.is_empty() {
+            let (after, _) = read(pages().after(place), &documents, usize::MAX);
+            prop_assert_eq!([before, after].concat(), whole);
+        }
+    }
+
+    #[test]
+    fn p_20_a_range_of_windows_is_read_and_nothing_else(documents in collection(), limit in 1..9_usize, from in 0..4_i64, to in 0..4_i64) {
+        let starts = from * 900_000..=to * 900_000;
+        let (all, _) = read(Pages::new(Order::Window, limit).starting(starts.clone()), &documents, usize::MAX);
+        let inside = |document: &&Document| match document.get(WINDOW_START) {
+            Some(Bson::DateTime(start)) => starts.contains(&start.timestamp_millis()),
+            Some(Bson::Array(list)) => !list.is_empty() && !starts.is_empty() && all.contains(document),
+            _ => false,
+        };
+        prop_assert_eq!(all.len(), documents.iter().filter(inside).count());
+    }
+}
+
+#[test]
+fn a_place_of_another_order_is_of_no_use() {
+    let place = Place::Id { id: "7".into() };
+    let fresh = Pages::new(Order::Window, 5).request();
+    assert_eq!(Pages::new(Order::Window, 5).after(Some(place)).request(), fresh);
+    assert_eq!(
+        Pages::unordered(doc! { "a": 1 }).request().unwrap().filter,
+        doc! { "a": 1 }
+    );
+}

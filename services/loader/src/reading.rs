@@ -1,0 +1,81 @@
+//! Documents of a collection on their way to a writer, page by page.
+
+use bson::RawDocumentBuf;
+use mongodb::Collection;
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_schemas::pages::{Pages, Request};
+
+use crate::batch::Progress;
+use crate::config::LoaderConfig;
+use crate::drain::{self, Written};
+use crate::error::LoaderError;
+use crate::feed::Feed;
+use crate::write::Writer;
+
+/// Documents a server sends at once.
+const FETCH_DOCUMENTS: u32 = 1_000;
+
+/// Documents of a collection.
+pub(crate) struct Reading {
+    pub(crate) collection: Collection<RawDocumentBuf>,
+    pub(crate) pages: Pages,
+}
+
+impl Reading {
+    /// Reads and writes them, by `writer`; true when it came to the end.
+    pub(crate) async fn load(
+        self,
+        writer: &mut Writer,
+        config: &LoaderConfig,
+        shutdown: &Shutdown,
+        committed: impl FnMut(Written),
+    ) -> Result<bool, LoaderError> {
+        let shutdown = shutdown.child();
+        let (feed, messages) = Feed::new(writer.source(), config, &shutdown);
+        // Apart: should this be given up, a driver's future is not dropped half way.
+        let reader = tokio::spawn(self.scan(feed));
+        let drained = drain::drain(writer, messages, config, committed).await;
+        shutdown.stop();
+        let read = reader
+            .await
+            .map_err(|error| LoaderError::Task(error.to_string()))?;
+        // The writer's error comes first: the reader's may only follow from it.
+        drained?;
+        read
+    }
+
+    async fn scan(mut self, feed: Feed) -> Result<bool, LoaderError> {
+        while let Some(request) = self.pages.request() {
+            if feed.is_stopped() || !self.page(request, &feed).await? {
+                return Ok(false);
+            }
+            self.pages.end();
+        }
+        Ok(true)
+    }
+
+    /// Hands a page over; false when reading should end.
+    async fn page(&mut self, request: Request, feed: &Feed) -> Result<bool, LoaderError> {
+        let failed = || LoaderError::mongo("reading a collection");
+        let mut found = self
+            .collection
+            .find(request.filter)
+            .limit(request.limit)
+            .batch_size(FETCH_DOCUMENTS);
+        if !request.sort.is_empty() {
+            found = found.sort(request.sort);
+        }
+        let mut cursor = found.await.map_err(failed())?;
+        while cursor.advance().await.map_err(failed())? {
+            let document = cursor.current();
+            let progress = Progress {
+                place: self.pages.read(document),
+                ..Progress::default()
+            };
+            if !request.is_look && (feed.is_stopped() || !feed.document(document, progress).await) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
