@@ -317,7 +317,7 @@ mod tests {
         let guard = encrypted("127.0.0.1:8620", "", token);
         let password = (AUTHORIZATION, "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
         let bearer = format!("Bearer {token}");
-        let with = |more: &[(HeaderName, &str)]| headers(&[&[(HOST, "localhost:8620")], more].concat());
+        let with = |more: &[(HeaderName, &str)]| headers(&[&[(HOST, "localhost:8620")][..], more].concat());
         assert_eq!(guard.request(&with(&[])), Err(Refusal::Credentials));
         assert_eq!(
             guard.request(&with(&[(AUTHORIZATION, &bearer)])),
