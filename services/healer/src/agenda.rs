@@ -127,6 +127,7 @@ fn take(hole: &Hole, offsets: Range<i64>, room: &mut i64, taken: &mut Vec<Hole>)
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "one range is left")]
 mod tests {
     use proptest::prelude::*;
 

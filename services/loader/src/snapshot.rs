@@ -61,8 +61,7 @@ impl Snapshot {
         self,
         writer: &mut Writer,
         database: &Database,
-        config: &LoaderConfig,
-        shutdown: &Shutdown,
+        (config, shutdown): (&LoaderConfig, &Shutdown),
         committed: impl Fn(),
     ) -> Result<Option<ResumePoint>, LoaderError> {
         let collection = database.collection(writer.source().name());

@@ -175,6 +175,7 @@ fn progress(token: Option<ResumeToken>, place: Place, caught_up_at: Option<i64>)
         position: token.map(|token| ResumePoint { token, place }),
         cluster_time: place.millis(),
         caught_up_at,
+        ..Progress::default()
     }
 }
 

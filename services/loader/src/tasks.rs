@@ -160,9 +160,12 @@ impl Tasks {
         let (context, shutdown) = (self.context.clone(), self.shutdown.clone());
         let (begun, source) = (self.begun.clone(), writer.source());
         self.running.spawn(async move {
-            let taken = snapshot.take(&mut writer, &context.database, &context.config, &shutdown, || {
-                begun.insert(source)
-            });
+            let taken = snapshot.take(
+                &mut writer,
+                &context.database,
+                (&context.config, &shutdown),
+                || begun.insert(source),
+            );
             Ok(match taken.await? {
                 Some(position) => Done::Read(Box::new((writer, position))),
                 None => Done::Stopped,

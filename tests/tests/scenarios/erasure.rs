@@ -95,6 +95,15 @@ async fn letter_of_the_erased_goes(world: &World, loader: &Service, device: Uuid
     Ok(())
 }
 
+/// Killed on its way, it goes on when it is called again.
+async fn killed_on_its_way(world: &World, user: &str) -> Result<()> {
+    let mut killed = erasing(world, &[user, "--yes"])?
+        .stdout(std::process::Stdio::null())
+        .spawn()?;
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    Ok(killed.kill().await?)
+}
+
 #[tokio::test]
 async fn e_1_a_person_is_removed_everywhere_and_does_not_come_back() -> Result<()> {
     let Some(world) = World::start_owning("erasure", &[Server::Timescale]).await? else {
@@ -134,12 +143,7 @@ async fn e_1_a_person_is_removed_everywhere_and_does_not_come_back() -> Result<(
     ] {
         ensure!(code == Some(0) && said.contains(place), "{place}: {said}");
     }
-    // Killed on its way, it goes on.
-    let mut killed = erasing(&world, &[&user, "--yes"])?
-        .stdout(std::process::Stdio::null())
-        .spawn()?;
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    killed.kill().await?;
+    killed_on_its_way(&world, &user).await?;
     let (code, said) = forget(&world, &[&user, "--yes"]).await?;
     let proof = "searched every collection, table and view: nothing is found";
     ensure!(code == Some(0) && said.contains(proof), "{said}");
