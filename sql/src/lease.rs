@@ -3,10 +3,16 @@
 
 use std::time::Duration;
 
+use pulseline_runtime::config::TimescaleConfig;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use crate::client::{Client, GenericClient};
+use crate::connect::connect;
 use crate::error::SqlError;
+
+/// Renewals in a term: two may fail without a loss.
+const RENEWALS: u32 = 3;
 
 const ACQUIRE: &str = "insert into ops.leases as l (name, owner, epoch, expires_at) \
     values ($1, $2, 1, clock_timestamp() + $3::double precision * interval '1 second') \
@@ -65,6 +71,30 @@ impl Lease {
             .execute(RENEW, &[&self.name, &self.owner, &self.epoch, &seconds])
             .await?
             == 1)
+    }
+
+    /// Renews it as long as this is polled, on a connection of its own: whatever else its owner runs may take longer than a term. Ends
+    /// when the lease went to another. An outage is not a loss: what nobody took meanwhile is still ours.
+    pub async fn lost(&self, timescale: &TimescaleConfig, application_name: &str) {
+        let mut kept = None;
+        loop {
+            sleep(self.ttl / RENEWALS).await;
+            let renewed = async {
+                let client = match kept.take() {
+                    Some(client) => client,
+                    None => connect(timescale, application_name).await?,
+                };
+                let is_ours = self.renew(&client).await?;
+                kept = Some(client);
+                Ok::<_, SqlError>(is_ours)
+            };
+            match timeout(self.ttl, renewed).await {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => return,
+                Ok(Err(error)) => tracing::warn!(lease = self.name, %error, "the lease could not be renewed"),
+                Err(_) => tracing::warn!(lease = self.name, "the lease could not be renewed: no answer"),
+            }
+        }
     }
 
     /// Gives it up, so that a standby need not wait for its end.

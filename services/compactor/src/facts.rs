@@ -1,5 +1,6 @@
 //! The heart rate of sleeps: kept in `stage.sleep_heart_rates`, recomputed for the nights that a change can touch.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -12,18 +13,27 @@ use crate::books::{self, Entry};
 use crate::error::CompactorError;
 use crate::locks::keep;
 use crate::metrics;
+use crate::plan::Plan;
 
-/// Sleeps that a changed day of their device can touch, newest first.
-const TOUCHED: &str = "select distinct s.device_id, s.log_id, s.start_local::date - date '1970-01-01', \
-        s.end_local::date - date '1970-01-01' as ends_on \
+/// Sleeps near a changed day of their device, newest first; their moments in hours on the UTC line.
+const NEAR: &str = "select distinct s.device_id, s.log_id, s.start_local::date - date '1970-01-01', \
+        s.end_local::date - date '1970-01-01' as ends_on, \
+        floor(extract(epoch from s.start_local) / 3600 - s.start_utc_offset_minutes / 60.0)::int, \
+        ceil(extract(epoch from s.end_local) / 3600 - s.end_utc_offset_minutes / 60.0)::int \
     from unnest($1::uuid[], $2::int[], $3::int[]) t(device_id, low, high) \
     join raw.sleeps s on s.device_id = t.device_id and s.end_local >= date '1970-01-01' + t.low \
         and s.start_local < date '1970-01-01' + t.high \
     where $4::int is null or s.start_local >= date '1970-01-01' + $4::int \
     order by ends_on desc, s.device_id, s.log_id";
 
+/// The greatest offset of a reading that is loaded, either way.
+const OFFSET_HOURS: i32 = 18;
+/// Local days from the start of the first sleep of a statement to the end of the last: it looks into the chunks of these days, and of
+/// two more to each side, for each of its sleeps.
+const SPAN_DAYS: usize = 14;
+
 /// A sleep to look at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sleep {
     device: Uuid,
     log_id: i64,
@@ -31,28 +41,52 @@ pub(crate) struct Sleep {
     days: Range<DayNumber>,
 }
 
-/// The sleeps that changes on these days can have given another heart rate, newest first. One that may have readings
-/// below the floor keeps the heart rate that it had.
+/// The sleeps that changes on these days can have given another heart rate, newest first. One that waits for a day's refresh is left out:
+/// the cycle that refreshes that day finds it. One that may have readings below the floor keeps the heart rate that it had.
 pub(crate) async fn touched(
     client: &Client,
-    days: &[(Uuid, DayNumber)],
+    plan: &Plan,
     floor: Option<DayNumber>,
 ) -> Result<Vec<Sleep>, CompactorError> {
-    let devices: Vec<_> = days.iter().map(|(device, _)| *device).collect();
-    let low: Vec<_> = days.iter().map(|(_, day)| sleeps_reach(*day).start).collect();
-    let high: Vec<_> = days.iter().map(|(_, day)| sleeps_reach(*day).end).collect();
+    let devices: Vec<_> = plan.slept.iter().map(|(device, _)| *device).collect();
+    let reaches = || plan.slept.iter().map(|(_, day)| sleeps_reach(*day));
+    let low: Vec<_> = reaches().map(|reach| reach.start).collect();
+    let high: Vec<_> = reaches().map(|reach| reach.end).collect();
     let rows = client
-        .query(TOUCHED, &[&devices, &low, &high, &floor.map(first_start)])
+        .query(NEAR, &[&devices, &low, &high, &floor.map(first_start)])
         .await
         .map_err(CompactorError::sql("looking for sleeps"))?;
-    Ok(rows
-        .iter()
-        .map(|row| Sleep {
+    let near = rows.iter().map(|row| {
+        let sleep = Sleep {
             device: row.get(0),
             log_id: row.get(1),
             days: row.get(2)..row.get::<_, DayNumber>(3) + 1,
-        })
-        .collect())
+        };
+        (sleep, days_of_readings(row.get(4), row.get(5)))
+    });
+    Ok(due(near, plan))
+}
+
+/// Local days on which a reading of a sleep can lie, whatever its offset, from the sleep's hours on the UTC line. One whose offsets make
+/// it end before it begins has no reading, and a day for all that.
+fn days_of_readings(starts: i32, ends: i32) -> Range<DayNumber> {
+    let low = (starts - OFFSET_HOURS).div_euclid(24);
+    low..((ends + OFFSET_HOURS).div_euclid(24) + 1).max(low + 1)
+}
+
+/// Of sleeps and the days of their readings those that a day touches, and none whose refresh is still to come.
+fn due(near: impl Iterator<Item = (Sleep, Range<DayNumber>)>, plan: &Plan) -> Vec<Sleep> {
+    let slept: BTreeSet<_> = plan.slept.iter().copied().collect();
+    let has_one = |of: &BTreeSet<(Uuid, DayNumber)>, device, days: &Range<DayNumber>| {
+        of.range((device, days.start)..(device, days.end))
+            .next()
+            .is_some()
+    };
+    near.filter(|(sleep, days)| {
+        has_one(&slept, sleep.device, days) && !has_one(&plan.pending, sleep.device, days)
+    })
+    .map(|(sleep, _)| sleep)
+    .collect()
 }
 
 /// The first day on which a sleep may start so that all its readings lie at or above the floor.
@@ -60,23 +94,17 @@ fn first_start(floor: DayNumber) -> DayNumber {
     floor + (floor - sleeps_reach(floor).start)
 }
 
-/// Recomputes them, `slice` in a statement; says how many have another heart rate than before.
+/// Recomputes them, at most `most` in a statement; says how many have another heart rate than before.
 pub(crate) async fn recompute(
-    client: &Client,
+    client: &mut Client,
     lease: &Lease,
     sleeps: &[Sleep],
-    slice: usize,
+    most: usize,
 ) -> Result<u64, CompactorError> {
     let mut changed = 0;
-    for sleeps in sleeps.chunks(slice) {
-        keep(client, lease).await?;
+    for sleeps in slices(sleeps, most) {
         let began = Instant::now();
-        let devices: Vec<_> = sleeps.iter().map(|sleep| sleep.device).collect();
-        let logs: Vec<_> = sleeps.iter().map(|sleep| sleep.log_id).collect();
-        let written = client
-            .execute(&statement(&days(sleeps)), &[&devices, &logs])
-            .await
-            .map_err(CompactorError::sql("recomputing the heart rate of sleeps"))?;
+        let written = write(client, lease, sleeps).await?;
         changed += written;
         let entry = Entry {
             task: "facts",
@@ -93,6 +121,40 @@ pub(crate) async fn recompute(
     Ok(changed)
 }
 
+/// One statement, kept only if the lease is still ours at its end: what was read before another took over may be older than what that
+/// one has written.
+async fn write(client: &mut Client, lease: &Lease, sleeps: &[Sleep]) -> Result<u64, CompactorError> {
+    let failed = || CompactorError::sql("recomputing the heart rate of sleeps");
+    let devices: Vec<_> = sleeps.iter().map(|sleep| sleep.device).collect();
+    let logs: Vec<_> = sleeps.iter().map(|sleep| sleep.log_id).collect();
+    let transaction = client.transaction().await.map_err(failed())?;
+    let written = transaction
+        .execute(&statement(&days(sleeps)), &[&devices, &logs])
+        .await
+        .map_err(failed())?;
+    keep(&transaction, lease).await?;
+    transaction.commit().await.map_err(failed())?;
+    Ok(written)
+}
+
+/// Parts sleeps, in their order, into those of one statement each: few enough, and so near each other that it looks into few chunks.
+fn slices(sleeps: &[Sleep], most: usize) -> Vec<&[Sleep]> {
+    let mut slices = Vec::new();
+    let mut rest = sleeps;
+    while let Some(first) = rest.first() {
+        let span_days = first.days.len().max(SPAN_DAYS);
+        let mut span = first.days.clone();
+        let near = rest.iter().take(most).take_while(|sleep| {
+            span = span.start.min(sleep.days.start)..span.end.max(sleep.days.end);
+            span.len() <= span_days
+        });
+        let (slice, after) = rest.split_at(near.count().max(1));
+        slices.push(slice);
+        rest = after;
+    }
+    slices
+}
+
 /// Local days on which readings of these sleeps can lie.
 fn days(sleeps: &[Sleep]) -> Range<DayNumber> {
     let low = sleeps.iter().map(|sleep| sleep.days.start).min().unwrap_or(0);
@@ -100,8 +162,9 @@ fn days(sleeps: &[Sleep]) -> Range<DayNumber> {
     sleeps_reach(low).start..sleeps_reach(high).end
 }
 
-/// On the UTC line, from the start up to, not including, the end. The dates let the planner leave out chunks; the offsets
-/// of the time around a sleep, which the 15-minute figures know, let it read no more than the sleep's own readings.
+/// On the UTC line, from the start up to, not including, the end. The 15-minute figures, read once and by dates that the planner knows,
+/// tell when a device had which offset; with the offsets of a sleep's own time no more is read than the sleep's own readings. The dates
+/// leave out chunks as well where the sleep's times are looked up in the readings.
 fn statement(days: &Range<DayNumber>) -> String {
     let (from, to) = (date_of(days.start), date_of(days.end));
     format!(
@@ -109,14 +172,17 @@ fn statement(days: &Range<DayNumber>) -> String {
             select s.device_id, s.log_id, s.start_local - make_interval(mins => s.start_utc_offset_minutes) as starts, \
                 s.end_local - make_interval(mins => s.end_utc_offset_minutes) as ends \
             from raw.sleeps s join unnest($1::uuid[], $2::int8[]) k(device_id, log_id) using (device_id, log_id) \
+        ), offsets as materialized ( \
+            select q.device_id, q.utc_offset_minutes, range_agg(tsrange(q.bucket, q.bucket + interval '15 minutes')) as times \
+            from stage.heart_rates_15m q \
+            where q.device_id = any($1::uuid[]) and q.bucket >= '{from}' and q.bucket < '{to}' \
+            group by q.device_id, q.utc_offset_minutes \
         ), spans as materialized ( \
             select s.device_id, s.log_id, o.utc_offset_minutes, s.starts + make_interval(mins => o.utc_offset_minutes) as low, \
                 s.ends + make_interval(mins => o.utc_offset_minutes) as high \
-            from sleeps s left join lateral ( \
-                select distinct q.utc_offset_minutes from stage.heart_rates_15m q \
-                where q.device_id = s.device_id and q.bucket >= '{from}' and q.bucket < '{to}' \
-                    and q.bucket > s.starts - interval '18 hours 15 minutes' and q.bucket < s.ends + interval '18 hours' \
-            ) o on true \
+            from sleeps s left join offsets o on o.device_id = s.device_id \
+                and o.times && tsrange(least(s.starts, s.ends) + make_interval(mins => o.utc_offset_minutes), \
+                    s.ends + make_interval(mins => o.utc_offset_minutes)) \
         ), facts as ( \
             select s.device_id, s.log_id, sum(r.readings)::int as readings, sum(r.valid_readings)::int as valid_readings, \
                 coalesce(sum(r.bpm_sum), 0)::int as bpm_sum, min(r.bpm_min) as bpm_min, max(r.bpm_max) as bpm_max \
@@ -135,3 +201,7 @@ fn statement(days: &Range<DayNumber>) -> String {
             (excluded.readings, excluded.valid_readings, excluded.bpm_sum, excluded.bpm_min, excluded.bpm_max)"
     )
 }
+
+#[cfg(test)]
+#[path = "facts_tests.rs"]
+mod tests;

@@ -6,17 +6,23 @@ use std::ops::Range;
 use pulseline_sql::periods::{DayNumber, Level};
 use uuid::Uuid;
 
-/// Continuous aggregates of a stream, parents first. Both are refreshed by whole days.
-const RELATIONS: [(&str, [&str; 2]); 4] = [
-    ("heart_rates", ["stage.heart_rates_15m", "agg.heart_rates_1d"]),
-    ("steps", ["stage.steps_15m", "agg.steps_1d"]),
-    ("distances", ["stage.distances_15m", "agg.distances_1d"]),
-    ("calories", ["stage.calories_15m", "agg.calories_1d"]),
+/// Continuous aggregates of a stream, parents first. Both are refreshed by whole days; beside each how many of them one CALL takes at
+/// most. A long statement holds everyone where all clients share one session, and each has a price of its own: a day stands on 96 rows of
+/// a device, its quarters on up to 1,440, and those of heart rates on 17,280.
+const RELATIONS: [(&str, [(&str, usize); 2]); 4] = [
+    (
+        "heart_rates",
+        [("stage.heart_rates_15m", 7), ("agg.heart_rates_1d", 28)],
+    ),
+    ("steps", [("stage.steps_15m", 28), ("agg.steps_1d", 28)]),
+    (
+        "distances",
+        [("stage.distances_15m", 28), ("agg.distances_1d", 28)],
+    ),
+    ("calories", [("stage.calories_15m", 28), ("agg.calories_1d", 28)]),
 ];
 /// Streams whose changes can change the heart rate of a sleep.
 const OF_SLEEPS: [&str; 2] = ["heart_rates", "sleeps"];
-/// Days in one CALL: a long statement holds everyone where all clients share one session.
-const CALL_DAYS: usize = 7;
 
 /// A row of `ops.dirty_days`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +65,8 @@ pub(crate) struct Plan {
     pub(crate) refreshes: Vec<Refresh>,
     /// Days of devices whose sleeps may have another heart rate now, newest first.
     pub(crate) slept: Vec<(Uuid, DayNumber)>,
+    /// Days of devices whose heart rates changed and are left for a later cycle: sleeps with readings there wait for it.
+    pub(crate) pending: BTreeSet<(Uuid, DayNumber)>,
     /// Ids that are dealt with once all of this is done: refreshed where closed, noted as waiting where open.
     pub(crate) done: Vec<i64>,
     /// Days that are still open: real-time shows them, a later cycle refreshes them (P5).
@@ -69,34 +77,34 @@ pub(crate) struct Plan {
     pub(crate) more: bool,
 }
 
-/// Plans a cycle, newest days first: a year of backlog cannot keep the present waiting.
+/// Plans a cycle, newest days first: a year of backlog cannot keep the present waiting. Days that have closed go before all others: once
+/// a later day is refreshed, real-time shows them no more.
 pub(crate) fn plan(dirty: &[Dirty], waiting: &[Waiting], now_utc_millis: i64, bounds: Bounds) -> Plan {
     let is_open = |day: DayNumber| Level::Day.is_open(day, now_utc_millis);
     let is_gone = |day: DayNumber| bounds.floor.is_some_and(|floor| day < floor);
     let mut plan = Plan::default();
     let mut taken: BTreeMap<&str, BTreeSet<DayNumber>> = BTreeMap::new();
     for (stream, _) in RELATIONS {
-        let of_dirty = dirty.iter().filter(|row| row.stream == stream).map(|row| row.day);
-        let of_waiting = waiting
-            .iter()
-            .filter(|row| row.stream == stream)
-            .map(|row| row.day);
-        let closed: BTreeSet<_> = of_dirty
-            .chain(of_waiting)
-            .filter(|day| !is_open(*day) && !is_gone(*day))
-            .collect();
-        plan.more |= closed.len() > bounds.days;
-        taken.insert(stream, closed.into_iter().rev().take(bounds.days).collect());
+        let is_due = |day: &DayNumber| !is_open(*day) && !is_gone(*day);
+        let of_waiting = waiting.iter().filter(|row| row.stream == stream);
+        let of_waiting: BTreeSet<_> = of_waiting.map(|row| row.day).filter(is_due).collect();
+        let of_dirty = dirty.iter().filter(|row| row.stream == stream);
+        let of_dirty: BTreeSet<_> = of_dirty.map(|row| row.day).filter(is_due).collect();
+        let of_dirty: Vec<_> = of_dirty.difference(&of_waiting).collect();
+        let mut newest = of_waiting.iter().rev().chain(of_dirty.into_iter().rev()).copied();
+        taken.insert(stream, newest.by_ref().take(bounds.days).collect());
+        plan.more |= newest.next().is_some();
     }
-    let slept: BTreeSet<_> = dirty.iter().filter_map(slept_of).collect();
+    let is_refreshed = |row: &&Dirty| {
+        let days = taken.get(row.stream.as_str());
+        days.is_none_or(|days| is_open(row.day) || is_gone(row.day) || days.contains(&row.day))
+    };
+    let slept: BTreeSet<_> = dirty.iter().filter(is_refreshed).filter_map(slept_of).collect();
     plan.more |= slept.len() > bounds.device_days;
     let slept: BTreeSet<_> = slept.into_iter().rev().take(bounds.device_days).collect();
     let mut wait = BTreeSet::new();
     for row in dirty {
-        let is_refreshed = taken
-            .get(row.stream.as_str())
-            .is_none_or(|days| is_open(row.day) || is_gone(row.day) || days.contains(&row.day));
-        if is_refreshed && slept_of(row).is_none_or(|day| slept.contains(&day)) {
+        if is_refreshed(&row) && slept_of(row).is_none_or(|day| slept.contains(&day)) {
             plan.done.push(row.id);
             if taken.contains_key(row.stream.as_str()) && is_open(row.day) {
                 wait.insert(Waiting {
@@ -104,6 +112,8 @@ pub(crate) fn plan(dirty: &[Dirty], waiting: &[Waiting], now_utc_millis: i64, bo
                     day: row.day,
                 });
             }
+        } else if row.stream == "heart_rates" {
+            plan.pending.extend(row.device.map(|device| (device, row.day)));
         }
     }
     plan.wait = wait.into_iter().collect();
@@ -130,29 +140,34 @@ fn slept_of(row: &Dirty) -> Option<(DayNumber, Uuid)> {
         .then_some((row.day, device))
 }
 
-/// Window by window, newest first, and within a window parents first.
+/// Window by window of what comes last, newest first, and within a window what it stands on first.
 fn refreshes(taken: &BTreeMap<&str, BTreeSet<DayNumber>>) -> Vec<Refresh> {
     let mut refreshes = Vec::new();
-    for (stream, relations) in RELATIONS {
-        for days in taken.get(stream).into_iter().flat_map(windows) {
-            refreshes.extend(relations.map(|relation| Refresh {
-                stream,
-                relation,
-                days: days.clone(),
-            }));
+    for (stream, [(quarters, quarters_most), (days, days_most)]) in RELATIONS {
+        let refresh = |relation, days| Refresh {
+            stream,
+            relation,
+            days,
+        };
+        let all = taken.get(stream).into_iter().flatten().copied();
+        for window in windows(all, days_most) {
+            let parts = windows(window.clone(), quarters_most).into_iter().rev();
+            let of_window = parts.map(|part| refresh(quarters, part));
+            let of_window = of_window.chain([refresh(days, window.clone())]);
+            refreshes.extend(of_window.map(|refresh| (window.end, refresh)));
         }
     }
     // Stable: parents stay before what stands on them.
-    refreshes.sort_by_key(|refresh| std::cmp::Reverse(refresh.days.end));
-    refreshes
+    refreshes.sort_by_key(|(end, _)| std::cmp::Reverse(*end));
+    refreshes.into_iter().map(|(_, refresh)| refresh).collect()
 }
 
-/// Joins days that touch, up to a CALL's length; a gap stays a gap, so that nothing else is refreshed.
-fn windows(days: &BTreeSet<DayNumber>) -> Vec<Range<DayNumber>> {
+/// Joins days that touch, up to so many; a gap stays a gap, so that nothing else is refreshed.
+fn windows(days: impl Iterator<Item = DayNumber>, most: usize) -> Vec<Range<DayNumber>> {
     let mut windows: Vec<Range<DayNumber>> = Vec::new();
-    for &day in days {
+    for day in days {
         match windows.last_mut() {
-            Some(last) if last.end == day && last.len() < CALL_DAYS => last.end = day + 1,
+            Some(last) if last.end == day && last.len() < most => last.end = day + 1,
             _ => windows.push(day..day + 1),
         }
     }

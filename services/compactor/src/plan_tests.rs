@@ -10,6 +10,14 @@ const WIDE: Bounds = Bounds {
     device_days: 10_000,
 };
 
+fn most_days(refresh: &Refresh) -> usize {
+    let relations = RELATIONS.iter().flat_map(|(_, all)| all);
+    relations
+        .filter(|(relation, _)| *relation == refresh.relation)
+        .map(|(_, most)| *most)
+        .sum()
+}
+
 fn dirty(id: i64, stream: &str, day: DayNumber) -> Dirty {
     Dirty {
         id,
@@ -103,8 +111,65 @@ fn a_year_of_backlog_is_taken_up_from_its_newest_end() {
     assert!(
         plan.refreshes
             .iter()
-            .all(|refresh| refresh.days.len() <= CALL_DAYS)
+            .all(|refresh| refresh.days.len() <= most_days(refresh))
     );
+}
+
+#[test]
+fn b_20_sleeps_are_looked_at_on_days_that_are_refreshed_and_the_days_that_are_left_are_known() {
+    let now = 19_000 * DAY_MS;
+    let bounds = Bounds { days: 2, ..WIDE };
+    let rows: Vec<_> = (0..4)
+        .map(|day| dirty(i64::from(day), "heart_rates", 18_200 + day))
+        .collect();
+    let device = Uuid::from_u128(1);
+    let plan = plan(&rows, &[], now, bounds);
+    assert_eq!(plan.slept, [(device, 18_203), (device, 18_202)]);
+    assert_eq!(plan.pending, [(device, 18_200), (device, 18_201)].into());
+    assert_eq!((plan.done, plan.more), (vec![2, 3], true));
+}
+
+#[test]
+fn newest_windows_go_first_and_a_wide_one_follows_all_that_it_stands_on() {
+    let rows: Vec<_> = (0..40)
+        .map(|day| dirty(i64::from(day), "heart_rates", 18_200 + day))
+        .collect();
+    let plan = plan(&rows, &[], 19_000 * DAY_MS, WIDE);
+    let shown: Vec<_> = plan
+        .refreshes
+        .iter()
+        .map(|refresh| (refresh.relation.starts_with("agg"), refresh.days.clone()))
+        .collect();
+    let from = |day: DayNumber, days| 18_200 + day..18_200 + day + days;
+    assert_eq!(
+        shown,
+        [
+            (false, from(35, 5)),
+            (false, from(28, 7)),
+            (true, from(28, 12)),
+            (false, from(21, 7)),
+            (false, from(14, 7)),
+            (false, from(7, 7)),
+            (false, from(0, 7)),
+            (true, from(0, 28)),
+        ]
+    );
+}
+
+#[test]
+fn p_5_days_that_have_closed_go_before_a_backlog() {
+    let now = 19_000 * DAY_MS;
+    let bounds = Bounds { days: 2, ..WIDE };
+    let rows: Vec<_> = (0..9)
+        .map(|day| dirty(i64::from(day), "steps", 18_200 + day))
+        .collect();
+    let old = Waiting {
+        stream: "steps".to_owned(),
+        day: 18_100,
+    };
+    let plan = plan(&rows, std::slice::from_ref(&old), now, bounds);
+    assert_eq!(plan.closed, [old]);
+    assert_eq!((plan.done, plan.more), (vec![8], true));
 }
 
 proptest! {
@@ -124,9 +189,12 @@ proptest! {
             let is_open = Level::Day.is_open(row.day, now);
             let has_aggregates = row.stream != "sleeps";
             let relations: Vec<_> = RELATIONS.iter().filter(|(of, _)| *of == row.stream).flat_map(|(_, all)| all).collect();
-            let covered = has_aggregates && relations.iter().all(|relation| {
-                plan.refreshes.iter().any(|r| r.relation == **relation && r.days.contains(&row.day))
-            });
+            let places: Vec<_> = relations.iter().map(|(relation, _)| {
+                plan.refreshes.iter().position(|r| r.relation == *relation && r.days.contains(&row.day))
+            }).collect();
+            let covered = has_aggregates && places.iter().all(Option::is_some);
+            // Parents first, whatever the width of their windows.
+            prop_assert!(places.is_sorted());
             let waits = plan.wait.iter().any(|w| w.stream == row.stream && w.day == row.day);
             let slept = row.stream == "steps" || plan.slept.contains(&(Uuid::from_u128(1), row.day));
             let done = plan.done.contains(&row.id);
@@ -134,10 +202,12 @@ proptest! {
             prop_assert!(!(covered && is_open) && (!waits || is_open));
             prop_assert!(!done || !has_aggregates || covered != waits);
             left |= !done;
+            let pending = row.stream == "heart_rates" && plan.pending.contains(&(Uuid::from_u128(1), row.day));
+            prop_assert_eq!(pending, row.stream == "heart_rates" && !done);
         }
         prop_assert_eq!(plan.more, left);
         for refresh in &plan.refreshes {
-            prop_assert!(!Level::Day.is_open(refresh.days.end - 1, now) && refresh.days.len() <= CALL_DAYS);
+            prop_assert!(!Level::Day.is_open(refresh.days.end - 1, now) && refresh.days.len() <= most_days(refresh));
             // Exactly the dirty days, nothing between.
             prop_assert!(refresh.days.clone().all(|day| rows.iter().any(|row| row.stream == refresh.stream && row.day == day)));
         }

@@ -15,11 +15,11 @@ use uuid::Uuid;
 use crate::config::CompactorConfig;
 use crate::cycle::{CycleReport, cycle};
 use crate::error::CompactorError;
-use crate::locks::keep;
+use crate::locks::{hold, keep, settle};
 use crate::metrics;
 
 const LEASE: &str = "compactor";
-const APPLICATION: &str = "pulseline-compactor";
+pub(crate) const APPLICATION: &str = "pulseline-compactor";
 /// Longest a cycle may be silent: it refreshes a bounded part of a history, a statement of which may take minutes.
 const CYCLE_PATIENCE: Duration = Duration::from_secs(1_800);
 
@@ -100,16 +100,18 @@ async fn lead(
     metrics::record_leader(true);
     wait.over();
     health.set_ready(true);
+    hold(timescale, &lease, settle(&client, shutdown)).await?;
     let mut sampled = Instant::now();
     while !shutdown.is_stopping() {
         heart.beat();
         let began = Instant::now();
-        let report = cycle(&mut client, &lease, config, clock).await?;
+        let work = cycle(&mut client, &lease, config, clock);
+        let report = hold(timescale, &lease, work).await?;
         keep(&client, &lease).await?;
         let is_due = |interval| !report.more && sampled.elapsed() >= interval;
         if config.sample_interval().is_some_and(is_due) {
             sampled = Instant::now();
-            take_sample(&mut client).await?;
+            hold(timescale, &lease, take_sample(&mut client)).await?;
             heart.beat();
             keep(&client, &lease).await?;
         }
@@ -163,7 +165,7 @@ async fn stand_by(
     }
 }
 
-/// Runs cycles until nothing is left to do now. Waits for the lease like the service.
+/// Runs cycles until nothing is left to do now. Waits for the lease like the service, and again when it is lost.
 ///
 /// # Errors
 /// As [`run`].
@@ -174,13 +176,35 @@ pub async fn run_once(
     shutdown: &Shutdown,
 ) -> Result<CycleReport, CompactorError> {
     config.validate().map_err(CompactorError::Config)?;
-    let mut client = retry_transient(shutdown, "connecting", || connect(timescale)).await?;
-    let Some(lease) = stand_by(&client, Uuid::new_v4(), config, shutdown, || ()).await? else {
-        return Ok(CycleReport::default());
-    };
-    let mut total = CycleReport::default();
+    let (owner, mut total) = (Uuid::new_v4(), CycleReport::default());
     loop {
-        let report = cycle(&mut client, &lease, config, clock).await?;
+        let mut client = retry_transient(shutdown, "connecting", || connect(timescale)).await?;
+        let Some(lease) = stand_by(&client, owner, config, shutdown, || ()).await? else {
+            return Ok(total);
+        };
+        let work = work_off(&mut client, &lease, (config, clock, shutdown), &mut total);
+        match hold(timescale, &lease, work).await {
+            Err(error @ CompactorError::LeaseLost) => tracing::warn!(%error, "standing by again"),
+            done => {
+                done?;
+                let released = lease.release(&client).await;
+                released.map_err(CompactorError::sql("giving up the lease"))?;
+                return Ok(total);
+            }
+        }
+    }
+}
+
+/// Cycle after cycle until nothing is left; adds up what they did.
+async fn work_off(
+    client: &mut Client,
+    lease: &Lease,
+    (config, clock, shutdown): (&CompactorConfig, &Clock, &Shutdown),
+    total: &mut CycleReport,
+) -> Result<(), CompactorError> {
+    settle(client, shutdown).await?;
+    while !shutdown.is_stopping() {
+        let report = cycle(client, lease, config, clock).await?;
         total.days += report.days;
         total.refreshes += report.refreshes;
         total.sleeps += report.sleeps;
@@ -188,15 +212,11 @@ pub async fn run_once(
         total.deleted += report.deleted;
         total.folded += report.folded;
         total.waiting = report.waiting;
-        if !report.more || shutdown.is_stopping() {
+        if !report.more {
             break;
         }
     }
-    lease
-        .release(&client)
-        .await
-        .map_err(CompactorError::sql("giving up the lease"))?;
-    Ok(total)
+    Ok(())
 }
 
 pub(crate) async fn connect(timescale: &TimescaleConfig) -> Result<Client, CompactorError> {

@@ -132,7 +132,7 @@ async fn a_backlog_is_worked_off_newest_days_first_and_a_preview_changes_nothing
     warehouse.load(40).await?;
     let told = preview(&config, &warehouse.timescale, &clock).await?;
     ensure!(
-        told[0] == "refresh stage.steps_15m of 2019-11-05 to 2019-11-06: 2 changes",
+        told[0] == "refresh stage.steps_15m of 2019-10-22 to 2019-11-06: 16 changes",
         "{told:?}"
     );
     ensure!(
@@ -199,6 +199,46 @@ async fn a_second_compactor_stands_by_and_takes_over_when_the_first_falls_silent
     ensure!(warehouse.count(SUMMED).await? == 30);
     shutdown.stop();
     second.await??;
+    warehouse.stack.stop().await?;
+    Ok(())
+}
+
+/// With the first line of the journal, which follows the first refresh, another takes the lease for good.
+const STEAL: &str = "create function public.steal() returns trigger language plpgsql as $$ begin \
+        update ops.leases set owner = gen_random_uuid(), epoch = 2, expires_at = 'infinity' where epoch = 1; return new; end $$; \
+    create trigger steal before insert on ops.compactions for each row execute function public.steal()";
+
+#[tokio::test]
+async fn b_4_who_loses_the_lease_within_a_cycle_leaves_the_changes_to_whoever_has_it() -> Result<()> {
+    let warehouse = Warehouse::start("lost").await?;
+    let config = CompactorConfig {
+        interval_ms: 100,
+        lease_ttl_ms: 1_000,
+        ..CompactorConfig::default()
+    };
+    let shutdown = Shutdown::new();
+    warehouse.load(1).await?;
+    warehouse.client.batch_execute(STEAL).await?;
+    let compactor = tokio::spawn(run(
+        config,
+        warehouse.timescale.clone(),
+        Clock::system(),
+        Health::new(),
+        shutdown.clone(),
+    ));
+    let stolen = "select count(*) from ops.leases where epoch = 2";
+    warehouse.until(stolen, 1).await?;
+    // The thief is gone: the compactor, which stands by, takes up what it left, from the first refresh on.
+    warehouse
+        .client
+        .batch_execute("update ops.leases set expires_at = '-infinity' where epoch = 2")
+        .await?;
+    warehouse.until(DIRTY, 0).await?;
+    let refreshed = "select count(*) from ops.compactions where relation = 'stage.steps_15m'";
+    ensure!(warehouse.count(refreshed).await? == 2, "the loser went on");
+    ensure!(warehouse.count("select epoch from ops.leases").await? == 3);
+    shutdown.stop();
+    compactor.await??;
     warehouse.stack.stop().await?;
     Ok(())
 }

@@ -8,6 +8,7 @@ mod doors;
 mod erasure;
 mod foreign;
 mod healing;
+mod history;
 mod kills;
 mod letters;
 mod links;

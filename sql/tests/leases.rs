@@ -1,0 +1,60 @@
+//! A lease on a real server: kept while its owner is busy, and lost to whoever takes it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use pulseline_runtime::config::{Secret, TimescaleConfig};
+use pulseline_sql::lease::Lease;
+use pulseline_sql::{Client, GenericClient, connect, migrate};
+use pulseline_stack::{Server, Stack, StackOptions};
+use uuid::Uuid;
+
+const TTL: Duration = Duration::from_secs(1);
+const NAME: &str = "test";
+
+/// Tries to take the lease for three terms by the server's clock.
+async fn compete(client: &Client) -> Result<()> {
+    let terms = "select extract(epoch from clock_timestamp())::double precision";
+    let began: f64 = client.query_one(terms, &[]).await?.get(0);
+    loop {
+        let won = Lease::acquire(client, NAME, Uuid::from_u128(2), TTL).await?;
+        ensure!(won.is_none(), "another took the lease of a busy owner");
+        let now: f64 = client.query_one(terms, &[]).await?.get(0);
+        if now > began + 3.0 * TTL.as_secs_f64() {
+            return Ok(());
+        }
+        tokio::time::sleep(TTL / 20).await;
+    }
+}
+
+#[tokio::test]
+async fn b_4_a_lease_lasts_as_long_as_its_owner_is_busy_and_a_loss_is_told() -> Result<()> {
+    let options = StackOptions {
+        root: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.stack"),
+        name: "test-leases".into(),
+        fresh: true,
+    };
+    let stack = Stack::start_one(&options, Server::Timescale, &|_: &str| ()).await?;
+    let timescale = TimescaleConfig {
+        url: Secret::new(stack.endpoints().timescale_url.clone()),
+        ..TimescaleConfig::default()
+    };
+    migrate(&timescale).await?;
+    let client = connect(&timescale, "test").await?;
+    let lease = Lease::acquire(&client, NAME, Uuid::from_u128(1), TTL).await?;
+    let lease = lease.context("somebody has the lease")?;
+    let mut lost = std::pin::pin!(lease.lost(&timescale, "test"));
+    tokio::select! {
+        () = &mut lost => bail!("lost although nobody took it"),
+        competed = compete(&client) => competed?,
+    }
+    client
+        .batch_execute("update ops.leases set epoch = epoch + 1 where name = 'test'")
+        .await?;
+    tokio::time::timeout(60 * TTL, lost)
+        .await
+        .context("the loss was not told")?;
+    stack.stop().await?;
+    Ok(())
+}
