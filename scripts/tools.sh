@@ -1,8 +1,17 @@
 # Looks for what this machine lacks and installs it with apt-get where it may. Sourced by demo and test.
 
+# Kafka's client is linked with the machine's own OpenSSL, zstd and zlib.
+has_library() {
+    pkg-config --exists "$1" 2>/dev/null
+}
+
 missing_packages() {
     command -v cc >/dev/null && command -v c++ >/dev/null && command -v make >/dev/null || echo build-essential
     command -v cmake >/dev/null || echo cmake
+    command -v pkg-config >/dev/null || echo pkg-config
+    has_library libssl || echo libssl-dev
+    has_library libzstd || echo libzstd-dev
+    has_library zlib || echo zlib1g-dev
     command -v java >/dev/null || echo openjdk-17-jre-headless
     command -v mvn >/dev/null || echo maven
     command -v python3 >/dev/null || echo python3
