@@ -10,7 +10,7 @@ use pulseline_sql::GenericClient;
 use pulseline_tests::doors::{PASSWORD, USER};
 use pulseline_tests::fortress::{Fortress, Settings};
 use pulseline_tests::producer::Hand;
-use pulseline_tests::servers::{PgBouncer, nginx, tokens};
+use pulseline_tests::servers::{nginx, tokens};
 use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World};
 
@@ -217,23 +217,6 @@ async fn all_refused(fortress: &Fortress, cases: &[Refusal], commands: &[&[&str]
     try_join_all(each).await.map(drop)
 }
 
-/// What only reads works through a pooler that lends a session for a transaction.
-async fn through_a_pooler(fortress: &Fortress, settings: &Settings) -> Result<()> {
-    let url = &fortress.world.endpoints.timescale_url;
-    let port = url
-        .split(['/', '?'])
-        .nth(2)
-        .and_then(|host| host.rsplit(':').next());
-    let pooler = PgBouncer::before_embedded(port.context("no port")?.parse()?).await?;
-    let pooled = vec![("PULSELINE__TIMESCALE__URL", pooler.url())];
-    let settings = [settings.clone(), pooled].concat();
-    let said = succeeds(&fortress.world, &settings, &["status"]).await?;
-    ensure!(!said.contains("not reached"), "{said}");
-    succeeds(&fortress.world, &settings, &["verify", "--settle", "60"])
-        .await
-        .map(drop)
-}
-
 #[tokio::test]
 async fn every_command_works_over_every_door_and_a_refusal_names_its_cause() -> Result<()> {
     let fortress = Fortress::build().await?;
@@ -269,8 +252,6 @@ async fn every_command_works_over_every_door_and_a_refusal_names_its_cause() -> 
         ensure!(sink.terminate().await? == Some(0), "the sink's exit code");
     }
     world.until_quiet().await?;
-    let with_password = [fortress.sasl("PLAIN", USER, PASSWORD), by_password.clone()].concat();
-    through_a_pooler(&fortress, &with_password).await?;
     all_refused(&fortress, &of_kafka(&fortress), &[&["sink"], &GENERATE]).await?;
     all_refused(&fortress, &of_mongo(&fortress), &[&["sink"], &["load"]]).await?;
     all_refused(&fortress, &of_registry(&fortress), &[&GENERATE]).await?;

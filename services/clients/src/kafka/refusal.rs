@@ -7,13 +7,10 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 /// The reasons are librdkafka's and OpenSSL's own words (`rdkafka_transport.c`, `rdkafka_sasl*.c`).
 pub(super) fn refusal(code: Option<Code>, reason: &str) -> Option<String> {
     let said = |words: &[&str]| words.iter().any(|word| reason.contains(word));
-    if said(&["certificate required", "peer did not return a certificate"]) {
-        return Some(sentence(
-            reason,
-            "the broker asks for a client certificate: set kafka.ssl_certificate and kafka.ssl_key",
-        ));
-    }
+    // Java's brokers answer "bad certificate" to a client that has none.
     if said(&[
+        "certificate required",
+        "peer did not return a certificate",
         "alert bad certificate",
         "alert unknown ca",
         "alert certificate",
@@ -21,7 +18,7 @@ pub(super) fn refusal(code: Option<Code>, reason: &str) -> Option<String> {
     ]) {
         return Some(sentence(
             reason,
-            "the broker does not take the client's certificate: check kafka.ssl_certificate",
+            "the broker asks for a client certificate that it trusts: set kafka.ssl_certificate and kafka.ssl_key",
         ));
     }
     if said(&["certificate verify failed", "hostname mismatch"]) {
