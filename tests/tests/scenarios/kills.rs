@@ -10,7 +10,8 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-const ROUNDS: u64 = 20;
+/// Kills of each service; `scripts/test long` has more.
+const KILLS: u64 = 6;
 /// Longest a service works before it is killed.
 const WORK_MS_MAX: u64 = 1_500;
 /// A killed member's partitions come back at once, a killed loader's lease after a second: more kills per minute.
@@ -33,18 +34,20 @@ fn cohort(round: u64) -> SimulateConfig {
 }
 
 #[tokio::test]
-async fn d_1_d_2_d_3_twenty_kills_of_sink_and_loader_lose_and_double_nothing() -> Result<()> {
+async fn d_1_d_2_d_3_kills_of_sink_and_loader_lose_and_double_nothing() -> Result<()> {
     let world = World::start("kills").await?;
     let compactor = Service::start(&world, Role::Compactor)?;
     ensure_topics(&world.kafka(), 4).await?;
     let start = |role| Service::start_with(&world, role, &QUICK);
     let (mut sink, mut loader) = (start(Role::Sink)?, start(Role::Loader)?);
-    let seed = std::env::var("PULSELINE_TEST_SEED")
-        .ok()
-        .map_or(Ok(7), |seed| seed.parse())?;
-    println!("PULSELINE_TEST_SEED={seed}");
+    let number = |name, default| std::env::var(name).map_or(Ok(default), |text: String| text.parse::<u64>());
+    let (seed, kills) = (
+        number("PULSELINE_TEST_SEED", 7)?,
+        number("PULSELINE_TEST_KILLS", KILLS)?,
+    );
+    println!("PULSELINE_TEST_SEED={seed} PULSELINE_TEST_KILLS={kills}");
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    for round in 0..ROUNDS {
+    for round in 0..kills {
         sink.until_ready().await?;
         loader.until_ready().await?;
         let work = Duration::from_millis(random.random_range(0..WORK_MS_MAX));
