@@ -74,7 +74,7 @@ async fn d_1_d_2_d_3_kills_of_sink_and_loader_lose_and_double_nothing() -> Resul
     }
     world.until_quiet().await?;
     let mut oracle = Oracle::default();
-    for round in 0..ROUNDS {
+    for round in 0..kills {
         for planned in plan(&cohort(round), UtcMillis(0)).map_err(anyhow::Error::msg)? {
             oracle.observe(&planned);
         }
