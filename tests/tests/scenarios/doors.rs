@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
+use pulseline_generator::ensure_topics;
 use pulseline_schemas::Stream;
 use pulseline_sql::GenericClient;
 use pulseline_tests::doors::{PASSWORD, USER};
@@ -221,6 +222,8 @@ async fn all_refused(fortress: &Fortress, cases: &[Refusal], commands: &[&[&str]
 async fn every_command_works_over_every_door_and_a_refusal_names_its_cause() -> Result<()> {
     let fortress = Fortress::build().await?;
     let world = &fortress.world;
+    // A sink is ready once it has partitions.
+    ensure_topics(&world.kafka(), 1).await?;
     let compactor = Service::start(world, Role::Compactor)?;
     let who = format!("{USER}:{PASSWORD}@");
     let authority = fortress.certificates.authority_file();
