@@ -257,14 +257,15 @@ impl Service {
         }
     }
 
-    /// Waits until it says that it is ready.
+    /// Waits until it says that it is ready, and works itself: a stand-by is ready too.
     ///
     /// # Errors
     /// When it ends, or never says so.
     pub async fn until_ready(&mut self) -> Result<()> {
         let deadline = tokio::time::Instant::now() + READY;
         loop {
-            if self.get("/readyz").await.is_ok_and(|(status, _)| status == 200) {
+            let works = |(status, said): (u16, String)| status == 200 && !said.contains("standing by");
+            if self.get("/readyz").await.is_ok_and(works) {
                 return Ok(());
             }
             ensure!(self.is_running()?, "{:?} ended:\n{}", self.role, self.log()?);
