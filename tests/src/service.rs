@@ -257,15 +257,27 @@ impl Service {
         }
     }
 
+    /// Waits until it says that it is ready, whether it works or stands by.
+    ///
+    /// # Errors
+    /// As [`Service::until_ready`].
+    pub async fn until_works_or_stands_by(&mut self) -> Result<()> {
+        self.until_says(|_| true).await
+    }
+
     /// Waits until it says that it is ready, and works itself: a stand-by is ready too.
     ///
     /// # Errors
     /// When it ends, or never says so.
     pub async fn until_ready(&mut self) -> Result<()> {
+        self.until_says(|said| !said.contains("standing by")).await
+    }
+
+    async fn until_says(&mut self, is_enough: impl Fn(&str) -> bool) -> Result<()> {
         let deadline = tokio::time::Instant::now() + READY;
         loop {
-            let works = |(status, said): (u16, String)| status == 200 && !said.contains("standing by");
-            if self.get("/readyz").await.is_ok_and(works) {
+            let is_ready = |(status, said): (u16, String)| status == 200 && is_enough(&said);
+            if self.get("/readyz").await.is_ok_and(is_ready) {
                 return Ok(());
             }
             ensure!(self.is_running()?, "{:?} ended:\n{}", self.role, self.log()?);
