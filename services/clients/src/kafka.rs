@@ -1,5 +1,6 @@
 //! Clients of Kafka: one set of properties, one context, one table of errors.
 
+mod admin;
 mod check;
 mod class;
 mod error;

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use pulseline_clients::kafka::{Guard, KafkaFailure, Settings};
 use pulseline_runtime::config::KafkaConfig;
 use pulseline_schemas::{DEAD_LETTER_TOPIC, Stream};
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, ResourceSpecifier};
+use rdkafka::admin::{AdminOptions, ConfigResource, ResourceSpecifier};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ const CLIENT: &str = "pulseline-eraser";
 
 /// Until when each topic keeps what was produced until now.
 pub(crate) async fn kept(kafka: &KafkaConfig) -> Result<Vec<Kept>, EraserError> {
-    let admin: AdminClient<Guard> = Settings::new(kafka, CLIENT)?.create()?;
+    let admin = Settings::new(kafka, CLIENT)?.admin(TIMEOUT).await?;
     let topics: Vec<&str> = Stream::ALL
         .map(Stream::topic)
         .into_iter()

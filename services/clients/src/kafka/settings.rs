@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pulseline_runtime::config::{KafkaConfig, SaslMechanism};
+use pulseline_runtime::config::{KafkaConfig, SaslMechanism, SecurityProtocol};
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::FromClientConfigAndContext;
@@ -25,6 +25,7 @@ const RECONNECT_MS: &str = "2000";
 pub struct Settings {
     properties: ClientConfig,
     tokens: Option<TokenSource>,
+    protocol: SecurityProtocol,
 }
 
 impl std::fmt::Debug for Settings {
@@ -81,7 +82,19 @@ impl Settings {
         }
         let tokens =
             (config.sasl_mechanism == Some(SaslMechanism::OauthBearer)).then(|| TokenSource::new(config));
-        Ok(Self { properties, tokens })
+        Ok(Self {
+            properties,
+            tokens,
+            protocol: config.security_protocol,
+        })
+    }
+
+    pub(super) fn protocol(&self) -> SecurityProtocol {
+        self.protocol
+    }
+
+    pub(super) fn has_tokens(&self) -> bool {
+        self.tokens.is_some()
     }
 
     /// Sets a property; it stands above `kafka.options`.
@@ -197,7 +210,7 @@ fn readable(setting: &str, path: &Path) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pulseline_runtime::config::{Secret, SecurityProtocol};
+    use pulseline_runtime::config::Secret;
     use rdkafka::consumer::BaseConsumer;
 
     fn refused_by(change: impl FnOnce(&mut KafkaConfig)) -> String {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use pulseline_clients::kafka::{Guard, Settings};
+use pulseline_clients::kafka::Settings;
 use pulseline_runtime::config::KafkaConfig;
 use pulseline_schemas::{DEAD_LETTER_TOPIC, Stream};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::error::GeneratorError;
@@ -20,7 +20,9 @@ const BATCH_BYTES: u32 = 64 * 1024;
 /// # Errors
 /// What Kafka says, except that a topic is there already. Outages are transient.
 pub async fn ensure_topics(kafka: &KafkaConfig, partitions: i32) -> Result<(), GeneratorError> {
-    let admin: AdminClient<Guard> = Settings::new(kafka, "pulseline-generator")?.create()?;
+    let admin = Settings::new(kafka, "pulseline-generator")?
+        .admin(CALL_TIMEOUT)
+        .await?;
     let names = Stream::ALL
         .map(Stream::topic)
         .into_iter()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pulseline_archive::Survey;
 use pulseline_clients::kafka::{Guard, KafkaFailure, Settings};
 use pulseline_runtime::config::KafkaConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -52,7 +52,7 @@ pub(super) async fn record(kafka: &KafkaConfig, survey: &Survey) -> Result<(), G
 }
 
 async fn make_topic(kafka: &KafkaConfig) -> Result<(), GeneratorError> {
-    let admin: AdminClient<Guard> = Settings::new(kafka, CLIENT)?.create()?;
+    let admin = Settings::new(kafka, CLIENT)?.admin(TIMEOUT).await?;
     let replication = TopicReplication::Fixed(kafka.replication_factor);
     let topic = NewTopic::new(TOPIC, 1, replication).set("cleanup.policy", "compact");
     let options = AdminOptions::new()

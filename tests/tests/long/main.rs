@@ -1,0 +1,4 @@
+//! Scenarios that take many minutes: `scripts/test long` runs them.
+
+mod doors;
+mod links;
