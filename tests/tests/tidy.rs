@@ -38,7 +38,16 @@ const DRIVERS: [(&str, &[&str]); 4] = [
             "bench",
         ],
     ),
-    ("reqwest", &["services/clients", "tests"]),
+    // Of runtime and console the tests: they ask the HTTP server.
+    (
+        "reqwest",
+        &[
+            "services/clients",
+            "services/runtime/tests",
+            "services/console/tests",
+            "tests",
+        ],
+    ),
     (
         "tokio_postgres",
         &[
