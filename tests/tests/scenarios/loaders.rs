@@ -117,7 +117,8 @@ async fn after_frost(sent: &mut Sent, former: Service) -> Result<()> {
     let relay = Relay::start(upstream, HOLDING).await?;
     let through = url.replace(upstream, &relay.address());
     let settings = [
-        ("PULSELINE__LOADER__LEASE_TTL_MS", "6000"),
+        // The embedded server lends its one session to each of the frozen writers in turn, and waits as long for each.
+        ("PULSELINE__LOADER__LEASE_TTL_MS", "4000"),
         ("PULSELINE__TIMESCALE__URL", through.as_str()),
     ];
     let mut owner = Service::start_with(&sent.world, Role::Loader, &settings)?;
@@ -126,7 +127,7 @@ async fn after_frost(sent: &mut Sent, former: Service) -> Result<()> {
         .await?;
     ensure!(former.terminate().await? == Some(0));
     owner.until_ready().await?;
-    let mut standby = loader(&sent.world, "6000")?;
+    let mut standby = loader(&sent.world, "4000")?;
     standby
         .until_logged("standing by: another loader holds the lease")
         .await?;
