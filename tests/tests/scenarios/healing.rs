@@ -134,7 +134,7 @@ async fn a_3_what_is_lost_is_mended_from_mongodb_then_from_kafka_and_the_rest_is
     let healed = world.count(steps).await?;
     ensure!(lose(&world, partition, LATER).await? > 0, "no row was lost");
     let mut service = command(&world)?
-        .args(["heal", "--every", "1", "--grace", "1", "--round", "1"])
+        .args(["heal", "--every", "1", "--grace", "10", "--round", "1"])
         .stderr(Stdio::null())
         .spawn()?;
     world.until_count(steps, healed).await?;
