@@ -66,7 +66,7 @@ const GUARANTEES: [(&str, &str); 16] = [
     ("message.timeout.ms", "an outage is waited out in order"),
     ("delivery.timeout.ms", "an outage is waited out in order"),
     ("transactional.id", "the producer has no transactions"),
-    ("plugin.library.paths", "it loads code into the program"),
+    ("plugin.library.paths", "it loads foreign code into this process"),
     (
         "enable.sasl.oauthbearer.unsecure.jwt",
         "a token that nobody signed proves nothing",

@@ -59,12 +59,12 @@ pub(super) fn application(source: Source, epoch: i64) -> String {
     format!("{PREFIX}{}-{epoch}", source.name())
 }
 
-/// Of the sessions of an epoch, as a regular expression.
+/// Names of the connections of one epoch, as a regular expression.
 pub(crate) fn sessions_of(epoch: i64) -> String {
     format!("^{PREFIX}.+-{epoch}$")
 }
 
-/// True for a session of a loader whose lease went to this epoch: nothing that it writes can be committed any more.
+/// True for a connection of a loader whose lease went to this epoch: nothing that it writes can be committed any more.
 pub(crate) fn is_superseded(application: &str, epoch: i64) -> bool {
     let written = application
         .strip_prefix(PREFIX)
