@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Buf;
 use tokio_postgres::types::ToSql;
@@ -13,6 +14,7 @@ use tokio_postgres::{CopyInSink, Error, IsolationLevel, Row, Statement};
 use crate::cancel::Canceller;
 use crate::prepared::Prepared;
 use crate::schemas::Schemas;
+use crate::typed::Typed;
 
 /// A connection to one warehouse.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct Client {
     inner: tokio_postgres::Client,
     schemas: Schemas,
     prepared: Prepared,
+    /// Longest that a statement may run; only a reader has it, and needs no session then.
+    limit: Option<Duration>,
     pub(crate) canceller: Canceller,
     /// A statement was given up: it may still run.
     pub(crate) given_up: AtomicBool,
@@ -30,6 +34,7 @@ pub struct Transaction<'a> {
     inner: tokio_postgres::Transaction<'a>,
     schemas: &'a Schemas,
     prepared: &'a Prepared,
+    typed: Option<Typed>,
 }
 
 /// What runs statements: a connection, or a transaction.
@@ -45,6 +50,9 @@ pub trait GenericClient: Sync {
 
     /// Statements that the connection has prepared.
     fn prepared(&self) -> &Prepared;
+
+    /// How statements are sent where no session can be relied on; none where they are prepared.
+    fn typed(&self) -> Option<Typed>;
 
     /// A statement that reaches this warehouse: one that comes again is prepared once.
     ///
@@ -67,8 +75,14 @@ pub trait GenericClient: Sync {
         values: &[&(dyn ToSql + Sync)],
     ) -> impl Future<Output = Result<Vec<Row>, Error>> + Send {
         async move {
-            let statement = self.statement(statement).await?;
-            let said = tokio_postgres::GenericClient::query(self.bare(), &statement, values).await;
+            let said = if let Some(typed) = self.typed() {
+                typed
+                    .query(self.bare(), &self.schemas().reach(statement), values)
+                    .await
+            } else {
+                let statement = self.statement(statement).await?;
+                tokio_postgres::GenericClient::query(self.bare(), &statement, values).await
+            };
             self.prepared().heed(said)
         }
     }
@@ -83,8 +97,14 @@ pub trait GenericClient: Sync {
         values: &[&(dyn ToSql + Sync)],
     ) -> impl Future<Output = Result<Row, Error>> + Send {
         async move {
-            let statement = self.statement(statement).await?;
-            let said = tokio_postgres::GenericClient::query_one(self.bare(), &statement, values).await;
+            let said = if let Some(typed) = self.typed() {
+                typed
+                    .query_one(self.bare(), &self.schemas().reach(statement), values)
+                    .await
+            } else {
+                let statement = self.statement(statement).await?;
+                tokio_postgres::GenericClient::query_one(self.bare(), &statement, values).await
+            };
             self.prepared().heed(said)
         }
     }
@@ -92,13 +112,16 @@ pub trait GenericClient: Sync {
     /// The row of a statement that has one or none.
     ///
     /// # Errors
-    /// What the server says; more rows.
+    /// What the server says; more rows, except to a reader, who gets the first.
     fn query_opt(
         &self,
         statement: &str,
         values: &[&(dyn ToSql + Sync)],
     ) -> impl Future<Output = Result<Option<Row>, Error>> + Send {
         async move {
+            if self.typed().is_some() {
+                return Ok(self.query(statement, values).await?.into_iter().next());
+            }
             let statement = self.statement(statement).await?;
             let said = tokio_postgres::GenericClient::query_opt(self.bare(), &statement, values).await;
             self.prepared().heed(said)
@@ -115,8 +138,14 @@ pub trait GenericClient: Sync {
         values: &[&(dyn ToSql + Sync)],
     ) -> impl Future<Output = Result<u64, Error>> + Send {
         async move {
-            let statement = self.statement(statement).await?;
-            let said = tokio_postgres::GenericClient::execute(self.bare(), &statement, values).await;
+            let said = if let Some(typed) = self.typed() {
+                typed
+                    .execute(self.bare(), &self.schemas().reach(statement), values)
+                    .await
+            } else {
+                let statement = self.statement(statement).await?;
+                tokio_postgres::GenericClient::execute(self.bare(), &statement, values).await
+            };
             self.prepared().heed(said)
         }
     }
@@ -148,6 +177,10 @@ impl GenericClient for Client {
     fn prepared(&self) -> &Prepared {
         &self.prepared
     }
+
+    fn typed(&self) -> Option<Typed> {
+        self.limit.map(|limit| Typed { limit: Some(limit) })
+    }
 }
 
 impl<'a> GenericClient for Transaction<'a> {
@@ -164,6 +197,10 @@ impl<'a> GenericClient for Transaction<'a> {
     fn prepared(&self) -> &Prepared {
         self.prepared
     }
+
+    fn typed(&self) -> Option<Typed> {
+        self.typed
+    }
 }
 
 impl Client {
@@ -172,6 +209,7 @@ impl Client {
             inner,
             schemas,
             prepared: Prepared::default(),
+            limit: None,
             canceller,
             given_up: AtomicBool::new(false),
         }
@@ -182,11 +220,8 @@ impl Client {
     /// # Errors
     /// What the server says.
     pub async fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
-        Ok(Transaction {
-            inner: self.inner.transaction().await?,
-            schemas: &self.schemas,
-            prepared: &self.prepared,
-        })
+        let begun = self.inner.transaction().await?;
+        started(begun, (&self.schemas, &self.prepared), self.limit).await
     }
 
     /// Begins a transaction that sees one moment, and changes nothing.
@@ -198,11 +233,14 @@ impl Client {
         let builder = builder
             .isolation_level(IsolationLevel::RepeatableRead)
             .read_only(true);
-        Ok(Transaction {
-            inner: builder.start().await?,
-            schemas: &self.schemas,
-            prepared: &self.prepared,
-        })
+        let begun = builder.start().await?;
+        started(begun, (&self.schemas, &self.prepared), self.limit).await
+    }
+
+    /// From here on the server ends every statement that runs longer, and none needs a session: a pooler may run each on another
+    /// one.
+    pub(crate) fn only_reads(&mut self, limit: Duration) {
+        self.limit = Some(limit);
     }
 
     /// True once the connection has ended, a statement on it was given up, or it is of no use any more: its server was demoted,
@@ -222,6 +260,22 @@ impl Client {
     pub fn turn_to(&mut self, schemas: Schemas) {
         self.schemas = schemas;
     }
+}
+
+async fn started<'a>(
+    inner: tokio_postgres::Transaction<'a>,
+    (schemas, prepared): (&'a Schemas, &'a Prepared),
+    limit: Option<Duration>,
+) -> Result<Transaction<'a>, Error> {
+    if let Some(limit) = limit {
+        inner.batch_execute(&Typed::set_limit(limit)).await?;
+    }
+    Ok(Transaction {
+        inner,
+        schemas,
+        prepared,
+        typed: limit.map(|_| Typed { limit: None }),
+    })
 }
 
 impl Transaction<'_> {

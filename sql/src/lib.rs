@@ -14,6 +14,7 @@ pub mod periods;
 mod prepared;
 mod reader;
 mod schemas;
+mod typed;
 
 pub use check::check;
 pub use client::{Client, GenericClient, Transaction};
@@ -23,3 +24,4 @@ pub use migrate::{Report, installed_version, migrate, migrate_to, open, required
 pub use prepared::Prepared;
 pub use reader::open_reader;
 pub use schemas::Schemas;
+pub use typed::Typed;

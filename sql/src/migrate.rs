@@ -100,11 +100,17 @@ async fn has_journal(client: &impl GenericClient) -> Result<bool, SqlError> {
 /// As [`connect`]; [`SqlError::TooOld`], which passes once somebody migrates, and [`SqlError::TooNew`], which does not.
 pub async fn open(timescale: &TimescaleConfig, application_name: &str) -> Result<Client, SqlError> {
     let client = connect(timescale, application_name).await?;
-    let (installed, required) = (installed_version(&client).await?, required_version());
+    require_version(&client).await?;
+    Ok(client)
+}
+
+/// Lets a database through that has the schema which this program knows.
+pub(crate) async fn require_version(client: &Client) -> Result<(), SqlError> {
+    let (installed, required) = (installed_version(client).await?, required_version());
     match installed.cmp(&required) {
         Ordering::Less => Err(SqlError::TooOld { installed, required }),
         Ordering::Greater => Err(SqlError::TooNew { installed, required }),
-        Ordering::Equal => Ok(client),
+        Ordering::Equal => Ok(()),
     }
 }
 

@@ -1,25 +1,27 @@
-//! Connections that read: no statement of theirs outlives whoever asked for it.
+//! Connections that read: no statement of theirs outlives whoever asked for it, and none needs a session, so that a pooler
+//! in transaction mode may stand before the server.
 
 use std::time::Duration;
 
 use pulseline_runtime::config::TimescaleConfig;
 
-use crate::client::{Client, GenericClient};
+use crate::client::Client;
+use crate::connect::connect;
 use crate::error::SqlError;
-use crate::migrate::open;
+use crate::migrate::require_version;
 
-/// As [`open`], and the server ends every statement that runs longer than `limit`, also when the process that asked is gone.
+/// As [`open`](crate::open), and the server ends every statement that runs longer than `limit`, also when the process that asked is gone.
 /// The embedded database cannot interrupt a statement: there it only stands in the settings.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`open`](crate::open).
 pub async fn open_reader(
     timescale: &TimescaleConfig,
     application_name: &str,
     limit: Duration,
 ) -> Result<Client, SqlError> {
-    let client = open(timescale, application_name).await?;
-    let setting = format!("set statement_timeout = {}", limit.as_millis());
-    client.batch_execute(&setting).await?;
+    let mut client = connect(timescale, application_name).await?;
+    client.only_reads(limit);
+    require_version(&client).await?;
     Ok(client)
 }

@@ -1,7 +1,7 @@
 //! Servers of one's own instead of the embedded ones, each by a variable: `PULSELINE_TEST_KAFKA` (`host:port`),
 //! `PULSELINE_TEST_REGISTRY` (URL), `PULSELINE_TEST_MONGO` (URI), `PULSELINE_TEST_TIMESCALE_URL`. What is left out is embedded.
 //!
-//! They are emptied before every scenario: the topics and subjects that begin with `fitbit.` or `pulseline.`, MongoDB's
+//! They are emptied before every scenario: the topics and subjects that begin with `fitbit.`, `pulseline.` or `bench.`, MongoDB's
 //! database `pulseline`, and the database that the URL names are DELETED, and roles that begin with `test_` with it. Its role
 //! has to be a superuser, and the server has to have a database `postgres` besides. Committed offsets go with their topics.
 //!
@@ -22,7 +22,7 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 const TIMEOUT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
 /// What the names of topics and subjects begin with.
-const PREFIXES: [&str; 2] = ["fitbit.", "pulseline."];
+const PREFIXES: [&str; 3] = ["fitbit.", "pulseline.", "bench."];
 
 /// Where a server of one's own is; none when it is embedded.
 #[must_use]

@@ -277,7 +277,8 @@ impl World {
     /// # Errors
     /// What the server says.
     pub async fn count(&self, sql: &str) -> Result<i64> {
-        let row = self.warehouse().await?.query_one(sql, &[]).await;
+        let warehouse = pulseline_sql::open_reader(&self.timescale(), "pulseline-tests", PATIENCE).await?;
+        let row = warehouse.query_one(sql, &[]).await;
         Ok(row.with_context(|| sql.to_owned())?.get(0))
     }
 }

@@ -38,6 +38,8 @@ impl Endpoints {
 pub(crate) struct Layout {
     root: PathBuf,
     run: PathBuf,
+    /// The component that serves for MongoDB.
+    pub(crate) mongo: &'static str,
 }
 
 impl Layout {
@@ -53,7 +55,11 @@ impl Layout {
             .map_err(StackError::io(format!("open {}", root.display())))?;
         let run = root.join("run").join(name);
         fs::create_dir_all(run.join("logs")).map_err(StackError::io(format!("create {}", run.display())))?;
-        Ok(Self { root, run })
+        Ok(Self {
+            root,
+            run,
+            mongo: "mongo",
+        })
     }
 
     /// Folder of a provisioned component.

@@ -5,8 +5,9 @@ use pulseline_clients::registry::Registry;
 use pulseline_generator::{Payload, SimulateConfig, plan};
 use pulseline_schemas::{Event, Stream, UtcMillis, encode, frame};
 use pulseline_sql::GenericClient;
+use pulseline_tests::servers::PgBouncer;
 use pulseline_tests::service::command;
-use pulseline_tests::{Service, World, producer::Hand};
+use pulseline_tests::{Console, Service, World, producer::Hand};
 
 /// A program that refuses what it should not, for a while.
 const FAULT: &str = "alter table raw.calories add constraint fault check (millikcal % 10 <> 7) not valid; \
@@ -15,6 +16,9 @@ const FIX: &str =
     "alter table raw.calories drop constraint fault; alter table raw.sleeps drop constraint fault";
 const DEAD: &str =
     "select coalesce(sum(upper(r) - lower(r)), 0)::bigint from ops.accounted_offsets, unnest(dead) as r";
+
+const LOADED: &str = "select user_id::text, date::text from (select user_id, min(bucket)::date as date from agg.user_daily_baselines group by 1) d limit 1";
+const TOKEN: &str = "a token of the tests";
 
 fn cohort() -> SimulateConfig {
     SimulateConfig {
@@ -97,8 +101,12 @@ fn ahead(id: u32) -> Result<Vec<u8>> {
 
 #[tokio::test]
 async fn p_9_messages_that_could_not_be_stored_are_sent_again_or_discarded() -> Result<()> {
-    let world = World::start("messages").await?;
+    let mut world = World::start("messages").await?;
     let services = Service::start_all(&world)?;
+    // From here on whoever looks comes through a pooler that has a session for him as long as a transaction.
+    let direct = reqwest::Url::parse(&world.endpoints.timescale_url)?;
+    let pooler = PgBouncer::before_embedded(direct.port().context("no port")?).await?;
+    world.endpoints.timescale_url = pooler.url();
     let registry = Registry::new(&world.registry())?;
     let next = registry.register(Stream::HeartRates).await? + 1;
     let hand = Hand::new(&world).await?;
@@ -148,6 +156,21 @@ async fn p_9_messages_that_could_not_be_stored_are_sent_again_or_discarded() -> 
     let said = letters(&world, &["list", "--all", "--json"]).await?;
     dead("a test of the gateway", 0, said)?;
     world.verify_equal().await?;
+    let console = Console::start(&world, TOKEN).await?;
+    let row = world.warehouse().await?.query_one(LOADED, &[]).await?;
+    let (user, day): (String, String) = (row.get(0), row.get(1));
+    let person = format!("person.json?user={user}&from={day}&to={day}");
+    for route in [
+        "status.json",
+        "accounting.json",
+        "letters.json",
+        "compactor.json",
+        "people.json",
+        &person,
+    ] {
+        let (code, _, said) = console.ask("GET", &format!("/api/{route}"), &[]).await?;
+        ensure!(code == 200, "{route}: {code} {said}");
+    }
     drop(services);
     world.stop().await
 }

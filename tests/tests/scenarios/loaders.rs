@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use pulseline_generator::{Oracle, SimulateConfig, plan};
-use pulseline_schemas::UtcMillis;
+use pulseline_generator::{Oracle, Payload, Planned, SimulateConfig, plan};
+use pulseline_schemas::{Stream, UtcMillis};
 use pulseline_sql::GenericClient;
 use pulseline_tests::faults::Relay;
+use pulseline_tests::producer::Hand;
 use pulseline_tests::{Role, Service, World, truth};
 
 /// A frozen owner, or one whose host vanished, is replaced within this time.
@@ -34,6 +35,22 @@ impl Sent {
         }
         self.world.simulate(&cohort).await?;
         Ok(())
+    }
+
+    /// The events of a cohort that is still to be sent: those of one stream, and the others.
+    fn by_stream(&mut self, seed: u64, stream: Stream) -> Result<(Vec<Planned>, Vec<Planned>)> {
+        let cohort = SimulateConfig {
+            participants: 2,
+            days: 1,
+            seed,
+            broken: 0.0,
+            ..SimulateConfig::default()
+        };
+        let planned: Vec<_> = plan(&cohort, UtcMillis(0)).map_err(anyhow::Error::msg)?.collect();
+        planned.iter().for_each(|planned| self.oracle.observe(planned));
+        let is_wanted =
+            |planned: &Planned| matches!(&planned.payload, Payload::Event(event) if event.stream() == stream);
+        Ok(planned.into_iter().partition(is_wanted))
     }
 }
 
@@ -117,7 +134,9 @@ async fn after_frost(sent: &mut Sent, former: Service) -> Result<()> {
     let relay = Relay::start(upstream, HOLDING).await?;
     let through = url.replace(upstream, &relay.address());
     let settings = [
-        // The embedded server lends its one session to each of the frozen writers in turn, and waits as long for each.
+        // The embedded server lends its one session to a transaction at a time: one writer is frozen inside its own, and no
+        // other one waits behind it to save an idle position.
+        ("PULSELINE__LOADER__IDLE_SAVE_MS", "600000"),
         ("PULSELINE__LOADER__LEASE_TTL_MS", "4000"),
         ("PULSELINE__TIMESCALE__URL", through.as_str()),
     ];
@@ -132,7 +151,9 @@ async fn after_frost(sent: &mut Sent, former: Service) -> Result<()> {
         .until_logged("standing by: another loader holds the lease")
         .await?;
     relay.keep();
-    sent.send(4).await?;
+    let (beats, others) = sent.by_stream(4, Stream::HeartRates)?;
+    let hand = Hand::new(&sent.world).await?;
+    hand.events(&beats).await?;
     let began = Instant::now();
     while relay.kept() == 0 {
         ensure!(
@@ -147,6 +168,7 @@ async fn after_frost(sent: &mut Sent, former: Service) -> Result<()> {
     standby.until_logged("this loader holds the lease").await?;
     let took = frozen.elapsed();
     ensure!(took < TAKEOVER, "taken over after {took:?}");
+    hand.events(&others).await?;
     sent.world.until_accounted().await?;
     let said = standby.log()?;
     ensure!(

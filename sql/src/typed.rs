@@ -1,0 +1,135 @@
+//! Statements that need no session of the server's: behind a pooler each may run on another one.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use futures_util::future::join3;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Error, GenericClient, Row};
+
+/// What values can be sent as, in the order in which it is tried: of two that take the same Rust type the first is meant.
+const TYPES: [Type; 18] = [
+    Type::BOOL,
+    Type::INT2,
+    Type::INT4,
+    Type::INT8,
+    Type::FLOAT4,
+    Type::FLOAT8,
+    Type::TEXT,
+    Type::BYTEA,
+    Type::TIMESTAMPTZ,
+    Type::UUID,
+    Type::JSONB,
+    Type::BOOL_ARRAY,
+    Type::INT2_ARRAY,
+    Type::INT4_ARRAY,
+    Type::INT8_ARRAY,
+    Type::FLOAT8_ARRAY,
+    Type::TEXT_ARRAY,
+    Type::UUID_ARRAY,
+];
+
+type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// How a reader's statements are sent: their types with them, so that nothing is prepared that another session would not know.
+#[derive(Clone, Copy, Debug)]
+pub struct Typed {
+    /// Longest that one may run. None inside a transaction, which has set it.
+    pub(crate) limit: Option<Duration>,
+}
+
+impl Typed {
+    /// Sets the limit for the transaction that has begun.
+    pub(crate) fn set_limit(limit: Duration) -> String {
+        format!("set local statement_timeout = {}", limit.as_millis())
+    }
+
+    /// All rows of a statement.
+    pub(crate) async fn query<C: GenericClient + Sync>(
+        self,
+        client: &C,
+        text: &str,
+        values: Values<'_>,
+    ) -> Result<Vec<Row>, Error> {
+        self.alone(client, client.query_typed(text, &typed(values))).await
+    }
+
+    /// The row of a statement that has exactly one.
+    pub(crate) async fn query_one<C: GenericClient + Sync>(
+        self,
+        client: &C,
+        text: &str,
+        values: Values<'_>,
+    ) -> Result<Row, Error> {
+        self.alone(client, client.query_typed_one(text, &typed(values)))
+            .await
+    }
+
+    /// Runs a statement; says how many rows it changed.
+    pub(crate) async fn execute<C: GenericClient + Sync>(
+        self,
+        client: &C,
+        text: &str,
+        values: Values<'_>,
+    ) -> Result<u64, Error> {
+        self.alone(client, client.execute_typed(text, &typed(values)))
+            .await
+    }
+
+    /// In a transaction of its own, so that the limit is no setting of a session that somebody else gets next. The three are
+    /// sent at once: it costs no round trip, and nothing of another task comes between them.
+    async fn alone<T, C: GenericClient + Sync>(
+        self,
+        client: &C,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let Some(limit) = self.limit else {
+            return work.await;
+        };
+        let begin = format!("begin; {}", Self::set_limit(limit));
+        let (begun, said, ended) =
+            join3(client.batch_execute(&begin), work, client.batch_execute("commit")).await;
+        begun?;
+        let said = said?;
+        ended?;
+        Ok(said)
+    }
+}
+
+fn typed<'a>(values: Values<'a>) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
+    values.iter().map(|value| (*value, type_of(*value))).collect()
+}
+
+/// The type that a value is sent as. Of one that has none here the driver says so.
+fn type_of(value: &(dyn ToSql + Sync)) -> Type {
+    let fits = |sent: &&Type| value.to_sql_checked(sent, &mut BytesMut::new()).is_ok();
+    TYPES.iter().find(fits).cloned().unwrap_or(Type::UNKNOWN)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn a_value_says_what_it_is_sent_as_also_where_there_is_none() {
+        let said = |value: &(dyn ToSql + Sync)| type_of(value);
+        assert_eq!(said(&true), Type::BOOL);
+        assert_eq!(said(&1_i16), Type::INT2);
+        assert_eq!(said(&1_i32), Type::INT4);
+        assert_eq!(said(&1_i64), Type::INT8);
+        assert_eq!(said(&1.5_f64), Type::FLOAT8);
+        assert_eq!(said(&"x"), Type::TEXT);
+        assert_eq!(said(&String::from("x")), Type::TEXT);
+        assert_eq!(said(&None::<String>), Type::TEXT);
+        assert_eq!(said(&None::<i64>), Type::INT8);
+        assert_eq!(said(&vec![1_u8]), Type::BYTEA);
+        assert_eq!(said(&SystemTime::UNIX_EPOCH), Type::TIMESTAMPTZ);
+        assert_eq!(said(&uuid::Uuid::nil()), Type::UUID);
+        assert_eq!(said(&serde_json::Value::Null), Type::JSONB);
+        assert_eq!(said(&vec!["x"]), Type::TEXT_ARRAY);
+        assert_eq!(said(&vec![1_i32]), Type::INT4_ARRAY);
+        assert_eq!(said(&vec![1_i64]), Type::INT8_ARRAY);
+    }
+}
