@@ -1,5 +1,6 @@
 //! The way into the warehouse.
 
+use futures_util::future::BoxFuture;
 use pulseline_clients::postgres;
 use pulseline_runtime::config::TimescaleConfig;
 
@@ -12,10 +13,15 @@ use crate::schemas::Schemas;
 ///
 /// # Errors
 /// A wrong URL or prefix, a server that is away or refuses.
-pub async fn connect(timescale: &TimescaleConfig, application_name: &str) -> Result<Client, SqlError> {
-    let prefix = Schemas::with_prefix(&timescale.schema_prefix);
-    let schemas = prefix.ok_or_else(|| SqlError::Prefix(timescale.schema_prefix.clone()))?;
-    let client = postgres::connect(timescale, application_name).await?;
-    let canceller = Canceller::new(&client, timescale.clone());
-    Ok(Client::new(client, schemas, canceller))
+pub fn connect<'a>(
+    timescale: &'a TimescaleConfig,
+    application_name: &'a str,
+) -> BoxFuture<'a, Result<Client, SqlError>> {
+    Box::pin(async move {
+        let prefix = Schemas::with_prefix(&timescale.schema_prefix);
+        let schemas = prefix.ok_or_else(|| SqlError::Prefix(timescale.schema_prefix.clone()))?;
+        let client = postgres::connect(timescale, application_name).await?;
+        let canceller = Canceller::new(&client, timescale.clone());
+        Ok(Client::new(client, schemas, canceller))
+    })
 }

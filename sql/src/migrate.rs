@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
+use futures_util::future::BoxFuture;
 use pulseline_runtime::config::TimescaleConfig;
 use sha2::{Digest, Sha256};
 
@@ -98,10 +99,15 @@ async fn has_journal(client: &impl GenericClient) -> Result<bool, SqlError> {
 ///
 /// # Errors
 /// As [`connect`]; [`SqlError::TooOld`], which passes once somebody migrates, and [`SqlError::TooNew`], which does not.
-pub async fn open(timescale: &TimescaleConfig, application_name: &str) -> Result<Client, SqlError> {
-    let client = connect(timescale, application_name).await?;
-    require_version(&client).await?;
-    Ok(client)
+pub fn open<'a>(
+    timescale: &'a TimescaleConfig,
+    application_name: &'a str,
+) -> BoxFuture<'a, Result<Client, SqlError>> {
+    Box::pin(async move {
+        let client = connect(timescale, application_name).await?;
+        require_version(&client).await?;
+        Ok(client)
+    })
 }
 
 /// Lets a database through that has the schema which this program knows.
@@ -126,39 +132,41 @@ pub async fn migrate(timescale: &TimescaleConfig) -> Result<Report, SqlError> {
 ///
 /// # Errors
 /// As [`migrate`].
-pub async fn migrate_to(timescale: &TimescaleConfig, target: i32) -> Result<Report, SqlError> {
-    let mut client = connect(timescale, "pulseline-migrate").await?;
-    require_licensed(&client).await?;
-    let transaction = client.transaction().await?;
-    transaction.batch_execute(LOCK).await?;
-    if !has_journal(&transaction).await? {
-        let create = JOURNAL.replace("{journal}", &transaction.schemas().journal());
-        transaction.batch_execute(&create).await?;
-    }
-    let installed = installed_version(&transaction).await?;
-    if installed > required_version() {
-        return Err(SqlError::TooNew {
-            installed,
-            required: required_version(),
-        });
-    }
-    let mut report = Report {
-        applied: Vec::new(),
-        version: target.max(installed),
-    };
-    for (version, name, text) in MIGRATIONS {
-        if version > target.max(installed) {
-            break;
+pub fn migrate_to(timescale: &TimescaleConfig, target: i32) -> BoxFuture<'_, Result<Report, SqlError>> {
+    Box::pin(async move {
+        let mut client = connect(timescale, "pulseline-migrate").await?;
+        require_licensed(&client).await?;
+        let transaction = client.transaction().await?;
+        transaction.batch_execute(LOCK).await?;
+        if !has_journal(&transaction).await? {
+            let create = JOURNAL.replace("{journal}", &transaction.schemas().journal());
+            transaction.batch_execute(&create).await?;
         }
-        if version <= installed {
-            refuse_edited(&transaction, version, text).await?;
-            continue;
+        let installed = installed_version(&transaction).await?;
+        if installed > required_version() {
+            return Err(SqlError::TooNew {
+                installed,
+                required: required_version(),
+            });
         }
-        apply(&transaction, (version, name, text)).await?;
-        report.applied.push(name);
-    }
-    transaction.commit().await?;
-    Ok(report)
+        let mut report = Report {
+            applied: Vec::new(),
+            version: target.max(installed),
+        };
+        for (version, name, text) in MIGRATIONS {
+            if version > target.max(installed) {
+                break;
+            }
+            if version <= installed {
+                refuse_edited(&transaction, version, text).await?;
+                continue;
+            }
+            apply(&transaction, (version, name, text)).await?;
+            report.applied.push(name);
+        }
+        transaction.commit().await?;
+        Ok(report)
+    })
 }
 
 async fn apply(

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use pulseline_runtime::config::TimescaleConfig;
 
 use crate::client::Client;
@@ -15,13 +16,15 @@ use crate::migrate::require_version;
 ///
 /// # Errors
 /// As [`open`](crate::open).
-pub async fn open_reader(
-    timescale: &TimescaleConfig,
-    application_name: &str,
+pub fn open_reader<'a>(
+    timescale: &'a TimescaleConfig,
+    application_name: &'a str,
     limit: Duration,
-) -> Result<Client, SqlError> {
-    let mut client = connect(timescale, application_name).await?;
-    client.only_reads(limit);
-    require_version(&client).await?;
-    Ok(client)
+) -> BoxFuture<'a, Result<Client, SqlError>> {
+    Box::pin(async move {
+        let mut client = connect(timescale, application_name).await?;
+        client.only_reads(limit);
+        require_version(&client).await?;
+        Ok(client)
+    })
 }

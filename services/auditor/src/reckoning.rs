@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use pulseline_clients::mongo;
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_runtime::shutdown::Shutdown;
@@ -196,14 +197,16 @@ pub(crate) fn generation_of((topic, _): &Partition, books: &BTreeMap<Partition, 
 ///
 /// # Errors
 /// A store that cannot be asked, or a topic that ends below what is accounted for.
-pub async fn holes(
-    connections: &Connections,
+pub fn holes<'a>(
+    connections: &'a Connections,
     longest: Duration,
-    shutdown: &Shutdown,
-) -> Result<(Vec<Hole>, i64), AuditError> {
-    let client = connections.warehouse(VERIFY_LIMIT).await?;
-    let reckoning = settle(connections, &client, longest, shutdown).await?;
-    Ok((reckoning.holes, reckoning.in_flight))
+    shutdown: &'a Shutdown,
+) -> BoxFuture<'a, Result<(Vec<Hole>, i64), AuditError>> {
+    Box::pin(async move {
+        let client = connections.warehouse(VERIFY_LIMIT).await?;
+        let reckoning = settle(connections, &client, longest, shutdown).await?;
+        Ok((reckoning.holes, reckoning.in_flight))
+    })
 }
 
 #[cfg(test)]

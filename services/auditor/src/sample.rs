@@ -1,5 +1,6 @@
 //! A look by chance at what is stored: one relation over one day, as often as one likes.
 
+use futures_util::future::BoxFuture;
 use pulseline_sql::floor::floor;
 use pulseline_sql::periods::DayNumber;
 use pulseline_sql::{Client, GenericClient};
@@ -22,27 +23,29 @@ pub struct Sample {
 ///
 /// # Errors
 /// What the warehouse says.
-pub async fn sample(client: &mut Client, draw: u64) -> Result<Option<Sample>, AuditError> {
-    let stored: Vec<Check> = layers::checks().into_iter().filter(Check::is_stored).collect();
-    let Some((check, draw)) = drawn(&stored, draw) else {
-        return Ok(None);
-    };
-    let floor = floor(client).await?;
-    let sql = "select distinct local_date - date '1970-01-01' from ops.loaded_days where stream = any($1) order by 1";
-    let loaded = client.query(sql, &[&check.streams()]).await?;
-    let days = loaded.iter().map(|row| row.get::<_, DayNumber>(0));
-    let days: Vec<_> = days
-        .filter(|day| !check.above(floor, *day..day + 1).is_empty())
-        .collect();
-    let Some((&day, _)) = drawn(&days, draw) else {
-        return Ok(None);
-    };
-    let compared = layers::compare(client, check, &(day..day + 1)).await?;
-    Ok(Some(Sample {
-        relation: check.relation.clone(),
-        day,
-        differences: compared.differences,
-    }))
+pub fn sample(client: &mut Client, draw: u64) -> BoxFuture<'_, Result<Option<Sample>, AuditError>> {
+    Box::pin(async move {
+        let stored: Vec<Check> = layers::checks().into_iter().filter(Check::is_stored).collect();
+        let Some((check, draw)) = drawn(&stored, draw) else {
+            return Ok(None);
+        };
+        let floor = floor(client).await?;
+        let sql = "select distinct local_date - date '1970-01-01' from ops.loaded_days where stream = any($1) order by 1";
+        let loaded = client.query(sql, &[&check.streams()]).await?;
+        let days = loaded.iter().map(|row| row.get::<_, DayNumber>(0));
+        let days: Vec<_> = days
+            .filter(|day| !check.above(floor, *day..day + 1).is_empty())
+            .collect();
+        let Some((&day, _)) = drawn(&days, draw) else {
+            return Ok(None);
+        };
+        let compared = layers::compare(client, check, &(day..day + 1)).await?;
+        Ok(Some(Sample {
+            relation: check.relation.clone(),
+            day,
+            differences: compared.differences,
+        }))
+    })
 }
 
 /// One of these, and what is left of the draw for the next choice.

@@ -1,5 +1,6 @@
 //! One screen: per stream and hop what was produced, stored, loaded, and how far behind each hop is.
 
+use futures_util::future::BoxFuture;
 use pulseline_sql::GenericClient;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -101,10 +102,12 @@ impl Status {
 }
 
 /// Asks Kafka and the warehouse. One that is away is named in `unreachable` instead of failing.
-pub async fn status(connections: &Connections) -> Status {
-    let asked = async { books(&connections.warehouse(STATUS_LIMIT).await?).await };
-    let (ends, books) = tokio::join!(kafka::ends(connections), asked);
-    gathered(ends, books).0
+pub fn status(connections: &Connections) -> BoxFuture<'_, Status> {
+    Box::pin(async move {
+        let asked = async { books(&connections.warehouse(STATUS_LIMIT).await?).await };
+        let (ends, books) = tokio::join!(kafka::ends(connections), asked);
+        gathered(ends, books).0
+    })
 }
 
 /// Offsets of every partition: where Kafka ends, and what the books say.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use mongodb::Database;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_sql::Client;
@@ -79,39 +80,41 @@ impl Verdict {
 ///
 /// # Errors
 /// A store that cannot be asked, a relation that is not known, or a topic that ends below what is accounted for.
-pub async fn verify(
-    config: &VerifyConfig,
-    connections: &Connections,
-    shutdown: &Shutdown,
-    progress: &(dyn Fn(&str) + Send + Sync),
-) -> Result<Verdict, AuditError> {
-    let began = Instant::now();
-    let steps = steps(&config.scope)?;
-    let client = connections.warehouse(VERIFY_LIMIT).await?;
-    let mut verdict = Verdict::default();
-    progress("accounting: waiting for what is still on its way");
-    let reckoning = settle(connections, &client, config.settle, shutdown).await?;
-    verdict.produced = reckoning.produced;
-    verdict.accounted = reckoning.accounted;
-    verdict.in_flight = reckoning.in_flight;
-    verdict.stuck = reckoning.stuck;
-    verdict.holes = reckoning.holes;
-    let mut stores = Stores::open(client, connections, &config.scope).await?;
-    verdict.days = stores.days.as_ref().map(said);
-    for (index, step) in steps.iter().enumerate() {
-        if shutdown.is_stopping() || config.limit.is_some_and(|limit| began.elapsed() >= limit) {
-            verdict.start_at = Some(step.relation());
-            break;
+pub fn verify<'a>(
+    config: &'a VerifyConfig,
+    connections: &'a Connections,
+    shutdown: &'a Shutdown,
+    progress: &'a (dyn Fn(&str) + Send + Sync),
+) -> BoxFuture<'a, Result<Verdict, AuditError>> {
+    Box::pin(async move {
+        let began = Instant::now();
+        let steps = steps(&config.scope)?;
+        let client = connections.warehouse(VERIFY_LIMIT).await?;
+        let mut verdict = Verdict::default();
+        progress("accounting: waiting for what is still on its way");
+        let reckoning = settle(connections, &client, config.settle, shutdown).await?;
+        verdict.produced = reckoning.produced;
+        verdict.accounted = reckoning.accounted;
+        verdict.in_flight = reckoning.in_flight;
+        verdict.stuck = reckoning.stuck;
+        verdict.holes = reckoning.holes;
+        let mut stores = Stores::open(client, connections, &config.scope).await?;
+        verdict.days = stores.days.as_ref().map(said);
+        for (index, step) in steps.iter().enumerate() {
+            if shutdown.is_stopping() || config.limit.is_some_and(|limit| began.elapsed() >= limit) {
+                verdict.start_at = Some(step.relation());
+                break;
+            }
+            progress(&format!("{} of {}: {}", index + 1, steps.len(), step.relation()));
+            let compared = stores.compare(step).await?;
+            verdict.relations += 1;
+            verdict.pending_periods += compared.pending;
+            verdict.differences.extend(compared.differences);
         }
-        progress(&format!("{} of {}: {}", index + 1, steps.len(), step.relation()));
-        let compared = stores.compare(step).await?;
-        verdict.relations += 1;
-        verdict.pending_periods += compared.pending;
-        verdict.differences.extend(compared.differences);
-    }
-    stores.close().await;
-    verdict.seconds = began.elapsed().as_secs_f64();
-    Ok(verdict)
+        stores.close().await;
+        verdict.seconds = began.elapsed().as_secs_f64();
+        Ok(verdict)
+    })
 }
 
 /// What is compared, and the days of it.

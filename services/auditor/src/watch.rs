@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use mongodb::Database;
 use pulseline_clients::mongo::{SHARDS_HOLD_BACK, held_back};
 use pulseline_runtime::clock::system_utc_millis;
@@ -100,48 +101,51 @@ impl Watch {
 
     /// Asks all three stores. Those that are away are named in the status; the warehouse is asked through `client`, or it
     /// is known why there is none. Its statements are ended when they take too long, and `client` with them.
-    pub async fn look(&mut self, client: Result<&Client, String>) -> View {
-        // In this order: what was committed, and whether the loader is past it, before the books.
-        let at = system_utc_millis();
-        let (ends, documents) = tokio::join!(
-            kafka::ends(&self.connections),
-            ping(&self.connections, &mut self.documents)
-        );
-        if let Ok(ends) = &ends {
-            self.remember(Look {
-                at,
-                ends: ends.clone(),
-            });
-        }
-        let away = |why: &str| Err(AuditError::Unexpected(format!("TimescaleDB: {why}")));
-        let asked = match client {
-            Ok(client) => {
-                let asked = async { Ok((passed(client).await?, books(client).await?)) };
-                let asked = client.within(PATIENCE, asked).await;
-                asked.unwrap_or_else(|_| away("no answer in time"))
+    pub fn look<'a>(&'a mut self, client: Result<&'a Client, String>) -> BoxFuture<'a, View> {
+        Box::pin(async move {
+            // In this order: what was committed, and whether the loader is past it, before the books.
+            let at = system_utc_millis();
+            let (ends, documents) = tokio::join!(
+                kafka::ends(&self.connections),
+                ping(&self.connections, &mut self.documents)
+            );
+            if let Ok(ends) = &ends {
+                self.remember(Look {
+                    at,
+                    ends: ends.clone(),
+                });
             }
-            Err(why) => away(&why),
-        };
-        let (passed, books) = match asked {
-            Ok((passed, books)) => (passed, Ok(books)),
-            Err(error) => (BTreeMap::new(), Err(error)),
-        };
-        let (mut status, known) = gathered(ends, books);
-        // While nobody knows what it is, it may be one that holds back.
-        let margin = margin(*documents.as_ref().unwrap_or(&SHARDS_HOLD_BACK));
-        status
-            .unreachable
-            .extend(documents.err().map(|error| error.to_string()));
-        let contradictions = contradictions(&known.0, &self.accounted);
-        if !known.1.is_empty() {
-            let end = |(partition, found): (&Partition, &Accounted)| (partition.clone(), found.offsets.end());
-            self.accounted = known.1.iter().map(end).collect();
-        }
-        View {
-            ledgers: ledgers(&known, (self.looks.make_contiguous(), margin), &passed),
-            contradictions,
-            status,
-        }
+            let away = |why: &str| Err(AuditError::Unexpected(format!("TimescaleDB: {why}")));
+            let asked = match client {
+                Ok(client) => {
+                    let asked = async { Ok((passed(client).await?, books(client).await?)) };
+                    let asked = client.within(PATIENCE, asked).await;
+                    asked.unwrap_or_else(|_| away("no answer in time"))
+                }
+                Err(why) => away(&why),
+            };
+            let (passed, books) = match asked {
+                Ok((passed, books)) => (passed, Ok(books)),
+                Err(error) => (BTreeMap::new(), Err(error)),
+            };
+            let (mut status, known) = gathered(ends, books);
+            // While nobody knows what it is, it may be one that holds back.
+            let margin = margin(*documents.as_ref().unwrap_or(&SHARDS_HOLD_BACK));
+            status
+                .unreachable
+                .extend(documents.err().map(|error| error.to_string()));
+            let contradictions = contradictions(&known.0, &self.accounted);
+            if !known.1.is_empty() {
+                let end =
+                    |(partition, found): (&Partition, &Accounted)| (partition.clone(), found.offsets.end());
+                self.accounted = known.1.iter().map(end).collect();
+            }
+            View {
+                ledgers: ledgers(&known, (self.looks.make_contiguous(), margin), &passed),
+                contradictions,
+                status,
+            }
+        })
     }
 
     fn remember(&mut self, look: Look) {

@@ -15,6 +15,7 @@ mod uri;
 use std::time::Duration;
 
 use bson::doc;
+use futures_util::future::BoxFuture;
 use mongodb::options::{
     ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, Tls, TlsOptions, WriteConcern,
 };
@@ -70,52 +71,61 @@ impl Classify for MongoOpenError {
 /// # Errors
 /// A URI that cannot be used, a certificate that is refused; names that cannot be looked up (`mongodb+srv`).
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-pub async fn open(config: &MongoConfig, app_name: &str) -> Result<Database, MongoOpenError> {
-    require(config.uri.expose(), "mongo", "uri")
-        .map_err(|error| MongoOpenError::Setting(error.to_string()))?;
-    let uri = config.uri.expose();
-    let mut options = ClientOptions::parse(uri)
-        .await
-        .map_err(|error| unparsed(uri, error))?;
-    adjust(&mut options, app_name);
-    check_authorities(&options)?;
-    let has_monitors = options.load_balanced != Some(true);
-    if !has_monitors {
-        tracing::warn!(
-            "mongo.uri: with loadBalanced=true a server that vanishes is noticed by TCP only, after minutes"
-        );
-    }
-    let hosts = options.hosts.len();
-    let (look, handler) = FirstLook::new();
-    options.sdam_event_handler = Some(handler);
-    let unusable = |error| MongoOpenError::Setting(uri::refused(uri, &error));
-    let client = Client::with_options(options).map_err(unusable)?;
-    if has_monitors && let Some(refusal) = look.refusal(hosts).await {
-        client.shutdown().immediate(true).await;
-        return Err(MongoOpenError::Refused(class::with_tls_settings(&refusal)));
-    }
-    Ok(client.database(&config.database))
+pub fn open<'a>(
+    config: &'a MongoConfig,
+    app_name: &'a str,
+) -> BoxFuture<'a, Result<Database, MongoOpenError>> {
+    Box::pin(async move {
+        require(config.uri.expose(), "mongo", "uri")
+            .map_err(|error| MongoOpenError::Setting(error.to_string()))?;
+        let uri = config.uri.expose();
+        let mut options = ClientOptions::parse(uri)
+            .await
+            .map_err(|error| unparsed(uri, error))?;
+        adjust(&mut options, app_name);
+        check_authorities(&options)?;
+        let has_monitors = options.load_balanced != Some(true);
+        if !has_monitors {
+            tracing::warn!(
+                "mongo.uri: with loadBalanced=true a server that vanishes is noticed by TCP only, after minutes"
+            );
+        }
+        let hosts = options.hosts.len();
+        let (look, handler) = FirstLook::new();
+        options.sdam_event_handler = Some(handler);
+        let unusable = |error| MongoOpenError::Setting(uri::refused(uri, &error));
+        let client = Client::with_options(options).map_err(unusable)?;
+        if has_monitors && let Some(refusal) = look.refusal(hosts).await {
+            client.shutdown().immediate(true).await;
+            return Err(MongoOpenError::Refused(class::with_tls_settings(&refusal)));
+        }
+        Ok(client.database(&config.database))
+    })
 }
 
 /// Host and port of the first server that is spoken to through TLS; none when the URI wants none, or cannot be used.
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-pub async fn first_tls_address(config: &MongoConfig) -> Option<String> {
-    let options = ClientOptions::parse(config.uri.expose()).await.ok()?;
-    let first = options.hosts.first()?.to_string();
-    matches!(options.tls, Some(Tls::Enabled(_))).then_some(first)
+pub fn first_tls_address(config: &MongoConfig) -> BoxFuture<'_, Option<String>> {
+    Box::pin(async move {
+        let options = ClientOptions::parse(config.uri.expose()).await.ok()?;
+        let first = options.hosts.first()?.to_string();
+        matches!(options.tls, Some(Tls::Enabled(_))).then_some(first)
+    })
 }
 
 /// How far the position of an empty answer may be behind the present on this topology.
 ///
 /// # Errors
 /// What the server says.
-pub async fn held_back(database: &Database) -> Result<Duration, mongodb::error::Error> {
-    let hello = database.run_command(doc! { "hello": 1 }).await?;
-    let is_sharded = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
-    Ok(if is_sharded {
-        SHARDS_HOLD_BACK
-    } else {
-        Duration::ZERO
+pub fn held_back(database: &Database) -> BoxFuture<'_, Result<Duration, mongodb::error::Error>> {
+    Box::pin(async move {
+        let hello = database.run_command(doc! { "hello": 1 }).await?;
+        let is_sharded = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+        Ok(if is_sharded {
+            SHARDS_HOLD_BACK
+        } else {
+            Duration::ZERO
+        })
     })
 }
 

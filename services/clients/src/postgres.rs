@@ -22,6 +22,7 @@ mod tls;
 mod tls_class;
 mod verify;
 
+use futures_util::future::BoxFuture;
 use pulseline_runtime::config::TimescaleConfig;
 use tokio_postgres::{CancelToken, Client, NoTls, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -39,27 +40,37 @@ const WHO_WE_ARE: &str = "select session_user, pg_catalog.current_database(), \
 ///
 /// # Errors
 /// Settings that are wrong, a server that is away, is not the one that it should be, or refuses.
-pub async fn connect(timescale: &TimescaleConfig, application_name: &str) -> Result<Client, PostgresError> {
-    let settings = Settings::parse(timescale)?;
-    Ok(session::open(&settings, application_name).await?.client)
+pub fn connect<'a>(
+    timescale: &'a TimescaleConfig,
+    application_name: &'a str,
+) -> BoxFuture<'a, Result<Client, PostgresError>> {
+    Box::pin(async move {
+        let settings = Settings::parse(timescale)?;
+        Ok(session::open(&settings, application_name).await?.client)
+    })
 }
 
 /// Ends the statement that a session runs, over a connection that is made as `timescale.url` says.
 ///
 /// # Errors
 /// Settings that are wrong, a server that is away.
-pub async fn cancel(timescale: &TimescaleConfig, token: &CancelToken) -> Result<(), PostgresError> {
-    let settings = Settings::parse(timescale)?;
-    let told = match &settings.tls {
-        // A session without TLS is ended without.
-        Some(tls) => {
-            token
-                .cancel_query(MakeRustlsConnect::new(tls.config.clone()))
-                .await
-        }
-        None => token.cancel_query(NoTls).await,
-    };
-    Ok(told?)
+pub fn cancel<'a>(
+    timescale: &'a TimescaleConfig,
+    token: &'a CancelToken,
+) -> BoxFuture<'a, Result<(), PostgresError>> {
+    Box::pin(async move {
+        let settings = Settings::parse(timescale)?;
+        let told = match &settings.tls {
+            // A session without TLS is ended without.
+            Some(tls) => {
+                token
+                    .cancel_query(MakeRustlsConnect::new(tls.config.clone()))
+                    .await
+            }
+            None => token.cancel_query(NoTls).await,
+        };
+        Ok(told?)
+    })
 }
 
 /// What a session turned out to be.

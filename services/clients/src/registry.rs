@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use pulseline_runtime::config::RegistryConfig;
 use pulseline_runtime::retry::{Class, Classify};
 use pulseline_schemas::{Stream, WriterSchema};
@@ -130,28 +131,32 @@ impl Registry {
     ///
     /// # Errors
     /// See [`RegistryError`].
-    pub async fn set_compatibility(&self) -> Result<(), RegistryError> {
-        let call = Call {
-            method: Method::PUT,
-            path: &["config"],
-            body: Some(json!({ "compatibility": "BACKWARD" })),
-            asked: Asked::Compatibility,
-        };
-        self.ask(&call).await.map(drop)
+    pub fn set_compatibility(&self) -> BoxFuture<'_, Result<(), RegistryError>> {
+        Box::pin(async move {
+            let call = Call {
+                method: Method::PUT,
+                path: &["config"],
+                body: Some(json!({ "compatibility": "BACKWARD" })),
+                asked: Asked::Compatibility,
+            };
+            self.ask(&call).await.map(drop)
+        })
     }
 
     /// How many subjects it has: a question that changes nothing.
     ///
     /// # Errors
     /// See [`RegistryError`].
-    pub async fn subjects(&self) -> Result<usize, RegistryError> {
-        let call = Call {
-            method: Method::GET,
-            path: &["subjects"],
-            body: None,
-            asked: Asked::Subjects,
-        };
-        answer::count_of(&self.ask(&call).await?)
+    pub fn subjects(&self) -> BoxFuture<'_, Result<usize, RegistryError>> {
+        Box::pin(async move {
+            let call = Call {
+                method: Method::GET,
+                path: &["subjects"],
+                body: None,
+                asked: Asked::Subjects,
+            };
+            answer::count_of(&self.ask(&call).await?)
+        })
     }
 
     /// Host and port of the first registry that is asked through TLS.
@@ -166,30 +171,36 @@ impl Registry {
     ///
     /// # Errors
     /// [`RegistryError::Refused`] when it is incompatible with a version that was there before.
-    pub async fn register(&self, stream: Stream) -> Result<u32, RegistryError> {
-        self.register_schema(stream, stream.schema_json()).await
+    pub fn register(&self, stream: Stream) -> BoxFuture<'_, Result<u32, RegistryError>> {
+        Box::pin(async move { self.register_schema(stream, stream.schema_json()).await })
     }
 
     /// Registers another version of a stream's schema, as whoever writes a newer one does.
     ///
     /// # Errors
     /// As [`Registry::register`].
-    pub async fn register_schema(&self, stream: Stream, json: &str) -> Result<u32, RegistryError> {
-        let mut registered = self.post(stream, json).await;
-        if matches!(registered, Err(RegistryError::Refused { .. })) {
-            // Apicurio answers 409 to all but the first of those who register a new subject at once.
-            registered = self.post(stream, json).await;
-        }
-        match registered {
-            Err(RegistryError::Refused { reason }) => Err(RegistryError::Refused {
-                reason: format!(
-                    "the schema of {} cannot read what earlier versions of it wrote (new fields need a default, \
+    pub fn register_schema<'a>(
+        &'a self,
+        stream: Stream,
+        json: &'a str,
+    ) -> BoxFuture<'a, Result<u32, RegistryError>> {
+        Box::pin(async move {
+            let mut registered = self.post(stream, json).await;
+            if matches!(registered, Err(RegistryError::Refused { .. })) {
+                // Apicurio answers 409 to all but the first of those who register a new subject at once.
+                registered = self.post(stream, json).await;
+            }
+            match registered {
+                Err(RegistryError::Refused { reason }) => Err(RegistryError::Refused {
+                    reason: format!(
+                        "the schema of {} cannot read what earlier versions of it wrote (new fields need a default, \
                      types may only widen): {reason}",
-                    stream.subject()
-                ),
-            }),
-            other => other,
-        }
+                        stream.subject()
+                    ),
+                }),
+                other => other,
+            }
+        })
     }
 
     async fn post(&self, stream: Stream, schema: &str) -> Result<u32, RegistryError> {
@@ -208,27 +219,29 @@ impl Registry {
     /// # Errors
     /// [`RegistryError::NotFound`] and [`RegistryError::Invalid`] are the message's fault,
     /// [`RegistryError::Unavailable`] is an outage. No error is cached.
-    pub async fn schema(&self, id: u32) -> Result<Arc<WriterSchema>, RegistryError> {
-        // Ids are Java's: what is greater would be answered as a path that does not exist.
-        if i32::try_from(id).is_err() {
-            return Err(RegistryError::NotFound { id });
-        }
-        let known = |schemas: &HashMap<u32, Arc<WriterSchema>>| schemas.get(&id).map(Arc::clone);
-        if let Some(schema) = known(&self.schemas.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(schema);
-        }
-        let call = Call {
-            method: Method::GET,
-            path: &["schemas", "ids", &id.to_string()],
-            body: None,
-            asked: Asked::Schema(id),
-        };
-        let schema = Arc::new(answer::schema_of(id, &self.ask(&call).await?)?);
-        self.schemas
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id, Arc::clone(&schema));
-        Ok(schema)
+    pub fn schema(&self, id: u32) -> BoxFuture<'_, Result<Arc<WriterSchema>, RegistryError>> {
+        Box::pin(async move {
+            // Ids are Java's: what is greater would be answered as a path that does not exist.
+            if i32::try_from(id).is_err() {
+                return Err(RegistryError::NotFound { id });
+            }
+            let known = |schemas: &HashMap<u32, Arc<WriterSchema>>| schemas.get(&id).map(Arc::clone);
+            if let Some(schema) = known(&self.schemas.lock().unwrap_or_else(PoisonError::into_inner)) {
+                return Ok(schema);
+            }
+            let call = Call {
+                method: Method::GET,
+                path: &["schemas", "ids", &id.to_string()],
+                body: None,
+                asked: Asked::Schema(id),
+            };
+            let schema = Arc::new(answer::schema_of(id, &self.ask(&call).await?)?);
+            self.schemas
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(id, Arc::clone(&schema));
+            Ok(schema)
+        })
     }
 
     /// Asks the endpoint that answered last, then the others. All are away: an outage; none is, and each refuses: that.

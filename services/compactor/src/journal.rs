@@ -1,5 +1,6 @@
 //! The journal, for people: what was refreshed, packed or deleted, why, and how long it took.
 
+use futures_util::future::BoxFuture;
 use pulseline_sql::{Client, GenericClient};
 use serde::Serialize;
 
@@ -36,19 +37,21 @@ pub struct Entry {
 ///
 /// # Errors
 /// What the server says.
-pub async fn journal(client: &Client, limit: i64) -> Result<Vec<Entry>, CompactorError> {
-    let rows = client.query(NEWEST, &[&limit]).await;
-    let rows = rows.map_err(CompactorError::sql("reading the journal"))?;
-    let entry = |row: &tokio_postgres::Row| Entry {
-        id: row.get(0),
-        started_at: row.get(1),
-        task: row.get(2),
-        relation: row.get(3),
-        first_day: row.get(4),
-        last_day: row.get(5),
-        reason: row.get(6),
-        rows: row.get(7),
-        seconds: row.get(8),
-    };
-    Ok(rows.iter().map(entry).collect())
+pub fn journal(client: &Client, limit: i64) -> BoxFuture<'_, Result<Vec<Entry>, CompactorError>> {
+    Box::pin(async move {
+        let rows = client.query(NEWEST, &[&limit]).await;
+        let rows = rows.map_err(CompactorError::sql("reading the journal"))?;
+        let entry = |row: &tokio_postgres::Row| Entry {
+            id: row.get(0),
+            started_at: row.get(1),
+            task: row.get(2),
+            relation: row.get(3),
+            first_day: row.get(4),
+            last_day: row.get(5),
+            reason: row.get(6),
+            rows: row.get(7),
+            seconds: row.get(8),
+        };
+        Ok(rows.iter().map(entry).collect())
+    })
 }

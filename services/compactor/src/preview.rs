@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use futures_util::future::BoxFuture;
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::TimescaleConfig;
 use pulseline_sql::Client;
@@ -18,29 +19,33 @@ use crate::retain::{self, Overdue};
 ///
 /// # Errors
 /// A wrong setting, a server that is away, a missing migration.
-pub async fn preview(
-    config: &CompactorConfig,
-    timescale: &TimescaleConfig,
-    clock: &Clock,
-) -> Result<Vec<String>, CompactorError> {
-    config.validate().map_err(CompactorError::Config)?;
-    let client = crate::service::connect(timescale).await?;
-    preview_with(config, &client, clock).await
+pub fn preview<'a>(
+    config: &'a CompactorConfig,
+    timescale: &'a TimescaleConfig,
+    clock: &'a Clock,
+) -> BoxFuture<'a, Result<Vec<String>, CompactorError>> {
+    Box::pin(async move {
+        config.validate().map_err(CompactorError::Config)?;
+        let client = crate::service::connect(timescale).await?;
+        preview_with(config, &client, clock).await
+    })
 }
 
 /// [`preview`] over a connection that is open already.
 ///
 /// # Errors
 /// What the server says.
-pub async fn preview_with(
-    config: &CompactorConfig,
-    client: &Client,
-    clock: &Clock,
-) -> Result<Vec<String>, CompactorError> {
-    let work = look(client, config, clock).await?;
-    let overdue = retain::overdue(client, config, clock.now_utc_millis()).await?;
-    let chunks = pack::due(client, config, clock.now_utc_millis()).await?;
-    Ok(sentences(&work, &overdue, &chunks))
+pub fn preview_with<'a>(
+    config: &'a CompactorConfig,
+    client: &'a Client,
+    clock: &'a Clock,
+) -> BoxFuture<'a, Result<Vec<String>, CompactorError>> {
+    Box::pin(async move {
+        let work = look(client, config, clock).await?;
+        let overdue = retain::overdue(client, config, clock.now_utc_millis()).await?;
+        let chunks = pack::due(client, config, clock.now_utc_millis()).await?;
+        Ok(sentences(&work, &overdue, &chunks))
+    })
 }
 
 fn sentences(work: &Work, overdue: &Overdue, chunks: &[Chunk]) -> Vec<String> {

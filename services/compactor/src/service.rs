@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::TimescaleConfig;
 use pulseline_runtime::health::{Health, Heart};
@@ -27,40 +28,42 @@ const CYCLE_PATIENCE: Duration = Duration::from_secs(1_800);
 ///
 /// # Errors
 /// What cannot be waited out: a wrong setting, a missing migration, an error that nobody knows.
-pub async fn run(
+pub fn run(
     config: CompactorConfig,
     timescale: TimescaleConfig,
     clock: Clock,
     health: Health,
     shutdown: Shutdown,
-) -> Result<(), CompactorError> {
-    config.validate().map_err(CompactorError::Config)?;
-    metrics::describe();
-    let owner = Uuid::new_v4();
-    let mut signals = Signals {
-        heart: health.watch("cycle", CYCLE_PATIENCE),
-        wait: shutdown.waits().prepare("compacting"),
-        health,
-        shutdown,
-    };
-    while !signals.shutdown.is_stopping() {
-        let ended = lead(&config, &timescale, &clock, owner, &mut signals).await;
-        metrics::record_leader(false);
-        signals.heart.beat();
-        match ended {
-            Ok(()) => continue,
-            Err(error @ CompactorError::LeaseLost) => {
-                tracing::warn!(%error, "superseded: this compactor stands by again");
+) -> BoxFuture<'static, Result<(), CompactorError>> {
+    Box::pin(async move {
+        config.validate().map_err(CompactorError::Config)?;
+        metrics::describe();
+        let owner = Uuid::new_v4();
+        let mut signals = Signals {
+            heart: health.watch("cycle", CYCLE_PATIENCE),
+            wait: shutdown.waits().prepare("compacting"),
+            health,
+            shutdown,
+        };
+        while !signals.shutdown.is_stopping() {
+            let ended = lead(&config, &timescale, &clock, owner, &mut signals).await;
+            metrics::record_leader(false);
+            signals.heart.beat();
+            match ended {
+                Ok(()) => continue,
+                Err(error @ CompactorError::LeaseLost) => {
+                    tracing::warn!(%error, "superseded: this compactor stands by again");
+                }
+                Err(error) if error.class() == Class::Transient => {
+                    signals.health.set_ready(false);
+                    signals.wait.failed(error.hop(), &error);
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) if error.class() == Class::Transient => {
-                signals.health.set_ready(false);
-                signals.wait.failed(error.hop(), &error);
-            }
-            Err(error) => return Err(error),
+            signals.shutdown.sleep(Duration::from_secs(1)).await;
         }
-        signals.shutdown.sleep(Duration::from_secs(1)).await;
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// What the service hears, and what it says about itself.
@@ -169,30 +172,32 @@ async fn stand_by(
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_once(
-    config: &CompactorConfig,
-    timescale: &TimescaleConfig,
-    clock: &Clock,
-    shutdown: &Shutdown,
-) -> Result<CycleReport, CompactorError> {
-    config.validate().map_err(CompactorError::Config)?;
-    let (owner, mut total) = (Uuid::new_v4(), CycleReport::default());
-    loop {
-        let mut client = retry_transient(shutdown, "connecting", || connect(timescale)).await?;
-        let Some(lease) = stand_by(&client, owner, config, shutdown, || ()).await? else {
-            return Ok(total);
-        };
-        let work = work_off(&mut client, &lease, (config, clock, shutdown), &mut total);
-        match hold(timescale, &lease, work).await {
-            Err(error @ CompactorError::LeaseLost) => tracing::warn!(%error, "standing by again"),
-            done => {
-                done?;
-                let released = lease.release(&client).await;
-                released.map_err(CompactorError::sql("giving up the lease"))?;
+pub fn run_once<'a>(
+    config: &'a CompactorConfig,
+    timescale: &'a TimescaleConfig,
+    clock: &'a Clock,
+    shutdown: &'a Shutdown,
+) -> BoxFuture<'a, Result<CycleReport, CompactorError>> {
+    Box::pin(async move {
+        config.validate().map_err(CompactorError::Config)?;
+        let (owner, mut total) = (Uuid::new_v4(), CycleReport::default());
+        loop {
+            let mut client = retry_transient(shutdown, "connecting", || connect(timescale)).await?;
+            let Some(lease) = stand_by(&client, owner, config, shutdown, || ()).await? else {
                 return Ok(total);
+            };
+            let work = work_off(&mut client, &lease, (config, clock, shutdown), &mut total);
+            match hold(timescale, &lease, work).await {
+                Err(error @ CompactorError::LeaseLost) => tracing::warn!(%error, "standing by again"),
+                done => {
+                    done?;
+                    let released = lease.release(&client).await;
+                    released.map_err(CompactorError::sql("giving up the lease"))?;
+                    return Ok(total);
+                }
             }
         }
-    }
+    })
 }
 
 /// Cycle after cycle until nothing is left; adds up what they did.

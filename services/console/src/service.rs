@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use pulseline_auditor::Watch;
 use pulseline_compactor::CompactorConfig;
 use pulseline_runtime::http::{HttpError, Server};
@@ -31,48 +32,50 @@ pub struct Connections {
 ///
 /// # Errors
 /// A wrong setting, or an address that is taken.
-pub async fn run(
+pub fn run(
     config: ConsoleConfig,
     connections: Connections,
     health: Health,
     shutdown: Shutdown,
-) -> Result<(), ConsoleError> {
-    config.validate().map_err(ConsoleError::Config)?;
-    metrics::describe();
-    let server = Server::bind("console", &config.http()).await;
-    let server = server.map_err(|error| match error {
-        HttpError::Config(why) => ConsoleError::Config(why),
-        HttpError::Listen(source) => ConsoleError::Listen {
-            address: config.listen,
-            source,
-        },
-    })?;
-    let Connections { audited, compactor } = connections;
-    // One for each of the two who ask, so that neither waits for the other, nor ends the other's statement with its own.
-    let [looked_at, asked] = std::array::from_fn(|_| Warehouse::new(audited.timescale.clone()));
-    let replayer = Replayer::new(pulseline_letters::Connections {
-        kafka: audited.kafka.clone(),
-        mongo: audited.mongo.clone(),
-        timescale: audited.timescale.clone(),
-    });
-    let console = Arc::new(Console {
-        guard: Guard::new(&config, server.address()),
-        watcher: Watcher::start(Watch::new(audited), looked_at, shutdown.clone()),
-        answers: Answers::new(asked, compactor),
-        replayer,
-    });
-    let replay = if console.guard.can_replay() {
-        "on"
-    } else {
-        "off: console.token is not set"
-    };
-    tracing::info!(replay, "page at {}/", server.url());
-    // Ready without any server: showing which one is away is its work.
-    health.set_ready(true);
-    tokio::select! {
-        () = server.serve(router(console), shutdown.stopping()) => {}
-        // A browser that keeps a request open does not keep the console.
-        () = shutdown.abandoned() => {}
-    }
-    Ok(())
+) -> BoxFuture<'static, Result<(), ConsoleError>> {
+    Box::pin(async move {
+        config.validate().map_err(ConsoleError::Config)?;
+        metrics::describe();
+        let server = Server::bind("console", &config.http()).await;
+        let server = server.map_err(|error| match error {
+            HttpError::Config(why) => ConsoleError::Config(why),
+            HttpError::Listen(source) => ConsoleError::Listen {
+                address: config.listen,
+                source,
+            },
+        })?;
+        let Connections { audited, compactor } = connections;
+        // One for each of the two who ask, so that neither waits for the other, nor ends the other's statement with its own.
+        let [looked_at, asked] = std::array::from_fn(|_| Warehouse::new(audited.timescale.clone()));
+        let replayer = Replayer::new(pulseline_letters::Connections {
+            kafka: audited.kafka.clone(),
+            mongo: audited.mongo.clone(),
+            timescale: audited.timescale.clone(),
+        });
+        let console = Arc::new(Console {
+            guard: Guard::new(&config, server.address()),
+            watcher: Watcher::start(Watch::new(audited), looked_at, shutdown.clone()),
+            answers: Answers::new(asked, compactor),
+            replayer,
+        });
+        let replay = if console.guard.can_replay() {
+            "on"
+        } else {
+            "off: console.token is not set"
+        };
+        tracing::info!(replay, "page at {}/", server.url());
+        // Ready without any server: showing which one is away is its work.
+        health.set_ready(true);
+        tokio::select! {
+            () = server.serve(router(console), shutdown.stopping()) => {}
+            // A browser that keeps a request open does not keep the console.
+            () = shutdown.abandoned() => {}
+        }
+        Ok(())
+    })
 }

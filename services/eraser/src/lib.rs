@@ -16,6 +16,7 @@ mod warehouses;
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use mongodb::Database;
 use pulseline_clients::mongo;
@@ -94,11 +95,13 @@ impl Eraser {
     ///
     /// # Errors
     /// A store that is away, or a wrong address.
-    pub async fn open(connections: &Connections) -> Result<Self, EraserError> {
-        Ok(Self {
-            kafka: connections.kafka.clone(),
-            database: mongo::open(&connections.mongo, "pulseline-eraser").await?,
-            client: pulseline_sql::open(&connections.timescale, "pulseline-eraser").await?,
+    pub fn open(connections: &Connections) -> BoxFuture<'_, Result<Self, EraserError>> {
+        Box::pin(async move {
+            Ok(Self {
+                kafka: connections.kafka.clone(),
+                database: mongo::open(&connections.mongo, "pulseline-eraser").await?,
+                client: pulseline_sql::open(&connections.timescale, "pulseline-eraser").await?,
+            })
         })
     }
 
@@ -106,71 +109,77 @@ impl Eraser {
     ///
     /// # Errors
     /// [`EraserError::Unknown`] when there is nothing to go by.
-    pub async fn person(&self, user: Uuid, named: &[Uuid]) -> Result<Person, EraserError> {
-        person::find(&self.database, &self.client, user, named).await
+    pub fn person<'a>(&'a self, user: Uuid, named: &'a [Uuid]) -> BoxFuture<'a, Result<Person, EraserError>> {
+        Box::pin(async move { person::find(&self.database, &self.client, user, named).await })
     }
 
     /// Searches every store.
     ///
     /// # Errors
     /// What the stores say.
-    pub async fn search(&mut self, person: &Person) -> Result<Vec<Count>, EraserError> {
-        let mut found = Documents::of(&self.database, person).search().await?;
-        for schemas in warehouses() {
-            if schemas.are_there(&self.client).await? {
-                self.client.turn_to(schemas);
-                let there = warehouse::search(&self.client, person).await;
-                self.client.turn_to(Schemas::default());
-                found.extend(there?);
+    pub fn search<'a>(&'a mut self, person: &'a Person) -> BoxFuture<'a, Result<Vec<Count>, EraserError>> {
+        Box::pin(async move {
+            let mut found = Documents::of(&self.database, person).search().await?;
+            for schemas in warehouses() {
+                if schemas.are_there(&self.client).await? {
+                    self.client.turn_to(schemas);
+                    let there = warehouse::search(&self.client, person).await;
+                    self.client.turn_to(Schemas::default());
+                    found.extend(there?);
+                }
             }
-        }
-        Ok(found)
+            Ok(found)
+        })
     }
 
     /// Removes a person; waits at most `settle` until the compactor has made the figures of their days anew.
     ///
     /// # Errors
     /// What the stores say. What was removed stays so; the same call goes on.
-    pub async fn forget(
-        &mut self,
+    pub fn forget<'a>(
+        &'a mut self,
         person: Person,
         settle: Duration,
-        tell: &mut (dyn FnMut(&Count) + Send),
-    ) -> Result<Report, EraserError> {
-        let hashes = Register::of(&self.database).add(&person.ids()).await?;
-        let hashes: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.to_vec()).collect();
-        let mut removed = Vec::new();
-        let mut note = |count: Count| {
-            if count.count > 0 {
-                tell(&count);
-                removed.push(count);
-            }
-        };
-        let mut warehouses = Warehouses {
-            client: &mut self.client,
-            person: &person,
-        };
-        warehouses.refuse(&hashes).await?;
-        let documents = Documents::of(&self.database, &person);
-        documents.remove(&mut note).await?;
-        warehouses.remove(Part::Rows, &mut note).await?;
-        let pending_days = warehouses.settle(settle).await?;
-        // A refresh that had begun before the rows went may have stored some figures after them.
-        warehouses.remove(Part::Figures, &mut note).await?;
-        warehouses.remove(Part::Profile, &mut note).await?;
-        documents.remove_profile(&mut note).await?;
-        kafka::remove_zones(&self.kafka, &person.devices).await?;
-        Ok(Report {
-            found: self.search(&person).await?,
-            kafka: kafka::kept(&self.kafka).await?,
-            person,
-            removed,
-            pending_days,
+        tell: &'a mut (dyn FnMut(&Count) + Send),
+    ) -> BoxFuture<'a, Result<Report, EraserError>> {
+        Box::pin(async move {
+            let hashes = Register::of(&self.database).add(&person.ids()).await?;
+            let hashes: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.to_vec()).collect();
+            let mut removed = Vec::new();
+            let mut note = |count: Count| {
+                if count.count > 0 {
+                    tell(&count);
+                    removed.push(count);
+                }
+            };
+            let mut warehouses = Warehouses {
+                client: &mut self.client,
+                person: &person,
+            };
+            warehouses.refuse(&hashes).await?;
+            let documents = Documents::of(&self.database, &person);
+            documents.remove(&mut note).await?;
+            warehouses.remove(Part::Rows, &mut note).await?;
+            let pending_days = warehouses.settle(settle).await?;
+            // A refresh that had begun before the rows went may have stored some figures after them.
+            warehouses.remove(Part::Figures, &mut note).await?;
+            warehouses.remove(Part::Profile, &mut note).await?;
+            documents.remove_profile(&mut note).await?;
+            kafka::remove_zones(&self.kafka, &person.devices).await?;
+            Ok(Report {
+                found: self.search(&person).await?,
+                kafka: kafka::kept(&self.kafka).await?,
+                person,
+                removed,
+                pending_days,
+            })
         })
     }
 
     /// Closes the document store.
-    pub async fn close(self) {
-        self.database.client().clone().shutdown().immediate(true).await;
+    pub fn close(self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            self.database.client().clone().shutdown().immediate(true).await;
+        })
     }
 }

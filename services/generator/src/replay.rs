@@ -5,6 +5,7 @@ mod zones;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use futures_util::future::BoxFuture;
 use pulseline_archive::{Archive, ArchiveError, Item, Survey};
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::retry::{RetryError, retry_transient};
@@ -66,31 +67,33 @@ impl SurveyedArchive {
 /// # Errors
 /// A file that cannot be read; someone whose files were replayed in another zone before; what Kafka or the registry
 /// refuse. Outages are waited out.
-pub async fn replay(
+pub fn replay(
     source: Arc<SurveyedArchive>,
     config: ReplayConfig,
     connections: &Connections,
     (clock, counts): (Clock, Arc<Counts>),
     shutdown: Shutdown,
-) -> Result<Summary, GeneratorError> {
-    metrics::describe();
-    // It connects while topics and schemas are prepared.
-    let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
-    let Some(schema_ids) = prepare(config.partitions, connections, &shutdown).await? else {
-        return Ok(counts.snapshot());
-    };
-    let recording = || zones::record(&connections.kafka, &source.survey);
-    match retry_transient(&shutdown, "writing down zones", recording).await {
-        Ok(()) => {}
-        Err(RetryError::Failed(error)) => return Err(error),
-        Err(RetryError::Abandoned) => return Ok(counts.snapshot()),
-    }
-    let (read, messages) = mpsc::channel(READ_MESSAGES);
-    let reader = start_reading(Arc::clone(&source), schema_ids, read);
-    let pace = |at| Pace::new(clock.clone(), config.speed, at);
-    deliver(&sender, messages, pace, &shutdown).await?;
-    reader.await.map_err(|_| GeneratorError::Planner)??;
-    Ok(counts.snapshot())
+) -> BoxFuture<'_, Result<Summary, GeneratorError>> {
+    Box::pin(async move {
+        metrics::describe();
+        // It connects while topics and schemas are prepared.
+        let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
+        let Some(schema_ids) = prepare(config.partitions, connections, &shutdown).await? else {
+            return Ok(counts.snapshot());
+        };
+        let recording = || zones::record(&connections.kafka, &source.survey);
+        match retry_transient(&shutdown, "writing down zones", recording).await {
+            Ok(()) => {}
+            Err(RetryError::Failed(error)) => return Err(error),
+            Err(RetryError::Abandoned) => return Ok(counts.snapshot()),
+        }
+        let (read, messages) = mpsc::channel(READ_MESSAGES);
+        let reader = start_reading(Arc::clone(&source), schema_ids, read);
+        let pace = |at| Pace::new(clock.clone(), config.speed, at);
+        deliver(&sender, messages, pace, &shutdown).await?;
+        reader.await.map_err(|_| GeneratorError::Planner)??;
+        Ok(counts.snapshot())
+    })
 }
 
 fn start_reading(

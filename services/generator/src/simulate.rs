@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use futures_util::future::try_join_all;
 use pulseline_clients::registry::Registry;
 use pulseline_runtime::clock::Clock;
@@ -40,38 +41,40 @@ pub struct Connections {
 ///
 /// # Errors
 /// See [`GeneratorError`]; outages are waited out.
-pub async fn simulate(
-    config: &SimulateConfig,
-    connections: &Connections,
+pub fn simulate<'a>(
+    config: &'a SimulateConfig,
+    connections: &'a Connections,
     clock: Clock,
     counts: Arc<Counts>,
     shutdown: Shutdown,
-) -> Result<Summary, GeneratorError> {
-    metrics::describe();
-    let now = UtcMillis(clock.now_utc_millis());
-    let plan = plan(config, now).map_err(GeneratorError::Config)?;
-    // It connects while topics and schemas are prepared.
-    let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
-    let Some(schema_ids) = prepare(config.partitions, connections, &shutdown).await? else {
-        return Ok(counts.snapshot());
-    };
-    let (planned, messages) = mpsc::channel(PLANNED_MESSAGES);
-    let planner = start_planning(plan, schema_ids, planned);
-    let pace = |at| match config.from {
-        Start::Now => Pace::new(clock.clone(), config.speed, now),
-        // Simulated time begins with the first message.
-        Start::Day(_) => Pace::new(clock.clone(), config.speed, at),
-    };
-    deliver(&sender, messages, pace, &shutdown).await?;
-    planner.await.map_err(|_| GeneratorError::Planner)??;
-    let summary = counts.snapshot();
-    let total = summary.total();
-    tracing::info!(
-        messages = total.acknowledged,
-        readings = total.readings,
-        "simulation ended"
-    );
-    Ok(summary)
+) -> BoxFuture<'a, Result<Summary, GeneratorError>> {
+    Box::pin(async move {
+        metrics::describe();
+        let now = UtcMillis(clock.now_utc_millis());
+        let plan = plan(config, now).map_err(GeneratorError::Config)?;
+        // It connects while topics and schemas are prepared.
+        let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
+        let Some(schema_ids) = prepare(config.partitions, connections, &shutdown).await? else {
+            return Ok(counts.snapshot());
+        };
+        let (planned, messages) = mpsc::channel(PLANNED_MESSAGES);
+        let planner = start_planning(plan, schema_ids, planned);
+        let pace = |at| match config.from {
+            Start::Now => Pace::new(clock.clone(), config.speed, now),
+            // Simulated time begins with the first message.
+            Start::Day(_) => Pace::new(clock.clone(), config.speed, at),
+        };
+        deliver(&sender, messages, pace, &shutdown).await?;
+        planner.await.map_err(|_| GeneratorError::Planner)??;
+        let summary = counts.snapshot();
+        let total = summary.total();
+        tracing::info!(
+            messages = total.acknowledged,
+            readings = total.readings,
+            "simulation ended"
+        );
+        Ok(summary)
+    })
 }
 
 /// Topics and schema ids; none when a stop was asked for while an outage lasted.

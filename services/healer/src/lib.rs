@@ -17,6 +17,7 @@ mod service;
 use std::ops::Range;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use pulseline_auditor::Hole;
 use pulseline_loader::LoaderConfig;
 use pulseline_loader::mend::{Mender, Offsets};
@@ -94,40 +95,42 @@ impl Healer {
     ///
     /// # Errors
     /// A store that cannot be asked.
-    pub async fn find(&self, grace: Duration) -> Result<(Vec<Hole>, i64), HealerError> {
-        Ok(pulseline_auditor::holes(&self.audited, grace, &self.shutdown).await?)
+    pub fn find(&self, grace: Duration) -> BoxFuture<'_, Result<(Vec<Hole>, i64), HealerError>> {
+        Box::pin(async move { Ok(pulseline_auditor::holes(&self.audited, grace, &self.shutdown).await?) })
     }
 
     /// Mends these holes, one after the other; told to stop, the rest stays for another time.
     ///
     /// # Errors
     /// What the stores say; holes before that are mended.
-    pub async fn mend(
-        &self,
+    pub fn mend<'a>(
+        &'a self,
         holes: Vec<Hole>,
-        tell: &mut (dyn FnMut(&Healed) + Send),
-    ) -> Result<Vec<Healed>, HealerError> {
-        let readers = self.open().await?;
-        let mut mended = Vec::new();
-        let mut ended = Ok(());
-        for hole in holes {
-            if self.shutdown.is_stopping() {
-                break;
-            }
-            match self.mend_one(&readers, hole).await {
-                Ok(healed) => {
-                    tell(&healed);
-                    mended.push(healed);
-                }
-                Err(error) => {
-                    ended = Err(error);
+        tell: &'a mut (dyn FnMut(&Healed) + Send),
+    ) -> BoxFuture<'a, Result<Vec<Healed>, HealerError>> {
+        Box::pin(async move {
+            let readers = self.open().await?;
+            let mut mended = Vec::new();
+            let mut ended = Ok(());
+            for hole in holes {
+                if self.shutdown.is_stopping() {
                     break;
                 }
+                match self.mend_one(&readers, hole).await {
+                    Ok(healed) => {
+                        tell(&healed);
+                        mended.push(healed);
+                    }
+                    Err(error) => {
+                        ended = Err(error);
+                        break;
+                    }
+                }
             }
-        }
-        readers.mender.close().await;
-        readers.restorer.close().await;
-        ended.map(|()| mended)
+            readers.mender.close().await;
+            readers.restorer.close().await;
+            ended.map(|()| mended)
+        })
     }
 
     async fn open(&self) -> Result<Readers, HealerError> {

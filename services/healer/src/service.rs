@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use pulseline_auditor::Hole;
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_runtime::health::Health;
@@ -34,29 +35,31 @@ pub struct Rounds {
 ///
 /// # Errors
 /// What waiting does not mend.
-pub async fn run(healer: Healer, rounds: Rounds, health: Health) -> Result<(), HealerError> {
-    metrics::describe();
-    let heart = health.watch("round", ROUND_PATIENCE + rounds.pause + rounds.grace);
-    let mut wait = healer.shutdown.waits().prepare("healing");
-    let mut agenda = Agenda::new(rounds.offsets, LOST_REST);
-    while !healer.shutdown.is_stopping() {
-        match round(&healer, rounds.grace, &mut agenda).await {
-            Ok(()) => {
-                wait.over();
-                health.set_ready(true);
+pub fn run(healer: Healer, rounds: Rounds, health: Health) -> BoxFuture<'static, Result<(), HealerError>> {
+    Box::pin(async move {
+        metrics::describe();
+        let heart = health.watch("round", ROUND_PATIENCE + rounds.pause + rounds.grace);
+        let mut wait = healer.shutdown.waits().prepare("healing");
+        let mut agenda = Agenda::new(rounds.offsets, LOST_REST);
+        while !healer.shutdown.is_stopping() {
+            match round(&healer, rounds.grace, &mut agenda).await {
+                Ok(()) => {
+                    wait.over();
+                    health.set_ready(true);
+                }
+                Err(error) if error.class() == Class::Transient => {
+                    health.set_ready(false);
+                    wait.failed(error.hop(), &error);
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) if error.class() == Class::Transient => {
-                health.set_ready(false);
-                wait.failed(error.hop(), &error);
+            heart.beat();
+            if !healer.shutdown.sleep(rounds.pause).await {
+                break;
             }
-            Err(error) => return Err(error),
         }
-        heart.beat();
-        if !healer.shutdown.sleep(rounds.pause).await {
-            break;
-        }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 async fn round(healer: &Healer, grace: Duration, agenda: &mut Agenda) -> Result<(), HealerError> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use pulseline_runtime::config::TimescaleConfig;
 use pulseline_sql::{Client, GenericClient};
@@ -80,35 +81,39 @@ pub struct Letter {
 ///
 /// # Errors
 /// A server that is away, or a wrong URL.
-pub async fn open(timescale: &TimescaleConfig) -> Result<Client, LettersError> {
-    Ok(pulseline_sql::open_reader(timescale, "pulseline-letters", STATEMENT_LIMIT).await?)
+pub fn open(timescale: &TimescaleConfig) -> BoxFuture<'_, Result<Client, LettersError>> {
+    Box::pin(
+        async move { Ok(pulseline_sql::open_reader(timescale, "pulseline-letters", STATEMENT_LIMIT).await?) },
+    )
 }
 
 /// Letters, newest first, at most `limit`; and how many there are.
 ///
 /// # Errors
 /// What the warehouse says.
-pub async fn list(
-    client: &Client,
-    selection: &Selection,
+pub fn list<'a>(
+    client: &'a Client,
+    selection: &'a Selection,
     limit: i64,
-) -> Result<(Vec<Letter>, i64), LettersError> {
-    let origins = (!selection.origins.is_empty()).then_some(&selection.origins);
-    let since = selection.since.map(Timestamp::as_millisecond);
-    let Selection {
-        reason,
-        stream,
-        with_resolved,
-        ..
-    } = selection;
-    let sql = format!(
-        "select {COLUMNS}, count(*) over () from ops.dead_letters where {SELECTED} order by created_at desc, origin, item limit $6"
-    );
-    let rows = client
-        .query(&sql, &[&origins, reason, stream, &since, with_resolved, &limit])
-        .await?;
-    let count = rows.first().map_or(0, |row| row.get(13));
-    Ok((rows.iter().map(letter).collect(), count))
+) -> BoxFuture<'a, Result<(Vec<Letter>, i64), LettersError>> {
+    Box::pin(async move {
+        let origins = (!selection.origins.is_empty()).then_some(&selection.origins);
+        let since = selection.since.map(Timestamp::as_millisecond);
+        let Selection {
+            reason,
+            stream,
+            with_resolved,
+            ..
+        } = selection;
+        let sql = format!(
+            "select {COLUMNS}, count(*) over () from ops.dead_letters where {SELECTED} order by created_at desc, origin, item limit $6"
+        );
+        let rows = client
+            .query(&sql, &[&origins, reason, stream, &since, with_resolved, &limit])
+            .await?;
+        let count = rows.first().map_or(0, |row| row.get(13));
+        Ok((rows.iter().map(letter).collect(), count))
+    })
 }
 
 /// Letters of one reason and stream.
@@ -126,24 +131,34 @@ pub struct Kind {
 ///
 /// # Errors
 /// What the warehouse says.
-pub async fn kinds(client: &Client, with_resolved: bool) -> Result<Vec<Kind>, LettersError> {
-    let rows = client.query(KINDS, &[&with_resolved]).await?;
-    let kind = |row: &Row| Kind {
-        reason: row.get(0),
-        stream: row.get(1),
-        letters: row.get(2),
-    };
-    Ok(rows.iter().map(kind).collect())
+pub fn kinds(client: &Client, with_resolved: bool) -> BoxFuture<'_, Result<Vec<Kind>, LettersError>> {
+    Box::pin(async move {
+        let rows = client.query(KINDS, &[&with_resolved]).await?;
+        let kind = |row: &Row| Kind {
+            reason: row.get(0),
+            stream: row.get(1),
+            letters: row.get(2),
+        };
+        Ok(rows.iter().map(kind).collect())
+    })
 }
+
+/// A letter, and the bytes that it came from where they are kept.
+pub type WithPayload = (Letter, Option<Vec<u8>>);
 
 /// The letters of an origin with their bytes, by item.
 ///
 /// # Errors
 /// What the warehouse says.
-pub async fn find(client: &Client, origin: &str) -> Result<Vec<(Letter, Option<Vec<u8>>)>, LettersError> {
-    let sql = format!("select {COLUMNS}, payload from ops.dead_letters where origin = $1 order by item");
-    let rows = client.query(&sql, &[&origin]).await?;
-    Ok(rows.iter().map(|row| (letter(row), row.get(13))).collect())
+pub fn find<'a>(
+    client: &'a Client,
+    origin: &'a str,
+) -> BoxFuture<'a, Result<Vec<WithPayload>, LettersError>> {
+    Box::pin(async move {
+        let sql = format!("select {COLUMNS}, payload from ops.dead_letters where origin = $1 order by item");
+        let rows = client.query(&sql, &[&origin]).await?;
+        Ok(rows.iter().map(|row| (letter(row), row.get(13))).collect())
+    })
 }
 
 fn letter(row: &Row) -> Letter {

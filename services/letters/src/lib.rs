@@ -15,7 +15,7 @@ mod resolve;
 mod show;
 
 pub use error::LettersError;
-pub use find::{Kind, Letter, Selection, find, kinds, list, open};
+pub use find::{Kind, Letter, Selection, WithPayload, find, kinds, list, open};
 pub use replay::{Connections, Fate, replay};
 pub use resolve::discard;
 pub use show::show;

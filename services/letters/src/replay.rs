@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use pulseline_clients::kafka::{Guard, Settings};
 use pulseline_loader::revive::Reviver;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
@@ -72,50 +73,52 @@ impl fmt::Display for Fate {
 ///
 /// # Errors
 /// What the stores say; letters before that are done.
-pub async fn replay(
-    connections: &Connections,
-    selection: &Selection,
-    tell: &mut (dyn FnMut(&Letter, &Fate) + Send),
-) -> Result<(), LettersError> {
-    if selection.is_all() {
-        return Err(LettersError::NoSelection);
-    }
-    let mut client = open(&connections.timescale).await?;
-    let (letters, _) = list(&client, selection, i64::MAX).await?;
-    let mut by_origin: BTreeMap<String, Vec<Letter>> = BTreeMap::new();
-    for letter in letters {
-        by_origin.entry(letter.origin.clone()).or_default().push(letter);
-    }
-    let mut stores = Stores::default();
-    let mut ended = Ok(());
-    for (origin, letters) in by_origin {
-        ended = match Origin::read(&origin) {
-            Origin::Document { stream, id } => {
-                let reviver = stores.reviver(connections).await?;
-                documents(&client, reviver, (stream, &id), &letters, tell).await
-            }
-            Origin::Message => messages(&mut client, stores.producer(connections)?, &letters, tell).await,
-            Origin::Record => {
-                let left = Fate::Left(
-                    "replay its files again: what can be read now is sent, the rest is a duplicate",
-                );
-                letters.iter().for_each(|letter| tell(letter, &left));
-                Ok(())
-            }
-            Origin::Unknown => {
-                let left = Fate::Left("its origin is none that this program knows");
-                letters.iter().for_each(|letter| tell(letter, &left));
-                Ok(())
-            }
-        };
-        if ended.is_err() {
-            break;
+pub fn replay<'a>(
+    connections: &'a Connections,
+    selection: &'a Selection,
+    tell: &'a mut (dyn FnMut(&Letter, &Fate) + Send),
+) -> BoxFuture<'a, Result<(), LettersError>> {
+    Box::pin(async move {
+        if selection.is_all() {
+            return Err(LettersError::NoSelection);
         }
-    }
-    if let Some(reviver) = stores.reviver {
-        reviver.close().await;
-    }
-    ended
+        let mut client = open(&connections.timescale).await?;
+        let (letters, _) = list(&client, selection, i64::MAX).await?;
+        let mut by_origin: BTreeMap<String, Vec<Letter>> = BTreeMap::new();
+        for letter in letters {
+            by_origin.entry(letter.origin.clone()).or_default().push(letter);
+        }
+        let mut stores = Stores::default();
+        let mut ended = Ok(());
+        for (origin, letters) in by_origin {
+            ended = match Origin::read(&origin) {
+                Origin::Document { stream, id } => {
+                    let reviver = stores.reviver(connections).await?;
+                    documents(&client, reviver, (stream, &id), &letters, tell).await
+                }
+                Origin::Message => messages(&mut client, stores.producer(connections)?, &letters, tell).await,
+                Origin::Record => {
+                    let left = Fate::Left(
+                        "replay its files again: what can be read now is sent, the rest is a duplicate",
+                    );
+                    letters.iter().for_each(|letter| tell(letter, &left));
+                    Ok(())
+                }
+                Origin::Unknown => {
+                    let left = Fate::Left("its origin is none that this program knows");
+                    letters.iter().for_each(|letter| tell(letter, &left));
+                    Ok(())
+                }
+            };
+            if ended.is_err() {
+                break;
+            }
+        }
+        if let Some(reviver) = stores.reviver {
+            reviver.close().await;
+        }
+        ended
+    })
 }
 
 /// A producer, and what it hears of the brokers by itself.

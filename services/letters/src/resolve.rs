@@ -1,5 +1,6 @@
 //! Letters that were dealt with.
 
+use futures_util::future::BoxFuture;
 use pulseline_sql::{Client, GenericClient};
 
 use crate::error::LettersError;
@@ -25,15 +26,21 @@ pub(crate) async fn resolve(
 ///
 /// # Errors
 /// What the warehouse says, or a selection of nothing in particular.
-pub async fn discard(client: &Client, selection: &Selection, why: &str) -> Result<usize, LettersError> {
-    if selection.is_all() {
-        return Err(LettersError::NoSelection);
-    }
-    let (letters, _) = list(client, selection, i64::MAX).await?;
-    let mut discarded = 0;
-    for letter in &letters {
-        let key = (letter.origin.as_str(), letter.item);
-        discarded += usize::from(resolve(client, key, "discarded", Some(why)).await?);
-    }
-    Ok(discarded)
+pub fn discard<'a>(
+    client: &'a Client,
+    selection: &'a Selection,
+    why: &'a str,
+) -> BoxFuture<'a, Result<usize, LettersError>> {
+    Box::pin(async move {
+        if selection.is_all() {
+            return Err(LettersError::NoSelection);
+        }
+        let (letters, _) = list(client, selection, i64::MAX).await?;
+        let mut discarded = 0;
+        for letter in &letters {
+            let key = (letter.origin.as_str(), letter.item);
+            discarded += usize::from(resolve(client, key, "discarded", Some(why)).await?);
+        }
+        Ok(discarded)
+    })
 }

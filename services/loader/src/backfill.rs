@@ -9,6 +9,7 @@ mod chunks;
 use std::ops::{Range, RangeInclusive};
 
 use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
+use futures_util::future::BoxFuture;
 use mongodb::{Collection, Database};
 use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
@@ -120,30 +121,32 @@ impl Backfill {
 ///
 /// # Errors
 /// A range that is empty or deleted, or what cannot be waited out.
-pub async fn backfill(
+pub fn backfill<'a>(
     mut job: Backfill,
-    config: &LoaderConfig,
-    connections: &Connections,
-    shutdown: &Shutdown,
-    tell: &(dyn Fn(&Progress) + Send + Sync),
-) -> Result<Progress, LoaderError> {
-    config.validate().map_err(LoaderError::Config)?;
-    let database = service::open_database(&connections.mongo).await?;
-    let client = connect(connections).await?;
-    job.days = kept(&client, &job).await?;
-    let run = Run {
-        total: prepare(&database.collection(job.stream.collection()), &job).await?,
-        job,
-        config,
-        connections,
-        database: &database,
-        shutdown,
-        tell,
-    };
-    let ended = run.chunks(client).await;
-    // Without it the driver's own tasks meet the end of the runtime and panic.
-    database.client().clone().shutdown().immediate(true).await;
-    ended
+    config: &'a LoaderConfig,
+    connections: &'a Connections,
+    shutdown: &'a Shutdown,
+    tell: &'a (dyn Fn(&Progress) + Send + Sync),
+) -> BoxFuture<'a, Result<Progress, LoaderError>> {
+    Box::pin(async move {
+        config.validate().map_err(LoaderError::Config)?;
+        let database = service::open_database(&connections.mongo).await?;
+        let client = connect(connections).await?;
+        job.days = kept(&client, &job).await?;
+        let run = Run {
+            total: prepare(&database.collection(job.stream.collection()), &job).await?,
+            job,
+            config,
+            connections,
+            database: &database,
+            shutdown,
+            tell,
+        };
+        let ended = run.chunks(client).await;
+        // Without it the driver's own tasks meet the end of the runtime and panic.
+        database.client().clone().shutdown().immediate(true).await;
+        ended
+    })
 }
 
 /// A backfill at work.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bson::{Document, doc};
+use futures_util::future::BoxFuture;
 use mongodb::Database;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::Stream;
@@ -58,11 +59,16 @@ impl Mender {
     ///
     /// # Errors
     /// A wrong connection string.
-    pub async fn open(connections: &Connections, config: &LoaderConfig) -> Result<Self, LoaderError> {
-        Ok(Self {
-            connections: connections.clone(),
-            config: config.clone(),
-            database: service::open_database(&connections.mongo).await?,
+    pub fn open<'a>(
+        connections: &'a Connections,
+        config: &'a LoaderConfig,
+    ) -> BoxFuture<'a, Result<Self, LoaderError>> {
+        Box::pin(async move {
+            Ok(Self {
+                connections: connections.clone(),
+                config: config.clone(),
+                database: service::open_database(&connections.mongo).await?,
+            })
         })
     }
 
@@ -70,13 +76,19 @@ impl Mender {
     ///
     /// # Errors
     /// What the stores say.
-    pub async fn load(&self, at: &Offsets, shutdown: &Shutdown) -> Result<u64, LoaderError> {
-        let own = Stream::from_topic(&at.topic).map(Source::Stream);
-        let mut documents = 0;
-        for source in own.into_iter().chain([Source::Receipts, Source::DeadLetters]) {
-            documents += self.load_from(source, at, shutdown).await?;
-        }
-        Ok(documents)
+    pub fn load<'a>(
+        &'a self,
+        at: &'a Offsets,
+        shutdown: &'a Shutdown,
+    ) -> BoxFuture<'a, Result<u64, LoaderError>> {
+        Box::pin(async move {
+            let own = Stream::from_topic(&at.topic).map(Source::Stream);
+            let mut documents = 0;
+            for source in own.into_iter().chain([Source::Receipts, Source::DeadLetters]) {
+                documents += self.load_from(source, at, shutdown).await?;
+            }
+            Ok(documents)
+        })
     }
 
     async fn load_from(&self, source: Source, at: &Offsets, shutdown: &Shutdown) -> Result<u64, LoaderError> {
@@ -95,7 +107,9 @@ impl Mender {
     }
 
     /// Closes the document store.
-    pub async fn close(self) {
-        self.database.client().clone().shutdown().immediate(true).await;
+    pub fn close(self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            self.database.client().clone().shutdown().immediate(true).await;
+        })
     }
 }

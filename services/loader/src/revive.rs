@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use bson::{RawDocumentBuf, doc};
+use futures_util::future::BoxFuture;
 use mongodb::Database;
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_schemas::Stream;
@@ -35,11 +36,13 @@ impl Reviver {
     ///
     /// # Errors
     /// A wrong connection string.
-    pub async fn open(connections: &Connections) -> Result<Self, LoaderError> {
-        Ok(Self {
-            connections: connections.clone(),
-            database: service::open_database(&connections.mongo).await?,
-            writers: HashMap::new(),
+    pub fn open(connections: &Connections) -> BoxFuture<'_, Result<Self, LoaderError>> {
+        Box::pin(async move {
+            Ok(Self {
+                connections: connections.clone(),
+                database: service::open_database(&connections.mongo).await?,
+                writers: HashMap::new(),
+            })
         })
     }
 
@@ -47,24 +50,30 @@ impl Reviver {
     ///
     /// # Errors
     /// What the stores say.
-    pub async fn load(&mut self, stream: Stream, id: &str) -> Result<Option<Revived>, LoaderError> {
-        let source = Source::Stream(stream);
-        let collection = self.database.collection::<RawDocumentBuf>(source.name());
-        let found = collection.find_one(doc! { "_id": id }).await;
-        let Some(document) = found.map_err(LoaderError::mongo("reading a document"))? else {
-            return Ok(None);
-        };
-        let bytes = document.as_bytes().len();
-        let mut batch = Batch::default();
-        batch.push(map::map(source, &document, system_utc_millis()), bytes, None);
-        let changed = self.writer(stream).await?.write(&mut batch).await?;
-        let refused = batch.letters.into_iter();
-        Ok(Some(Revived {
-            changed,
-            refused: refused
-                .map(|letter| (letter.item, format!("{}: {}", letter.reason, letter.detail)))
-                .collect(),
-        }))
+    pub fn load<'a>(
+        &'a mut self,
+        stream: Stream,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Revived>, LoaderError>> {
+        Box::pin(async move {
+            let source = Source::Stream(stream);
+            let collection = self.database.collection::<RawDocumentBuf>(source.name());
+            let found = collection.find_one(doc! { "_id": id }).await;
+            let Some(document) = found.map_err(LoaderError::mongo("reading a document"))? else {
+                return Ok(None);
+            };
+            let bytes = document.as_bytes().len();
+            let mut batch = Batch::default();
+            batch.push(map::map(source, &document, system_utc_millis()), bytes, None);
+            let changed = self.writer(stream).await?.write(&mut batch).await?;
+            let refused = batch.letters.into_iter();
+            Ok(Some(Revived {
+                changed,
+                refused: refused
+                    .map(|letter| (letter.item, format!("{}: {}", letter.reason, letter.detail)))
+                    .collect(),
+            }))
+        })
     }
 
     async fn writer(&mut self, stream: Stream) -> Result<&mut Writer, LoaderError> {
@@ -81,7 +90,9 @@ impl Reviver {
     }
 
     /// Closes the document store.
-    pub async fn close(self) {
-        self.database.client().clone().shutdown().immediate(true).await;
+    pub fn close(self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            self.database.client().clone().shutdown().immediate(true).await;
+        })
     }
 }

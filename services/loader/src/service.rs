@@ -1,5 +1,6 @@
 //! The loader as a whole: the lease, and what is loaded under it.
 
+use futures_util::future::BoxFuture;
 use mongodb::Database;
 use pulseline_clients::mongo;
 use pulseline_runtime::config::{MongoConfig, TimescaleConfig};
@@ -31,35 +32,37 @@ pub struct Connections {
 /// # Errors
 /// What cannot be waited out: a wrong setting, a position that the server no longer knows, an error that nobody knows. Whatever
 /// was not committed is loaded at the next start.
-pub async fn run(
+pub fn run(
     config: LoaderConfig,
     connections: Connections,
     health: Health,
     shutdown: Shutdown,
-) -> Result<(), LoaderError> {
-    config.validate().map_err(LoaderError::Config)?;
-    metrics::describe();
-    let Some(database) = opened(&connections.mongo, &shutdown).await? else {
-        return Ok(());
-    };
-    let standing = Standing {
-        config,
-        timescale: connections.timescale,
-        database,
-        health,
-        shutdown,
-    };
-    let ended = standing.lead().await;
-    standing.health.set_ready(false);
-    // Without it the driver's own tasks meet the end of the runtime and panic.
-    standing
-        .database
-        .client()
-        .clone()
-        .shutdown()
-        .immediate(true)
-        .await;
-    ended
+) -> BoxFuture<'static, Result<(), LoaderError>> {
+    Box::pin(async move {
+        config.validate().map_err(LoaderError::Config)?;
+        metrics::describe();
+        let Some(database) = opened(&connections.mongo, &shutdown).await? else {
+            return Ok(());
+        };
+        let standing = Standing {
+            config,
+            timescale: connections.timescale,
+            database,
+            health,
+            shutdown,
+        };
+        let ended = standing.lead().await;
+        standing.health.set_ready(false);
+        // Without it the driver's own tasks meet the end of the runtime and panic.
+        standing
+            .database
+            .client()
+            .clone()
+            .shutdown()
+            .immediate(true)
+            .await;
+        ended
+    })
 }
 
 /// A loader that works while it holds the lease, and stands by otherwise.

@@ -18,6 +18,7 @@ mod swap;
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use pulseline_auditor::{Days, Scope, Verdict, VerifyConfig, verify};
 use pulseline_compactor::CompactorConfig;
 use pulseline_healer::{Healed, Healer};
@@ -97,15 +98,20 @@ impl Rebuilder {
     ///
     /// # Errors
     /// What cannot be waited out; what was built stays.
-    pub async fn run(&self, tell: &(dyn Fn(Step) + Send + Sync)) -> Result<Report, RebuilderError> {
-        let lease = build::begin(self, tell).await?;
-        let beside = self.beside();
-        let mut filling = Filling::start(&beside);
-        let built = Box::pin(self.build(&beside, &lease, &mut filling, tell)).await;
-        let is_swapped = built.as_ref().is_ok_and(|report| report.is_swapped);
-        filling.stop(is_swapped).await;
-        lease.release(self.timescale()).await;
-        built
+    pub fn run<'a>(
+        &'a self,
+        tell: &'a (dyn Fn(Step) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Report, RebuilderError>> {
+        Box::pin(async move {
+            let lease = build::begin(self, tell).await?;
+            let beside = self.beside();
+            let mut filling = Filling::start(&beside);
+            let built = Box::pin(self.build(&beside, &lease, &mut filling, tell)).await;
+            let is_swapped = built.as_ref().is_ok_and(|report| report.is_swapped);
+            filling.stop(is_swapped).await;
+            lease.release(self.timescale()).await;
+            built
+        })
     }
 
     async fn build(
@@ -179,15 +185,15 @@ impl Rebuilder {
     ///
     /// # Errors
     /// [`RebuilderError::IsNeeded`] when views of somebody depend on it; what the server says.
-    pub async fn drop_old(&self) -> Result<bool, RebuilderError> {
-        discard::discard(self, &Schemas::old()).await
+    pub fn drop_old(&self) -> BoxFuture<'_, Result<bool, RebuilderError>> {
+        Box::pin(async move { discard::discard(self, &Schemas::old()).await })
     }
 
     /// Drops what was built and is not in use; false when there is nothing.
     ///
     /// # Errors
     /// As [`Rebuilder::drop_old`].
-    pub async fn discard(&self) -> Result<bool, RebuilderError> {
-        discard::discard(self, &Schemas::next()).await
+    pub fn discard(&self) -> BoxFuture<'_, Result<bool, RebuilderError>> {
+        Box::pin(async move { discard::discard(self, &Schemas::next()).await })
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use axum::routing::get;
+use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -85,34 +86,36 @@ pub fn install_recorder() -> Result<PrometheusHandle, TelemetryError> {
 ///
 /// # Errors
 /// A wrong setting, or an address that cannot be bound.
-pub async fn serve(
+pub fn serve(
     config: &TelemetryConfig,
     recorder: PrometheusHandle,
     health: Health,
     shutdown: Shutdown,
-) -> Result<SocketAddr, TelemetryError> {
-    let server = Server::bind("telemetry", config)
-        .await
-        .map_err(|error| match error {
-            HttpError::Config(why) => TelemetryError::Config(why),
-            HttpError::Listen(source) => TelemetryError::Listen {
-                address: config.listen,
-                source,
-            },
-        })?;
-    let address = server.address();
-    metrics::describe();
-    let router = health::routes(&health);
-    let shown = move || {
-        metrics::record_memory();
-        health::record(&health);
-        std::future::ready(recorder.render())
-    };
-    let router = router.merge(guarded(
-        Router::new().route("/metrics", get(shown)),
-        Access::new(config),
-    ));
-    tracing::info!(%address, "metrics at {}/metrics", server.url());
-    tokio::spawn(async move { server.serve(router, shutdown.abandoned()).await });
-    Ok(address)
+) -> BoxFuture<'_, Result<SocketAddr, TelemetryError>> {
+    Box::pin(async move {
+        let server = Server::bind("telemetry", config)
+            .await
+            .map_err(|error| match error {
+                HttpError::Config(why) => TelemetryError::Config(why),
+                HttpError::Listen(source) => TelemetryError::Listen {
+                    address: config.listen,
+                    source,
+                },
+            })?;
+        let address = server.address();
+        metrics::describe();
+        let router = health::routes(&health);
+        let shown = move || {
+            metrics::record_memory();
+            health::record(&health);
+            std::future::ready(recorder.render())
+        };
+        let router = router.merge(guarded(
+            Router::new().route("/metrics", get(shown)),
+            Access::new(config),
+        ));
+        tracing::info!(%address, "metrics at {}/metrics", server.url());
+        tokio::spawn(async move { server.serve(router, shutdown.abandoned()).await });
+        Ok(address)
+    })
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use pulseline_clients::kafka::{Guard, Settings};
 use pulseline_clients::registry::Registry;
 use pulseline_runtime::clock::Clock;
@@ -38,24 +39,26 @@ impl Restorer {
     ///
     /// # Errors
     /// A wrong setting or address.
-    pub async fn open(
-        config: &SinkConfig,
-        connections: &Connections,
-        shutdown: &Shutdown,
-    ) -> Result<Self, SinkError> {
-        let store = Store::open(&connections.mongo).await?;
-        Ok(Self {
-            context: Context {
-                asker: Asker::new(config, &connections.kafka)?,
-                second_reader: consumer::second_reader(config, &connections.kafka)?,
-                config: Arc::new(config.clone()),
-                message_bytes_max: message_bytes_max(config, &connections.kafka)?,
-                registry: Arc::new(Registry::new(&connections.registry)?),
-                erasures: Erasures::new(store.register()),
-                store,
-                outages: Outages::new(shutdown.clone(), Health::new()),
-                clock: Clock::system(),
-            },
+    pub fn open<'a>(
+        config: &'a SinkConfig,
+        connections: &'a Connections,
+        shutdown: &'a Shutdown,
+    ) -> BoxFuture<'a, Result<Self, SinkError>> {
+        Box::pin(async move {
+            let store = Store::open(&connections.mongo).await?;
+            Ok(Self {
+                context: Context {
+                    asker: Asker::new(config, &connections.kafka)?,
+                    second_reader: consumer::second_reader(config, &connections.kafka)?,
+                    config: Arc::new(config.clone()),
+                    message_bytes_max: message_bytes_max(config, &connections.kafka)?,
+                    registry: Arc::new(Registry::new(&connections.registry)?),
+                    erasures: Erasures::new(store.register()),
+                    store,
+                    outages: Outages::new(shutdown.clone(), Health::new()),
+                    clock: Clock::system(),
+                },
+            })
         })
     }
 
@@ -64,31 +67,33 @@ impl Restorer {
     ///
     /// # Errors
     /// What the stores say.
-    pub async fn restore(
-        &self,
-        (topic, generation, number): (&str, i32, i32),
+    pub fn restore<'a>(
+        &'a self,
+        (topic, generation, number): (&'a str, i32, i32),
         offsets: Range<i64>,
-    ) -> Result<u64, SinkError> {
-        let Some(source) = Source::from_topic(topic) else {
-            return Ok(0);
-        };
-        let partition = Partition { source, number };
-        let Some(identity) = self.identity(topic, generation).await? else {
-            return Ok(0);
-        };
-        self.context.erasures.refresh().await?;
-        let log = watermarks(&self.context, partition).await?;
-        let end = offsets.end.min(log.end);
-        let mut next = offsets.start.max(log.start);
-        let mut messages = 0;
-        while next < end {
-            let raws = self.read(partition, next..end).await?;
-            let read_to = raws.last().map_or(end, |raw| raw.offset + 1);
-            messages += raws.len() as u64;
-            self.store(partition, &identity, next..read_to, raws).await?;
-            next = read_to;
-        }
-        Ok(messages)
+    ) -> BoxFuture<'a, Result<u64, SinkError>> {
+        Box::pin(async move {
+            let Some(source) = Source::from_topic(topic) else {
+                return Ok(0);
+            };
+            let partition = Partition { source, number };
+            let Some(identity) = self.identity(topic, generation).await? else {
+                return Ok(0);
+            };
+            self.context.erasures.refresh().await?;
+            let log = watermarks(&self.context, partition).await?;
+            let end = offsets.end.min(log.end);
+            let mut next = offsets.start.max(log.start);
+            let mut messages = 0;
+            while next < end {
+                let raws = self.read(partition, next..end).await?;
+                let read_to = raws.last().map_or(end, |raw| raw.offset + 1);
+                messages += raws.len() as u64;
+                self.store(partition, &identity, next..read_to, raws).await?;
+                next = read_to;
+            }
+            Ok(messages)
+        })
     }
 
     /// The topic's identity, if it is still in that generation.
@@ -165,9 +170,11 @@ impl Restorer {
     }
 
     /// Leaves the brokers.
-    pub async fn close(self) {
-        let timeout = self.context.config.close_timeout();
-        self.context.asker.close(timeout).await;
+    pub fn close(self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let timeout = self.context.config.close_timeout();
+            self.context.asker.close(timeout).await;
+        })
     }
 }
 

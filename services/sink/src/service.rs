@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use pulseline_clients::kafka::Settings;
 use pulseline_clients::registry::Registry;
 use pulseline_runtime::clock::Clock;
@@ -74,63 +75,65 @@ pub(crate) fn message_bytes_max(config: &SinkConfig, kafka: &KafkaConfig) -> Res
 /// # Errors
 /// What cannot be waited out: a wrong setting, a fenced member, a position that another event holds, an error that
 /// nobody knows; [`SinkError::Abandoned`] when the drain was cut short.
-pub async fn run(
+pub fn run(
     config: SinkConfig,
     connections: Connections,
     health: Health,
     shutdown: Shutdown,
-) -> Result<(), SinkError> {
-    config.validate().map_err(SinkError::Config)?;
-    let Connections {
-        kafka,
-        registry,
-        mongo,
-    } = connections;
-    let needed = [
-        ("kafka", "brokers", kafka.brokers.as_str()),
-        ("registry", "url", registry.url.expose()),
-    ];
-    for (section, field, value) in needed.into_iter().chain([("mongo", "uri", mongo.uri.expose())]) {
-        require(value, section, field).map_err(|error| SinkError::Config(error.to_string()))?;
-    }
-    metrics::describe();
-    let outages = Outages::new(shutdown.clone(), health.clone());
-    let registry = Arc::new(Registry::new(&registry)?);
-    let store = outages
-        .outlast(Server::Mongo, "opening", || Store::open(&mongo))
-        .await?;
-    outages
-        .outlast(Server::Mongo, "position indexes", || store.ensure_indexes())
-        .await?;
-    reading_indexes::make(store.clone(), shutdown.clone());
-    let erasures = Erasures::new(store.register());
-    outages
-        .outlast(Server::Mongo, "asking who was erased", || erasures.refresh())
-        .await?;
-    let close_timeout = config.close_timeout();
-    let second_reader = consumer::second_reader(&config, &kafka)?;
-    let asker = Asker::new(&config, &kafka)?;
-    let (consumer, channels) = consumer::subscribe(&config, &kafka)?;
-    let context = Context {
-        message_bytes_max: message_bytes_max(&config, &kafka)?,
-        config: Arc::new(config),
-        asker: asker.clone(),
-        second_reader,
-        registry,
-        erasures,
-        store,
-        outages,
-        clock: Clock::system(),
-    };
-    tracing::info!(group = context.config.group, "sink: Kafka to MongoDB");
-    let ended = Intake::new(context, (Arc::clone(&consumer), channels), shutdown)
-        .run()
-        .await;
-    health.set_ready(false);
-    if ended.is_ok() {
-        commit(Arc::clone(&consumer)).await?;
-    }
-    consumer::close(consumer, close_timeout).await;
-    asker.close(close_timeout).await;
-    ended
+) -> BoxFuture<'static, Result<(), SinkError>> {
+    Box::pin(async move {
+        config.validate().map_err(SinkError::Config)?;
+        let Connections {
+            kafka,
+            registry,
+            mongo,
+        } = connections;
+        let needed = [
+            ("kafka", "brokers", kafka.brokers.as_str()),
+            ("registry", "url", registry.url.expose()),
+        ];
+        for (section, field, value) in needed.into_iter().chain([("mongo", "uri", mongo.uri.expose())]) {
+            require(value, section, field).map_err(|error| SinkError::Config(error.to_string()))?;
+        }
+        metrics::describe();
+        let outages = Outages::new(shutdown.clone(), health.clone());
+        let registry = Arc::new(Registry::new(&registry)?);
+        let store = outages
+            .outlast(Server::Mongo, "opening", || Store::open(&mongo))
+            .await?;
+        outages
+            .outlast(Server::Mongo, "position indexes", || store.ensure_indexes())
+            .await?;
+        reading_indexes::make(store.clone(), shutdown.clone());
+        let erasures = Erasures::new(store.register());
+        outages
+            .outlast(Server::Mongo, "asking who was erased", || erasures.refresh())
+            .await?;
+        let close_timeout = config.close_timeout();
+        let second_reader = consumer::second_reader(&config, &kafka)?;
+        let asker = Asker::new(&config, &kafka)?;
+        let (consumer, channels) = consumer::subscribe(&config, &kafka)?;
+        let context = Context {
+            message_bytes_max: message_bytes_max(&config, &kafka)?,
+            config: Arc::new(config),
+            asker: asker.clone(),
+            second_reader,
+            registry,
+            erasures,
+            store,
+            outages,
+            clock: Clock::system(),
+        };
+        tracing::info!(group = context.config.group, "sink: Kafka to MongoDB");
+        let ended = Intake::new(context, (Arc::clone(&consumer), channels), shutdown)
+            .run()
+            .await;
+        health.set_ready(false);
+        if ended.is_ok() {
+            commit(Arc::clone(&consumer)).await?;
+        }
+        consumer::close(consumer, close_timeout).await;
+        asker.close(close_timeout).await;
+        ended
+    })
 }

@@ -142,7 +142,12 @@ async fn fetch(name: &str, target: &Path) -> Result<(), StackError> {
 
 async fn fetch_wheels(target: &Path) -> Result<(), StackError> {
     write(&target.join("wheels.txt"), WHEELS)?;
-    run("making a Python environment", target, &["python3", "-m", "venv", "."]).await?;
+    run(
+        "making a Python environment",
+        target,
+        &["python3", "-m", "venv", "."],
+    )
+    .await?;
     let words = [
         "bin/pip",
         "install",

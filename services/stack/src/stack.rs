@@ -71,10 +71,7 @@ impl Stack {
     ///
     /// # Errors
     /// As [`Stack::start`].
-    pub async fn start_in_haste(
-        options: &StackOptions,
-        progress: &dyn Progress,
-    ) -> Result<Self, StackError> {
+    pub async fn start_in_haste(options: &StackOptions, progress: &dyn Progress) -> Result<Self, StackError> {
         let mut stack = Self::prepare(options, true, progress).await?;
         stack.launch_all(&Server::ALL, progress).await?;
         Ok(stack)

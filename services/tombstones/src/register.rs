@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use bson::spec::BinarySubtype;
 use bson::{Binary, Document, doc};
 use futures_util::TryStreamExt;
+use futures_util::future::BoxFuture;
 use mongodb::error::{Error, ErrorKind, Result};
 use mongodb::options::{CollectionOptions, ReadConcern, WriteConcern};
 use mongodb::{Collection, Database};
@@ -40,10 +41,12 @@ impl Register {
     ///
     /// # Errors
     /// What the server says, or a register that is none.
-    pub async fn revision(&self) -> Result<i64> {
-        let found = self.collection.find_one(doc! { "_id": REGISTER }).await?;
-        found.map_or(Ok(0), |register| {
-            register.get_i64("revision").map_err(|_| foreign("revision"))
+    pub fn revision(&self) -> BoxFuture<'_, Result<i64>> {
+        Box::pin(async move {
+            let found = self.collection.find_one(doc! { "_id": REGISTER }).await?;
+            found.map_or(Ok(0), |register| {
+                register.get_i64("revision").map_err(|_| foreign("revision"))
+            })
         })
     }
 
@@ -51,59 +54,65 @@ impl Register {
     ///
     /// # Errors
     /// As [`Register::revision`].
-    pub async fn key(&self) -> Result<Option<Key>> {
-        let found = self.collection.find_one(doc! { "_id": REGISTER }).await?;
-        found
-            .map(|register| {
-                let bytes = register.get_binary_generic("key").ok();
-                bytes
-                    .and_then(|bytes| Key::from_bytes(bytes))
-                    .ok_or_else(|| foreign("key"))
-            })
-            .transpose()
+    pub fn key(&self) -> BoxFuture<'_, Result<Option<Key>>> {
+        Box::pin(async move {
+            let found = self.collection.find_one(doc! { "_id": REGISTER }).await?;
+            found
+                .map(|register| {
+                    let bytes = register.get_binary_generic("key").ok();
+                    bytes
+                        .and_then(|bytes| Key::from_bytes(bytes))
+                        .ok_or_else(|| foreign("key"))
+                })
+                .transpose()
+        })
     }
 
     /// Everybody who was erased.
     ///
     /// # Errors
     /// As [`Register::revision`].
-    pub async fn read(&self) -> Result<Tombstones> {
-        let Some(key) = self.key().await? else {
-            return Ok(Tombstones::default());
-        };
-        let mut hashes = HashSet::new();
-        let mut cursor = self.collection.find(doc! { "_id": { "$ne": REGISTER } }).await?;
-        while let Some(document) = cursor.try_next().await? {
-            let hash = document.get_binary_generic("_id").ok();
-            let hash = hash.and_then(|hash| Tombstone::try_from(hash.as_slice()).ok());
-            hashes.insert(hash.ok_or_else(|| foreign("_id"))?);
-        }
-        Ok(Tombstones::new(key, hashes))
+    pub fn read(&self) -> BoxFuture<'_, Result<Tombstones>> {
+        Box::pin(async move {
+            let Some(key) = self.key().await? else {
+                return Ok(Tombstones::default());
+            };
+            let mut hashes = HashSet::new();
+            let mut cursor = self.collection.find(doc! { "_id": { "$ne": REGISTER } }).await?;
+            while let Some(document) = cursor.try_next().await? {
+                let hash = document.get_binary_generic("_id").ok();
+                let hash = hash.and_then(|hash| Tombstone::try_from(hash.as_slice()).ok());
+                hashes.insert(hash.ok_or_else(|| foreign("_id"))?);
+            }
+            Ok(Tombstones::new(key, hashes))
+        })
     }
 
     /// Writes tombstones; gives their hashes. When it returns, every sink that asks for the revision learns of them.
     ///
     /// # Errors
     /// As [`Register::revision`].
-    pub async fn add(&self, ids: &[Uuid]) -> Result<Vec<Tombstone>> {
-        let key = match self.key().await? {
-            Some(key) => key,
-            None => self.make_key().await?,
-        };
-        let hashes: Vec<Tombstone> = ids.iter().map(|id| key.hash(*id)).collect();
-        let documents = hashes
-            .iter()
-            .map(|hash| doc! { "_id": binary(hash), "erased_at": bson::DateTime::now() });
-        let inserted = self.collection.insert_many(documents).ordered(false).await;
-        if let Err(error) = inserted
-            && !is_there_already(&error)
-        {
-            return Err(error);
-        }
-        // After the hashes: a revision that was seen counts them.
-        let rise = doc! { "$inc": { "revision": 1_i64 } };
-        self.collection.update_one(doc! { "_id": REGISTER }, rise).await?;
-        Ok(hashes)
+    pub fn add<'a>(&'a self, ids: &'a [Uuid]) -> BoxFuture<'a, Result<Vec<Tombstone>>> {
+        Box::pin(async move {
+            let key = match self.key().await? {
+                Some(key) => key,
+                None => self.make_key().await?,
+            };
+            let hashes: Vec<Tombstone> = ids.iter().map(|id| key.hash(*id)).collect();
+            let documents = hashes
+                .iter()
+                .map(|hash| doc! { "_id": binary(hash), "erased_at": bson::DateTime::now() });
+            let inserted = self.collection.insert_many(documents).ordered(false).await;
+            if let Err(error) = inserted
+                && !is_there_already(&error)
+            {
+                return Err(error);
+            }
+            // After the hashes: a revision that was seen counts them.
+            let rise = doc! { "$inc": { "revision": 1_i64 } };
+            self.collection.update_one(doc! { "_id": REGISTER }, rise).await?;
+            Ok(hashes)
+        })
     }
 
     /// Of two at once the first one's key stands.

@@ -17,7 +17,7 @@ const FIX: &str =
 const DEAD: &str =
     "select coalesce(sum(upper(r) - lower(r)), 0)::bigint from ops.accounted_offsets, unnest(dead) as r";
 
-const LOADED: &str = "select user_id::text, date::text from (select user_id, min(bucket)::date as date from agg.user_daily_baselines group by 1) d limit 1";
+const LOADED: &str = "select user_id::text, (select min(local_ts)::date::text from raw.steps) from raw.devices where user_id is not null limit 1";
 const TOKEN: &str = "a token of the tests";
 
 fn cohort() -> SimulateConfig {

@@ -10,6 +10,7 @@
 use std::ffi::{CStr, CString, c_char};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use pulseline_runtime::config::SecurityProtocol;
 use rdkafka::admin::AdminClient;
 use rdkafka::bindings as sys;
@@ -30,22 +31,25 @@ impl Settings {
     ///
     /// # Errors
     /// [`KafkaFailure::Config`] when the client refuses a property; a refusal; an outage that lasts as long as `timeout`.
-    pub async fn admin(&self, timeout: Duration) -> Result<AdminClient<Guard>, KafkaFailure> {
-        if self.protocol() != SecurityProtocol::Plaintext {
-            let consumer: BaseConsumer<Guard> = self.create()?;
-            let asking = tokio::task::spawn_blocking(move || metadata(&consumer, timeout).map(drop));
-            let asked = asking.await;
-            asked.map_err(|error| KafkaFailure::Config(format!("asking Kafka ended early: {error}")))??;
-        }
-        let (admin, guard): (AdminClient<Guard>, Guard) = self.create_guarded()?;
-        if self.has_tokens() {
-            let fetching =
-                tokio::task::spawn_blocking(move || guard.token().map_err(|error| error.to_string()));
-            let token = fetching.await.unwrap_or_else(|error| Err(error.to_string()));
-            let token = token.map_err(|error| KafkaFailure::Refused(format!("Kafka: {error}")))?;
-            set_token(&admin, &token).map_err(KafkaFailure::Config)?;
-        }
-        Ok(admin)
+    pub fn admin(&self, timeout: Duration) -> BoxFuture<'_, Result<AdminClient<Guard>, KafkaFailure>> {
+        Box::pin(async move {
+            if self.protocol() != SecurityProtocol::Plaintext {
+                let consumer: BaseConsumer<Guard> = self.create()?;
+                let asking = tokio::task::spawn_blocking(move || metadata(&consumer, timeout).map(drop));
+                let asked = asking.await;
+                asked
+                    .map_err(|error| KafkaFailure::Config(format!("asking Kafka ended early: {error}")))??;
+            }
+            let (admin, guard): (AdminClient<Guard>, Guard) = self.create_guarded()?;
+            if self.has_tokens() {
+                let fetching =
+                    tokio::task::spawn_blocking(move || guard.token().map_err(|error| error.to_string()));
+                let token = fetching.await.unwrap_or_else(|error| Err(error.to_string()));
+                let token = token.map_err(|error| KafkaFailure::Refused(format!("Kafka: {error}")))?;
+                set_token(&admin, &token).map_err(KafkaFailure::Config)?;
+            }
+            Ok(admin)
+        })
     }
 }
 

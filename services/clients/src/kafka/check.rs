@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use pulseline_runtime::config::{KafkaConfig, SaslMechanism};
 use pulseline_schemas::{DEAD_LETTER_TOPIC, Stream};
 use rdkafka::TopicPartitionList;
@@ -20,23 +21,25 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// Wrong settings, a refusal, an outage.
-pub async fn check(config: &KafkaConfig, group: &str) -> Result<HopReport, KafkaFailure> {
-    let (asked, group) = (config.clone(), group.to_owned());
-    let looking = tokio::task::spawn_blocking(move || look(&asked, &group));
-    let (brokers, first, missing) = looking
-        .await
-        .map_err(|error| KafkaFailure::Config(format!("asking Kafka ended early: {error}")))??;
-    let tls = if config.security_protocol.is_encrypted() {
-        Some(tls::version(&first).await.unwrap_or_else(|| "TLS".into()))
-    } else {
-        None
-    };
-    Ok(HopReport {
-        hop: "Kafka",
-        server: format!("{brokers} brokers"),
-        tls,
-        identity: identity(config),
-        missing,
+pub fn check<'a>(config: &'a KafkaConfig, group: &'a str) -> BoxFuture<'a, Result<HopReport, KafkaFailure>> {
+    Box::pin(async move {
+        let (asked, group) = (config.clone(), group.to_owned());
+        let looking = tokio::task::spawn_blocking(move || look(&asked, &group));
+        let (brokers, first, missing) = looking
+            .await
+            .map_err(|error| KafkaFailure::Config(format!("asking Kafka ended early: {error}")))??;
+        let tls = if config.security_protocol.is_encrypted() {
+            Some(tls::version(&first).await.unwrap_or_else(|| "TLS".into()))
+        } else {
+            None
+        };
+        Ok(HopReport {
+            hop: "Kafka",
+            server: format!("{brokers} brokers"),
+            tls,
+            identity: identity(config),
+            missing,
+        })
     })
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use bson::{Bson, Document, doc};
+use futures_util::future::BoxFuture;
 use mongodb::Database;
 use pulseline_runtime::config::MongoConfig;
 
@@ -34,23 +35,25 @@ pub enum MongoCheckError {
 ///
 /// # Errors
 /// Wrong settings, a refusal, an outage.
-pub async fn check(config: &MongoConfig) -> Result<HopReport, MongoCheckError> {
-    let database = super::open(config, "pulseline-check").await?;
-    let looked = look(&database).await;
-    let client = database.client().clone();
-    let tls = match looked.is_ok() {
-        true => tls_of(config).await,
-        false => None,
-    };
-    client.shutdown().immediate(true).await;
-    let (server, status) = looked.map_err(|error| MongoCheckError::Asked(Box::new(error)))?;
-    let (identity, missing) = rights(&status, &config.database);
-    Ok(HopReport {
-        hop: "MongoDB",
-        server,
-        tls,
-        identity,
-        missing,
+pub fn check(config: &MongoConfig) -> BoxFuture<'_, Result<HopReport, MongoCheckError>> {
+    Box::pin(async move {
+        let database = super::open(config, "pulseline-check").await?;
+        let looked = look(&database).await;
+        let client = database.client().clone();
+        let tls = match looked.is_ok() {
+            true => tls_of(config).await,
+            false => None,
+        };
+        client.shutdown().immediate(true).await;
+        let (server, status) = looked.map_err(|error| MongoCheckError::Asked(Box::new(error)))?;
+        let (identity, missing) = rights(&status, &config.database);
+        Ok(HopReport {
+            hop: "MongoDB",
+            server,
+            tls,
+            identity,
+            missing,
+        })
     })
 }
 

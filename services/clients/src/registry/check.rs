@@ -1,5 +1,6 @@
 //! A look at the registry, for `config check`.
 
+use futures_util::future::BoxFuture;
 use pulseline_runtime::config::RegistryConfig;
 
 use super::{Registry, RegistryError};
@@ -10,19 +11,21 @@ use crate::tls;
 ///
 /// # Errors
 /// Wrong settings, a refusal, an outage.
-pub async fn check(config: &RegistryConfig) -> Result<HopReport, RegistryError> {
-    let registry = Registry::new(config)?;
-    let subjects = registry.subjects().await?;
-    let tls = match registry.first_tls_address() {
-        Some(address) => Some(tls::version(&address).await.unwrap_or_else(|| "TLS".into())),
-        None => None,
-    };
-    Ok(HopReport {
-        hop: "registry",
-        server: format!("{subjects} subjects"),
-        tls,
-        identity: identity(config),
-        missing: Vec::new(),
+pub fn check(config: &RegistryConfig) -> BoxFuture<'_, Result<HopReport, RegistryError>> {
+    Box::pin(async move {
+        let registry = Registry::new(config)?;
+        let subjects = registry.subjects().await?;
+        let tls = match registry.first_tls_address() {
+            Some(address) => Some(tls::version(&address).await.unwrap_or_else(|| "TLS".into())),
+            None => None,
+        };
+        Ok(HopReport {
+            hop: "registry",
+            server: format!("{subjects} subjects"),
+            tls,
+            identity: identity(config),
+            missing: Vec::new(),
+        })
     })
 }
 

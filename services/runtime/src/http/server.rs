@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::future::BoxFuture;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -53,31 +54,33 @@ impl Server {
     ///
     /// # Errors
     /// A wrong setting, files that cannot be used, an address that is taken.
-    pub async fn bind(section: &'static str, config: &HttpConfig) -> Result<Self, HttpError> {
-        config.validate(section).map_err(HttpError::Config)?;
-        let tls = if config.has_tls() {
-            let certificates = Certificates::read(section, config)
-                .await
-                .map_err(HttpError::Config)?;
-            let server = certificates.server_config().map_err(HttpError::Config)?;
-            Some((certificates, TlsAcceptor::from(Arc::new(server))))
-        } else {
-            None
-        };
-        if tls.is_none() && config.has_authentication() && !config.is_loopback() {
-            tracing::warn!(
-                "{section}: credentials cross the network unencrypted; {section}.tls_certificate and {section}.tls_key \
+    pub fn bind<'a>(section: &'static str, config: &'a HttpConfig) -> BoxFuture<'a, Result<Self, HttpError>> {
+        Box::pin(async move {
+            config.validate(section).map_err(HttpError::Config)?;
+            let tls = if config.has_tls() {
+                let certificates = Certificates::read(section, config)
+                    .await
+                    .map_err(HttpError::Config)?;
+                let server = certificates.server_config().map_err(HttpError::Config)?;
+                Some((certificates, TlsAcceptor::from(Arc::new(server))))
+            } else {
+                None
+            };
+            if tls.is_none() && config.has_authentication() && !config.is_loopback() {
+                tracing::warn!(
+                    "{section}: credentials cross the network unencrypted; {section}.tls_certificate and {section}.tls_key \
                  encrypt them, unless a proxy in front does"
-            );
-        }
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .map_err(HttpError::Listen)?;
-        let address = listener.local_addr().map_err(HttpError::Listen)?;
-        Ok(Self {
-            listener,
-            address,
-            tls,
+                );
+            }
+            let listener = TcpListener::bind(config.listen)
+                .await
+                .map_err(HttpError::Listen)?;
+            let address = listener.local_addr().map_err(HttpError::Listen)?;
+            Ok(Self {
+                listener,
+                address,
+                tls,
+            })
         })
     }
 
