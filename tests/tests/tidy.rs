@@ -1,7 +1,9 @@
 //! Rules of the house that no compiler checks: sizes, first lines, names, and who may import which driver.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use pulseline_tests::{measures, picture};
@@ -223,6 +225,37 @@ fn metrics_are_read_by_name_and_every_name_is_defined() -> Result<()> {
             );
         }
     }
+    Ok(())
+}
+
+/// Each crate with its features, as cargo would build them.
+fn built(arguments: &[&str]) -> Result<BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .args(["tree", "--prefix", "none", "--format", "{p} {f}"])
+        .args(arguments)
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8(output.stdout)?
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)").to_owned())
+        .collect())
+}
+
+/// A crate whose features differ is built twice, and all that stand on it are too.
+#[test]
+fn the_program_and_its_tests_share_one_build() -> Result<()> {
+    let program = built(&["--package", "pulseline", "--edges", "normal,build"])?;
+    let all = built(&["--workspace", "--edges", "normal,build,dev"])?;
+    let twice: Vec<_> = program.difference(&all).collect();
+    ensure!(
+        program.len() > 100 && twice.is_empty(),
+        "name these in services/runtime with the features that the tests ask for: {twice:#?}"
+    );
     Ok(())
 }
 

@@ -24,10 +24,11 @@ use pulseline_runtime::config::{MongoConfig, require};
 use pulseline_runtime::retry::{Class, Classify};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use tokio::time::timeout;
 
 pub use check::{MongoCheckError, check};
 pub use class::{Fault, class_of, fault_of, is_dead_token, is_duplicate, told};
-use first_look::FirstLook;
+use first_look::{FirstLook, LOOK};
 
 /// How long the driver looks for a server before the outage is ours to wait out, with a line in the log.
 pub const SERVER_SELECTION: Duration = Duration::from_secs(5);
@@ -47,7 +48,7 @@ pub enum MongoOpenError {
     /// A setting cannot be used; the text names it.
     #[error("{0}")]
     Setting(String),
-    /// One of the two refuses the other's certificate; the text says why and names the setting.
+    /// One of the two refuses the other's certificate, or the server the user; the text says why and names the setting.
     #[error("MongoDB: {0}")]
     Refused(String),
     /// The servers' names could not be looked up.
@@ -69,7 +70,7 @@ impl Classify for MongoOpenError {
 /// out at the first use, and waited for there.
 ///
 /// # Errors
-/// A URI that cannot be used, a certificate that is refused; names that cannot be looked up (`mongodb+srv`).
+/// A URI that cannot be used, a certificate or a password that is refused; names that cannot be looked up (`mongodb+srv`).
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn open<'a>(
     config: &'a MongoConfig,
@@ -99,7 +100,16 @@ pub fn open<'a>(
             client.shutdown().immediate(true).await;
             return Err(MongoOpenError::Refused(class::with_tls_settings(&refusal)));
         }
-        Ok(client.database(&config.database))
+        let database = client.database(&config.database);
+        // A wrong password is told now, and not when a stand-by takes over.
+        let asked = timeout(LOOK, database.run_command(doc! { "ping": 1 })).await;
+        if let Ok(Err(error)) = asked
+            && class_of(&error) == Class::Fatal
+        {
+            client.shutdown().immediate(true).await;
+            return Err(MongoOpenError::Refused(told(&error)));
+        }
+        Ok(database)
     })
 }
 

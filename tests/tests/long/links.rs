@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use pulseline_clients::registry::Registry;
-use pulseline_generator::{Oracle, Payload, Planned, SimulateConfig, plan};
-use pulseline_schemas::{Event, Stream, UtcMillis, encode, frame};
+use pulseline_generator::{Oracle, Payload, SimulateConfig, plan};
+use pulseline_schemas::{UtcMillis, encode, frame};
 use pulseline_tests::certificates::Certificates;
 use pulseline_tests::doors::behind;
 use pulseline_tests::link::{Link, Mode};
@@ -125,22 +125,21 @@ impl Net {
     /// Sends an upload whose schema no sink has asked the registry for yet.
     async fn send_with_new_schema(&mut self) -> Result<()> {
         self.seed += 1;
-        let mut schema: serde_json::Value = serde_json::from_str(Stream::Steps.schema_json())?;
-        schema["doc"] = format!("Version {} of a foreign writer.", self.seed).into();
-        let registry = Registry::new(&self.world.registry())?;
-        let id = registry
-            .register_schema(Stream::Steps, &schema.to_string())
-            .await?;
         let mut planned = plan(&cohort(self.seed), UtcMillis(0)).map_err(anyhow::Error::msg)?;
-        let is_steps = |planned: &Planned| matches!(planned.payload, Payload::Event(Event::Steps(_)));
-        let planned = planned.find(is_steps).context("a cohort without steps")?;
+        let planned = planned.find(|planned| matches!(planned.payload, Payload::Event(_)));
+        let planned = planned.context("a cohort without events")?;
         self.oracle.observe(&planned);
         let Payload::Event(event) = &planned.payload else {
             bail!("no event");
         };
+        let stream = event.stream();
+        let mut schema: serde_json::Value = serde_json::from_str(stream.schema_json())?;
+        schema["doc"] = format!("Version {} of a foreign writer.", self.seed).into();
+        let registry = Registry::new(&self.world.registry())?;
+        let id = registry.register_schema(stream, &schema.to_string()).await?;
         let payload = frame(id, &encode(event)?);
         self.hand
-            .bytes(Stream::Steps, &event.key().to_string(), &payload)
+            .bytes(stream, &event.key().to_string(), &payload)
             .await?;
         Ok(())
     }

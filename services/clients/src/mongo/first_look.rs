@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{Receiver, channel};
 use super::class::tls_refusal;
 
 /// Longest that opening waits for what the servers say; what comes later is found out at the first use.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// Heartbeats that are looked at; there is one for each server.
 const SEEN_MAX: usize = 64;
 
