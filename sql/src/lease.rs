@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use pulseline_runtime::config::TimescaleConfig;
+use pulseline_runtime::waits::{Hop, Waits};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
@@ -74,9 +75,10 @@ impl Lease {
     }
 
     /// Renews it as long as this is polled, on a connection of its own: whatever else its owner runs may take longer than a term. Ends
-    /// when the lease went to another. An outage is not a loss: what nobody took meanwhile is still ours.
-    pub async fn lost(&self, timescale: &TimescaleConfig, application_name: &str) {
+    /// when the lease went to another. An outage is not a loss: what nobody took meanwhile is still ours; it shows in `waits`.
+    pub async fn lost(&self, timescale: &TimescaleConfig, application_name: &str, waits: &Waits) {
         let mut kept = None;
+        let mut wait = waits.prepare("renewing the lease");
         loop {
             sleep(self.ttl / RENEWALS).await;
             let renewed = async {
@@ -89,10 +91,10 @@ impl Lease {
                 Ok::<_, SqlError>(is_ours)
             };
             match timeout(self.ttl, renewed).await {
-                Ok(Ok(true)) => {}
+                Ok(Ok(true)) => wait.over(),
                 Ok(Ok(false)) => return,
-                Ok(Err(error)) => tracing::warn!(lease = self.name, %error, "the lease could not be renewed"),
-                Err(_) => tracing::warn!(lease = self.name, "the lease could not be renewed: no answer"),
+                Ok(Err(error)) => wait.failed(Hop::Timescale, &error),
+                Err(_) => wait.failed(Hop::Timescale, &"TimescaleDB does not answer"),
             }
         }
     }

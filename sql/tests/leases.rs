@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use pulseline_runtime::config::{Secret, TimescaleConfig};
+use pulseline_runtime::waits::Waits;
 use pulseline_sql::lease::Lease;
 use pulseline_sql::{Client, GenericClient, connect, migrate};
 use pulseline_stack::{Server, Stack, StackOptions};
@@ -44,7 +45,8 @@ async fn b_4_a_lease_lasts_as_long_as_its_owner_is_busy_and_a_loss_is_told() -> 
     let client = connect(&timescale, "test").await?;
     let lease = Lease::acquire(&client, NAME, Uuid::from_u128(1), TTL).await?;
     let lease = lease.context("somebody has the lease")?;
-    let mut lost = std::pin::pin!(lease.lost(&timescale, "test"));
+    let waits = Waits::new();
+    let mut lost = std::pin::pin!(lease.lost(&timescale, "test", &waits));
     tokio::select! {
         () = &mut lost => bail!("lost although nobody took it"),
         competed = compete(&client) => competed?,

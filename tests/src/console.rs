@@ -1,8 +1,7 @@
 //! The console as a process, and requests that no browser would send.
 
-use std::net::TcpListener;
-
 use anyhow::Result;
+use pulseline_stack::free_port;
 use reqwest::header::HeaderMap;
 
 use crate::service::{Role, Service};
@@ -20,7 +19,7 @@ impl Console {
     /// # Errors
     /// When it ends, or never says that it is ready.
     pub async fn start(world: &World, token: &str) -> Result<Self> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let address = format!("127.0.0.1:{}", free_port()?);
         let settings = [
             ("PULSELINE__CONSOLE__LISTEN", address.as_str()),
             ("PULSELINE__CONSOLE__TOKEN", token),

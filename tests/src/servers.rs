@@ -6,19 +6,8 @@ pub mod pgbouncer;
 pub mod postgres;
 pub mod tokens;
 
-use std::net::TcpListener;
-
-use anyhow::Result;
-
 pub use nginx::Nginx;
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Postgres, Postgreses};
+pub use pulseline_stack::free_port;
 pub use tokens::TokenEndpoint;
-
-/// A port that was free a moment ago.
-///
-/// # Errors
-/// When none is.
-pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}

@@ -1,12 +1,12 @@
 //! Services as they run in production: processes of the real binary.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
+use pulseline_stack::free_port;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
@@ -79,7 +79,7 @@ impl Service {
     /// # Errors
     /// As [`Service::start`].
     pub fn start_with(world: &World, role: Role, settings: &[(&str, &str)]) -> Result<Self> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let address = format!("127.0.0.1:{}", free_port()?);
         let log = world
             .logs()
             .join(format!("{}-{}.log", role.command()[0], address.replace(':', "-")));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pulseline_runtime::config::TimescaleConfig;
 use pulseline_runtime::shutdown::Shutdown;
+use pulseline_runtime::waits::Waits;
 use pulseline_sql::lease::Lease;
 use pulseline_sql::{Client, GenericClient};
 use tokio_postgres::error::SqlState;
@@ -22,12 +23,13 @@ const RUNNING: &str = "select exists (select from pg_stat_activity where datname
 pub(crate) async fn hold<T>(
     timescale: &TimescaleConfig,
     lease: &Lease,
+    waits: &Waits,
     work: impl Future<Output = Result<T, CompactorError>>,
 ) -> Result<T, CompactorError> {
     tokio::select! {
         biased;
         done = work => done,
-        () = lease.lost(timescale, APPLICATION) => Err(CompactorError::LeaseLost),
+        () = lease.lost(timescale, APPLICATION, waits) => Err(CompactorError::LeaseLost),
     }
 }
 

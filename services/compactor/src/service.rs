@@ -103,18 +103,18 @@ async fn lead(
     metrics::record_leader(true);
     wait.over();
     health.set_ready(true);
-    hold(timescale, &lease, settle(&client, shutdown)).await?;
+    hold(timescale, &lease, shutdown.waits(), settle(&client, shutdown)).await?;
     let mut sampled = Instant::now();
     while !shutdown.is_stopping() {
         heart.beat();
         let began = Instant::now();
         let work = cycle(&mut client, &lease, config, clock);
-        let report = hold(timescale, &lease, work).await?;
+        let report = hold(timescale, &lease, shutdown.waits(), work).await?;
         keep(&client, &lease).await?;
         let is_due = |interval| !report.more && sampled.elapsed() >= interval;
         if config.sample_interval().is_some_and(is_due) {
             sampled = Instant::now();
-            hold(timescale, &lease, take_sample(&mut client)).await?;
+            hold(timescale, &lease, shutdown.waits(), take_sample(&mut client)).await?;
             heart.beat();
             keep(&client, &lease).await?;
         }
@@ -187,7 +187,7 @@ pub fn run_once<'a>(
                 return Ok(total);
             };
             let work = work_off(&mut client, &lease, (config, clock, shutdown), &mut total);
-            match hold(timescale, &lease, work).await {
+            match hold(timescale, &lease, shutdown.waits(), work).await {
                 Err(error @ CompactorError::LeaseLost) => tracing::warn!(%error, "standing by again"),
                 done => {
                     done?;

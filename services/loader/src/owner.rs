@@ -7,6 +7,7 @@ use pulseline_runtime::config::TimescaleConfig;
 use pulseline_runtime::health::{Health, STALLED_AFTER};
 use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
+use pulseline_runtime::waits::Hop;
 use pulseline_sql::Client;
 use pulseline_sql::lease::Lease;
 use tokio_util::sync::CancellationToken;
@@ -14,12 +15,15 @@ use uuid::Uuid;
 
 use crate::error::LoaderError;
 use crate::metrics;
-use crate::waits::{Waits, told};
+use crate::waits::{Blockers, told};
 
 /// Name of the lease.
 const LEASE: &str = "loader";
 /// Application name of the connection that holds it.
 const APPLICATION: &str = "pulseline-loader-lease";
+/// What is waited for, as it is told.
+const ACQUIRING: &str = "acquiring the loader's lease";
+const RENEWING: &str = "renewing the loader's lease";
 /// Renewals per lifetime of the lease: two may fail without a loss.
 pub(crate) const RENEWALS_PER_TTL: u32 = 3;
 
@@ -44,17 +48,15 @@ impl Owner {
         let mut is_standing_by = false;
         while !shutdown.is_stopping() {
             heart.beat();
-            let attempt = || {
-                told(
-                    "acquiring the loader's lease",
-                    Self::attempt(timescale, owner, ttl),
-                )
+            let attempt = || async {
+                let mut wait = shutdown.waits().prepare(ACQUIRING);
+                told(&mut wait, Self::attempt(timescale, owner, ttl)).await
             };
             // Until the lease is ours there is nothing to drain: a stop ends the wait for an outage as well.
             let won = tokio::select! {
                 biased;
                 () = shutdown.stopping() => return Ok(None),
-                won = retry_transient(shutdown, "acquiring the loader's lease", attempt) => won,
+                won = retry_transient(shutdown, ACQUIRING, attempt) => won,
             };
             match won {
                 Ok(Some(owner)) => {
@@ -101,19 +103,24 @@ impl Owner {
     ///
     /// An outage is waited out without giving up: should another loader have taken over meanwhile, its epoch is in
     /// the checkpoints and nothing of ours can be committed.
-    pub(crate) async fn keep(mut self, done: CancellationToken) -> (Self, Result<(), LoaderError>) {
+    pub(crate) async fn keep(
+        mut self,
+        done: CancellationToken,
+        shutdown: Shutdown,
+    ) -> (Self, Result<(), LoaderError>) {
         let pause = self.ttl / RENEWALS_PER_TTL;
-        let mut waits = Waits::default();
+        let mut wait = shutdown.waits().prepare(RENEWING);
+        let mut blockers = Blockers::default();
         loop {
             tokio::select! {
                 biased;
                 () = done.cancelled() => return (self, Ok(())),
                 () = tokio::time::sleep(pause) => {}
             }
-            let renewing = self.lease.renew(&self.client);
-            match told("renewing the loader's lease", renewing).await {
+            match told(&mut wait, self.lease.renew(&self.client)).await {
                 Ok(true) => {
-                    if let Err(error) = waits.look(&self.client, self.epoch()).await {
+                    wait.over();
+                    if let Err(error) = blockers.look(&self.client, self.epoch()).await {
                         tracing::debug!(%error, "who holds up this loader is not known");
                     }
                 }
@@ -126,9 +133,10 @@ impl Owner {
                     return (self, Err(lost));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "the lease could not be renewed: connecting again");
-                    if let Ok(client) = connect(&self.timescale).await {
-                        self.client = client;
+                    wait.failed(Hop::Timescale, &error);
+                    match told(&mut wait, connect(&self.timescale)).await {
+                        Ok(client) => self.client = client,
+                        Err(error) => wait.failed(Hop::Timescale, &error),
                     }
                 }
             }

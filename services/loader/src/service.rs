@@ -107,7 +107,7 @@ impl Standing {
         };
         let loading = tokio::spawn(async move { session::load(&context).await });
         let released = CancellationToken::new();
-        let keeper = tokio::spawn(owner.keep(released.clone()));
+        let keeper = tokio::spawn(owner.keep(released.clone(), self.shutdown.clone()));
         let ended = supervise(loading, keeper, &released, &inner).await;
         forwarder.abort();
         ended

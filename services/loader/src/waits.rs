@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
+use pulseline_runtime::waits::{Hop, Wait};
 use pulseline_sql::{Client, GenericClient};
 use tokio::time::timeout;
 
@@ -27,26 +28,20 @@ const BLOCKERS: &str = "select w.application_name, extract(epoch from clock_time
 const END: &str = "select pg_terminate_backend(pid) from pg_stat_activity \
     where pid = $1 and application_name = $2 and datname = current_database()";
 
-/// Waits for `answer`; says what for when it does not come.
-pub(crate) async fn told<F: Future>(what: &str, answer: F) -> F::Output {
-    let began = Instant::now();
+/// Waits for `answer`, and shows that it does when it does not come soon.
+pub(crate) async fn told<F: Future>(wait: &mut Wait, answer: F) -> F::Output {
     let mut answer = pin!(answer);
-    let mut pause = TOLD_AFTER;
     loop {
-        if let Ok(answer) = timeout(pause, answer.as_mut()).await {
+        if let Ok(answer) = timeout(TOLD_AFTER, answer.as_mut()).await {
             return answer;
         }
-        tracing::warn!(
-            waited_s = began.elapsed().as_secs(),
-            "{what}: TimescaleDB does not answer yet"
-        );
-        pause = TOLD_EVERY;
+        wait.failed(Hop::Timescale, &"TimescaleDB does not answer yet");
     }
 }
 
 /// A session that waits, and one that it waits for.
 #[derive(Clone, Debug, PartialEq)]
-struct Wait {
+struct Blocked {
     waiting: String,
     waited: Duration,
     pid: i32,
@@ -67,17 +62,17 @@ enum Measure {
 
 /// Looks after the locks that this loader waits for.
 #[derive(Debug, Default)]
-pub(crate) struct Waits {
+pub(crate) struct Blockers {
     /// When each wait was told last.
     told: HashMap<(String, i32), Instant>,
 }
 
-impl Waits {
+impl Blockers {
     /// Tells who waits for whom, and ends the transactions of loaders that were superseded.
     pub(crate) async fn look(&mut self, client: &Client, epoch: i64) -> Result<(), LoaderError> {
         let rows = client.query(BLOCKERS, &[&sessions_of(epoch)]).await;
         let rows = rows.map_err(LoaderError::statement("looking who holds up this loader"))?;
-        let waits: Vec<Wait> = rows.iter().map(wait).collect();
+        let waits: Vec<Blocked> = rows.iter().map(wait).collect();
         let now = Instant::now();
         for wait in &waits {
             match self.measure(wait, epoch, now) {
@@ -97,7 +92,7 @@ impl Waits {
         Ok(())
     }
 
-    fn measure(&mut self, wait: &Wait, epoch: i64, now: Instant) -> Measure {
+    fn measure(&mut self, wait: &Blocked, epoch: i64, now: Instant) -> Measure {
         if is_superseded(&wait.holder, epoch) {
             return Measure::End;
         }
@@ -111,12 +106,12 @@ impl Waits {
     }
 }
 
-fn wait(row: &tokio_postgres::Row) -> Wait {
+fn wait(row: &tokio_postgres::Row) -> Blocked {
     let seconds = |index| {
         let seconds = row.get::<_, Option<f64>>(index).unwrap_or_default();
         Duration::try_from_secs_f64(seconds).unwrap_or_default()
     };
-    Wait {
+    Blocked {
         waiting: row.get(0),
         waited: seconds(1),
         pid: row.get(2),
@@ -126,7 +121,7 @@ fn wait(row: &tokio_postgres::Row) -> Wait {
     }
 }
 
-fn tell(wait: &Wait) {
+fn tell(wait: &Blocked) {
     tracing::warn!(
         waiting = wait.waiting,
         waited_s = wait.waited.as_secs(),
@@ -138,7 +133,7 @@ fn tell(wait: &Wait) {
     );
 }
 
-async fn end(client: &Client, wait: &Wait) {
+async fn end(client: &Client, wait: &Blocked) {
     match client.execute(END, &[&wait.pid, &wait.holder]).await {
         Ok(_) => tracing::warn!(
             holder = wait.holder,
@@ -156,8 +151,8 @@ async fn end(client: &Client, wait: &Wait) {
 mod tests {
     use super::*;
 
-    fn wait(holder: &str, waited: u64) -> Wait {
-        Wait {
+    fn wait(holder: &str, waited: u64) -> Blocked {
+        Blocked {
             waiting: "pulseline-loader-steps-7".into(),
             waited: Duration::from_secs(waited),
             pid: 1,
@@ -169,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_wait_is_told_once_and_then_rarely_and_only_who_was_superseded_is_ended() {
-        let (mut waits, now) = (Waits::default(), Instant::now());
+        let (mut waits, now) = (Blockers::default(), Instant::now());
         let after = |seconds| now + Duration::from_secs(seconds);
         assert_eq!(waits.measure(&wait("psql", 1), 7, now), Measure::Nothing);
         assert_eq!(waits.measure(&wait("psql", 5), 7, now), Measure::Tell);

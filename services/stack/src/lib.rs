@@ -17,6 +17,7 @@ mod tools;
 pub use error::StackError;
 pub use extras::{Extras, Listener};
 pub use layout::Endpoints;
+pub use ports::free_port;
 pub use servers::Server;
 pub use stack::{Stack, StackOptions};
 pub use supervise::{StackStatus, detach, down, endpoints, status, supervise};

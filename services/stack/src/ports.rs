@@ -1,31 +1,45 @@
-//! Free ports, chosen by the system, all held until the last is known.
+//! Free ports. Never one that the system may lend to an outgoing connection meanwhile, and none twice in a process.
 
+use std::hash::{BuildHasher, RandomState};
+use std::io::{Error, ErrorKind};
 use std::net::TcpListener;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 
-use crate::error::StackError;
+/// The first port that is handed out. Linux lends those from 32768 on, others from 49152 on.
+const FIRST: u16 = 20_000;
+const PORTS: u16 = 12_000;
 
-/// `N` different ports that were free a moment ago.
-pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N], StackError> {
-    let mut ports = [0; N];
-    let mut held = Vec::with_capacity(N);
-    for port in &mut ports {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(StackError::io("find a free port"))?;
-        *port = listener
-            .local_addr()
-            .map_err(StackError::io("find a free port"))?
-            .port();
-        held.push(listener);
+/// How many were asked for; processes begin at different places.
+#[expect(clippy::cast_possible_truncation, reason = "any place will do")]
+static ASKED: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(RandomState::new().hash_one(0) as u16));
+
+/// A port of 127.0.0.1 that was free a moment ago.
+///
+/// # Errors
+/// When none is.
+pub fn free_port() -> std::io::Result<u16> {
+    for _ in 0..PORTS {
+        let port = FIRST + ASKED.fetch_add(1, Ordering::Relaxed) % PORTS;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
     }
-    Ok(ports)
+    Err(Error::new(ErrorKind::AddrNotAvailable, "no port is free"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
-    fn ports_differ() {
-        let [a, b, c] = free_ports::<3>().unwrap();
-        assert!(a != b && b != c && a != c);
+    fn ports_differ_and_one_that_is_taken_is_passed_over() {
+        let ports: HashSet<u16> = (0..100).map(|_| free_port().unwrap()).collect();
+        assert!(ports.len() == 100 && ports.iter().all(|port| (FIRST..FIRST + PORTS).contains(port)));
+        let next = FIRST + ASKED.load(Ordering::Relaxed) % PORTS;
+        let _taken = TcpListener::bind(("127.0.0.1", next));
+        assert_ne!(free_port().unwrap(), next);
     }
 }

@@ -10,7 +10,7 @@ use crate::Progress;
 use crate::error::StackError;
 use crate::extras::Extras;
 use crate::layout::{Endpoints, Layout};
-use crate::ports::free_ports;
+use crate::ports::free_port;
 use crate::process::{Process, tail, try_lock};
 use crate::provision::provision;
 use crate::servers::{Ports, Server};
@@ -116,13 +116,13 @@ impl Stack {
         if options.fresh && layout.data().exists() {
             fs::remove_dir_all(layout.data()).map_err(StackError::io("clear the stack's data"))?;
         }
-        let [kafka, controller, registry, mongo, timescale] = free_ports()?;
+        let port = || free_port().map_err(StackError::io("find a free port"));
         let ports = Ports {
-            kafka,
-            controller,
-            registry,
-            mongo,
-            timescale,
+            kafka: port()?,
+            controller: port()?,
+            registry: port()?,
+            mongo: port()?,
+            timescale: port()?,
         };
         Ok(Self {
             layout,

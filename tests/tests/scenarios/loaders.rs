@@ -172,7 +172,7 @@ async fn after_frost(sent: &mut Sent, former: Service) -> Result<()> {
     sent.world.until_accounted().await?;
     let said = standby.log()?;
     ensure!(
-        said.contains("acquiring the loader's lease: TimescaleDB does not answer yet"),
+        said.contains("acquiring the loader's lease") && said.contains("TimescaleDB does not answer yet"),
         "{said}"
     );
     relay.release();

@@ -174,7 +174,7 @@ impl Prometheus {
             );
         }
         std::fs::write(folder.path().join("prometheus.yml"), config)?;
-        let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let address = format!("127.0.0.1:{}", pulseline_stack::free_port()?);
         let child = Command::new("prometheus")
             .arg(format!(
                 "--config.file={}",

@@ -1,13 +1,12 @@
 //! The services as processes of their own, as they run in production.
 
 use std::fs::OpenOptions;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
-use pulseline_stack::Endpoints;
+use pulseline_stack::{Endpoints, free_port};
 use tokio::process::{Child, Command};
 use uuid::Uuid;
 
@@ -24,8 +23,7 @@ struct Service {
 }
 
 fn free_address() -> anyhow::Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    Ok(listener.local_addr()?.to_string())
+    Ok(format!("127.0.0.1:{}", free_port()?))
 }
 
 /// Running services.
