@@ -4,7 +4,7 @@
 //! |---|---|
 //! | JSON with `error_code` 40403 | no schema has this id: a dead letter |
 //! | 409 or 422 in its own words | it refuses the schema: nothing to wait for |
-//! | 401, 403, a certificate that is refused | a setting is wrong: the service stops and names it |
+//! | 401, 403, a certificate that is refused or missing | a setting is wrong: the service stops and names it |
 //! | every other 404, HTML, a body that breaks off, a redirect, 408, 429, 5xx, nothing | an outage, waited out |
 //!
 //! Apicurio's `/apis/ccompat/v7` answers the same codes: `ContentNotFoundException` is 40403.

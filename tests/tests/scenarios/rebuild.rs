@@ -103,12 +103,12 @@ async fn a_rebuilt_warehouse_takes_the_place_of_the_old_one_while_events_flow() 
     kill_half_way(&world).await?;
     forget_in_both(&world).await?;
 
-    // Others stream in for as long as the rebuild goes on: two days, and the week in which the late ones come.
+    // Others stream in while the rebuild goes on, for a minute: two days, and the week in which the late ones come.
     let more = SimulateConfig {
         participants: 2,
         days: 2,
         seed: 2,
-        speed: Speed::Times(6_000.0),
+        speed: Speed::Times(13_000.0),
         ..SimulateConfig::default()
     };
     let (streamed, rebuilt) = tokio::join!(world.simulate(&more), run(&world, &["rebuild"]));

@@ -67,6 +67,13 @@ pub(super) fn judged(
     let Ok(said) = serde_json::from_slice::<Said>(body) else {
         return Err(match status.as_u16() {
             401 | 403 => denied(status, &told(body), place),
+            // nginx's words for a client's certificate that is missing or refused; TLS itself has let it through.
+            400 | 495 | 496 if told(body).contains("SSL certificate") => RegistryError::Denied {
+                reason: format!(
+                    "{place} refuses us: {}; see registry.ssl_certificate and registry.ssl_key",
+                    told(body)
+                ),
+            },
             _ => RegistryError::Unavailable {
                 reason: format!("{place}: {status}, and not in a registry's words: {}", told(body)),
             },
@@ -261,6 +268,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn an_ingress_that_misses_a_certificate_is_no_outage() {
+        let page = "<html><head><title>400 No required SSL certificate was sent</title></head></html>";
+        let missed = of(400, page, Asked::Registration);
+        assert!(
+            matches!(&missed, RegistryError::Denied { reason } if reason.contains("registry.ssl_certificate")),
+            "{missed}"
+        );
+        let other = of(400, "<html>400 Bad Request</html>", Asked::Registration);
+        assert!(matches!(other, RegistryError::Unavailable { .. }), "{other}");
     }
 
     #[test]
