@@ -16,7 +16,7 @@ use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World};
 
 /// A refusal is known at once: librdkafka needs a connection for it, and a busy machine its time.
-const REFUSED_WITHIN: Duration = Duration::from_secs(10);
+const REFUSED_WITHIN: Duration = Duration::from_secs(20);
 /// What must be refused: as which case, with which settings, and what the sentence must name.
 type Refusal = (&'static str, Settings, &'static str);
 /// Whoever talks to all of Kafka, the registry and nothing else.
@@ -158,7 +158,7 @@ async fn refused(
     named: &str,
 ) -> Result<()> {
     let started = Instant::now();
-    let ran = tokio::time::timeout(3 * REFUSED_WITHIN, run(&fortress.world, settings, arguments)).await;
+    let ran = tokio::time::timeout(2 * REFUSED_WITHIN, run(&fortress.world, settings, arguments)).await;
     let (code, said) = ran.with_context(|| format!("{case}: {arguments:?} is never refused"))??;
     let took = started.elapsed();
     ensure!(

@@ -1,4 +1,0 @@
-//! Scenarios that take many minutes: `scripts/test long` runs them.
-
-mod doors;
-mod links;
