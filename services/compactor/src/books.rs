@@ -54,6 +54,20 @@ const FOLD: &str = "with taken as ( \
             dead = a.dead + excluded.dead, erased = a.erased + excluded.erased, revived = a.revived + excluded.revived \
         returning 1 \
     ) select coalesce(sum(rows), 0)::bigint, (select count(*) from folded) from grouped";
+/// What the row of a partition holds besides the one range of a healthy one goes to a page once it is `$1` ranges: the row is
+/// rewritten with each fold.
+const PAGE: &str = "with full as ( \
+        select topic, generation, partition, duplicate, void, dead, erased, revived from ops.accounted \
+        where (select count(*) from unnest(duplicate)) + (select count(*) from unnest(void)) \
+            + (select count(*) from unnest(dead)) + (select count(*) from unnest(erased)) \
+            + (select count(*) from unnest(revived)) >= $1 for update \
+    ), emptied as ( \
+        update ops.accounted a set duplicate = '{}', void = '{}', dead = '{}', erased = '{}', revived = '{}' from full f \
+        where (a.topic, a.generation, a.partition) = (f.topic, f.generation, f.partition) returning f.* \
+    ) insert into ops.accounted_pages (topic, generation, partition, duplicate, void, dead, erased, revived) \
+    select topic, generation, partition, duplicate, void, dead, erased, revived from emptied";
+/// Ranges that a row holds before they go to a page: 24 bytes each.
+const PAGE_RANGES: i64 = 1_000;
 
 /// Below the greatest offset of a partition, of the topic's newest life: as `status` counts, from what is folded.
 const UNACCOUNTED: &str = "select topic, \
@@ -146,7 +160,12 @@ pub(crate) async fn fold(client: &Client, limit: i64) -> Result<i64, CompactorEr
         .query_one(FOLD, &[&limit])
         .await
         .map_err(CompactorError::sql("folding the accounting"))?;
-    Ok(row.get(0))
+    let folded = row.get(0);
+    if folded > 0 {
+        let paged = client.execute(PAGE, &[&PAGE_RANGES]).await;
+        paged.map_err(CompactorError::sql("turning a page of the accounting"))?;
+    }
+    Ok(folded)
 }
 
 /// A line of the journal.

@@ -6,7 +6,7 @@
 //!                        │ days that are still open ──▶ ops.waiting_days ──▶ plan, once they have closed
 //!  ops.chunks ──▶ old and quiet ──▶ columnstore
 //!  ops.floors, once retention is set ──▶ old readings are deleted
-//!  ops.accounted_log ──▶ fold ──▶ ops.accounted
+//!  ops.accounted_log ──▶ fold ──▶ ops.accounted ──▶ ops.accounted_pages
 //! ```
 
 mod books;
