@@ -27,7 +27,7 @@ pub(crate) async fn run(root: &Path, arguments: &DemoArgs) -> anyhow::Result<Out
         name: arguments.name.clone(),
         fresh: true,
     };
-    let stack = Stack::start_in_haste(&options, &|line: &str| print::line(line)).await?;
+    let stack = Stack::start(&options, &|line: &str| print::line(line)).await?;
     let settings = Settings::at(stack.endpoints());
     let report = pulseline_sql::migrate(&settings.timescale).await?;
     print::line(&format!("schema at version {}", report.version));

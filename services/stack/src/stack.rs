@@ -60,34 +60,18 @@ impl Stack {
         servers: &[Server],
         progress: &dyn Progress,
     ) -> Result<Self, StackError> {
-        let mut stack = Self::prepare(options, false, progress).await?;
+        let mut stack = Self::prepare(options, progress).await?;
         stack.extras = extras;
-        stack.launch_all(servers, progress).await?;
-        Ok(stack)
-    }
-
-    /// As [`Stack::start`], for a first look: where SecantusDB was not built yet its version in Python serves, a sixth as fast
-    /// and there in seconds.
-    ///
-    /// # Errors
-    /// As [`Stack::start`].
-    pub async fn start_in_haste(options: &StackOptions, progress: &dyn Progress) -> Result<Self, StackError> {
-        let mut stack = Self::prepare(options, true, progress).await?;
-        stack.launch_all(&Server::ALL, progress).await?;
-        Ok(stack)
-    }
-
-    async fn launch_all(&mut self, servers: &[Server], progress: &dyn Progress) -> Result<(), StackError> {
         let names: Vec<_> = servers.iter().map(|server| server.name()).collect();
         progress.step(&format!("starting {}", names.join(", ")));
         for server in servers {
-            self.launch(*server)?;
+            stack.launch(*server)?;
         }
         for server in servers {
-            self.wait_until_ready(*server).await?;
+            stack.wait_until_ready(*server).await?;
         }
         progress.step("all servers answer");
-        Ok(())
+        Ok(stack)
     }
 
     /// Starts one server alone, for tests of that server.
@@ -102,17 +86,13 @@ impl Stack {
         Self::start_with(options, Extras::default(), &[server], progress).await
     }
 
-    async fn prepare(
-        options: &StackOptions,
-        in_haste: bool,
-        progress: &dyn Progress,
-    ) -> Result<Self, StackError> {
-        let mut layout = Layout::new(&options.root, &options.name)?;
+    async fn prepare(options: &StackOptions, progress: &dyn Progress) -> Result<Self, StackError> {
+        let layout = Layout::new(&options.root, &options.name)?;
         let lock = try_lock(&layout.lock()).map_err(StackError::io("lock the stack"))?;
         let lock = lock.ok_or_else(|| StackError::Running {
             name: options.name.clone(),
         })?;
-        layout.mongo = provision(&layout, in_haste, progress).await?;
+        provision(&layout, progress).await?;
         if options.fresh && layout.data().exists() {
             fs::remove_dir_all(layout.data()).map_err(StackError::io("clear the stack's data"))?;
         }
