@@ -56,13 +56,13 @@ const FOLD: &str = "with taken as ( \
     ) select coalesce(sum(rows), 0)::bigint, (select count(*) from folded) from grouped";
 /// What the row of a partition holds besides the one range of a healthy one goes to a page once it is `$1` ranges: the row is
 /// rewritten with each fold.
-const PAGE: &str = "with full as ( \
+const PAGE: &str = "with heavy as ( \
         select topic, generation, partition, duplicate, void, dead, erased, revived from ops.accounted \
         where (select count(*) from unnest(duplicate)) + (select count(*) from unnest(void)) \
             + (select count(*) from unnest(dead)) + (select count(*) from unnest(erased)) \
             + (select count(*) from unnest(revived)) >= $1 for update \
     ), emptied as ( \
-        update ops.accounted a set duplicate = '{}', void = '{}', dead = '{}', erased = '{}', revived = '{}' from full f \
+        update ops.accounted a set duplicate = '{}', void = '{}', dead = '{}', erased = '{}', revived = '{}' from heavy f \
         where (a.topic, a.generation, a.partition) = (f.topic, f.generation, f.partition) returning f.* \
     ) insert into ops.accounted_pages (topic, generation, partition, duplicate, void, dead, erased, revived) \
     select topic, generation, partition, duplicate, void, dead, erased, revived from emptied";
