@@ -18,6 +18,7 @@ const DRIVERS: [(&str, &[&str]); 4] = [
     (
         "rdkafka",
         &[
+            "services/clients",
             "services/generator",
             "services/sink",
             "services/letters",

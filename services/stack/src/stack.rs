@@ -92,6 +92,8 @@ impl Stack {
         let lock = lock.ok_or_else(|| StackError::Running {
             name: options.name.clone(),
         })?;
+        // Of a supervisor that was killed: whoever finds the lock held would take its addresses for ours.
+        let _ = fs::remove_file(layout.endpoints());
         provision(&layout, progress).await?;
         if options.fresh && layout.data().exists() {
             fs::remove_dir_all(layout.data()).map_err(StackError::io("clear the stack's data"))?;
