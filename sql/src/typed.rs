@@ -1,4 +1,4 @@
-//! Statements that need no session of the server's: behind a pooler each may run on another one.
+//! Statements that prepare nothing on their connection: a pooler in transaction mode may run each on another one.
 
 use std::time::Duration;
 

@@ -83,7 +83,6 @@ pub async fn detach(options: &StackOptions, arguments: &[String]) -> Result<Endp
             name: options.name.clone(),
         });
     }
-    let _ = fs::remove_file(layout.endpoints());
     let log = layout.log("supervisor");
     let output = fs::File::create(&log).map_err(StackError::io("open the supervisor's log"))?;
     let again = output

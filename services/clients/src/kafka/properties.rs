@@ -66,7 +66,10 @@ const GUARANTEES: [(&str, &str); 16] = [
     ("message.timeout.ms", "an outage is waited out in order"),
     ("delivery.timeout.ms", "an outage is waited out in order"),
     ("transactional.id", "the producer has no transactions"),
-    ("plugin.library.paths", "it loads foreign code into this process"),
+    (
+        "plugin.library.paths",
+        "it would load other libraries into Pulseline",
+    ),
     (
         "enable.sasl.oauthbearer.unsecure.jwt",
         "a token that nobody signed proves nothing",
