@@ -22,8 +22,8 @@ const MODES: [&str; 6] = [
 /// Who we are to the server, whether encrypted, and whether it only reads.
 const WHO: &str = "select current_user::text || '|' || (select ssl::text from pg_stat_ssl where pid = pg_backend_pid()) \
     || '|' || pg_is_in_recovery()::text";
-/// A refusal is known at once; nothing here is worth waiting for.
-const REFUSED_WITHIN: Duration = Duration::from_secs(5);
+/// A refusal is known at once; nothing here is worth waiting for. A busy machine has its time.
+const REFUSED_WITHIN: Duration = Duration::from_secs(20);
 /// Connections at a time.
 const AT_ONCE: usize = 6;
 
