@@ -15,6 +15,7 @@ pub mod picture;
 pub mod producer;
 pub mod servers;
 pub mod service;
+mod times;
 pub mod truth;
 pub mod world;
 

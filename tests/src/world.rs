@@ -12,9 +12,10 @@ use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, RegistryConfig, Secret, TimescaleConfig};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_stack::{Endpoints, Extras, Server, Stack, StackOptions};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::own;
+use crate::times::Times;
 
 /// How often stores are asked whether something has come true.
 const POLL: Duration = Duration::from_millis(250);
@@ -24,6 +25,27 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// One set of servers at a time: two would fight for the machine's memory and cores.
 static TURN: Mutex<()> = Mutex::const_new(());
 
+/// Data of an embedded TimescaleDB that is migrated: each world begins with a copy.
+static TEMPLATE: OnceCell<PathBuf> = OnceCell::const_new();
+
+async fn migrated() -> Result<PathBuf> {
+    let options = StackOptions {
+        root: stack_root(),
+        name: "test-template".into(),
+        fresh: true,
+    };
+    let stack = Stack::start_one(&options, Server::Timescale, &|_: &str| ()).await?;
+    let timescale = TimescaleConfig {
+        url: Secret::new(stack.endpoints().timescale_url.clone()),
+        ..TimescaleConfig::default()
+    };
+    pulseline_sql::migrate(&timescale).await?;
+    stack.stop().await?;
+    Ok(stack_root()
+        .join("run/test-template/data")
+        .join(Server::Timescale.name()))
+}
+
 /// Running servers of a test.
 pub struct World {
     /// The servers; kill and restart them here.
@@ -31,6 +53,7 @@ pub struct World {
     /// What the services are told about where the servers are.
     pub endpoints: Endpoints,
     name: String,
+    times: Times,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -65,11 +88,15 @@ impl World {
         Self::launch(name, extras, &Server::ALL).await?.migrate().await
     }
 
-    async fn launch(name: &str, extras: Extras, servers: &[Server]) -> Result<Self> {
+    async fn launch(name: &str, mut extras: Extras, servers: &[Server]) -> Result<Self> {
         // The HTTP client wants one; a second installation is refused, not harmful.
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let turn = TURN.lock().await;
         let name = format!("test-{name}");
+        let times = Times::new(&name);
+        if servers.contains(&Server::Timescale) {
+            extras.timescale_template = Some(TEMPLATE.get_or_try_init(migrated).await?.clone());
+        }
         let options = StackOptions {
             root: stack_root(),
             name: name.clone(),
@@ -81,21 +108,26 @@ impl World {
             stack,
             endpoints,
             name,
+            times,
             _turn: turn,
         })
     }
 
-    async fn migrate(self) -> Result<Self> {
+    async fn migrate(mut self) -> Result<Self> {
         pulseline_sql::migrate(&self.timescale()).await?;
+        self.times.started();
         Ok(self)
     }
 
-    /// Stops the servers.
+    /// Ends the servers. They are killed: nobody reads their data again.
     ///
     /// # Errors
-    /// A process that can be neither stopped nor killed.
-    pub async fn stop(self) -> Result<()> {
-        Ok(self.stack.stop().await?)
+    /// A process that cannot be killed.
+    pub async fn stop(mut self) -> Result<()> {
+        for server in Server::ALL {
+            self.stack.kill(server)?;
+        }
+        Ok(())
     }
 
     /// Folder of the services' logs.
@@ -215,10 +247,12 @@ impl World {
     /// # Errors
     /// When it does not come true; the last status is told.
     pub async fn until(&self, what: &str, is_so: impl Fn(&Status) -> bool) -> Result<Status> {
-        let deadline = Instant::now() + PATIENCE;
+        let began = Instant::now();
+        let deadline = began + PATIENCE;
         loop {
             let status = self.status().await;
             if is_so(&status) {
+                self.times.waited(began);
                 return Ok(status);
             }
             if Instant::now() >= deadline {
@@ -259,7 +293,11 @@ impl World {
             settle,
             ..VerifyConfig::default()
         };
-        Ok(pulseline_auditor::verify(&config, &self.audited(), &Shutdown::new(), &|_: &str| ()).await?)
+        let began = Instant::now();
+        let verdict =
+            pulseline_auditor::verify(&config, &self.audited(), &Shutdown::new(), &|_: &str| ()).await;
+        self.times.verified(began);
+        Ok(verdict?)
     }
 
     /// Verifies, and refuses anything but equality.

@@ -1,4 +1,7 @@
-//! What tests ask of the embedded servers besides the defaults: more listeners of Kafka, more arguments of MongoDB.
+//! What tests ask of the embedded servers besides the defaults: more listeners of Kafka, more arguments of MongoDB, a
+//! TimescaleDB that begins with data.
+
+use std::path::PathBuf;
 
 /// One more listener of Kafka beside the plain one.
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ pub struct Extras {
     pub scram_users: Vec<String>,
     /// More arguments of MongoDB.
     pub mongo_arguments: Vec<String>,
+    /// Folder of a stopped TimescaleDB's data, from which fresh data are copied.
+    pub timescale_template: Option<PathBuf>,
 }
 
 impl Extras {

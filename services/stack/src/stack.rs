@@ -1,9 +1,11 @@
 //! Four servers as one thing: started together, stopped in order.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::Progress;
@@ -62,6 +64,7 @@ impl Stack {
     ) -> Result<Self, StackError> {
         let mut stack = Self::prepare(options, progress).await?;
         stack.extras = extras;
+        stack.copy_template().await?;
         let names: Vec<_> = servers.iter().map(|server| server.name()).collect();
         progress.step(&format!("starting {}", names.join(", ")));
         for server in servers {
@@ -114,6 +117,29 @@ impl Stack {
             servers: Vec::new(),
             _lock: lock,
         })
+    }
+
+    async fn copy_template(&self) -> Result<(), StackError> {
+        let data = self.layout.data().join(Server::Timescale.name());
+        let Some(template) = self.extras.timescale_template.as_ref() else {
+            return Ok(());
+        };
+        if data.exists() {
+            return Ok(());
+        }
+        fs::create_dir_all(self.layout.data()).map_err(StackError::io("create the folder of data"))?;
+        let copied = Command::new("cp")
+            .arg("--archive")
+            .args([template, &data])
+            .status()
+            .await;
+        let copied = copied.map_err(StackError::io("copy a template"))?;
+        match copied.success() {
+            true => Ok(()),
+            false => Err(StackError::io("copy a template")(io::Error::other(
+                copied.to_string(),
+            ))),
+        }
     }
 
     /// Where the servers are.
