@@ -49,6 +49,7 @@ fn settings() -> Result<BTreeSet<String>> {
     for line in picture::read("deploy/pulseline.toml")?.lines() {
         if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             section = format!("{name}.");
+            keys.insert(name.to_owned());
         } else if let Some((key, _)) = line.trim_start_matches("# ").split_once(" = ") {
             keys.insert(format!("{section}{key}"));
         }
@@ -122,7 +123,10 @@ fn every_metric_is_defined_and_every_one_is_listed() -> Result<()> {
             }
         }
     }
-    let missing: Vec<_> = described.difference(&listed).collect();
+    let missing: Vec<_> = described
+        .difference(&listed)
+        .filter(|name| !is_crate(name))
+        .collect();
     ensure!(missing.is_empty(), "docs/operations/metrics.md lacks {missing:?}");
     Ok(())
 }
