@@ -1,4 +1,4 @@
-//! The README's example queries beside the same figures from raw by plain SQL.
+//! The example queries of docs/guides/query-the-warehouse.md beside the same figures from raw by plain SQL.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 const ASKED: usize = 3;
 
 /// Questions, on figures and on raw. They are asked for people with one device, so that plain SQL need not choose between
-/// devices, and ask less of a few days than the README does.
+/// devices, and ask less of a few days than that page does.
 const QUESTIONS: [(&str, &str, &str); 6] = [
     (
         "a person's days",

@@ -7,8 +7,11 @@ use anyhow::{Context, Result, ensure};
 use pulseline_generator::{Payload, SimulateConfig, plan};
 use pulseline_schemas::{Stream, UtcMillis};
 use pulseline_tests::service::command;
-use pulseline_tests::{Service, World, foreign};
+use pulseline_tests::{Service, World, foreign, picture};
 use tokio::process::Command;
+
+const QUERIES: &str = "docs/guides/query-the-warehouse.md";
+const COMMANDS: &str = "docs/operations/commands.md";
 
 /// Everything can be decoded: the foreign reader knows no dead letters.
 fn cohort() -> SimulateConfig {
@@ -20,11 +23,11 @@ fn cohort() -> SimulateConfig {
     }
 }
 
-/// The README's blocks of a language, as they stand there.
-fn blocks(language: &str) -> Result<Vec<String>> {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md"))?;
+/// A page's blocks of a language, as they stand there.
+fn blocks(page: &str, language: &str) -> Result<Vec<String>> {
+    let text = picture::read(page)?;
     let fence = format!("```{language}\n");
-    let blocks = readme.split(&fence).skip(1);
+    let blocks = text.split(&fence).skip(1);
     Ok(blocks
         .filter_map(|block| block.split("```").next())
         .map(str::to_owned)
@@ -32,7 +35,7 @@ fn blocks(language: &str) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn every_example_of_the_readme_runs_and_psql_sees_the_figures_while_data_flows() -> Result<()> {
+async fn every_example_of_the_docs_runs_and_psql_sees_the_figures_while_data_flows() -> Result<()> {
     let world = World::start("examples").await?;
     let services = Service::start_all(&world)?;
     world
@@ -60,7 +63,7 @@ async fn statements(world: &World) -> Result<()> {
     let someone = "select d.device_id::text, d.user_id::text from stage.devices d join agg.daily_sleeps using (device_id) limit 1";
     let someone = world.warehouse().await?.query_one(someone, &[]).await?;
     let (device, user): (String, String) = (someone.get(0), someone.get(1));
-    let (mut with_rows, examples) = (0, blocks("sql")?);
+    let (mut with_rows, examples) = (0, blocks(QUERIES, "sql")?);
     for example in &examples {
         let sql = example
             .replace("device_id = '…'", &format!("device_id = '{device}'"))
@@ -78,14 +81,14 @@ async fn statements(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// The operator's commands, each as it stands in the README.
+/// The operator's commands, each as it stands on its page.
 async fn commands(world: &World) -> Result<()> {
     let warehouse = world.warehouse().await?;
     let user = "select user_id::text from raw.devices limit 1";
     let user: String = warehouse.query_one(user, &[]).await?.get(0);
     let origin = "select origin from ops.dead_letters limit 1";
     let origin: String = warehouse.query_one(origin, &[]).await?.get(0);
-    let blocks = blocks("sh")?;
+    let blocks = blocks(COMMANDS, "sh")?;
     let lines = blocks.iter().flat_map(|block| block.lines());
     let examples: Vec<&str> = lines
         .skip_while(|line| !line.starts_with("pulseline status"))
