@@ -9,6 +9,7 @@ mod rebuild;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 pub(crate) use config::{ConfigCheckArgs, ConfigCommand, ConfigShowArgs};
 pub(crate) use forget::ForgetArgs;
@@ -29,8 +30,8 @@ pub(crate) use rebuild::RebuildArgs;
   pulseline --stack default status               one screen: what is where
   pulseline --stack default verify               recompute everything, exit 1 on any difference
 
-Settings come from defaults, then --config FILE (TOML), then the servers of --stack NAME,
-then environment variables such as PULSELINE__KAFKA__BROKERS, PULSELINE__MONGO__URI.
+Settings come from defaults, then --config FILE (TOML), then environment variables such as PULSELINE__KAFKA__BROKERS,
+then the servers of --stack NAME, for those that are still unset.
 
 Exit codes: 0 done, 1 verify found a difference, a replayed letter stays, heal leaves a hole, a rebuilt warehouse differs or forget finds something,
 2 wrong usage or configuration, 3 a service stopped on an error, 4 unfinished work was abandoned at the drain deadline."
@@ -96,6 +97,22 @@ It changes nothing but that. Servers that are away are shown as such, and waited
     /// The embedded servers.
     #[command(subcommand)]
     Stack(StackCommand),
+    /// Print the completions of a shell.
+    #[command(after_help = "Examples:
+  pulseline completions bash > ~/.local/share/bash-completion/completions/pulseline
+  pulseline completions zsh > ~/.zfunc/_pulseline
+  pulseline completions fish > ~/.config/fish/completions/pulseline.fish")]
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Write a manual page for each command.
+    #[command(after_help = "Example:
+  pulseline man ~/.local/share/man/man1 && man pulseline-verify")]
+    Man {
+        /// Folder of the pages; it is made when it is missing.
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

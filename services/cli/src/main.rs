@@ -9,6 +9,7 @@ mod exit;
 mod forget;
 mod heal;
 mod letters;
+mod manual;
 mod print;
 mod rebuild;
 mod replay;
@@ -57,5 +58,7 @@ async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Status(arguments) => report::status(settings()?, arguments.json).await,
         Command::Demo(arguments) => demo::run(&cli.stack_root, arguments).await,
         Command::Stack(command) => stack::run(&cli, command).await,
+        Command::Completions { shell } => manual::completions(*shell),
+        Command::Man { folder } => manual::pages(folder),
     }
 }

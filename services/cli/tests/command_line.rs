@@ -36,6 +36,24 @@ fn help_has_examples_and_names_every_command() -> Result<()> {
 }
 
 #[test]
+fn shells_complete_commands_and_each_command_has_a_manual_page() -> Result<()> {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = text(&pulseline(&["completions", shell]).output()?);
+        ensure!(
+            script.contains("dead-letters"),
+            "{shell} does not know dead-letters:\n{script}"
+        );
+    }
+    let folder = tempfile::tempdir()?;
+    let pages = folder.path().join("man1");
+    let output = pulseline(&["man"]).arg(&pages).output()?;
+    ensure!(output.status.success(), "{}", text(&output));
+    let page = std::fs::read_to_string(pages.join("pulseline-dead-letters-replay.1"))?;
+    ensure!(page.contains(".SH OPTIONS"), "no page of `man`:\n{page}");
+    Ok(())
+}
+
+#[test]
 fn a_missing_server_is_named_with_what_to_do_and_ends_with_code_2() -> Result<()> {
     let cases = [
         ("sink", "PULSELINE__KAFKA__BROKERS"),
