@@ -92,7 +92,7 @@ pub fn oracle(config: &SimulateConfig) -> Result<Oracle> {
     ))
 }
 
-/// Compares documents, receipts, rows and letters with the oracle.
+/// Compares documents, receipts, rows and dead letters with the oracle.
 ///
 /// # Errors
 /// A store that cannot be asked.
@@ -151,8 +151,8 @@ async fn books(world: &World, oracle: &Oracle, findings: &mut Findings) -> Resul
         findings.compare(&what, [((), expected)], HashMap::from([((), found)]));
     }
     let warehouse = world.warehouse().await?;
-    let letters = "select stream, count(*) from ops.dead_letters group by stream";
-    let rows = warehouse.query(letters, &[]).await?;
+    let dead_letters = "select stream, count(*) from ops.dead_letters group by stream";
+    let rows = warehouse.query(dead_letters, &[]).await?;
     let found = rows
         .iter()
         .map(|row| (row.get::<_, Option<String>>(0).unwrap_or_default(), row.get(1)));

@@ -1,9 +1,9 @@
 //! What can be said on the command line.
 
 mod config;
+mod dead_letters;
 mod forget;
 mod heal;
-mod letters;
 mod rebuild;
 
 use std::path::PathBuf;
@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use config::{ConfigCheckArgs, ConfigCommand, ConfigShowArgs};
+pub(crate) use dead_letters::{DeadLetters, SelectionArgs};
 pub(crate) use forget::ForgetArgs;
 pub(crate) use heal::HealArgs;
-pub(crate) use letters::{DeadLetters, SelectionArgs};
 pub(crate) use rebuild::RebuildArgs;
 
 /// Streams smartwatch readings through Kafka and MongoDB into TimescaleDB, exactly.
@@ -32,7 +32,7 @@ pub(crate) use rebuild::RebuildArgs;
 Settings come from defaults, then --config FILE (TOML), then the servers of --stack NAME,
 then environment variables such as PULSELINE__KAFKA__BROKERS, PULSELINE__MONGO__URI.
 
-Exit codes: 0 done, 1 verify found a difference, a replayed letter stays, heal leaves a hole, a rebuilt warehouse differs or forget finds something,
+Exit codes: 0 done, 1 verify found a difference, a replayed dead letter stays, heal leaves a hole, a rebuilt warehouse differs or forget finds something,
 2 wrong usage or configuration, 3 a service stopped on an error, 4 unfinished work was abandoned at the drain deadline."
 )]
 pub(crate) struct Cli {

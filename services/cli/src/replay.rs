@@ -115,7 +115,7 @@ fn tell(summary: &Summary, is_stopped: bool) {
         },
         readings(total.acknowledged),
         readings(total.readings),
-        readings(summary.letters.acknowledged)
+        readings(summary.dead_letters.acknowledged)
     ));
 }
 

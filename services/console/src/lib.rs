@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  browser ──▶ guard (host, credentials, origin, token) ──▶ routes ──▶ watcher ──▶ auditor: status and every partition's ranges
-//!                                                                  └─▶ answers ──▶ letters, compactor, agg and stage
+//!                                                                  └─▶ answers ──▶ dead letters, compactor, agg and stage
 //! ```
 //! However many look on, the servers are asked as for one: a look serves everybody for two seconds, and so does an answer.
 

@@ -90,8 +90,8 @@ pub(crate) fn record_question(is_answered: bool) {
     }
 }
 
-/// The log says which letter; never the token.
-pub(crate) fn record_replay(origin: &str, item: i32, fate: &pulseline_letters::Fate) {
+/// The log says which dead letter; never the token.
+pub(crate) fn record_replay(origin: &str, item: i32, fate: &pulseline_dead_letters::Fate) {
     let done = if fate.is_done() { "yes" } else { "no" };
     counter!(REPLAYED, "done" => done).increment(1);
     tracing::info!(origin, item, %fate, "replayed a dead letter from the page");

@@ -52,7 +52,7 @@ pub fn run(
         let Connections { audited, compactor } = connections;
         // One for each of the two who ask, so that neither waits for the other, nor ends the other's statement with its own.
         let [looked_at, asked] = std::array::from_fn(|_| Warehouse::new(audited.timescale.clone()));
-        let replayer = Replayer::new(pulseline_letters::Connections {
+        let replayer = Replayer::new(pulseline_dead_letters::Connections {
             kafka: audited.kafka.clone(),
             mongo: audited.mongo.clone(),
             timescale: audited.timescale.clone(),

@@ -1,7 +1,7 @@
 //! A person, removed from every store, with a proof (E-1, P13).
 //!
 //! ```text
-//!  whose devices? ─▶ tombstones: MongoDB, then ops.forgotten ─▶ documents, each leaves a receipt ─▶ rows and letters
+//!  whose devices? ─▶ tombstones: MongoDB, then ops.forgotten ─▶ documents, each leaves a receipt ─▶ rows and dead letters
 //!    ─▶ stored figures ─▶ the compactor refreshes the days ─▶ profile, last ─▶ every store is searched
 //! ```
 //!

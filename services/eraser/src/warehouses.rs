@@ -20,7 +20,7 @@ pub(crate) fn warehouses() -> [Schemas; 3] {
 /// What is removed at once.
 #[derive(Clone, Copy)]
 pub(crate) enum Part {
-    /// Readings, days, sessions, letters, and the figures that are stored.
+    /// Readings, days, sessions, dead letters, and the figures that are stored.
     Rows,
     /// The figures that are stored.
     Figures,

@@ -41,7 +41,7 @@ pub struct Snapshot {
     /// In the order of [`Stream::ALL`].
     pub topics: [(Stream, TopicCounts); STREAMS],
     /// Records that no event could be made of.
-    pub letters: TopicCounts,
+    pub dead_letters: TopicCounts,
     /// In the order of [`Kind::ALL`]; nothing of a replay.
     pub kinds: [(Kind, u64); KINDS],
     /// Simulated instant up to which everything was handed to the producer.
@@ -72,7 +72,7 @@ impl Counts {
         };
         Snapshot {
             topics: Stream::ALL.map(|stream| (stream, of(Route::Stream(stream)))),
-            letters: of(Route::DeadLetters),
+            dead_letters: of(Route::DeadLetters),
             kinds: Kind::ALL.map(|kind| (kind, self.kinds[kind.index()].load(Relaxed))),
             simulated_until: UtcMillis(self.simulated_until.load(Relaxed)),
         }
@@ -102,7 +102,7 @@ impl Snapshot {
     pub fn total(&self) -> TopicCounts {
         self.topics
             .iter()
-            .fold(self.letters, |sum, (_, topic)| TopicCounts {
+            .fold(self.dead_letters, |sum, (_, topic)| TopicCounts {
                 issued: sum.issued + topic.issued,
                 acknowledged: sum.acknowledged + topic.acknowledged,
                 failed: sum.failed + topic.failed,

@@ -182,12 +182,12 @@ impl Run<'_> {
     /// Loads the documents of one chunk; none when told to stop before its end.
     async fn chunk(&self, before: &Progress) -> Result<Option<Progress>, LoaderError> {
         let source = Source::Stream(self.job.stream);
-        let letters = self.database.collection(Source::DeadLetters.name());
+        let dead_letters = self.database.collection(Source::DeadLetters.name());
         // How far it is may have moved since, in an attempt that an outage ended.
         let mut done = books::begin(&connect(self.connections).await?, &self.job).await?;
         (done.total, done.days) = (before.total, before.days.clone());
         let purpose = Purpose::Repair(Mark::of(&self.job));
-        let mut writer = Writer::beside(&self.connections.timescale, source, purpose, letters).await?;
+        let mut writer = Writer::beside(&self.connections.timescale, source, purpose, dead_letters).await?;
         let pages = self.job.pages(&before.days, self.config.page_documents);
         let reading = Reading {
             collection: self.database.collection(self.job.stream.collection()),

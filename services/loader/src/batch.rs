@@ -1,4 +1,4 @@
-//! What one transaction writes: rows, accounting, dirty days, letters, and the position after them.
+//! What one transaction writes: rows, accounting, dirty days, dead letters, and the position after them.
 
 use pulseline_schemas::Position;
 use pulseline_schemas::pages::Place;
@@ -6,7 +6,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use crate::account::{Account, Kind};
-use crate::letter::{Letter, Stage};
+use crate::dead_letter::{DeadLetter, Stage};
 use crate::map::guard::DAY_MILLIS;
 use crate::map::{Entry, Mapped, Origin, ReadingsUpload, Rows, UserRow};
 use crate::resume::ResumePoint;
@@ -48,7 +48,7 @@ pub(crate) struct Batch {
     pub(crate) entries: Vec<Entry>,
     pub(crate) users: Vec<UserRow>,
     pub(crate) accounts: Vec<Account>,
-    pub(crate) letters: Vec<Letter>,
+    pub(crate) dead_letters: Vec<DeadLetter>,
     pub(crate) progress: Progress,
     pub(crate) documents: usize,
     pub(crate) rows: usize,
@@ -66,10 +66,13 @@ impl Batch {
     /// Takes in a document of `bytes` bytes.
     pub(crate) fn push(&mut self, mapped: Mapped, bytes: usize, permit: Option<OwnedSemaphorePermit>) {
         self.documents += 1;
-        // A letter is written like a row.
-        self.rows += mapped.rows.count() + mapped.letters.len();
-        let own = mapped.letters.iter().filter(|letter| letter.stage == Stage::New);
-        self.bytes += bytes + own.map(Letter::bytes).sum::<usize>();
+        // A dead letter is written like a row.
+        self.rows += mapped.rows.count() + mapped.dead_letters.len();
+        let own = mapped
+            .dead_letters
+            .iter()
+            .filter(|dead_letter| dead_letter.stage == Stage::New);
+        self.bytes += bytes + own.map(DeadLetter::bytes).sum::<usize>();
         match mapped.rows {
             Rows::Nothing => {}
             Rows::Readings(upload) => self.readings.push(upload),
@@ -77,7 +80,7 @@ impl Batch {
             Rows::User(user) => self.users.push(*user),
         }
         self.accounts.extend(mapped.account);
-        self.letters.extend(mapped.letters);
+        self.dead_letters.extend(mapped.dead_letters);
         match (&mut self.permits, permit) {
             (Some(held), Some(more)) => held.merge(more),
             (held @ None, more) => *held = more,
@@ -92,7 +95,7 @@ impl Batch {
         }
     }
 
-    /// Says that the offset of an upload or a letter had another fate.
+    /// Says that the offset of an upload or a dead letter had another fate.
     pub(crate) fn mark(&mut self, position: &Position, kind: Kind) {
         for account in &mut self.accounts {
             if account.is_of(position) && matches!(account.kind, Kind::Loaded | Kind::Dead) {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  change stream ──▶ feed ──▶ drain ──▶ resolve ──▶ write: ONE transaction
-//!  (or snapshot)     map      batches    who wins    rows, accounting, dirty days, letters, position
+//!  (or snapshot)     map      batches    who wins    rows, accounting, dirty days, dead letters, position
 //! ```
 //!
 //! A backfill reads a range of documents once more and merges it, beside the loader and without a position.
@@ -17,12 +17,12 @@ mod batch;
 mod checkpoint;
 pub mod config;
 mod copy;
+mod dead_letter;
 mod drain;
 mod error;
 mod event;
 mod feed;
 mod frontier;
-mod letter;
 mod map;
 pub mod mend;
 mod metrics;

@@ -1,8 +1,9 @@
-//! From documents to rows: pure, strict, nothing is dropped without a letter.
+//! From documents to rows: pure, strict, nothing is dropped without a dead letter.
 
 mod activity_minutes;
 mod calories;
 pub(crate) mod column;
+mod dead_letters;
 mod distances;
 pub(crate) mod entries;
 mod exercises;
@@ -10,7 +11,6 @@ pub(crate) mod fields;
 pub(crate) mod guard;
 mod heart_rate_zones;
 mod heart_rates;
-mod letters;
 pub(crate) mod readings;
 mod receipts;
 mod resting_heart_rates;
@@ -29,7 +29,7 @@ pub(crate) use readings::{Reading, Readings, ReadingsUpload};
 pub(crate) use users::UserRow;
 
 use crate::account::{Account, Kind};
-use crate::letter::Letter;
+use crate::dead_letter::DeadLetter;
 use fields::Fields;
 
 /// Collections that are loaded, each by its own writer with its own checkpoint.
@@ -86,7 +86,7 @@ impl Source {
     }
 }
 
-/// Where rows come from: enough to write a letter about them later.
+/// Where rows come from: enough to write a dead letter about them later.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Origin {
     pub(crate) source: Source,
@@ -128,7 +128,7 @@ impl Rows {
 pub(crate) struct Mapped {
     pub(crate) rows: Rows,
     pub(crate) account: Option<Account>,
-    pub(crate) letters: Vec<Letter>,
+    pub(crate) dead_letters: Vec<DeadLetter>,
 }
 
 impl Mapped {
@@ -136,7 +136,7 @@ impl Mapped {
         Self {
             rows,
             account: account_of(origin, Kind::Loaded),
-            letters: Vec::new(),
+            dead_letters: Vec::new(),
         }
     }
 }
@@ -178,7 +178,7 @@ pub(crate) fn account_of(origin: &Origin, kind: Kind) -> Option<Account> {
         .map(|position| Account::one(position, kind))
 }
 
-/// Maps a document. What cannot be mapped becomes a letter about the whole document; it is never an error.
+/// Maps a document. What cannot be mapped becomes a dead letter about the whole document; it is never an error.
 pub(crate) fn map(source: Source, document: &RawDocument, now: i64) -> Mapped {
     let origin = Arc::new(origin_of(source, document));
     let fields = Fields(document);
@@ -189,12 +189,12 @@ pub(crate) fn map(source: Source, document: &RawDocument, now: i64) -> Mapped {
             Shape::Profiles => users::map(&fields, &origin),
         },
         Source::Receipts => receipts::map(&fields),
-        Source::DeadLetters => letters::map(&fields, now),
+        Source::DeadLetters => dead_letters::map(&fields, now),
     };
     mapped.unwrap_or_else(|refusal| Mapped {
         rows: Rows::Nothing,
         account: account_of(&origin, Kind::Dead),
-        letters: vec![Letter::about(
+        dead_letters: vec![DeadLetter::about(
             &origin,
             -1,
             &refusal,
@@ -216,7 +216,7 @@ fn origin_of(source: Source, document: &RawDocument) -> Origin {
     Origin {
         source,
         id: fields.id_text(),
-        // A receipt's or a letter's own position is accounted by its content, never by its envelope.
+        // A receipt's or a dead letter's own position is accounted by its content, never by its envelope.
         position: if streams { fields.position().ok() } else { None },
         key: fields.text(key_field).ok().map(|key| key.as_bytes().to_vec()),
         document: small.then(|| document.as_bytes().to_vec()),

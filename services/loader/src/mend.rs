@@ -72,7 +72,7 @@ impl Mender {
         })
     }
 
-    /// Loads what stands at these offsets: events, receipts, letters; says how many documents there were.
+    /// Loads what stands at these offsets: events, receipts, dead letters; says how many documents there were.
     ///
     /// # Errors
     /// What the stores say.
@@ -92,8 +92,9 @@ impl Mender {
     }
 
     async fn load_from(&self, source: Source, at: &Offsets, shutdown: &Shutdown) -> Result<u64, LoaderError> {
-        let letters = self.database.collection(Source::DeadLetters.name());
-        let mut writer = Writer::beside(&self.connections.timescale, source, Purpose::Mend, letters).await?;
+        let dead_letters = self.database.collection(Source::DeadLetters.name());
+        let mut writer =
+            Writer::beside(&self.connections.timescale, source, Purpose::Mend, dead_letters).await?;
         let reading = Reading {
             collection: self.database.collection(source.name()),
             pages: Pages::unordered(at.filter(source)),

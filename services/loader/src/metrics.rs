@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
-use crate::letter::Letter;
+use crate::dead_letter::DeadLetter;
 use crate::map::Source;
 
 /// Which way rows went into the warehouse.
@@ -202,11 +202,11 @@ pub(crate) fn record_blocked(source: Source, stood: Duration) {
     histogram!(BLOCKED, "collection" => source.name()).record(stood.as_secs_f64());
 }
 
-/// Letters of a batch were written: one line for each reason, with the first of them.
-pub(crate) fn record_dead_letters<'a>(source: Source, letters: impl Iterator<Item = &'a Letter>) {
-    let mut by_reason: BTreeMap<&str, (&Letter, u64)> = BTreeMap::new();
-    for letter in letters {
-        by_reason.entry(&letter.reason).or_insert((letter, 0)).1 += 1;
+/// Dead letters of a batch were written: one line for each reason, with the first of them.
+pub(crate) fn record_dead_letters<'a>(source: Source, dead_letters: impl Iterator<Item = &'a DeadLetter>) {
+    let mut by_reason: BTreeMap<&str, (&DeadLetter, u64)> = BTreeMap::new();
+    for dead_letter in dead_letters {
+        by_reason.entry(&dead_letter.reason).or_insert((dead_letter, 0)).1 += 1;
     }
     for (reason, (first, count)) in by_reason {
         let label = REASONS
@@ -214,7 +214,7 @@ pub(crate) fn record_dead_letters<'a>(source: Source, letters: impl Iterator<Ite
             .find(|known| *known == reason)
             .unwrap_or("other");
         counter!(DEAD, "reason" => label).increment(count);
-        let Letter {
+        let DeadLetter {
             origin, item, detail, ..
         } = first;
         tracing::warn!(

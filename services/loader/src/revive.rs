@@ -66,11 +66,16 @@ impl Reviver {
             let mut batch = Batch::default();
             batch.push(map::map(source, &document, system_utc_millis()), bytes, None);
             let changed = self.writer(stream).await?.write(&mut batch).await?;
-            let refused = batch.letters.into_iter();
+            let refused = batch.dead_letters.into_iter();
             Ok(Some(Revived {
                 changed,
                 refused: refused
-                    .map(|letter| (letter.item, format!("{}: {}", letter.reason, letter.detail)))
+                    .map(|dead_letter| {
+                        (
+                            dead_letter.item,
+                            format!("{}: {}", dead_letter.reason, dead_letter.detail),
+                        )
+                    })
                     .collect(),
             }))
         })
@@ -80,10 +85,11 @@ impl Reviver {
         match self.writers.entry(stream) {
             Entry::Occupied(opened) => Ok(opened.into_mut()),
             Entry::Vacant(place) => {
-                let letters = self.database.collection(Source::DeadLetters.name());
+                let dead_letters = self.database.collection(Source::DeadLetters.name());
                 let source = Source::Stream(stream);
                 let writer =
-                    Writer::beside(&self.connections.timescale, source, Purpose::Revive, letters).await?;
+                    Writer::beside(&self.connections.timescale, source, Purpose::Revive, dead_letters)
+                        .await?;
                 Ok(place.insert(writer))
             }
         }

@@ -35,7 +35,7 @@ pub(crate) struct Context {
     pub(crate) timescale: TimescaleConfig,
     pub(crate) database: Database,
     pub(crate) epoch: i64,
-    /// The loader's own letters that come back through their collection.
+    /// The loader's own dead letters that come back through their collection.
     pub(crate) expected: Expected,
     pub(crate) health: Health,
     pub(crate) shutdown: Shutdown,

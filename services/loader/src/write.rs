@@ -1,14 +1,14 @@
-//! One batch, one transaction: rows, accounting, dirty days, letters and the position, or nothing of them.
+//! One batch, one transaction: rows, accounting, dirty days, dead letters and the position, or nothing of them.
 
 mod bisect;
 mod books;
 mod copying;
+mod dead_letters;
 mod entries;
 mod erase;
 mod expected;
 mod floor;
 mod held;
-mod letters;
 mod limits;
 mod profiles;
 mod readings;
@@ -26,9 +26,9 @@ use crate::backfill::Mark;
 use crate::batch::{Batch, Progress};
 use crate::checkpoint::{Checkpoint, Claim, Claimed};
 use crate::config::{LEASE_TTL_MS, LoaderConfig};
+use crate::dead_letter::Stage;
 use crate::error::LoaderError;
 use crate::frontier::Frontier;
-use crate::letter::Stage;
 use crate::map::Source;
 use crate::metrics;
 use crate::resolve::{self, Row};
@@ -47,8 +47,8 @@ pub(crate) struct Writer {
     purpose: Purpose,
     frontier: Frontier,
     table: Table,
-    letters: Collection<RawDocumentBuf>,
-    /// The loader's own letters, which come back through their collection; none beside it.
+    dead_letters: Collection<RawDocumentBuf>,
+    /// The loader's own dead letters, which come back through their collection; none beside it.
     expected: Option<Expected>,
     known: Known,
     limits: Limits,
@@ -126,8 +126,8 @@ impl Writer {
             Claim::Ours(checkpoint, claimed) => (checkpoint, claimed),
             Claim::Locked => return Ok(Opened::Locked),
         };
-        let letters = term.database.collection(Source::DeadLetters.name());
-        let writer = Self::new(source, client, Purpose::Follow(checkpoint), letters);
+        let dead_letters = term.database.collection(Source::DeadLetters.name());
+        let writer = Self::new(source, client, Purpose::Follow(checkpoint), dead_letters);
         let writer = Self {
             frontier: Frontier::new(term.config.frontier_devices),
             expected: Some(term.expected.clone()),
@@ -142,13 +142,18 @@ impl Writer {
         timescale: &TimescaleConfig,
         source: Source,
         purpose: Purpose,
-        letters: Collection<RawDocumentBuf>,
+        dead_letters: Collection<RawDocumentBuf>,
     ) -> Result<Self, LoaderError> {
         let client = connect(timescale, &format!("pulseline-beside-{}", source.name())).await?;
-        Ok(Self::new(source, client, purpose, letters))
+        Ok(Self::new(source, client, purpose, dead_letters))
     }
 
-    fn new(source: Source, client: Client, purpose: Purpose, letters: Collection<RawDocumentBuf>) -> Self {
+    fn new(
+        source: Source,
+        client: Client,
+        purpose: Purpose,
+        dead_letters: Collection<RawDocumentBuf>,
+    ) -> Self {
         let table = match source {
             Source::Stream(stream) => Table::of(Some(stream)),
             Source::Receipts | Source::DeadLetters => Table::of(None),
@@ -159,7 +164,7 @@ impl Writer {
             purpose,
             frontier: Frontier::new(1),
             table,
-            letters,
+            dead_letters,
             expected: None,
             known: Known::default(),
             limits: Limits::new(Duration::from_millis(LEASE_TTL_MS)),
@@ -191,7 +196,7 @@ impl Writer {
     }
 
     /// Writes a batch; says how many rows were written. Conflicts are tried again, met rows are merged, refused
-    /// rows become letters.
+    /// rows become dead letters.
     pub(crate) async fn write(&mut self, batch: &mut Batch) -> Result<u64, LoaderError> {
         let began = Instant::now();
         let mut trust = match self.purpose {
@@ -200,12 +205,12 @@ impl Writer {
         };
         self.limits.unpacking = false;
         if let (Source::DeadLetters, Some(expected)) = (self.source, &self.expected) {
-            expected.leave_out(&mut batch.letters);
+            expected.leave_out(&mut batch.dead_letters);
         }
         loop {
             self.leave_out(batch).await?;
             let expected = self.expected.as_ref();
-            letters::store(self.source, &self.letters, &mut batch.letters, expected).await?;
+            dead_letters::store(self.source, &self.dead_letters, &mut batch.dead_letters, expected).await?;
             let plan = self.plan(batch, trust).await?;
             let error = match self.transact(batch, &plan).await {
                 Ok(changed) => {
@@ -221,7 +226,7 @@ impl Writer {
                 self.frontier.clear();
                 trust = Trust::Nothing;
             } else if let LoaderError::Moved { held } = error {
-                self.known.learn(held, &self.client, &self.letters).await?;
+                self.known.learn(held, &self.client, &self.dead_letters).await?;
             } else if error.is_unpacking_limit() && !self.limits.unpacking {
                 self.limits.unpacking = true;
             } else if error.is_data_error() {
@@ -244,7 +249,7 @@ impl Writer {
             }
         }
         let erased = erase::erase(batch, &self.known.tombstones);
-        erase::delete(&self.letters, &erased).await?;
+        erase::delete(&self.dead_letters, &erased).await?;
         metrics::record_erased(self.source, erased.documents);
         Ok(())
     }
@@ -289,7 +294,7 @@ impl Writer {
         // Sent in one go, in this order.
         tokio::try_join!(biased; self.limits.set(&tx), holding)?;
         let touched = pieces.apply(&tx).await?;
-        letters::insert(&tx, &batch.letters).await?;
+        dead_letters::insert(&tx, &batch.dead_letters).await?;
         let accounts = self.purpose.accounts(batch);
         let moved = async {
             match &self.purpose {
@@ -329,9 +334,9 @@ impl Writer {
         };
         metrics::record_batch(self.source, figures, began.elapsed());
         let own = batch
-            .letters
+            .dead_letters
             .iter()
-            .filter(|letter| letter.stage == Stage::Stored);
+            .filter(|dead_letter| dead_letter.stage == Stage::Stored);
         metrics::record_dead_letters(self.source, own);
     }
 }

@@ -44,7 +44,7 @@ const CARRY: [&str; 8] = [
     "insert into next_ops.floors select * from ops.floors on conflict do nothing",
     "update next_ops.dead_letters n set resolved_at = o.resolved_at, resolution = o.resolution, why = o.why \
         from ops.dead_letters o where (o.origin, o.item) = (n.origin, n.item) and o.resolved_at is not null",
-    // A letter about a whole document that is loaded now.
+    // A dead letter about a whole document that is loaded now.
     "update next_ops.dead_letters l set resolved_at = clock_timestamp(), resolution = 'replayed', why = 'loaded by a rebuild' \
         from next_ops.accounted_offsets a where l.resolved_at is null and l.item = -1 and l.origin like 'mongo:%' \
             and (a.topic, a.generation, a.partition) = (l.topic, l.generation, l.partition) \

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use pulseline_runtime::retry::{Class, Classify};
 use pulseline_schemas::{Position, Stream, UtcMillis, WriterSchema, decode, to_document, unframe};
 
+use crate::dead_letters::{DOCUMENT_BYTES_MAX, DeadLetter, Reason};
 use crate::entry::{Entry, Pending};
 use crate::error::SinkError;
-use crate::letters::{DOCUMENT_BYTES_MAX, Letter, Reason};
 use crate::outage::Server;
 use crate::service::Context;
 use crate::source::{Raw, Source};
@@ -70,7 +70,7 @@ impl Decoder {
     /// Makes an entry of a message whose schema is known.
     pub(crate) fn entry(&mut self, raw: Raw, position: Position, now: i64) -> Entry {
         let Source::Stream(stream) = raw.partition.source else {
-            return Entry::Letter(Box::new(Letter::reported(raw, position)));
+            return Entry::DeadLetter(Box::new(DeadLetter::reported(raw, position)));
         };
         let Raw { key, payload, .. } = raw;
         match self.event(stream, payload.as_deref(), &position, now) {
@@ -82,7 +82,7 @@ impl Decoder {
                 key,
                 payload: payload.unwrap_or_default(),
             })),
-            Err((reason, detail)) => Entry::Letter(Box::new(Letter {
+            Err((reason, detail)) => Entry::DeadLetter(Box::new(DeadLetter {
                 position,
                 stream: Some(stream),
                 key,
@@ -207,9 +207,9 @@ mod tests {
         decoder
     }
 
-    fn letter(decoder: &mut Decoder, payload: Option<Vec<u8>>) -> Letter {
+    fn dead_letter(decoder: &mut Decoder, payload: Option<Vec<u8>>) -> DeadLetter {
         match decoder.entry(raw(payload), PARTITION.position(0, 7), 5) {
-            Entry::Letter(letter) => *letter,
+            Entry::DeadLetter(dead_letter) => *dead_letter,
             other => panic!("{other:?}"),
         }
     }
@@ -230,22 +230,22 @@ mod tests {
     }
 
     #[test]
-    fn d3_what_is_no_event_is_a_letter_with_its_bytes() {
+    fn d3_what_is_no_event_is_a_dead_letter_with_its_bytes() {
         let mut decoder = decoder();
         let mut cut = steps();
         cut.pop();
         for payload in [None, Some(vec![]), Some(b"{\"steps\": 1}".to_vec()), Some(cut)] {
-            let letter = letter(&mut decoder, payload.clone());
-            assert_eq!(letter.reason, Reason::Undecodable);
-            assert_eq!((letter.payload, letter.key), (payload, Some(vec![9])));
+            let dead_letter = dead_letter(&mut decoder, payload.clone());
+            assert_eq!(dead_letter.reason, Reason::Undecodable);
+            assert_eq!((dead_letter.payload, dead_letter.key), (payload, Some(vec![9])));
         }
         let large = vec![0; (1 << 20) + 1];
         assert_eq!(decoder.needs(&raw(Some(large.clone()))), None);
-        assert_eq!(letter(&mut decoder, Some(large)).reason, Reason::Oversized);
+        assert_eq!(dead_letter(&mut decoder, Some(large)).reason, Reason::Oversized);
     }
 
     #[test]
-    fn a11_a_clock_more_than_a_day_ahead_is_a_letter_and_one_at_most_a_day_is_not() {
+    fn a11_a_clock_more_than_a_day_ahead_is_a_dead_letter_and_one_at_most_a_day_is_not() {
         let (mut decoder, now) = (decoder(), 5);
         let day = CLOCK_AHEAD_MAX_MS;
         for synced_at in [0, now, now + day] {
@@ -254,9 +254,9 @@ mod tests {
         }
         for synced_at in [now + day + 1, 253_402_300_799_999, i64::MAX] {
             let payload = steps_at(synced_at);
-            let letter = letter(&mut decoder, Some(payload.clone()));
-            assert_eq!(letter.reason, Reason::ClockInFuture, "{synced_at}");
-            assert_eq!(letter.payload, Some(payload));
+            let dead_letter = dead_letter(&mut decoder, Some(payload.clone()));
+            assert_eq!(dead_letter.reason, Reason::ClockInFuture, "{synced_at}");
+            assert_eq!(dead_letter.payload, Some(payload));
         }
     }
 
@@ -267,9 +267,9 @@ mod tests {
         assert_eq!(decoder.needs(&raw(Some(payload.clone()))), Some(8));
         decoder.learn(8, Answer::Unusable("gone".into()));
         assert_eq!(decoder.needs(&raw(Some(payload.clone()))), None);
-        let letter = letter(&mut decoder, Some(payload.clone()));
+        let dead_letter = dead_letter(&mut decoder, Some(payload.clone()));
         assert_eq!(
-            (letter.reason, letter.detail.as_str()),
+            (dead_letter.reason, dead_letter.detail.as_str()),
             (Reason::UnknownSchema, "gone")
         );
         assert_eq!(decoder.needs(&raw(Some(payload))), Some(8));

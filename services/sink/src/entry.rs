@@ -7,8 +7,8 @@ use bson::RawDocumentBuf;
 use pulseline_schemas::{Position, Stream};
 use uuid::Uuid;
 
+use crate::dead_letters::DeadLetter;
 use crate::gaps::Gap;
-use crate::letters::Letter;
 use crate::source::Partition;
 
 /// An event that is ready to be stored.
@@ -18,7 +18,7 @@ pub(crate) struct Pending {
     pub(crate) position: Position,
     pub(crate) event_id: Uuid,
     pub(crate) document: RawDocumentBuf,
-    /// The message itself: should the event turn out to contradict a stored one, the letter carries it.
+    /// The message itself: should the event turn out to contradict a stored one, the dead letter carries it.
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) payload: Vec<u8>,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Pending {
 #[derive(Debug)]
 pub(crate) enum Entry {
     Event(Box<Pending>),
-    Letter(Box<Letter>),
+    DeadLetter(Box<DeadLetter>),
     Gap {
         partition: Partition,
         generation: i32,
@@ -42,7 +42,7 @@ impl Entry {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Event(pending) => pending.document.as_bytes().len() + pending.payload.len(),
-            Self::Letter(letter) => letter.bytes(),
+            Self::DeadLetter(dead_letter) => dead_letter.bytes(),
             Self::Gap { .. } => size_of::<Self>(),
         }
     }

@@ -1,13 +1,13 @@
 //! A batch on its way into MongoDB. It has landed when everything of it is acknowledged by a majority (D-1).
 //!
 //! ```text
-//!  is it still the same topic? ─▶ without the erased ─▶ gaps: lost, or proven empty ─▶ events by stream ─▶ letters, receipts
+//!  is it still the same topic? ─▶ without the erased ─▶ gaps: lost, or proven empty ─▶ events by stream ─▶ dead letters, receipts
 //!    ─▶ was somebody erased meanwhile? ─▶ landed
 //! ```
 
+mod dead_letters;
 mod erasure;
 mod events;
-mod letters;
 mod voids;
 
 use std::collections::{BTreeSet, HashMap};
@@ -16,10 +16,10 @@ use pulseline_schemas::Stream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::dead_letters::DeadLetter;
 use crate::entry::{Cargo, End, Entry, Pending};
 use crate::error::SinkError;
 use crate::gaps::Gap;
-use crate::letters::Letter;
 use crate::metrics::{self, Tally};
 use crate::outage::Server;
 use crate::receipts::Receipt;
@@ -45,7 +45,7 @@ struct Settled {
     stored: u64,
     retries: u64,
     receipts: Vec<Receipt>,
-    letters: Vec<Letter>,
+    dead_letters: Vec<DeadLetter>,
 }
 
 /// Writes a batch.
@@ -64,7 +64,7 @@ pub(crate) async fn fly(context: Context, mut cargo: Cargo) -> Result<Landing, S
     erasure::settle(&context, refused).await?;
     let Sorted {
         events,
-        mut letters,
+        mut dead_letters,
         gaps,
     } = sort(cargo.entries);
     let mut receipts = voids::prove(&context, gaps).await?;
@@ -81,9 +81,9 @@ pub(crate) async fn fly(context: Context, mut cargo: Cargo) -> Result<Landing, S
             .duplicates
             .insert(settled.stream, settled.receipts.len() as u64);
         receipts.extend(settled.receipts);
-        letters.extend(settled.letters);
+        dead_letters.extend(settled.dead_letters);
     }
-    receipts.extend(letters::store(&context, &letters).await?);
+    receipts.extend(dead_letters::store(&context, &dead_letters).await?);
     voids::store_receipts(&context, receipts).await?;
     erasure::look_again(&context, kept).await?;
     metrics::record_batch(&tally, departed.elapsed(), context.clock.now_utc_millis());
@@ -94,7 +94,7 @@ pub(crate) async fn fly(context: Context, mut cargo: Cargo) -> Result<Landing, S
 #[derive(Default)]
 struct Sorted {
     events: HashMap<Stream, Vec<Pending>>,
-    letters: Vec<Letter>,
+    dead_letters: Vec<DeadLetter>,
     /// (partition, generation, range, whether it is proven already).
     gaps: Vec<(Partition, i32, Gap, bool)>,
 }
@@ -104,7 +104,7 @@ fn sort(entries: Vec<Entry>) -> Sorted {
     for entry in entries {
         match entry {
             Entry::Event(pending) => sorted.events.entry(pending.stream).or_default().push(*pending),
-            Entry::Letter(letter) => sorted.letters.push(*letter),
+            Entry::DeadLetter(dead_letter) => sorted.dead_letters.push(*dead_letter),
             Entry::Gap {
                 partition,
                 generation,

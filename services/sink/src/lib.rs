@@ -1,7 +1,7 @@
 //! Kafka to MongoDB: every message stored once, or kept as a dead letter.
 //!
 //! ```text
-//!  topics ──▶ intake ──▶ decode ──▶ filling batch ──▶ flight: gaps, insert_many, duplicates, letters, receipts
+//!  topics ──▶ intake ──▶ decode ──▶ filling batch ──▶ flight: gaps, insert_many, duplicates, dead letters, receipts
 //!  (group)    polls all   writer's    rows, bytes,       majority, unordered; one at a time
 //!     ▲       the time    schema      age                                          │
 //!     └───────────────────────────── store offsets ◀── only what is durable (D-1) ─┘
@@ -15,6 +15,7 @@ mod asker;
 mod assignment;
 pub mod config;
 mod consumer;
+mod dead_letters;
 mod decode;
 mod duplicates;
 mod entry;
@@ -24,7 +25,6 @@ mod flight;
 mod gaps;
 mod generations;
 mod intake;
-mod letters;
 mod metrics;
 mod outage;
 mod reading_indexes;

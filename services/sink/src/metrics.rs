@@ -11,8 +11,8 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_schemas::Stream;
 
+use crate::dead_letters::{DeadLetter, Reason};
 use crate::gaps::Gap;
-use crate::letters::{Letter, Reason};
 use crate::outage::Server;
 use crate::source::{Partition, Source};
 
@@ -176,14 +176,14 @@ pub(crate) fn record_message(source: Source) {
     counter!(MESSAGES, "topic" => source.name()).increment(1);
 }
 
-pub(crate) fn record_dead_letter(letter: &Letter) {
-    counter!(DEAD, "reason" => letter.reason.label()).increment(1);
-    let Letter {
+pub(crate) fn record_dead_letter(dead_letter: &DeadLetter) {
+    counter!(DEAD, "reason" => dead_letter.reason.label()).increment(1);
+    let DeadLetter {
         position,
         reason,
         detail,
         ..
-    } = letter;
+    } = dead_letter;
     tracing::warn!(%position, reason = reason.name(), detail, "dead letter");
 }
 

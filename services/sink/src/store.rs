@@ -245,7 +245,7 @@ impl Store {
 }
 
 fn stored_of(collection: &str, document: &RawDocument) -> Result<Stored, bson::error::Error> {
-    // The id of a letter is all there is to it.
+    // The id of a dead letter is all there is to it.
     let content_hash = match collection {
         collections::DEAD_LETTERS => "",
         _ => document.get_str("content_hash")?,

@@ -41,7 +41,7 @@ async fn the_console_shows_what_the_warehouse_says_and_replays_with_the_token() 
     let browser = Browser::new()?;
 
     flow_and_accounting(&world, &console, &browser).await?;
-    letters(&world, &console, &browser).await?;
+    dead_letters(&world, &console, &browser).await?;
     compactor_and_person(&world, &console, &browser).await?;
     strangers(&console).await?;
     warehouse.batch_execute(FIX).await?;
@@ -113,8 +113,8 @@ async fn flow_and_accounting(world: &World, console: &Console, browser: &Browser
     Ok(())
 }
 
-/// The list, and one letter whose bytes are markup: it is shown, not obeyed.
-async fn letters(world: &World, console: &Console, browser: &Browser) -> Result<()> {
+/// The list, and one dead letter whose bytes are markup: it is shown, not obeyed.
+async fn dead_letters(world: &World, console: &Console, browser: &Browser) -> Result<()> {
     let open = world
         .count("select count(*) from ops.dead_letters where resolved_at is null")
         .await?;

@@ -108,7 +108,7 @@ impl Message {
         })
     }
 
-    /// A record of a file that is no event; its origin is the same in every replay, so that it is one letter (P9).
+    /// A record of a file that is no event; its origin is the same in every replay, so that it is one dead letter (P9).
     pub(crate) fn refused(refused: Refused, delivered_at: UtcMillis) -> Self {
         let Refused {
             file,

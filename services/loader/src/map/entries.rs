@@ -8,12 +8,12 @@ use uuid::Uuid;
 use super::column::{Cell, Clock, Column, Kind};
 use super::fields::{Fields, wrong};
 use super::{Mapped, Origin, Refusal, Rows, guard};
-use crate::letter::Letter;
+use crate::dead_letter::DeadLetter;
 
 /// What makes a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Per {
-    /// Each sample of a document. One that cannot be is a letter of its own.
+    /// Each sample of a document. One that cannot be is a dead letter of its own.
     Sample,
     /// A whole document.
     Upload,
@@ -160,7 +160,7 @@ fn samples(
         clock.envelope.integer("utc_offset_minutes")?,
     )?;
     let mut rows = Vec::new();
-    let mut letters = Vec::new();
+    let mut dead_letters = Vec::new();
     for (item, element) in (0_i32..).zip(clock.envelope.array("metrics")?) {
         let element = element.map_err(|error| Refusal::unmappable(format!("metrics[{item}]: {error}")))?;
         let document = document_of(element, &format!("metrics[{item}]"))?;
@@ -169,7 +169,7 @@ fn samples(
             Ok(cells) => rows.push(envelope.entry((item, cells, Vec::new()), origin)),
             Err(refusal) if refusal.is_of_value() => {
                 let payload = Some(document.as_bytes().to_vec());
-                letters.push(Letter::about(origin, item, &refusal, payload, now));
+                dead_letters.push(DeadLetter::about(origin, item, &refusal, payload, now));
             }
             Err(refusal) => {
                 let detail = format!("metrics[{item}]: {}", refusal.detail);
@@ -178,7 +178,7 @@ fn samples(
         }
     }
     let mut mapped = Mapped::loaded(Rows::Entries(rows), origin);
-    mapped.letters = letters;
+    mapped.dead_letters = dead_letters;
     Ok(mapped)
 }
 

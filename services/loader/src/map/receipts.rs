@@ -23,6 +23,6 @@ pub(super) fn map(fields: &Fields<'_>) -> Result<Mapped, Refusal> {
     Ok(Mapped {
         rows: Rows::Nothing,
         account: Some(account),
-        letters: Vec::new(),
+        dead_letters: Vec::new(),
     })
 }

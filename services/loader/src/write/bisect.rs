@@ -10,8 +10,8 @@ use super::limits;
 use super::transaction::{Cargo, Pieces};
 use super::{Plan, Writer};
 use crate::batch::Batch;
+use crate::dead_letter::{DeadLetter, WHOLE, payload};
 use crate::error::LoaderError;
-use crate::letter::{Letter, WHOLE, payload};
 use crate::map::{Entry, Origin, Reading, ReadingsUpload, Refusal, UserRow};
 use crate::resolve::{self, Row};
 
@@ -49,9 +49,9 @@ impl<'a> Suspects<'a> {
 }
 
 impl Writer {
-    /// Takes the rows that the warehouse refuses out of a batch, as letters; true when there were any.
+    /// Takes the rows that the warehouse refuses out of a batch, as dead letters; true when there were any.
     pub(super) async fn bisect(&mut self, batch: &mut Batch) -> Result<bool, LoaderError> {
-        let before = batch.letters.len();
+        let before = batch.dead_letters.len();
         self.bisect_readings(batch).await?;
         let entries = take(&mut batch.entries);
         let mut refused = self.refused(Suspects::Entries(&entries)).await?;
@@ -69,7 +69,7 @@ impl Writer {
                 Some(detail) => refuse(batch, &user.origin, WHOLE, detail),
             }
         }
-        Ok(batch.letters.len() > before)
+        Ok(batch.dead_letters.len() > before)
     }
 
     async fn bisect_readings(&mut self, batch: &mut Batch) -> Result<(), LoaderError> {
@@ -86,8 +86,8 @@ impl Writer {
             let item = i32::try_from(row.item).unwrap_or(i32::MAX);
             let payload = payload(upload, &[reading]);
             batch
-                .letters
-                .push(letter(&upload.origin, item, detail, Some(payload)));
+                .dead_letters
+                .push(dead_letter(&upload.origin, item, detail, Some(payload)));
         }
         Ok(())
     }
@@ -139,21 +139,21 @@ impl Writer {
     }
 }
 
-/// A letter about an item; about the whole upload it also takes its offset from `loaded` to `dead`.
+/// A dead letter about an item; about the whole upload it also takes its offset from `loaded` to `dead`.
 fn refuse(batch: &mut Batch, origin: &Origin, item: i32, detail: String) {
     if item == WHOLE {
         batch.mark_dead(origin);
     }
-    let letter = letter(origin, item, detail, origin.document.clone());
-    batch.letters.push(letter);
+    let dead_letter = dead_letter(origin, item, detail, origin.document.clone());
+    batch.dead_letters.push(dead_letter);
 }
 
-fn letter(origin: &Origin, item: i32, detail: String, payload: Option<Vec<u8>>) -> Letter {
+fn dead_letter(origin: &Origin, item: i32, detail: String, payload: Option<Vec<u8>>) -> DeadLetter {
     let refusal = Refusal {
         reason: "refused",
         detail,
     };
-    Letter::about(origin, item, &refusal, payload, system_utc_millis())
+    DeadLetter::about(origin, item, &refusal, payload, system_utc_millis())
 }
 
 #[cfg(test)]

@@ -37,10 +37,10 @@ impl Known {
         &mut self,
         held: Held,
         client: &Client,
-        letters: &Collection<RawDocumentBuf>,
+        dead_letters: &Collection<RawDocumentBuf>,
     ) -> Result<(), LoaderError> {
         if held.erased != self.held.erased {
-            self.tombstones = tombstones(client, letters).await?;
+            self.tombstones = tombstones(client, dead_letters).await?;
         }
         self.held = held;
         Ok(())
@@ -50,11 +50,11 @@ impl Known {
 /// The hashes are the warehouse's, their key is MongoDB's.
 async fn tombstones(
     client: &Client,
-    letters: &Collection<RawDocumentBuf>,
+    dead_letters: &Collection<RawDocumentBuf>,
 ) -> Result<Tombstones, LoaderError> {
     let reading = LoaderError::sql("reading who was erased");
     let hashes = pulseline_sql::forgotten::hashes(client).await.map_err(reading)?;
-    let database = letters.client().database(&letters.namespace().db);
+    let database = dead_letters.client().database(&dead_letters.namespace().db);
     let key = Register::of(&database).key().await;
     let key = key.map_err(LoaderError::mongo("reading the key of the erased"))?;
     let key = key.ok_or(LoaderError::NoErasureKey)?;

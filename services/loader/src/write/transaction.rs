@@ -22,7 +22,7 @@ pub(super) enum Table {
         statements: Box<entries::Statements>,
     },
     Profiles,
-    /// Receipts and letters have no rows in raw.
+    /// Receipts and dead letters have no rows in raw.
     None,
 }
 

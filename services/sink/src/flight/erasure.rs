@@ -9,9 +9,9 @@ use pulseline_schemas::{Owner, Position, collections};
 use pulseline_tombstones::Tombstones;
 
 use super::voids;
+use crate::dead_letters::DeadLetter;
 use crate::entry::Entry;
 use crate::error::SinkError;
-use crate::letters::Letter;
 use crate::metrics;
 use crate::outage::Server;
 use crate::receipts::Receipt;
@@ -42,11 +42,11 @@ fn owned(entry: &Entry) -> Option<Owned> {
                 document_id: event.event_id.to_string(),
             })
         }
-        Entry::Letter(letter) => Some(Owned {
-            owner: letter.key.clone()?,
-            position: letter.position.clone(),
+        Entry::DeadLetter(dead_letter) => Some(Owned {
+            owner: dead_letter.key.clone()?,
+            position: dead_letter.position.clone(),
             collection: collections::DEAD_LETTERS,
-            document_id: letter.id(),
+            document_id: dead_letter.id(),
         }),
         Entry::Gap { .. } => None,
     }
@@ -68,12 +68,12 @@ pub(super) fn refuse(entries: &mut Vec<Entry>, tombstones: &Tombstones) -> (Vec<
     (refused, kept)
 }
 
-/// The letter that an event may have become instead of its document: because its id stands with other content, or MongoDB
-/// refused it.
-fn as_letter(owned: &Owned) -> Option<Owned> {
+/// The dead letter that an event may have become instead of its document: because its id stands with other content, or
+/// MongoDB refused it.
+fn as_dead_letter(owned: &Owned) -> Option<Owned> {
     (owned.collection != collections::DEAD_LETTERS).then(|| Owned {
         collection: collections::DEAD_LETTERS,
-        document_id: Letter::id_at(&owned.position),
+        document_id: DeadLetter::id_at(&owned.position),
         ..owned.clone()
     })
 }
@@ -89,8 +89,8 @@ pub(super) async fn settle(context: &Context, refused: Vec<Owned>) -> Result<(),
     voids::store_receipts(context, receipts.collect()).await?;
     metrics::record_erased(refused.iter().map(|owned| owned.position.topic.as_str()));
     let mut by_collection: HashMap<&'static str, Vec<Owned>> = HashMap::new();
-    let letters: Vec<Owned> = refused.iter().filter_map(as_letter).collect();
-    for owned in refused.into_iter().chain(letters) {
+    let dead_letters: Vec<Owned> = refused.iter().filter_map(as_dead_letter).collect();
+    for owned in refused.into_iter().chain(dead_letters) {
         by_collection.entry(owned.collection).or_default().push(owned);
     }
     for (collection, owned) in by_collection {

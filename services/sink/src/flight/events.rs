@@ -7,10 +7,10 @@ use pulseline_clients::mongo::Fault;
 use pulseline_schemas::Stream;
 
 use super::Settled;
+use crate::dead_letters::{DeadLetter, Reason};
 use crate::duplicates::{Stored, Verdict, judge};
 use crate::entry::Pending;
 use crate::error::SinkError;
-use crate::letters::{Letter, Reason};
 use crate::outage::Server;
 use crate::receipts::Receipt;
 use crate::service::Context;
@@ -20,7 +20,7 @@ use crate::store::{Failure, Store};
 enum Remedy {
     Nothing,
     Receipt,
-    Letter(Reason, String),
+    DeadLetter(Reason, String),
 }
 
 /// Stores the events of one stream.
@@ -40,7 +40,7 @@ pub(super) async fn store(
         stored: events.len().saturating_sub(remedies.len()) as u64,
         retries: 0,
         receipts: Vec::new(),
-        letters: Vec::new(),
+        dead_letters: Vec::new(),
     };
     let mut remedies: HashMap<usize, Remedy> = remedies.into_iter().collect();
     for (index, event) in events.into_iter().enumerate() {
@@ -52,7 +52,7 @@ pub(super) async fn store(
                     .receipts
                     .push(Receipt::duplicate(event.position, event.event_id.to_string()));
             }
-            Some(Remedy::Letter(reason, detail)) => settled.letters.push(Letter {
+            Some(Remedy::DeadLetter(reason, detail)) => settled.dead_letters.push(DeadLetter {
                 position: event.position,
                 stream: Some(stream),
                 key: event.key,
@@ -107,7 +107,7 @@ async fn attempt(
             | Fault::Position
             | Fault::Login
             | Fault::Permission
-            | Fault::Unknown => Remedy::Letter(Reason::Refused, refusal(&failure)),
+            | Fault::Unknown => Remedy::DeadLetter(Reason::Refused, refusal(&failure)),
         };
         remedies.push((failure.index, remedy));
     }
@@ -148,7 +148,7 @@ async fn settle(
                 "the event {} is stored with other content, from {stored_at}",
                 event.event_id
             );
-            Ok(Remedy::Letter(Reason::ConflictingContent, detail))
+            Ok(Remedy::DeadLetter(Reason::ConflictingContent, detail))
         }
         Verdict::PositionTaken { by } => {
             let (position, event_id) = (event.position.clone(), event.event_id.to_string());

@@ -1,12 +1,12 @@
-//! Why letters could not be dealt with.
+//! Why dead letters could not be dealt with.
 
 use pulseline_clients::kafka::KafkaFailure;
 use pulseline_loader::LoaderError;
 use pulseline_sql::SqlError;
 
-/// Why letters could not be dealt with.
+/// Why dead letters could not be dealt with.
 #[derive(Debug, thiserror::Error)]
-pub enum LettersError {
+pub enum DeadLettersError {
     /// The warehouse.
     #[error("TimescaleDB: {0}")]
     Sql(#[from] SqlError),
@@ -16,12 +16,12 @@ pub enum LettersError {
     /// Loading a document again.
     #[error("{0}")]
     Loader(#[from] LoaderError),
-    /// Nothing says which letters are meant.
-    #[error("say which letters: by their origins, --reason, --stream or --since")]
+    /// Nothing says which dead letters are meant.
+    #[error("say which dead letters: by their origins, --reason, --stream or --since")]
     NoSelection,
 }
 
-impl From<tokio_postgres::Error> for LettersError {
+impl From<tokio_postgres::Error> for DeadLettersError {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Sql(error.into())
     }

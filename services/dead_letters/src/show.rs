@@ -1,10 +1,10 @@
-//! A letter for people: everything that is known, and its bytes decoded as far as they go. Pure.
+//! A dead letter for people: everything that is known, and its bytes decoded as far as they go. Pure.
 
 use std::fmt::Write as _;
 
 use bson::RawDocument;
 
-use crate::find::Letter;
+use crate::find::DeadLetter;
 
 /// Bytes that are shown of what nobody can read.
 const SHOWN_BYTES: usize = 512;
@@ -12,32 +12,32 @@ const LINE_BYTES: usize = 16;
 /// Confluent's framing: a zero and the id of the schema.
 const FRAME_BYTES: usize = 5;
 
-/// The letter with its bytes, as text of several lines.
+/// The dead letter with its bytes, as text of several lines.
 #[must_use]
-pub fn show(letter: &Letter, payload: Option<&[u8]>) -> String {
+pub fn show(dead_letter: &DeadLetter, payload: Option<&[u8]>) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
         if !value.is_empty() {
             let _infallible = writeln!(text, "{name:<10} {value}");
         }
     };
-    let item = if letter.item < 0 {
+    let item = if dead_letter.item < 0 {
         "the whole upload".to_owned()
     } else {
-        format!("reading {}", letter.item)
+        format!("reading {}", dead_letter.item)
     };
-    line("origin", &letter.origin);
+    line("origin", &dead_letter.origin);
     line("item", &item);
-    line("stream", letter.stream.as_deref().unwrap_or_default());
-    line("topic", letter.topic.as_deref().unwrap_or_default());
-    line("key", letter.message_key.as_deref().unwrap_or_default());
-    line("reason", &letter.reason);
-    line("detail", &letter.detail);
-    line("created", &letter.created_at.to_string());
-    line("by version", &letter.program_version);
-    if let (Some(at), Some(resolution)) = (letter.resolved_at, &letter.resolution) {
+    line("stream", dead_letter.stream.as_deref().unwrap_or_default());
+    line("topic", dead_letter.topic.as_deref().unwrap_or_default());
+    line("key", dead_letter.message_key.as_deref().unwrap_or_default());
+    line("reason", &dead_letter.reason);
+    line("detail", &dead_letter.detail);
+    line("created", &dead_letter.created_at.to_string());
+    line("by version", &dead_letter.program_version);
+    if let (Some(at), Some(resolution)) = (dead_letter.resolved_at, &dead_letter.resolution) {
         line("resolved", &format!("{resolution} at {at}"));
-        line("why", letter.why.as_deref().unwrap_or_default());
+        line("why", dead_letter.why.as_deref().unwrap_or_default());
     }
     text + &decoded(payload)
 }

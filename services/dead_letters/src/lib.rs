@@ -14,8 +14,8 @@ mod replay;
 mod resolve;
 mod show;
 
-pub use error::LettersError;
-pub use find::{Kind, Letter, Selection, WithPayload, find, kinds, list, open};
+pub use error::DeadLettersError;
+pub use find::{DeadLetter, Kind, Selection, WithPayload, find, kinds, list, open};
 pub use replay::{Connections, Fate, replay};
 pub use resolve::discard;
 pub use show::show;

@@ -1,8 +1,8 @@
-//! Where a letter comes from, as its origin says. Pure.
+//! Where a dead letter comes from, as its origin says. Pure.
 
 use pulseline_schemas::Stream;
 
-/// Where a letter comes from.
+/// Where a dead letter comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// A message of Kafka that the sink could not store.
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn p_9_an_origin_says_what_its_letter_is_about() {
+    fn p_9_an_origin_says_what_its_dead_letter_is_about() {
         assert_eq!(Origin::read("kafka:fitbit.steps/0/1/7"), Origin::Message);
         assert_eq!(Origin::read("file:abc/17"), Origin::Record);
         let document = Origin::Document {

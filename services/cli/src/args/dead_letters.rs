@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLetters {
-    /// Letters that nobody has dealt with, newest first.
+    /// Dead letters that nobody has dealt with, newest first.
     #[command(after_help = "Examples:
   pulseline --stack default dead-letters list
   pulseline dead-letters list --reason out_of_range --stream heart_rates --since 2019-11-01
@@ -22,28 +22,28 @@ pub(crate) enum DeadLetters {
         #[arg(long)]
         json: bool,
     },
-    /// One letter with its bytes, decoded as far as they go.
+    /// One dead letter with its bytes, decoded as far as they go.
     #[command(after_help = "Example:
   pulseline dead-letters show kafka:fitbit.steps/0/3/1789")]
     Show {
         /// Its origin, as the list says it.
         origin: String,
-        /// Only the letter about this reading; -1 is the whole upload.
+        /// Only the dead letter about this reading; -1 is the whole upload.
         #[arg(long, allow_negative_numbers = true)]
         item: Option<i32>,
     },
-    /// Process letters again, after a fix; exit 1 when some stay.
+    /// Process dead letters again, after a fix; exit 1 when some stay.
     #[command(after_help = "Examples:
   pulseline --stack default dead-letters replay kafka:fitbit.steps/0/3/1789
   pulseline dead-letters replay --reason unknown_schema --since 2019-11-01
 
 A message that could not be stored is sent to its topic again and has another offset there; a document that could not
-be loaded is loaded. Whatever is refused again stays a letter.")]
+be loaded is loaded. Whatever is refused again stays a dead letter.")]
     Replay {
         #[command(flatten)]
         selection: SelectionArgs,
     },
-    /// Say that nobody needs letters any more; they stay, with the reason.
+    /// Say that nobody needs dead letters any more; they stay, with the reason.
     #[command(after_help = "Example:
   pulseline dead-letters discard --reason undecodable --since 2019-11-01 --why \"a test of the gateway\"")]
     Discard {

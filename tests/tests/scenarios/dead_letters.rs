@@ -32,7 +32,7 @@ fn cohort() -> SimulateConfig {
 }
 
 /// What `pulseline dead-letters` says, and its exit code.
-async fn letters(world: &World, arguments: &[&str]) -> Result<(i32, String)> {
+async fn invoke(world: &World, arguments: &[&str]) -> Result<(i32, String)> {
     let output = command(world)?
         .arg("dead-letters")
         .args(arguments)
@@ -64,19 +64,27 @@ async fn p_9_documents_that_were_refused_are_loaded_after_the_fix_once() -> Resu
     ensure!(world.count("select count(*) from raw.sleeps").await? == 0);
 
     let list = ["list", "--stream", "calories", "--limit", "1"];
-    let said = dead("letters; --limit shows more", 0, letters(&world, &list).await?)?;
+    let said = dead("letters; --limit shows more", 0, invoke(&world, &list).await?)?;
     let origin = said
         .split_whitespace()
         .find(|word| word.starts_with("mongo:calories/"))
         .context(said.clone())?;
-    dead("\"value\":", 0, letters(&world, &["show", origin]).await?)?;
+    dead("\"value\":", 0, invoke(&world, &["show", origin]).await?)?;
     // Without the fix they stay.
     let replay = ["replay", "--reason", "refused"];
-    dead("refused again: refused:", 1, letters(&world, &replay).await?)?;
+    dead("refused again: refused:", 1, invoke(&world, &replay).await?)?;
     ensure!(world.count(DEAD).await? == dead_offsets);
     warehouse.batch_execute(FIX).await?;
-    dead(" letters replayed, 0 stay", 0, letters(&world, &replay).await?)?;
-    dead("0 letters replayed, 0 stay", 0, letters(&world, &replay).await?)?;
+    dead(
+        " dead letters replayed, 0 stay",
+        0,
+        invoke(&world, &replay).await?,
+    )?;
+    dead(
+        "0 dead letters replayed, 0 stay",
+        0,
+        invoke(&world, &replay).await?,
+    )?;
     ensure!(world.count(DEAD).await? == 0, "their offsets are loaded");
     ensure!(world.count("select count(*) from raw.sleeps").await? > 0);
     world.until_quiet().await?;
@@ -85,8 +93,8 @@ async fn p_9_documents_that_were_refused_are_loaded_after_the_fix_once() -> Resu
         .await?;
     ensure!(world.count(DEAD).await? == 0, "folded as well");
     world.verify_equal().await?;
-    dead("0 letters", 0, letters(&world, &["list"]).await?)?;
-    dead("[replayed]", 0, letters(&world, &["list", "--all"]).await?)?;
+    dead("0 dead letters", 0, invoke(&world, &["list"]).await?)?;
+    dead("[replayed]", 0, invoke(&world, &["list", "--all"]).await?)?;
     drop(services);
     world.stop().await
 }
@@ -117,12 +125,12 @@ async fn p_9_messages_that_could_not_be_stored_are_sent_again_or_discarded() -> 
     world.until_quiet().await?;
     let origin = "kafka:fitbit.steps/0/0/0";
     let framed = format!("framed with schema {next}");
-    dead(&framed, 0, letters(&world, &["show", origin]).await?)?;
-    dead("say which letters", 2, letters(&world, &["replay"]).await?)?;
+    dead(&framed, 0, invoke(&world, &["show", origin]).await?)?;
+    dead("say which dead letters", 2, invoke(&world, &["replay"]).await?)?;
     dead(
-        "there is no letter",
+        "there is no dead letter",
         3,
-        letters(&world, &["show", "kafka:x/0/0/0"]).await?,
+        invoke(&world, &["show", "kafka:x/0/0/0"]).await?,
     )?;
 
     ensure!(
@@ -130,16 +138,16 @@ async fn p_9_messages_that_could_not_be_stored_are_sent_again_or_discarded() -> 
         "ids are not in order"
     );
     // Its schema is there now: the message can be read.
-    dead("\"metrics\":", 0, letters(&world, &["show", origin]).await?)?;
+    dead("\"metrics\":", 0, invoke(&world, &["show", origin]).await?)?;
     dead(
         "sent to its topic again",
         0,
-        letters(&world, &["replay", origin]).await?,
+        invoke(&world, &["replay", origin]).await?,
     )?;
     dead(
-        "0 letters replayed",
+        "0 dead letters replayed",
         0,
-        letters(&world, &["replay", origin]).await?,
+        invoke(&world, &["replay", origin]).await?,
     )?;
     world.until_quiet().await?;
     let loaded = "select count(distinct event_id) from raw.steps";
@@ -153,9 +161,9 @@ async fn p_9_messages_that_could_not_be_stored_are_sent_again_or_discarded() -> 
         "--why",
         "a test of the gateway",
     ];
-    dead("1 letters discarded", 0, letters(&world, &discard).await?)?;
-    dead("0 letters", 0, letters(&world, &["list"]).await?)?;
-    let said = letters(&world, &["list", "--all", "--json"]).await?;
+    dead("1 dead letters discarded", 0, invoke(&world, &discard).await?)?;
+    dead("0 dead letters", 0, invoke(&world, &["list"]).await?)?;
+    let said = invoke(&world, &["list", "--all", "--json"]).await?;
     dead("a test of the gateway", 0, said)?;
     world.verify_equal().await?;
     let console = Console::start(&world, TOKEN).await?;

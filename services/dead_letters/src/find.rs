@@ -1,4 +1,4 @@
-//! Which letters there are.
+//! Which dead letters there are.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use pulseline_sql::{Client, GenericClient};
 use serde::Serialize;
 use tokio_postgres::Row;
 
-use crate::error::LettersError;
+use crate::error::DeadLettersError;
 
 /// A list takes seconds; a statement that takes this long is stuck, and is ended at the server.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(10 * 60);
@@ -23,7 +23,7 @@ const SELECTED: &str = "($1::text[] is null or origin = any($1)) and ($2::text i
 const KINDS: &str = "select reason, stream, count(*) from ops.dead_letters where $1 or resolved_at is null \
     group by reason, stream order by reason, stream";
 
-/// Which letters are meant.
+/// Which dead letters are meant.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     /// These; all when empty.
@@ -39,7 +39,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// True when nothing is said about which letters are meant.
+    /// True when nothing is said about which dead letters are meant.
     #[must_use]
     pub fn is_all(&self) -> bool {
         self.origins.is_empty() && self.reason.is_none() && self.stream.is_none() && self.since.is_none()
@@ -48,7 +48,7 @@ impl Selection {
 
 /// A dead letter without its bytes.
 #[derive(Clone, Debug, Serialize)]
-pub struct Letter {
+pub struct DeadLetter {
     /// Where it comes from.
     pub origin: String,
     /// Index of the reading, −1 for the whole upload.
@@ -77,17 +77,17 @@ pub struct Letter {
     pub payload_bytes: Option<i32>,
 }
 
-/// Connects to where letters are.
+/// Connects to where dead letters are.
 ///
 /// # Errors
 /// A server that is away, or a wrong URL.
-pub fn open(timescale: &TimescaleConfig) -> BoxFuture<'_, Result<Client, LettersError>> {
-    Box::pin(
-        async move { Ok(pulseline_sql::open_reader(timescale, "pulseline-letters", STATEMENT_LIMIT).await?) },
-    )
+pub fn open(timescale: &TimescaleConfig) -> BoxFuture<'_, Result<Client, DeadLettersError>> {
+    Box::pin(async move {
+        Ok(pulseline_sql::open_reader(timescale, "pulseline-dead-letters", STATEMENT_LIMIT).await?)
+    })
 }
 
-/// Letters, newest first, at most `limit`; and how many there are.
+/// Dead letters, newest first, at most `limit`; and how many there are.
 ///
 /// # Errors
 /// What the warehouse says.
@@ -95,7 +95,7 @@ pub fn list<'a>(
     client: &'a Client,
     selection: &'a Selection,
     limit: i64,
-) -> BoxFuture<'a, Result<(Vec<Letter>, i64), LettersError>> {
+) -> BoxFuture<'a, Result<(Vec<DeadLetter>, i64), DeadLettersError>> {
     Box::pin(async move {
         let origins = (!selection.origins.is_empty()).then_some(&selection.origins);
         let since = selection.since.map(Timestamp::as_millisecond);
@@ -112,11 +112,11 @@ pub fn list<'a>(
             .query(&sql, &[&origins, reason, stream, &since, with_resolved, &limit])
             .await?;
         let count = rows.first().map_or(0, |row| row.get(13));
-        Ok((rows.iter().map(letter).collect(), count))
+        Ok((rows.iter().map(dead_letter).collect(), count))
     })
 }
 
-/// Letters of one reason and stream.
+/// Dead letters of one reason and stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Kind {
     /// A word from a fixed list.
@@ -124,47 +124,48 @@ pub struct Kind {
     /// Stream, where known.
     pub stream: Option<String>,
     /// How many.
-    pub letters: i64,
+    #[serde(rename = "letters")]
+    pub dead_letters: i64,
 }
 
-/// Which kinds of letters there are; those that were dealt with too when asked for.
+/// Which kinds of dead letters there are; those that were dealt with too when asked for.
 ///
 /// # Errors
 /// What the warehouse says.
-pub fn kinds(client: &Client, with_resolved: bool) -> BoxFuture<'_, Result<Vec<Kind>, LettersError>> {
+pub fn kinds(client: &Client, with_resolved: bool) -> BoxFuture<'_, Result<Vec<Kind>, DeadLettersError>> {
     Box::pin(async move {
         let rows = client.query(KINDS, &[&with_resolved]).await?;
         let kind = |row: &Row| Kind {
             reason: row.get(0),
             stream: row.get(1),
-            letters: row.get(2),
+            dead_letters: row.get(2),
         };
         Ok(rows.iter().map(kind).collect())
     })
 }
 
-/// A letter, and the bytes that it came from where they are kept.
-pub type WithPayload = (Letter, Option<Vec<u8>>);
+/// A dead letter, and the bytes that it came from where they are kept.
+pub type WithPayload = (DeadLetter, Option<Vec<u8>>);
 
-/// The letters of an origin with their bytes, by item.
+/// The dead letters of an origin with their bytes, by item.
 ///
 /// # Errors
 /// What the warehouse says.
 pub fn find<'a>(
     client: &'a Client,
     origin: &'a str,
-) -> BoxFuture<'a, Result<Vec<WithPayload>, LettersError>> {
+) -> BoxFuture<'a, Result<Vec<WithPayload>, DeadLettersError>> {
     Box::pin(async move {
         let sql = format!("select {COLUMNS}, payload from ops.dead_letters where origin = $1 order by item");
         let rows = client.query(&sql, &[&origin]).await?;
-        Ok(rows.iter().map(|row| (letter(row), row.get(13))).collect())
+        Ok(rows.iter().map(|row| (dead_letter(row), row.get(13))).collect())
     })
 }
 
-fn letter(row: &Row) -> Letter {
+fn dead_letter(row: &Row) -> DeadLetter {
     let at = |millis: i64| Timestamp::from_millisecond(millis).unwrap_or_default();
     let key: Option<&[u8]> = row.get(11);
-    Letter {
+    DeadLetter {
         origin: row.get(0),
         item: row.get(1),
         stream: row.get(2),

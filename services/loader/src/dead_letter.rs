@@ -1,6 +1,7 @@
 //! Dead letters: what could not be loaded, with its bytes, its origin, a reason and this program's version (D-3).
 //!
-//! A letter can always be stored, whatever it is about: this is the one place where its texts become what both stores take.
+//! A dead letter can always be stored, whatever it is about: this is the one place where its texts become what both stores
+//! take.
 
 use bson::raw::{RawArrayBuf, RawDocumentBuf, cstr};
 use bson::{Binary, DateTime, RawBson, spec::BinarySubtype};
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use crate::map::{Origin, Reading, ReadingsUpload, Refusal, Source};
 
-/// Largest payload a letter carries: with its envelope it has to fit MongoDB's 16 MB. A larger one stays in its
+/// Largest payload a dead letter carries: with its envelope it has to fit MongoDB's 16 MB. A larger one stays in its
 /// own document, which is never deleted and which the origin names.
 const PAYLOAD_BYTES: usize = 15 << 20;
 /// Longest origin: it is part of the table's key, which the warehouse refuses above 2,704 bytes.
@@ -21,12 +22,12 @@ const KEY_BYTES: usize = 64 << 10;
 
 /// Origins that stand for a message of Kafka begin so.
 const KAFKA_ORIGIN: &str = "kafka:";
-/// Origins that name a record of a file: each letter is a message of its own in the topic of dead letters.
+/// Origins that name a record of a file: each dead letter is a message of its own in the topic of dead letters.
 const FILE_ORIGIN: &str = "file:";
 /// The item that stands for the whole upload.
 pub(crate) const WHOLE: i32 = -1;
 
-/// Where a letter stands on its way into its collection.
+/// Where a dead letter stands on its way into its collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// It came from the collection.
@@ -39,7 +40,7 @@ pub(crate) enum Stage {
 
 /// A dead letter. Key: (origin, item).
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Letter {
+pub(crate) struct DeadLetter {
     pub(crate) origin: String,
     /// Index of the reading, −1 for the whole upload.
     pub(crate) item: i32,
@@ -54,8 +55,8 @@ pub(crate) struct Letter {
     pub(crate) stage: Stage,
 }
 
-impl Letter {
-    /// A letter of the loader.
+impl DeadLetter {
+    /// A dead letter of the loader.
     pub(crate) fn about(
         origin: &Origin,
         item: i32,
@@ -113,7 +114,7 @@ impl Letter {
         format!("{}#{}", self.origin, self.item)
     }
 
-    /// The document of this letter.
+    /// The document of this dead letter.
     pub(crate) fn to_document(&self) -> RawDocumentBuf {
         let mut document = RawDocumentBuf::new();
         document.append(cstr!("_id"), self.id());
@@ -142,22 +143,22 @@ impl Letter {
     }
 }
 
-/// Letters in parts of at most `most` letters and about `most_bytes` bytes: each goes in one statement.
+/// Dead letters in parts of at most `most` dead letters and about `most_bytes` bytes: each goes in one statement.
 pub(crate) fn parts<'a>(
-    mut letters: &'a [&'a Letter],
+    mut dead_letters: &'a [&'a DeadLetter],
     most: usize,
     most_bytes: usize,
-) -> impl Iterator<Item = &'a [&'a Letter]> {
+) -> impl Iterator<Item = &'a [&'a DeadLetter]> {
     std::iter::from_fn(move || {
         let mut bytes = 0;
-        let fits = letters.iter().take(most).take_while(|letter| {
-            bytes += letter.bytes();
+        let fits = dead_letters.iter().take(most).take_while(|dead_letter| {
+            bytes += dead_letter.bytes();
             bytes <= most_bytes
         });
         // One that is larger than a part goes alone.
-        let count = fits.count().max(1).min(letters.len());
-        let (part, rest) = letters.split_at(count);
-        letters = rest;
+        let count = fits.count().max(1).min(dead_letters.len());
+        let (part, rest) = dead_letters.split_at(count);
+        dead_letters = rest;
         (!part.is_empty()).then_some(part)
     })
 }
@@ -175,7 +176,7 @@ fn text(text: String) -> String {
     format!("{}…", &text[..text.floor_char_boundary(TEXT_BYTES)])
 }
 
-/// A text that tells a letter from all others: one that is too long ends in a hash of itself.
+/// A text that tells a dead letter from all others: one that is too long ends in a hash of itself.
 fn origin(origin: String) -> String {
     if origin.len() <= ORIGIN_BYTES {
         return text(origin);
@@ -218,7 +219,7 @@ fn binary(bytes: Option<&Vec<u8>>) -> RawBson {
 mod tests {
     use super::*;
 
-    fn letter(id: &str, detail: &str) -> Letter {
+    fn dead_letter(id: &str, detail: &str) -> DeadLetter {
         let origin = Origin {
             source: Source::DeadLetters,
             id: id.to_owned(),
@@ -226,14 +227,14 @@ mod tests {
             key: Some(vec![b'k'; KEY_BYTES + 1]),
             document: None,
         };
-        Letter::about(&origin, -1, &Refusal::unmappable(detail), Some(vec![0; 10]), 0)
+        DeadLetter::about(&origin, -1, &Refusal::unmappable(detail), Some(vec![0; 10]), 0)
     }
 
     #[test]
-    fn d_3_a_letter_holds_no_text_that_a_store_refuses_and_two_never_become_one() {
+    fn d_3_a_dead_letter_holds_no_text_that_a_store_refuses_and_two_never_become_one() {
         let long = "é\0".repeat(1_500);
-        let one = letter(&format!("{long}a"), &long);
-        let other = letter(&format!("{long}b"), "");
+        let one = dead_letter(&format!("{long}a"), &long);
+        let other = dead_letter(&format!("{long}b"), "");
         assert_ne!(one.origin, other.origin);
         assert!(one.origin.len() <= ORIGIN_BYTES && one.origin.starts_with("mongo:dead_letters/é"));
         for text in [&one.origin, &one.detail] {
@@ -241,19 +242,19 @@ mod tests {
         }
         assert!(one.detail.len() <= TEXT_BYTES + 3 && one.detail.ends_with('…'));
         assert_eq!(one.message_key.as_ref().map(Vec::len), Some(KEY_BYTES));
-        assert_eq!(letter("x", "why").detail, "why");
+        assert_eq!(dead_letter("x", "why").detail, "why");
         assert_eq!(one.clone().storable(), one);
     }
 
     #[test]
-    fn parts_are_bounded_by_count_and_bytes_and_hold_every_letter_once() {
-        let small = letter("small", "");
-        let large = Letter {
+    fn parts_are_bounded_by_count_and_bytes_and_hold_every_dead_letter_once() {
+        let small = dead_letter("small", "");
+        let large = DeadLetter {
             payload: Some(vec![0; 1_000]),
             message_key: None,
-            ..letter("large", "")
+            ..dead_letter("large", "")
         };
-        let small = Letter {
+        let small = DeadLetter {
             message_key: None,
             ..small
         };
@@ -263,8 +264,8 @@ mod tests {
         assert_eq!(counts(9, 500), [3, 1, 1, 1]);
         assert_eq!(counts(9, 1), [1; 6]);
         assert_eq!(parts(&[], 9, 9).count(), 0);
-        // 90,000 letters of one upload are nine statements.
-        let many: Vec<&Letter> = std::iter::repeat_n(&small, 90_000).collect();
+        // 90,000 dead letters of one upload are nine statements.
+        let many: Vec<&DeadLetter> = std::iter::repeat_n(&small, 90_000).collect();
         assert_eq!(parts(&many, 10_000, 64 << 20).count(), 9);
     }
 }

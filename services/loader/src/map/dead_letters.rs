@@ -3,9 +3,9 @@
 use super::fields::Fields;
 use super::{Mapped, Refusal, Rows, guard};
 use crate::account::{Account, Kind};
-use crate::letter::{Letter, Stage};
+use crate::dead_letter::{DeadLetter, Stage};
 
-/// A letter is never refused for its texts: what no store takes is replaced in it, and its offset is dead.
+/// A dead letter is never refused for its texts: what no store takes is replaced in it, and its offset is dead.
 pub(super) fn map(fields: &Fields<'_>, now: i64) -> Result<Mapped, Refusal> {
     let origin = fields.any_text("origin")?.to_owned();
     let optional = |key: &str| -> Result<Option<String>, Refusal> {
@@ -18,7 +18,7 @@ pub(super) fn map(fields: &Fields<'_>, now: i64) -> Result<Mapped, Refusal> {
     } else {
         None
     };
-    let letter = Letter {
+    let dead_letter = DeadLetter {
         origin,
         item,
         stream: optional("stream")?,
@@ -32,12 +32,15 @@ pub(super) fn map(fields: &Fields<'_>, now: i64) -> Result<Mapped, Refusal> {
         stage: Stage::Given,
     }
     .storable();
-    // A letter of the loader was accounted when it was written: each offset counts once (P9).
-    let position = letter.position.as_ref().filter(|_| letter.holds_offset());
+    // A dead letter of the loader was accounted when it was written: each offset counts once (P9).
+    let position = dead_letter
+        .position
+        .as_ref()
+        .filter(|_| dead_letter.holds_offset());
     let account = position.map(|position| Account::one(position, Kind::Dead));
     Ok(Mapped {
         rows: Rows::Nothing,
         account,
-        letters: vec![letter],
+        dead_letters: vec![dead_letter],
     })
 }

@@ -1,4 +1,4 @@
-//! Replaying: each letter through the path on which it died, once.
+//! Replaying: each dead letter through the path on which it died, once.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,15 +11,15 @@ use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
 use pulseline_sql::{Client, GenericClient};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
-use crate::error::LettersError;
-use crate::find::{Letter, Selection, list, open};
+use crate::error::DeadLettersError;
+use crate::find::{DeadLetter, Selection, list, open};
 use crate::origin::Origin;
 use crate::resolve::resolve;
 
-/// Longest to wait for an acknowledgement: the letter is kept to a transaction meanwhile.
+/// Longest to wait for an acknowledgement: the dead letter is kept to a transaction meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(15);
 const TIMEOUT_MS: &str = "15000";
-/// The letter's bytes, kept to this transaction: two replays at once send it once.
+/// The dead letter's bytes, kept to this transaction: two replays at once send it once.
 const TAKE: &str = "select topic, message_key, payload from ops.dead_letters \
     where origin = $1 and item = $2 and resolved_at is null for update";
 
@@ -30,25 +30,25 @@ pub struct Connections {
     pub kafka: KafkaConfig,
     /// Where documents are read again.
     pub mongo: MongoConfig,
-    /// Where letters are, and rows go.
+    /// Where dead letters are, and rows go.
     pub timescale: TimescaleConfig,
 }
 
-/// What became of a letter.
+/// What became of a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// Its rows are in raw.
     Loaded,
     /// Its message was sent to its topic again, and has another offset now.
     Sent,
-    /// It is dead for the same or another reason; the letter stays.
+    /// It is dead for the same or another reason; the dead letter stays.
     Refused(String),
-    /// It cannot be replayed here; the letter stays.
+    /// It cannot be replayed here; the dead letter stays.
     Left(&'static str),
 }
 
 impl Fate {
-    /// True when nothing is left to do with the letter.
+    /// True when nothing is left to do with the dead letter.
     #[must_use]
     pub fn is_done(&self) -> bool {
         match self {
@@ -69,44 +69,53 @@ impl fmt::Display for Fate {
     }
 }
 
-/// Replays letters that nobody dealt with, in the order of their origins, and calls `tell` for each.
+/// Replays dead letters that nobody dealt with, in the order of their origins, and calls `tell` for each.
 ///
 /// # Errors
-/// What the stores say; letters before that are done.
+/// What the stores say; dead letters before that are done.
 pub fn replay<'a>(
     connections: &'a Connections,
     selection: &'a Selection,
-    tell: &'a mut (dyn FnMut(&Letter, &Fate) + Send),
-) -> BoxFuture<'a, Result<(), LettersError>> {
+    tell: &'a mut (dyn FnMut(&DeadLetter, &Fate) + Send),
+) -> BoxFuture<'a, Result<(), DeadLettersError>> {
     Box::pin(async move {
         if selection.is_all() {
-            return Err(LettersError::NoSelection);
+            return Err(DeadLettersError::NoSelection);
         }
         let mut client = open(&connections.timescale).await?;
-        let (letters, _) = list(&client, selection, i64::MAX).await?;
-        let mut by_origin: BTreeMap<String, Vec<Letter>> = BTreeMap::new();
-        for letter in letters {
-            by_origin.entry(letter.origin.clone()).or_default().push(letter);
+        let (dead_letters, _) = list(&client, selection, i64::MAX).await?;
+        let mut by_origin: BTreeMap<String, Vec<DeadLetter>> = BTreeMap::new();
+        for dead_letter in dead_letters {
+            by_origin
+                .entry(dead_letter.origin.clone())
+                .or_default()
+                .push(dead_letter);
         }
         let mut stores = Stores::default();
         let mut ended = Ok(());
-        for (origin, letters) in by_origin {
+        for (origin, dead_letters) in by_origin {
             ended = match Origin::read(&origin) {
                 Origin::Document { stream, id } => {
                     let reviver = stores.reviver(connections).await?;
-                    documents(&client, reviver, (stream, &id), &letters, tell).await
+                    documents(&client, reviver, (stream, &id), &dead_letters, tell).await
                 }
-                Origin::Message => messages(&mut client, stores.producer(connections)?, &letters, tell).await,
+                Origin::Message => {
+                    messages(&mut client, stores.producer(connections)?, &dead_letters, tell).await
+                }
                 Origin::Record => {
                     let left = Fate::Left(
                         "replay its files again: what can be read now is sent, the rest is a duplicate",
                     );
-                    letters.iter().for_each(|letter| tell(letter, &left));
+                    dead_letters
+                        .iter()
+                        .for_each(|dead_letter| tell(dead_letter, &left));
                     Ok(())
                 }
                 Origin::Unknown => {
                     let left = Fate::Left("its origin is none that this program knows");
-                    letters.iter().for_each(|letter| tell(letter, &left));
+                    dead_letters
+                        .iter()
+                        .for_each(|dead_letter| tell(dead_letter, &left));
                     Ok(())
                 }
             };
@@ -127,7 +136,7 @@ struct Mailer {
     guard: Guard,
 }
 
-/// Opened when the first letter needs them.
+/// Opened when the first dead letter needs them.
 #[derive(Default)]
 struct Stores {
     reviver: Option<Reviver>,
@@ -135,7 +144,7 @@ struct Stores {
 }
 
 impl Stores {
-    async fn reviver(&mut self, connections: &Connections) -> Result<&mut Reviver, LettersError> {
+    async fn reviver(&mut self, connections: &Connections) -> Result<&mut Reviver, DeadLettersError> {
         let reviver = match self.reviver.take() {
             Some(reviver) => reviver,
             None => {
@@ -149,7 +158,7 @@ impl Stores {
         Ok(self.reviver.insert(reviver))
     }
 
-    fn producer(&mut self, connections: &Connections) -> Result<&Mailer, LettersError> {
+    fn producer(&mut self, connections: &Connections) -> Result<&Mailer, DeadLettersError> {
         let producer = match self.producer.take() {
             Some(producer) => producer,
             None => {
@@ -172,16 +181,16 @@ impl Stores {
     }
 }
 
-/// Loads a document once for all the letters about it.
+/// Loads a document once for all the dead letters about it.
 async fn documents(
     client: &Client,
     reviver: &mut Reviver,
     (stream, id): (pulseline_schemas::Stream, &str),
-    letters: &[Letter],
-    tell: &mut (dyn FnMut(&Letter, &Fate) + Send),
-) -> Result<(), LettersError> {
+    dead_letters: &[DeadLetter],
+    tell: &mut (dyn FnMut(&DeadLetter, &Fate) + Send),
+) -> Result<(), DeadLettersError> {
     let revived = reviver.load(stream, id).await?;
-    for letter in letters {
+    for dead_letter in dead_letters {
         let fate = match &revived {
             None => Fate::Left("its document is not there any more"),
             Some(revived) => {
@@ -189,30 +198,30 @@ async fn documents(
                 let again = revived
                     .refused
                     .iter()
-                    .find(|(item, _)| *item == letter.item || *item < 0);
+                    .find(|(item, _)| *item == dead_letter.item || *item < 0);
                 again.map_or(Fate::Loaded, |(_, why)| Fate::Refused(why.clone()))
             }
         };
         if fate == Fate::Loaded {
-            resolve(client, (&letter.origin, letter.item), "replayed", None).await?;
+            resolve(client, (&dead_letter.origin, dead_letter.item), "replayed", None).await?;
         }
-        tell(letter, &fate);
+        tell(dead_letter, &fate);
     }
     Ok(())
 }
 
 /// Sends the bytes of messages again. Killed between the acknowledgement and the note, it would send one twice: the second
-/// is a duplicate, or a second letter.
+/// is a duplicate, or a second dead letter.
 async fn messages(
     client: &mut Client,
     mailer: &Mailer,
-    letters: &[Letter],
-    tell: &mut (dyn FnMut(&Letter, &Fate) + Send),
-) -> Result<(), LettersError> {
-    for letter in letters {
+    dead_letters: &[DeadLetter],
+    tell: &mut (dyn FnMut(&DeadLetter, &Fate) + Send),
+) -> Result<(), DeadLettersError> {
+    for dead_letter in dead_letters {
         let transaction = client.transaction().await?;
         let Some(row) = transaction
-            .query_opt(TAKE, &[&letter.origin, &letter.item])
+            .query_opt(TAKE, &[&dead_letter.origin, &dead_letter.item])
             .await?
         else {
             continue;
@@ -220,7 +229,7 @@ async fn messages(
         let (topic, key, payload): (Option<&str>, Option<&[u8]>, Option<&[u8]>) =
             (row.get(0), row.get(1), row.get(2));
         let (Some(topic), Some(payload)) = (topic, payload) else {
-            tell(letter, &Fate::Left("it does not keep its bytes"));
+            tell(dead_letter, &Fate::Left("it does not keep its bytes"));
             continue;
         };
         let mut record = FutureRecord::<[u8], [u8]>::to(topic).payload(payload);
@@ -236,9 +245,15 @@ async fn messages(
         };
         let sent = mailer.guard.unless_refused("sending a message again", sending);
         sent.await?;
-        resolve(&transaction, (&letter.origin, letter.item), "replayed", None).await?;
+        resolve(
+            &transaction,
+            (&dead_letter.origin, dead_letter.item),
+            "replayed",
+            None,
+        )
+        .await?;
         transaction.commit().await?;
-        tell(letter, &Fate::Sent);
+        tell(dead_letter, &Fate::Sent);
     }
     Ok(())
 }

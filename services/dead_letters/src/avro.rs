@@ -1,19 +1,19 @@
-//! The message of a letter, read with the schema that its writer used.
+//! The message of a dead letter, read with the schema that its writer used.
 
 use futures_util::future::BoxFuture;
 use pulseline_clients::registry::Registry;
 use pulseline_schemas::{Position, Stream, UtcMillis, decode, to_document, unframe};
 
-use crate::find::Letter;
+use crate::find::DeadLetter;
 
 /// What the message says as one line of JSON, or why it cannot be read; none when it is no framed message of a stream.
 pub fn read<'a>(
     registry: &'a Registry,
-    letter: &'a Letter,
+    dead_letter: &'a DeadLetter,
     payload: &'a [u8],
 ) -> BoxFuture<'a, Option<String>> {
     Box::pin(async move {
-        let stream = letter.topic.as_deref().and_then(Stream::from_topic)?;
+        let stream = dead_letter.topic.as_deref().and_then(Stream::from_topic)?;
         let (id, datum) = unframe(payload).ok()?;
         let schema = match registry.schema(id).await {
             Ok(schema) => schema,

@@ -18,8 +18,8 @@ function list({ letters, count }, opened) {
     { name: 'what', kind: 'words', of: (letter) => h('a', { href: link(letter.origin), 'data-key': `${letter.origin} ${letter.item}`,
       'aria-current': letter.origin === opened ? 'true' : null }, letter.detail, letter.resolution && ` [${letter.resolution}]`) },
   ];
-  const shown = letters.length < count ? `${number(letters.length)} of ${number(count)} letters, newest first` : `${number(count)} letters, newest first`;
-  const made = table(shown, columns, letters, 'No letter: everything that came could be processed.');
+  const shown = letters.length < count ? `${number(letters.length)} of ${number(count)} dead letters, newest first` : `${number(count)} dead letters, newest first`;
+  const made = table(shown, columns, letters, 'No dead letter: everything that came could be processed.');
   made.id = 'letters';
   made.dataset.count = count;
   return made;
@@ -31,7 +31,7 @@ function choice(id, label, values, chosen, changed) {
     h('select', { id, onchange: (event) => changed(event.target.value) }, [['', 'all'], ...values].map(option)));
 }
 
-/** How many letters there are of each value of a field. */
+/** How many dead letters there are of each value of a field. */
 function values(kinds, field) {
   const counts = new Map();
   for (const kind of kinds) if (kind[field]) counts.set(kind[field], (counts.get(kind[field]) ?? 0) + kind.letters);
@@ -73,9 +73,9 @@ function off() {
 function opened(origin, letters, canReplay, done) {
   const open = letters.some(({ letter }) => letter.resolved_at === null);
   return h('article', { class: 'opened', id: 'opened', 'aria-labelledby': 'opened-title', tabindex: '-1' },
-    h('h3', { id: 'opened-title' }, 'The letter'),
-    letters.length === 0 && h('p', { class: 'note' }, 'There is no such letter.'),
-    letters.map(({ shown }) => h('pre', { tabindex: '0', 'aria-label': 'The letter with its bytes' }, shown)),
+    h('h3', { id: 'opened-title' }, 'The dead letter'),
+    letters.length === 0 && h('p', { class: 'note' }, 'There is no such dead letter.'),
+    letters.map(({ shown }) => h('pre', { tabindex: '0', 'aria-label': 'The dead letter with its bytes' }, shown)),
     open && h('p', null, 'Replaying takes it through the path on which it died, once: a document is loaded again, a message is sent to its topic again.'),
     open && (canReplay ? form(origin, done) : off()),
     h('p', null, h('a', { href: '#letters' }, 'Close')));
@@ -88,7 +88,7 @@ export function letters(main) {
   let [origin, canReplay, known] = [null, false, null];
   replace(main, h('section', { 'aria-labelledby': 'letters-title' },
     h('h2', { id: 'letters-title' }, 'What could not be processed'),
-    h('p', { class: 'lead' }, 'Nothing is dropped: each letter keeps its bytes, where it comes from, and why.'),
+    h('p', { class: 'lead' }, 'Nothing is dropped: each dead letter keeps its bytes, where it comes from, and why.'),
     filters, detail, place));
   const change = (field) => (value) => { chosen[field] = value; read(); };
   async function read() {
@@ -116,7 +116,7 @@ export function letters(main) {
       origin = wanted ?? null;
       known = null;
     },
-    /** Letters are read again when their number has changed, not every time. */
+    /** Dead letters are read again when their number has changed, not every time. */
     async refresh(overview) {
       canReplay = overview.can_replay;
       const now = overview.status.dead_letters;

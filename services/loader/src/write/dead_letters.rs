@@ -8,13 +8,13 @@ use pulseline_tombstones::is_there_already;
 use tokio_postgres::types::ToSql;
 
 use super::expected::Expected;
+use crate::dead_letter::{DeadLetter, Stage, parts};
 use crate::error::LoaderError;
-use crate::letter::{Letter, Stage, parts};
 use crate::map::Source;
 
-/// Letters per statement.
+/// Dead letters per statement.
 const MOST: usize = 10_000;
-/// About the bytes of a statement, as far as a letter may be larger alone.
+/// About the bytes of a statement, as far as a dead letter may be larger alone.
 const MOST_BYTES: usize = 4 << 20;
 
 const INSERT: &str = "insert into ops.dead_letters (origin, item, stream, topic, generation, partition, \"offset\", \
@@ -27,25 +27,27 @@ const INSERT: &str = "insert into ops.dead_letters (origin, item, stream, topic,
     message_key, payload, reason, detail, program_version, created_at) \
     on conflict (origin, item) do nothing";
 
-/// Stores the loader's own letters that are not there yet. `expected` learns which of them come back through the collection.
+/// Stores the loader's own dead letters that are not there yet. `expected` learns which of them come back through the
+/// collection.
 pub(super) async fn store(
     source: Source,
     collection: &Collection<RawDocumentBuf>,
-    letters: &mut [Letter],
+    dead_letters: &mut [DeadLetter],
     expected: Option<&Expected>,
 ) -> Result<(), LoaderError> {
-    let new: Vec<&Letter> = letters
+    let new: Vec<&DeadLetter> = dead_letters
         .iter()
-        .filter(|letter| letter.stage == Stage::New)
+        .filter(|dead_letter| dead_letter.stage == Stage::New)
         .collect();
     if new.is_empty() {
         return Ok(());
     }
     for part in parts(&new, MOST, MOST_BYTES) {
         if let Some(expected) = expected {
-            expected.add(part.iter().map(|letter| letter.id()));
+            expected.add(part.iter().map(|dead_letter| dead_letter.id()));
         }
-        let documents: Vec<RawDocumentBuf> = part.iter().map(|letter| letter.to_document()).collect();
+        let documents: Vec<RawDocumentBuf> =
+            part.iter().map(|dead_letter| dead_letter.to_document()).collect();
         let inserted = collection.insert_many(&documents).ordered(false).await;
         if let Err(error) = inserted
             && !is_there_already(&error)
@@ -54,52 +56,77 @@ pub(super) async fn store(
         }
         tracing::debug!(
             collection = source.name(),
-            letters = part.len(),
+            dead_letters = part.len(),
             "dead letters stored"
         );
     }
-    for letter in letters.iter_mut().filter(|letter| letter.stage == Stage::New) {
-        letter.stage = Stage::Stored;
+    for dead_letter in dead_letters
+        .iter_mut()
+        .filter(|dead_letter| dead_letter.stage == Stage::New)
+    {
+        dead_letter.stage = Stage::Stored;
     }
     Ok(())
 }
 
-/// Puts letters down in the warehouse; one that is there already stays as it is.
-pub(super) async fn insert(client: &impl GenericClient, letters: &[Letter]) -> Result<(), LoaderError> {
+/// Puts dead letters down in the warehouse; one that is there already stays as it is.
+pub(super) async fn insert(
+    client: &impl GenericClient,
+    dead_letters: &[DeadLetter],
+) -> Result<(), LoaderError> {
     // Sorted, as every writer does: two of them then never wait for each other.
-    let mut sorted: Vec<&Letter> = letters.iter().collect();
-    sorted.sort_unstable_by_key(|letter| (&letter.origin, letter.item));
+    let mut sorted: Vec<&DeadLetter> = dead_letters.iter().collect();
+    sorted.sort_unstable_by_key(|dead_letter| (&dead_letter.origin, dead_letter.item));
     for part in parts(&sorted, MOST, MOST_BYTES) {
         insert_part(client, part).await?;
     }
     Ok(())
 }
 
-async fn insert_part(client: &impl GenericClient, letters: &[&Letter]) -> Result<(), LoaderError> {
-    let texts = |of: fn(&Letter) -> &str| letters.iter().map(|letter| of(letter)).collect::<Vec<_>>();
-    let bytes =
-        |of: fn(&Letter) -> Option<&[u8]>| letters.iter().map(|letter| of(letter)).collect::<Vec<_>>();
-    let positions = || letters.iter().map(|letter| letter.position.as_ref());
-    let items: Vec<i32> = letters.iter().map(|letter| letter.item).collect();
-    let streams: Vec<Option<&str>> = letters.iter().map(|letter| letter.stream.as_deref()).collect();
+async fn insert_part(client: &impl GenericClient, dead_letters: &[&DeadLetter]) -> Result<(), LoaderError> {
+    let texts = |of: fn(&DeadLetter) -> &str| {
+        dead_letters
+            .iter()
+            .map(|dead_letter| of(dead_letter))
+            .collect::<Vec<_>>()
+    };
+    let bytes = |of: fn(&DeadLetter) -> Option<&[u8]>| {
+        dead_letters
+            .iter()
+            .map(|dead_letter| of(dead_letter))
+            .collect::<Vec<_>>()
+    };
+    let positions = || {
+        dead_letters
+            .iter()
+            .map(|dead_letter| dead_letter.position.as_ref())
+    };
+    let items: Vec<i32> = dead_letters.iter().map(|dead_letter| dead_letter.item).collect();
+    let streams: Vec<Option<&str>> = dead_letters
+        .iter()
+        .map(|dead_letter| dead_letter.stream.as_deref())
+        .collect();
     let topics: Vec<Option<&str>> = positions().map(|at| at.map(|at| at.topic.as_str())).collect();
     let generations: Vec<Option<i32>> = positions().map(|at| at.map(|at| at.generation)).collect();
     let partitions: Vec<Option<i32>> = positions().map(|at| at.map(|at| at.partition)).collect();
     let offsets: Vec<Option<i64>> = positions().map(|at| at.map(|at| at.offset)).collect();
-    let created: Vec<i64> = letters.iter().map(|letter| letter.created_at).collect();
+    let created: Vec<i64> = dead_letters
+        .iter()
+        .map(|dead_letter| dead_letter.created_at)
+        .collect();
     let values: [&(dyn ToSql + Sync); 13] = [
-        &texts(|letter| &letter.origin),
+        &texts(|dead_letter| &dead_letter.origin),
         &items,
         &streams,
         &topics,
         &generations,
         &partitions,
         &offsets,
-        &bytes(|letter| letter.message_key.as_deref()),
-        &bytes(|letter| letter.payload.as_deref()),
-        &texts(|letter| &letter.reason),
-        &texts(|letter| &letter.detail),
-        &texts(|letter| &letter.program_version),
+        &bytes(|dead_letter| dead_letter.message_key.as_deref()),
+        &bytes(|dead_letter| dead_letter.payload.as_deref()),
+        &texts(|dead_letter| &dead_letter.reason),
+        &texts(|dead_letter| &dead_letter.detail),
+        &texts(|dead_letter| &dead_letter.program_version),
         &created,
     ];
     let inserted = client.execute(INSERT, &values).await;

@@ -10,9 +10,9 @@ use crate::source::Raw;
 
 /// Largest document written: with what a change event adds it has to stay below MongoDB's 16 MB.
 pub(crate) const DOCUMENT_BYTES_MAX: usize = 15 << 20;
-/// Largest payload that a letter carries whole.
+/// Largest payload that a dead letter carries whole.
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 14 << 20;
-/// Longest message key that a letter carries whole.
+/// Longest message key that a dead letter carries whole.
 const KEY_BYTES_MAX: usize = 64 << 10;
 /// Longest detail and reported reason, in characters.
 const DETAIL_CHARS_MAX: usize = 500;
@@ -21,7 +21,7 @@ const FILE_ORIGIN: &str = "file:";
 /// The item that stands for the whole upload.
 const WHOLE: i32 = -1;
 
-/// Why a message became a letter.
+/// Why a message became a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// The bytes are no event.
@@ -53,7 +53,7 @@ impl Reason {
         "reported",
     ];
 
-    /// As written into the letter.
+    /// As written into the dead letter.
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Reported(reason) => reason,
@@ -77,7 +77,7 @@ impl Reason {
 
 /// A dead letter.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Letter {
+pub(crate) struct DeadLetter {
     pub(crate) position: Position,
     pub(crate) stream: Option<Stream>,
     pub(crate) key: Option<Vec<u8>>,
@@ -88,7 +88,7 @@ pub(crate) struct Letter {
     pub(crate) record: Option<(String, i32)>,
 }
 
-impl Letter {
+impl DeadLetter {
     /// A message of the topic of dead letters, kept as it is. Its producer says why in headers.
     pub(crate) fn reported(raw: Raw, position: Position) -> Self {
         let header = |name: &str| {
@@ -126,7 +126,7 @@ impl Letter {
         self.payload.as_ref().map_or(0, Vec::len) + self.key.as_ref().map_or(0, Vec::len) + self.detail.len()
     }
 
-    /// The id of the letter about a whole message.
+    /// The id of the dead letter about a whole message.
     pub(crate) fn id_at(position: &Position) -> String {
         format!("kafka:{position}#{WHOLE}")
     }
@@ -143,7 +143,7 @@ impl Letter {
         format!("{origin}#{item}")
     }
 
-    /// The document of this letter.
+    /// The document of this dead letter.
     pub(crate) fn to_document(&self, now: i64) -> RawDocumentBuf {
         let (origin, item) = self.origin();
         let mut document = RawDocumentBuf::new();
@@ -215,7 +215,7 @@ mod tests {
         number: 3,
     };
 
-    fn reported(headers: &[(&str, &str)]) -> Letter {
+    fn reported(headers: &[(&str, &str)]) -> DeadLetter {
         let headers = headers
             .iter()
             .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
@@ -227,17 +227,17 @@ mod tests {
             payload: Some(vec![2, 0, 3]),
             headers,
         };
-        Letter::reported(raw, PARTITION.position(0, 9))
+        DeadLetter::reported(raw, PARTITION.position(0, 9))
     }
 
     #[test]
-    fn d3_a_letter_keeps_bytes_key_origin_reason_and_version() {
-        let letter = reported(&[
+    fn d3_a_dead_letter_keeps_bytes_key_origin_reason_and_version() {
+        let dead_letter = reported(&[
             ("reason", "unmappable"),
             ("stream", "steps"),
             ("detail", "no clock"),
         ]);
-        let document = bson::Document::try_from(letter.to_document(7)).unwrap();
+        let document = bson::Document::try_from(dead_letter.to_document(7)).unwrap();
         assert_eq!(
             document.get_str("_id").unwrap(),
             "kafka:fitbit.dead_letters/0/3/9#-1"
@@ -246,7 +246,7 @@ mod tests {
             document.get_str("origin").unwrap(),
             "kafka:fitbit.dead_letters/0/3/9"
         );
-        assert_eq!(letter.id(), Letter::id_at(&letter.position));
+        assert_eq!(dead_letter.id(), DeadLetter::id_at(&dead_letter.position));
         assert_eq!(document.get_i32("item").unwrap(), -1);
         assert_eq!(document.get_str("stream").unwrap(), "steps");
         assert_eq!(document.get_binary_generic("message_key").unwrap(), &vec![1]);
@@ -259,9 +259,9 @@ mod tests {
     }
 
     #[test]
-    fn p_9_a_letter_about_a_file_is_one_however_often_it_is_sent() {
-        let letter = reported(&[("origin", "file:ab12/77"), ("item", "3"), ("reason", "json")]);
-        let document = bson::Document::try_from(letter.to_document(7)).unwrap();
+    fn p_9_a_dead_letter_about_a_file_is_one_however_often_it_is_sent() {
+        let dead_letter = reported(&[("origin", "file:ab12/77"), ("item", "3"), ("reason", "json")]);
+        let document = bson::Document::try_from(dead_letter.to_document(7)).unwrap();
         assert_eq!(document.get_str("_id").unwrap(), "file:ab12/77#3");
         assert_eq!(document.get_i32("item").unwrap(), 3);
         let foreign = reported(&[("origin", "kafka:elsewhere")]);
@@ -271,21 +271,21 @@ mod tests {
 
     #[test]
     fn a_reported_reason_never_becomes_a_label() {
-        let letter = reported(&[("reason", "anything at all")]);
+        let dead_letter = reported(&[("reason", "anything at all")]);
         assert_eq!(
-            (letter.reason.name(), letter.reason.label()),
+            (dead_letter.reason.name(), dead_letter.reason.label()),
             ("anything at all", "reported")
         );
         assert_eq!(reported(&[]).reason.name(), "reported");
-        assert!(Reason::LABELS.contains(&letter.reason.label()));
+        assert!(Reason::LABELS.contains(&dead_letter.reason.label()));
     }
 
     #[test]
-    fn d3_no_text_of_a_letter_holds_a_zero_byte() {
+    fn d3_no_text_of_a_dead_letter_holds_a_zero_byte() {
         let poison = "a\0b";
-        let letter = reported(&[("reason", poison), ("detail", poison), ("origin", "file:\0/1")]);
-        assert_eq!(letter.reason.name(), "a\u{fffd}b");
-        let document = bson::Document::try_from(letter.to_document(7)).unwrap();
+        let dead_letter = reported(&[("reason", poison), ("detail", poison), ("origin", "file:\0/1")]);
+        assert_eq!(dead_letter.reason.name(), "a\u{fffd}b");
+        let document = bson::Document::try_from(dead_letter.to_document(7)).unwrap();
         for (name, value) in &document {
             assert!(value.as_str().is_none_or(|text| !text.contains('\0')), "{name}");
         }
@@ -293,11 +293,11 @@ mod tests {
 
     #[test]
     fn a_payload_that_does_not_fit_says_so() {
-        let letter = Letter {
+        let dead_letter = DeadLetter {
             payload: Some(vec![0; PAYLOAD_BYTES_MAX + 5]),
             ..reported(&[])
         };
-        let document = letter.to_document(0);
+        let document = dead_letter.to_document(0);
         assert!(document.as_bytes().len() <= DOCUMENT_BYTES_MAX);
         let document = bson::Document::try_from(document).unwrap();
         assert_eq!(
