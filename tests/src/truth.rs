@@ -102,7 +102,7 @@ pub async fn compare(world: &World, oracle: &Oracle) -> Result<Findings> {
     let warehouse = world.warehouse().await?;
     readings::compare(&warehouse, oracle, &mut findings).await?;
     whole::compare(&warehouse, oracle, &mut findings).await?;
-    books(world, oracle, &mut findings).await?;
+    ops_tables(world, oracle, &mut findings).await?;
     Ok(findings)
 }
 
@@ -134,7 +134,7 @@ async fn stored(world: &World, oracle: &Oracle, findings: &mut Findings) -> Resu
 }
 
 /// Every offset counts once, by its kind.
-async fn books(world: &World, oracle: &Oracle, findings: &mut Findings) -> Result<()> {
+async fn ops_tables(world: &World, oracle: &Oracle, findings: &mut Findings) -> Result<()> {
     let status = world.status().await;
     for stream in Stream::ALL {
         let flow = status.flows.iter().find(|flow| flow.topic == stream.topic());

@@ -53,21 +53,22 @@ pub(crate) async fn settle(
     let margin = margin(held_back(connections).await?);
     let mut looks = Vec::new();
     loop {
-        // In this order: what was committed at the look, and whether the loader is past it, before the books.
+        // In this order: what was committed at the look, and whether the loader is past it, before the ops tables.
         let at = system_utc_millis();
         looks.push(Look {
             at,
             ends: kafka::ends(connections).await?,
         });
-        let (passed, books) = (passed(client).await?, accounted(client).await?);
-        let mut reckoning = match reckon(&fixed, (&looks, margin), &passed, &books) {
-            // While data streams in, the books may know of more than Kafka had at the look: it is asked again after them.
+        let (passed, accounted) = (passed(client).await?, accounted(client).await?);
+        let mut reckoning = match reckon(&fixed, (&looks, margin), &passed, &accounted) {
+            // While data streams in, the ops tables may know of more than Kafka had at the look: it is asked again after
+            // them.
             Err(AuditError::EndBelowAccounted { .. }) => {
                 looks.push(Look {
                     at: system_utc_millis(),
                     ends: kafka::ends(connections).await?,
                 });
-                reckon(&fixed, (&looks, margin), &passed, &books)?
+                reckon(&fixed, (&looks, margin), &passed, &accounted)?
             }
             reckoned => reckoned?,
         };
@@ -131,12 +132,12 @@ fn reckon(
     fixed: &BTreeMap<Partition, Ends>,
     (looks, margin): (&[Look], Duration),
     passed: &BTreeMap<String, Option<i64>>,
-    books: &BTreeMap<Partition, Accounted>,
+    accounted: &BTreeMap<Partition, Accounted>,
 ) -> Result<Reckoning, AuditError> {
     let mut reckoning = Reckoning::default();
     for (partition, ends) in fixed {
         let (topic, number) = partition;
-        let offsets = books
+        let offsets = accounted
             .get(partition)
             .map(|accounted| accounted.offsets.clone())
             .unwrap_or_default();
@@ -161,7 +162,7 @@ fn reckon(
             if !lost.is_empty() {
                 reckoning.holes.push(Hole {
                     topic: topic.clone(),
-                    generation: generation_of(partition, books),
+                    generation: generation_of(partition, accounted),
                     partition: *number,
                     offsets: lost,
                 });
@@ -185,8 +186,8 @@ pub(crate) fn judged(missing: &Range<i64>, due: i64) -> (Range<i64>, Range<i64>)
 }
 
 /// The newest life of a topic, also for a partition of which nothing is accounted for.
-pub(crate) fn generation_of((topic, _): &Partition, books: &BTreeMap<Partition, Accounted>) -> i32 {
-    let of_topic = books.iter().filter(|((name, _), _)| name == topic);
+pub(crate) fn generation_of((topic, _): &Partition, accounted: &BTreeMap<Partition, Accounted>) -> i32 {
+    let of_topic = accounted.iter().filter(|((name, _), _)| name == topic);
     of_topic
         .map(|(_, accounted)| accounted.generation)
         .max()
@@ -218,7 +219,7 @@ mod tests {
         ("fitbit.steps".into(), 0)
     }
 
-    fn books(text: &str) -> BTreeMap<Partition, Accounted> {
+    fn accounted(text: &str) -> BTreeMap<Partition, Accounted> {
         let offsets = Offsets::parse(text).unwrap();
         BTreeMap::from([(
             key(),
@@ -246,10 +247,10 @@ mod tests {
     fn p_3_loss_is_not_lag() {
         let looks = [look(1_000, 8), look(2_000, 9)];
         let fixed = &looks[0].ends;
-        let books = books("{[0,3),[4,7)}");
+        let accounted = accounted("{[0,3),[4,7)}");
         const SKEW_MS: i64 = 5_000;
         let after = |held_back, passed: &BTreeMap<_, _>| {
-            reckon(fixed, (&looks, margin(held_back)), passed, &books).unwrap()
+            reckon(fixed, (&looks, margin(held_back)), passed, &accounted).unwrap()
         };
         let judged = |passed: &BTreeMap<_, _>| after(Duration::ZERO, passed);
         // The loader has not come to what was committed at the first look: nothing can be said yet.
@@ -290,7 +291,7 @@ mod tests {
                 &looks[0].ends,
                 (&looks, margin(Duration::ZERO)),
                 &passed(0),
-                &books("{[0,10)}")
+                &accounted("{[0,10)}")
             ),
             Err(AuditError::EndBelowAccounted { end: 3, .. })
         ));

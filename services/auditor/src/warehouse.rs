@@ -1,4 +1,4 @@
-//! What the warehouse's books say.
+//! What the ops tables say.
 
 use std::collections::BTreeMap;
 

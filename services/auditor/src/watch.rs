@@ -15,7 +15,7 @@ use crate::connections::Connections;
 use crate::error::AuditError;
 use crate::kafka::{self, Ends, Partition};
 use crate::reckoning::{Look, due, generation_of, judged, margin};
-use crate::status::{Known, Status, books, gathered};
+use crate::status::{Known, Status, gathered, ops_tables};
 use crate::warehouse::{Accounted, passed};
 
 /// Looks that are remembered, so far apart: loss is seen as long as the loader is less than five minutes behind.
@@ -32,7 +32,7 @@ pub struct View {
     pub status: Status,
     /// Every partition, by topic and number.
     pub ledgers: Vec<Ledger>,
-    /// What Kafka and the books cannot both be right about, in sentences.
+    /// What Kafka and the ops tables cannot both be right about, in sentences.
     pub contradictions: Vec<String>,
 }
 
@@ -103,7 +103,7 @@ impl Watch {
     /// is known why there is none. Its statements are ended when they take too long, and `client` with them.
     pub fn look<'a>(&'a mut self, client: Result<&'a Client, String>) -> BoxFuture<'a, View> {
         Box::pin(async move {
-            // In this order: what was committed, and whether the loader is past it, before the books.
+            // In this order: what was committed, and whether the loader is past it, before the ops tables.
             let at = system_utc_millis();
             let (ends, documents) = tokio::join!(
                 kafka::ends(&self.connections),
@@ -118,17 +118,17 @@ impl Watch {
             let away = |why: &str| Err(AuditError::Unexpected(format!("TimescaleDB: {why}")));
             let asked = match client {
                 Ok(client) => {
-                    let asked = async { Ok((passed(client).await?, books(client).await?)) };
+                    let asked = async { Ok((passed(client).await?, ops_tables(client).await?)) };
                     let asked = client.within(PATIENCE, asked).await;
                     asked.unwrap_or_else(|_| away("no answer in time"))
                 }
                 Err(why) => away(&why),
             };
-            let (passed, books) = match asked {
-                Ok((passed, books)) => (passed, Ok(books)),
+            let (passed, ops_tables) = match asked {
+                Ok((passed, ops_tables)) => (passed, Ok(ops_tables)),
                 Err(error) => (BTreeMap::new(), Err(error)),
             };
-            let (mut status, known) = gathered(ends, books);
+            let (mut status, known) = gathered(ends, ops_tables);
             // While nobody knows what it is, it may be one that holds back.
             let margin = margin(*documents.as_ref().unwrap_or(&SHARDS_HOLD_BACK));
             status
@@ -183,12 +183,12 @@ async fn ping(connections: &Connections, database: &mut Option<Database>) -> Res
 }
 
 fn ledgers(
-    (ends, books): &Known,
+    (ends, ops_tables): &Known,
     (looks, margin): (&[Look], Duration),
     passed: &BTreeMap<String, Option<i64>>,
 ) -> Vec<Ledger> {
     let ledger = |(partition, Ends { end, committed }): (&Partition, &Ends)| {
-        let found = books.get(partition).cloned().unwrap_or_default();
+        let found = ops_tables.get(partition).cloned().unwrap_or_default();
         let due = due(partition, looks, passed, margin);
         let missing = found.offsets.holes(*end);
         let parts = missing.iter().map(|missing| judged(missing, due));
@@ -197,7 +197,7 @@ fn ledgers(
         Ledger {
             topic: partition.0.clone(),
             partition: partition.1,
-            generation: generation_of(partition, books),
+            generation: generation_of(partition, ops_tables),
             end: *end,
             stored: (*committed).min(*end),
             accounted: found.offsets.ranges().to_vec(),
@@ -210,8 +210,8 @@ fn ledgers(
     ends.iter().map(ledger).collect()
 }
 
-/// Partitions that end below what an earlier look found accounted for. The books of this very look may be ahead of Kafka's
-/// ends, which were asked for before them.
+/// Partitions that end below what an earlier look found accounted for. The ops tables of this very look may be ahead of
+/// Kafka's ends, which were asked for before them.
 fn contradictions(ends: &BTreeMap<Partition, Ends>, accounted: &BTreeMap<Partition, i64>) -> Vec<String> {
     let contradiction = |(key, ends): (&Partition, &Ends)| {
         let accounted = accounted.get(key).copied().filter(|end| *end > ends.end)?;
@@ -247,13 +247,17 @@ mod tests {
             duplicate: Offsets::parse("{[5,6)}").unwrap(),
             ..Accounted::default()
         };
-        let books = BTreeMap::from([(key, accounted)]);
+        let ops_tables = BTreeMap::from([(key, accounted)]);
         let looks = [Look {
             at: 1_000,
             ends: ends.clone(),
         }];
         let passed = ["steps", "receipts", "dead_letters"].map(|name| (name.to_owned(), Some(60_000)));
-        let ledgers = ledgers(&(ends, books), (&looks, margin(Duration::ZERO)), &passed.into());
+        let ledgers = ledgers(
+            &(ends, ops_tables),
+            (&looks, margin(Duration::ZERO)),
+            &passed.into(),
+        );
         let [ledger] = &ledgers[..] else {
             panic!("{ledgers:?}")
         };

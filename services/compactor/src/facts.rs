@@ -9,10 +9,10 @@ use pulseline_sql::periods::{DayNumber, date_of, sleeps_reach};
 use pulseline_sql::{Client, GenericClient};
 use uuid::Uuid;
 
-use crate::books::{self, Entry};
 use crate::error::CompactorError;
 use crate::locks::keep;
 use crate::metrics;
+use crate::ops_tables::{self, Entry};
 use crate::plan::Plan;
 
 /// Sleeps near a changed day of their device, newest first; their moments in hours on the UTC line.
@@ -114,7 +114,7 @@ pub(crate) async fn recompute(
             rows: i64::try_from(written).unwrap_or(i64::MAX),
         };
         if written > 0 {
-            books::journal(client, &entry, began.elapsed()).await?;
+            ops_tables::journal(client, &entry, began.elapsed()).await?;
         }
         metrics::record_sleeps(sleeps.len(), began.elapsed());
     }

@@ -7,11 +7,11 @@ use pulseline_sql::lease::Lease;
 use pulseline_sql::periods::DayNumber;
 use pulseline_sql::{Client, GenericClient};
 
-use crate::books::{self, Entry};
 use crate::config::CompactorConfig;
 use crate::error::CompactorError;
 use crate::locks::{be_impatient, be_patient, is_passing, keep};
 use crate::metrics;
+use crate::ops_tables::{self, Entry};
 
 const DAY_MS: i64 = 86_400_000;
 /// Newest first: what was loaded last is read most.
@@ -83,7 +83,7 @@ pub(crate) async fn pack(client: &Client, lease: &Lease, chunks: &[Chunk]) -> Re
             .to_owned(),
             rows: 1,
         };
-        books::journal(client, &entry, began.elapsed()).await?;
+        ops_tables::journal(client, &entry, began.elapsed()).await?;
         metrics::record_pack(began.elapsed());
     }
     be_patient(client).await?;

@@ -10,10 +10,10 @@ use pulseline_sql::lease::Lease;
 use pulseline_sql::periods::{DayNumber, Level, date_of, sleeps_reach};
 use pulseline_sql::{Client, GenericClient};
 
-use crate::books::{self, Entry};
 use crate::config::CompactorConfig;
 use crate::error::CompactorError;
 use crate::locks::{be_impatient, be_patient, is_passing, keep};
+use crate::ops_tables::{self, Entry};
 
 const DAY_MS: i64 = 86_400_000;
 /// What has to be refreshed before the readings that it needs may go; sleeps need those of the days around them.
@@ -150,7 +150,7 @@ async fn delete(client: &Client, old: &Old) -> Result<bool, CompactorError> {
         reason: "older than what is kept".to_owned(),
         rows: 1,
     };
-    books::journal(client, &entry, began.elapsed()).await?;
+    ops_tables::journal(client, &entry, began.elapsed()).await?;
     Ok(true)
 }
 

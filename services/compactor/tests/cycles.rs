@@ -16,7 +16,7 @@ use pulseline_stack::{Server, Stack, StackOptions};
 const HOUR_MS: i64 = 3_600_000;
 /// 2019-11-06T00:00Z.
 const NOVEMBER_6_MS: i64 = 18_206 * 24 * HOUR_MS;
-/// Ten steps at noon of each of `$1` days up to November 6, and the books that the loader writes with them.
+/// Ten steps at noon of each of `$1` days up to November 6, and the ops tables that the loader writes with them.
 const LOAD: &str = "with days as (select date '2019-11-06' - n as day from generate_series(0, $1::int - 1) n), \
     loaded as (insert into raw.steps select '00000000-0000-0000-0000-000000000001', day + time '12:00', 60, 10, now(), \
         gen_random_uuid() from days) \

@@ -16,7 +16,7 @@ pub(crate) enum State {
     Good,
     /// Messages are on their way.
     Moving,
-    /// Offsets are missing, or the books contradict Kafka.
+    /// Offsets are missing, or the ops tables contradict Kafka.
     Bad,
     /// A server is away.
     Away,

@@ -1,7 +1,7 @@
 //! Holes in the accounting, mended from what is still there (A-3).
 //!
 //! ```text
-//!  Kafka's ends, the books ──▶ holes that outlive the wait ──▶ MongoDB by position ──▶ loader: rows and books
+//!  Kafka's ends, the ops tables ──▶ holes that outlive the wait ──▶ MongoDB by position ──▶ loader: rows and ops tables
 //!                                                                  │ nothing there             ▲
 //!                                                                  ▼                           │
 //!                                                     Kafka, while it keeps the offset ──▶ sink: MongoDB

@@ -37,7 +37,7 @@ pub(crate) fn describe() {
     describe_gauge!(
         LAST_SUCCESS,
         Unit::Seconds,
-        "When the books were last looked through"
+        "When the ops tables were last looked through"
     );
     counter!(MENDED).increment(0);
     gauge!(LOST).set(0.0);

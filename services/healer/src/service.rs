@@ -78,7 +78,7 @@ async fn round(healer: &Healer, grace: Duration, agenda: &mut Agenda) -> Result<
             said(healed);
         };
         healer.mend(next, &mut tell).await?;
-        // The books tell what it gave, for whoever is faster than this look.
+        // The ops tables tell what it gave, for whoever is faster than this look.
         let (holes, in_flight) = healer.find(Duration::ZERO).await?;
         figures.lost = count(&holes);
         figures.known = agenda.known();

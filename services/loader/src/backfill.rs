@@ -3,8 +3,8 @@
 //! It has no part in positions or accounting: it mends rows. Readings that are right already stay untouched, so that only
 //! days on which one changed are refreshed; days, sessions and profiles are written again with what belongs to them.
 
-mod books;
 mod chunks;
+mod progress;
 
 use std::ops::{Range, RangeInclusive};
 
@@ -28,8 +28,8 @@ use crate::order_index;
 use crate::reading::Reading;
 use crate::service::{self, Connections};
 use crate::write::{Purpose, Writer};
-pub(crate) use books::Mark;
 pub use chunks::Chunk;
+pub(crate) use progress::Mark;
 
 /// A session may have begun so many days before the range that it reaches into: it lasts a week at most.
 const SESSION_DAYS: DayNumber = 8;
@@ -162,7 +162,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn chunks(&self, client: Client) -> Result<Progress, LoaderError> {
-        let mut progress = books::begin(&client, &self.job).await?;
+        let mut progress = progress::begin(&client, &self.job).await?;
         drop(client);
         progress.total = self.total;
         for days in self.job.chunks(progress.days.start) {
@@ -184,7 +184,7 @@ impl Run<'_> {
         let source = Source::Stream(self.job.stream);
         let dead_letters = self.database.collection(Source::DeadLetters.name());
         // How far it is may have moved since, in an attempt that an outage ended.
-        let mut done = books::begin(&connect(self.connections).await?, &self.job).await?;
+        let mut done = progress::begin(&connect(self.connections).await?, &self.job).await?;
         (done.total, done.days) = (before.total, before.days.clone());
         let purpose = Purpose::Repair(Mark::of(&self.job));
         let mut writer = Writer::beside(&self.connections.timescale, source, purpose, dead_letters).await?;
@@ -201,7 +201,7 @@ impl Run<'_> {
         if !ended.await? {
             return Ok(None);
         }
-        books::done(writer.client(), &self.job, &done).await?;
+        progress::done(writer.client(), &self.job, &done).await?;
         Ok(Some(done))
     }
 }

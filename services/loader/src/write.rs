@@ -1,7 +1,6 @@
 //! One batch, one transaction: rows, accounting, dirty days, dead letters and the position, or nothing of them.
 
 mod bisect;
-mod books;
 mod copying;
 mod dead_letters;
 mod entries;
@@ -10,6 +9,7 @@ mod expected;
 mod floor;
 mod held;
 mod limits;
+mod ops_tables;
 mod profiles;
 mod readings;
 mod transaction;
@@ -309,8 +309,8 @@ impl Writer {
         // Sent in one go, in this order.
         tokio::try_join!(
             biased;
-            books::dirty_days(&tx, self.source, &touched.days),
-            books::accounts(&tx, &accounts),
+            ops_tables::dirty_days(&tx, self.source, &touched.days),
+            ops_tables::accounts(&tx, &accounts),
             moved
         )?;
         // From here the outcome may stay unknown: whoever opens this collection next reads it from the checkpoint.

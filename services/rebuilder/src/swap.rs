@@ -1,8 +1,8 @@
 //! The swap: one transaction, in which nobody writes, carries over what only the old warehouse knows and exchanges the names.
 //!
-//! Whoever writes rows or books holds one of the locked tables for its transaction, so each such transaction lies wholly before
-//! or wholly after. The loader goes on under its lease: its checkpoints are where the next warehouse's are, which it notices by
-//! their number (D-2). The compactor loses its lease, and with it the plan that it made for the old one.
+//! Whoever writes rows or ops tables holds one of the locked tables for its transaction, so each such transaction lies
+//! wholly before or wholly after. The loader goes on under its lease: its checkpoints are where the next warehouse's are,
+//! which it notices by their number (D-2). The compactor loses its lease, and with it the plan that it made for the old one.
 
 use std::time::{Duration, Instant};
 

@@ -140,7 +140,7 @@ async fn origin_of(world: &World, reason: &str) -> Result<String> {
     Ok(world.warehouse().await?.query_one(sql, &[&reason]).await?.get(0))
 }
 
-/// An offset that is taken out of the books shows within seconds: in the sentence, and as a hole in its bar.
+/// An offset that is taken out of the ops tables shows within seconds: in the sentence, and as a hole in its bar.
 async fn hole(world: &World, console: &Console, browser: &Browser) -> Result<()> {
     world
         .until_count("select count(*) from ops.accounted_log", 0)

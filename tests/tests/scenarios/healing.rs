@@ -20,7 +20,7 @@ const LOST: std::ops::Range<i64> = 3..9;
 const GONE: i64 = 8;
 /// Offsets after those, lost with their rows while one before them is nowhere.
 const LATER: std::ops::Range<i64> = 9..13;
-/// The books as if nobody had ever dealt with them, whatever they were.
+/// The ops tables as if nobody had ever dealt with them, whatever they were.
 const FORGET: &str = "update ops.accounted set offsets = offsets - int8range($2, $3)::int8multirange, \
     duplicate = duplicate - int8range($2, $3)::int8multirange, dead = dead - int8range($2, $3)::int8multirange \
     where topic = 'fitbit.steps' and partition = $1";

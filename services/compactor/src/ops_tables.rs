@@ -1,4 +1,4 @@
-//! The books of the compactor: dirty days, waiting periods, accounting, journal.
+//! The compactor's ops tables: dirty days, waiting periods, accounting, journal.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -78,9 +78,9 @@ const UNACCOUNTED: &str = "select topic, \
 const OLDEST: &str = "select extract(epoch from clock_timestamp() - marked_at)::double precision \
     from ops.dirty_days order by id limit 1";
 
-/// What stands in the books after a cycle.
+/// What stands in the ops tables after a cycle.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Standing {
+pub(crate) struct Backlog {
     /// Offsets that are missing, by topic.
     pub(crate) unaccounted: HashMap<String, i64>,
     /// Seconds that the oldest change has waited for its refresh; 0 when there is none.
@@ -88,11 +88,11 @@ pub(crate) struct Standing {
 }
 
 /// Reads what is missing, and what has waited longest.
-pub(crate) async fn standing(client: &Client) -> Result<Standing, CompactorError> {
-    let failed = || CompactorError::sql("reading how the books stand");
+pub(crate) async fn backlog(client: &Client) -> Result<Backlog, CompactorError> {
+    let failed = || CompactorError::sql("reading the backlog in the ops tables");
     let unaccounted = client.query(UNACCOUNTED, &[]).await.map_err(failed())?;
     let oldest = client.query_opt(OLDEST, &[]).await.map_err(failed())?;
-    Ok(Standing {
+    Ok(Backlog {
         unaccounted: unaccounted.iter().map(|row| (row.get(0), row.get(1))).collect(),
         oldest_seconds: oldest.map_or(0.0, |row| row.get(0)),
     })
