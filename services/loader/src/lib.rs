@@ -1,8 +1,8 @@
 //! MongoDB change streams to TimescaleDB's raw layer, exactly once.
 //!
 //! ```text
-//!  change stream ──▶ feed ──▶ drain ──▶ resolve ──▶ write: ONE transaction
-//!  (or snapshot)     map      batches    who wins    rows, accounting, dirty days, dead letters, position
+//!  change stream ──▶ byte-bounded channel ──▶ drain ──▶ resolve ──▶ write: ONE transaction
+//!  (or snapshot)     map                      batches   who wins    rows, accounting, dirty days, dead letters, position
 //! ```
 //!
 //! A backfill reads a range of documents once more and merges it, beside the loader and without a position.
@@ -14,6 +14,7 @@
 mod account;
 pub mod backfill;
 mod batch;
+mod byte_bounded;
 mod checkpoint;
 pub mod config;
 mod copy;
@@ -21,7 +22,6 @@ mod dead_letter;
 mod drain;
 mod error;
 mod event;
-mod feed;
 mod frontier;
 mod map;
 pub mod mend;

@@ -17,10 +17,10 @@ use pulseline_runtime::health::Heart;
 use tokio::sync::oneshot;
 
 use crate::batch::Progress;
+use crate::byte_bounded::{ByteBoundedSender, Message};
 use crate::config::LoaderConfig;
 use crate::error::LoaderError;
 use crate::event::{self, Change};
-use crate::feed::{Feed, Message};
 use crate::map::Source;
 use crate::resume::{Place, ResumePoint};
 
@@ -35,7 +35,7 @@ const PRESENT_MS: i64 = 5_000;
 
 /// A collection that is followed.
 pub(crate) struct Route {
-    pub(crate) feed: Feed,
+    pub(crate) sender: ByteBoundedSender,
     /// What comes up to here is loaded already.
     pub(crate) loaded: Place,
 }
@@ -137,8 +137,8 @@ pub(crate) async fn follow(
         match event.change {
             Change::Inserted { collection, document } => {
                 let route = routes.of(collection, place);
-                if let Some(Route { feed, .. }) = route
-                    && !feed.document(document, progress.clone()).await
+                if let Some(Route { sender, .. }) = route
+                    && !sender.document(document, progress.clone()).await
                 {
                     break;
                 }
@@ -146,7 +146,7 @@ pub(crate) async fn follow(
             Change::Replaced(collections) => {
                 let mut followed = collections.iter().filter_map(|name| routes.of(name, place));
                 if let (Some(route), Some(position)) = (followed.next(), progress.position.clone()) {
-                    return Ok(Followed::Replaced(route.feed.source(), position));
+                    return Ok(Followed::Replaced(route.sender.source(), position));
                 }
             }
             Change::Invalidated => return Ok(Followed::Dropped),
@@ -184,18 +184,18 @@ struct Routes(Vec<Route>);
 impl Routes {
     /// The collection of an event at a place, unless it is loaded already or nobody's.
     fn of(&self, collection: &str, place: Place) -> Option<&Route> {
-        let is_it = |route: &&Route| route.feed.source().name() == collection;
+        let is_it = |route: &&Route| route.sender.source().name() == collection;
         self.0.iter().find(is_it).filter(|route| place > route.loaded)
     }
 
     fn are_stopped(&self) -> bool {
-        self.0.iter().any(|route| route.feed.is_stopped())
+        self.0.iter().any(|route| route.sender.is_stopped())
     }
 
     /// Tells everybody who is not further already: a position never goes back. False when reading should end.
     async fn tell(&self, place: Place, message: impl Fn() -> Message) -> bool {
         for route in self.0.iter().filter(|route| place >= route.loaded) {
-            if !route.feed.send(message()).await {
+            if !route.sender.send(message()).await {
                 return false;
             }
         }
@@ -217,8 +217,8 @@ mod tests {
         let config = LoaderConfig::default();
         let route = |stream, loaded| {
             let source = Source::Stream(stream);
-            let (feed, messages) = Feed::new(source, &config, &Shutdown::new());
-            (Route { feed, loaded }, messages)
+            let (sender, messages) = ByteBoundedSender::new(source, &config, &Shutdown::new());
+            (Route { sender, loaded }, messages)
         };
         let (behind, mut told) = route(Stream::Steps, at(1));
         let (ahead, mut spared) = route(Stream::Sleeps, at(3));

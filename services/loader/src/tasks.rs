@@ -14,9 +14,9 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 
+use crate::byte_bounded::ByteBoundedSender;
 use crate::drain;
 use crate::error::LoaderError;
-use crate::feed::Feed;
 use crate::map::Source;
 use crate::resume::{Place, ResumePoint};
 use crate::session::Context;
@@ -140,9 +140,9 @@ impl Tasks {
         let mut routes = Vec::with_capacity(collections.len());
         for (mut writer, position) in collections {
             let (source, config) = (writer.source(), self.context.config.clone());
-            let (feed, messages) = Feed::new(source, &config, &self.shutdown);
+            let (sender, messages) = ByteBoundedSender::new(source, &config, &self.shutdown);
             routes.push(Route {
-                feed,
+                sender,
                 loaded: position.place,
             });
             let moved = self.moved.clone();

@@ -1,4 +1,4 @@
-//! What was read on its way to a writer: mapped, in order, within a budget of bytes.
+//! The byte-bounded channel between a reader and its writer: documents are mapped, stay in order, and keep within a budget.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,8 +31,8 @@ pub(crate) enum Message {
     Idle(Progress),
 }
 
-/// The sending half of a reader.
-pub(crate) struct Feed {
+/// The reader's half of the channel.
+pub(crate) struct ByteBoundedSender {
     source: Source,
     sender: mpsc::Sender<Message>,
     budget: Arc<Semaphore>,
@@ -40,8 +40,8 @@ pub(crate) struct Feed {
     shutdown: Shutdown,
 }
 
-impl Feed {
-    /// A feed whose budget is one batch in flight and one filling.
+impl ByteBoundedSender {
+    /// A byte-bounded channel whose budget is one batch that is written and one that fills.
     pub(crate) fn new(
         source: Source,
         config: &LoaderConfig,
@@ -49,14 +49,14 @@ impl Feed {
     ) -> (Self, mpsc::Receiver<Message>) {
         let (sender, receiver) = mpsc::channel(WAITING_DOCUMENTS);
         let budget = Arc::new(Semaphore::new(config.batch_bytes * 2));
-        let feed = Self {
+        let sender = Self {
             source,
             sender,
             budget,
             most_bytes: config.batch_bytes,
             shutdown: shutdown.clone(),
         };
-        (feed, receiver)
+        (sender, receiver)
     }
 
     pub(crate) fn source(&self) -> Source {
