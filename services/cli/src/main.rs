@@ -11,6 +11,7 @@ mod forget;
 mod heal;
 mod print;
 mod rebuild;
+mod renamed;
 mod replay;
 mod report;
 mod services;

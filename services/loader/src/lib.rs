@@ -22,7 +22,7 @@ mod dead_letter;
 mod drain;
 mod error;
 mod event;
-mod frontier;
+mod high_watermarks;
 mod map;
 pub mod mend;
 mod metrics;

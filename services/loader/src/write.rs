@@ -28,7 +28,7 @@ use crate::checkpoint::{Checkpoint, Claim, Claimed};
 use crate::config::{LEASE_TTL_MS, LoaderConfig};
 use crate::dead_letter::Stage;
 use crate::error::LoaderError;
-use crate::frontier::Frontier;
+use crate::high_watermarks::HighWatermarks;
 use crate::map::Source;
 use crate::metrics;
 use crate::resolve::{self, Row};
@@ -45,7 +45,7 @@ pub(crate) struct Writer {
     source: Source,
     client: Client,
     purpose: Purpose,
-    frontier: Frontier,
+    high_watermarks: HighWatermarks,
     table: Table,
     dead_letters: Collection<RawDocumentBuf>,
     /// The loader's own dead letters, which come back through their collection; none beside it.
@@ -107,8 +107,8 @@ struct Plan {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trust {
     /// Rows after the newest loaded one go straight in.
-    Frontier,
-    /// Every row is merged: the frontier was proven wrong.
+    HighWatermarks,
+    /// Every row is merged: the high watermarks were proven wrong.
     Nothing,
 }
 
@@ -129,7 +129,7 @@ impl Writer {
         let dead_letters = term.database.collection(Source::DeadLetters.name());
         let writer = Self::new(source, client, Purpose::Follow(checkpoint), dead_letters);
         let writer = Self {
-            frontier: Frontier::new(term.config.frontier_devices),
+            high_watermarks: HighWatermarks::new(term.config.high_watermark_devices),
             expected: Some(term.expected.clone()),
             limits: Limits::new(term.config.lease_ttl()),
             ..writer
@@ -162,7 +162,7 @@ impl Writer {
             source,
             client,
             purpose,
-            frontier: Frontier::new(1),
+            high_watermarks: HighWatermarks::new(1),
             table,
             dead_letters,
             expected: None,
@@ -200,7 +200,7 @@ impl Writer {
     pub(crate) async fn write(&mut self, batch: &mut Batch) -> Result<u64, LoaderError> {
         let began = Instant::now();
         let mut trust = match self.purpose {
-            Purpose::Follow(_) | Purpose::Repair(_) => Trust::Frontier,
+            Purpose::Follow(_) | Purpose::Repair(_) => Trust::HighWatermarks,
             Purpose::Revive | Purpose::Mend => Trust::Nothing,
         };
         self.limits.unpacking = false;
@@ -221,9 +221,9 @@ impl Writer {
             };
             if error.is_conflict() {
                 tracing::info!(collection = self.source.name(), %error, "conflict: the batch is tried again");
-            } else if error.is_unique_violation() && trust == Trust::Frontier {
+            } else if error.is_unique_violation() && trust == Trust::HighWatermarks {
                 metrics::record_fallback(self.source);
-                self.frontier.clear();
+                self.high_watermarks.clear();
                 trust = Trust::Nothing;
             } else if let LoaderError::Moved { held } = error {
                 self.known.learn(held, &self.client, &self.dead_letters).await?;
@@ -271,13 +271,13 @@ impl Writer {
             let (direct, merge) = resolve::split(rows, |device_id| found.get(device_id).copied().flatten());
             return Ok(Plan { direct, merge });
         }
-        let unseen = self.frontier.unseen(&rows);
+        let unseen = self.high_watermarks.unseen(&rows);
         if !unseen.is_empty() {
             for (device_id, newest) in readings::newest(&self.client, statements, &unseen).await? {
-                self.frontier.learn(device_id, newest);
+                self.high_watermarks.learn(device_id, newest);
             }
         }
-        let (direct, merge) = resolve::split(rows, |device_id| self.frontier.newest(device_id));
+        let (direct, merge) = resolve::split(rows, |device_id| self.high_watermarks.newest(device_id));
         Ok(Plan { direct, merge })
     }
 
@@ -322,8 +322,8 @@ impl Writer {
         if let Purpose::Follow(checkpoint) = &mut self.purpose {
             checkpoint.committed();
         }
-        self.frontier.advance(&plan.direct);
-        self.frontier.advance(&plan.merge);
+        self.high_watermarks.advance(&plan.direct);
+        self.high_watermarks.advance(&plan.merge);
         let children: usize = batch.entries.iter().map(|entry| entry.children.len()).sum();
         let figures = metrics::BatchFigures {
             documents: batch.documents,

@@ -1,4 +1,4 @@
-//! The newest loaded reading of each device: what lies after it can be copied straight in.
+//! The high watermark of each device, its newest loaded reading: what lies after it can be copied straight in.
 //!
 //! An entry is only as good as the transaction it came from: it moves after the commit, and is forgotten with the
 //! connection. When others write the same devices it may be too old, which a unique violation shows.
@@ -11,7 +11,7 @@ use crate::resolve::Row;
 
 /// Newest loaded `local_ts` by device, of the devices that came last.
 #[derive(Debug)]
-pub(crate) struct Frontier {
+pub(crate) struct HighWatermarks {
     devices: HashMap<Uuid, Known>,
     most_devices: usize,
     /// Rises with every batch.
@@ -26,7 +26,7 @@ struct Known {
     batch: u64,
 }
 
-impl Frontier {
+impl HighWatermarks {
     pub(crate) fn new(most_devices: usize) -> Self {
         Self {
             devices: HashMap::new(),
@@ -103,29 +103,29 @@ mod tests {
     use crate::resolve::Row;
 
     #[test]
-    fn a_frontier_moves_forward_only_and_only_where_it_is_known() {
+    fn a_high_watermark_moves_forward_only_and_only_where_it_is_known() {
         let (known, unknown) = (Uuid::from_bytes([1; 16]), Uuid::from_bytes([2; 16]));
-        let mut frontier = Frontier::new(10);
-        frontier.learn(known, Some(100));
-        frontier.advance(&[Row::at(known, 120), Row::at(known, 110), Row::at(unknown, 130)]);
-        assert_eq!(frontier.newest(&known), Some(120));
+        let mut high_watermarks = HighWatermarks::new(10);
+        high_watermarks.learn(known, Some(100));
+        high_watermarks.advance(&[Row::at(known, 120), Row::at(known, 110), Row::at(unknown, 130)]);
+        assert_eq!(high_watermarks.newest(&known), Some(120));
         assert_eq!(
-            frontier.unseen(&[Row::at(known, 1), Row::at(unknown, 1)]),
+            high_watermarks.unseen(&[Row::at(known, 1), Row::at(unknown, 1)]),
             [unknown]
         );
     }
 
     #[test]
-    fn above_its_bound_a_frontier_forgets_the_devices_that_came_longest_ago() {
-        let mut frontier = Frontier::new(20);
+    fn above_their_bound_high_watermarks_forget_the_devices_that_came_longest_ago() {
+        let mut high_watermarks = HighWatermarks::new(20);
         let mut unseen = |numbers: &[u128]| {
             let rows: Vec<Row> = numbers
                 .iter()
                 .map(|id| Row::at(Uuid::from_u128(*id), 1))
                 .collect();
-            let unseen = frontier.unseen(&rows);
+            let unseen = high_watermarks.unseen(&rows);
             for id in &unseen {
-                frontier.learn(*id, Some(1));
+                high_watermarks.learn(*id, Some(1));
             }
             unseen.len()
         };
