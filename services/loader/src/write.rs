@@ -37,7 +37,7 @@ pub(crate) use expected::Expected;
 use held::Known;
 use limits::Limits;
 pub(crate) use limits::{is_superseded, sessions_of};
-use transaction::{Cargo, Pieces, Table};
+use transaction::{BatchRows, Pieces, Table};
 
 /// Writes the batches of one collection over one connection. After an error that is not its own to mend it is
 /// thrown away: the next one starts from the durable position.
@@ -282,7 +282,7 @@ impl Writer {
     }
 
     async fn transact(&mut self, batch: &Batch, plan: &Plan) -> Result<u64, LoaderError> {
-        let pieces = Pieces::encode(&self.table, plan, batch.cargo());
+        let pieces = Pieces::encode(&self.table, plan, batch.batch_rows());
         let tx = limits::begin(&mut self.client, "beginning a transaction").await?;
         let holding = async {
             match self.source {
@@ -348,8 +348,8 @@ async fn connect(timescale: &TimescaleConfig, application: &str) -> Result<Clien
 }
 
 impl Batch {
-    fn cargo(&self) -> Cargo<'_> {
-        Cargo {
+    fn batch_rows(&self) -> BatchRows<'_> {
+        BatchRows {
             uploads: &self.readings,
             entries: &self.entries,
             users: &self.users,

@@ -17,7 +17,7 @@ pub const COMMIT_INTERVAL_MS: u32 = 1_000;
 pub const QUEUED_KBYTES: u32 = 1_024;
 /// Documents after which a batch is written: an insert of that many takes well under a second.
 pub const BATCH_ROWS: usize = 1_000;
-/// Bytes (documents and the messages they came from) after which a batch is written. One is in flight, twice while
+/// Bytes (documents and the messages they came from) after which a batch is written. One is flushed, twice while
 /// the driver makes a command of it, and one fills: a small multiple of this is the most the sink holds. With 2 MB it held 3 MB
 /// more; 1 MB was up to a tenth slower.
 pub const BATCH_BYTES: usize = 1_536 << 10;

@@ -67,7 +67,7 @@ pub(crate) struct End {
 
 /// What is written together.
 #[derive(Debug)]
-pub(crate) struct Cargo {
+pub(crate) struct Batch {
     pub(crate) entries: Vec<Entry>,
     pub(crate) ends: HashMap<Partition, End>,
     pub(crate) bytes: usize,

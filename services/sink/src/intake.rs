@@ -1,10 +1,10 @@
-//! The loop of the sink: one batch in flight, one filling, and the consumer polled all the time.
+//! The loop of the sink: one batch is flushed while the next one fills, and the consumer is polled all the time.
 //!
 //! ```text
 //!        ┌──────────── next(): whatever happens first ───────────┐
-//!        │ abandon · landed · answered by the registry · resolved │
+//!        │ abandon · flushed · schema answered · resolved        │
 //!        │ committed · group · stop · examined · message · timers │
-//!        └──────────────▶ handle() ─▶ advance(): launch, pause ───┘
+//!        └──────────────▶ handle() ─▶ advance(): flush, pause ───┘
 //! ```
 
 mod ends;
@@ -31,9 +31,9 @@ use self::partitions::{Accepted, Partitions};
 use crate::assignment::Start;
 use crate::consumer::{Channels, Rebalance, SinkConsumer, raw_of};
 use crate::decode::{Answer, Decoder, fetch};
-use crate::entry::{Cargo, Entry};
+use crate::entry::{self, Entry};
 use crate::error::SinkError;
-use crate::flight::{Examined, Landing, fly};
+use crate::flush::{Examined, FlushOutcome, flush_batch};
 use crate::metrics;
 use crate::service::Context;
 use crate::source::{Partition, Raw};
@@ -41,8 +41,8 @@ use crate::statistics::Look;
 use crate::tails::Tails;
 use crate::unreadable::unreadable;
 
-/// Longest a batch may be under way without an outage being waited for.
-const FLIGHT_PATIENCE: Duration = Duration::from_secs(600);
+/// Longest a flush may take without an outage being waited for.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(600);
 
 /// State of the loop.
 pub(crate) struct Intake {
@@ -63,7 +63,7 @@ pub(crate) struct Intake {
     revoked: Option<Rebalance>,
     /// Whether the assignment that is being resolved adds to what there is.
     is_incremental: bool,
-    flight: Errand<Landing>,
+    flush: Errand<FlushOutcome>,
     fetching: Errand<(u32, Answer)>,
     resolving: Errand<Vec<Start>>,
     committing: Errand<()>,
@@ -76,7 +76,7 @@ pub(crate) struct Intake {
 
 /// Whatever happened.
 enum Happening {
-    Landed(Landing),
+    Flushed(FlushOutcome),
     Answered(u32, Answer),
     Resolved(Vec<Start>),
     Committed,
@@ -111,7 +111,7 @@ impl Intake {
             is_stopping: false,
             revoked: None,
             is_incremental: false,
-            flight: Errand::default(),
+            flush: Errand::default(),
             fetching: Errand::default(),
             resolving: Errand::default(),
             committing: Errand::default(),
@@ -137,7 +137,7 @@ impl Intake {
     async fn next(&mut self) -> Result<Happening, SinkError> {
         let polls = !self.is_closed() || self.gate.is_paused();
         let due = [
-            self.filling.due_at().filter(|_| !self.flight.is_out()),
+            self.filling.due_at().filter(|_| !self.flush.is_out()),
             self.gate.due_at(),
         ];
         let due = due.into_iter().flatten().min();
@@ -148,7 +148,7 @@ impl Intake {
             () = self.shutdown.abandoned() => Err(SinkError::Abandoned),
             refused = guard.refused() => Err(refused.into()),
             // 2. What was under way and makes room, or lets the group go on.
-            landing = self.flight.ended() => Ok(Happening::Landed(landing?)),
+            outcome = self.flush.ended() => Ok(Happening::Flushed(outcome?)),
             answered = self.fetching.ended() => answered.map(|(id, answer)| Happening::Answered(id, answer)),
             starts = self.resolving.ended() => Ok(Happening::Resolved(starts?)),
             committed = self.committing.ended() => committed.map(|()| Happening::Committed),
@@ -177,8 +177,8 @@ impl Intake {
 
     fn handle(&mut self, happening: Happening) -> Result<(), SinkError> {
         match happening {
-            Happening::Landed(Landing::Durable(ends)) => self.store_offsets(&ends),
-            Happening::Landed(Landing::TopicChanged(topic)) => self.begin_again(&topic)?,
+            Happening::Flushed(FlushOutcome::Durable(ends)) => self.store_offsets(&ends),
+            Happening::Flushed(FlushOutcome::TopicChanged(topic)) => self.begin_again(&topic)?,
             Happening::Answered(id, answer) => self.decoder.learn(id, answer),
             Happening::Resolved(starts) => self.assign(&starts),
             Happening::Committed => self.give_back(),
@@ -205,8 +205,8 @@ impl Intake {
     /// Does what has become possible.
     fn advance(&mut self) -> Result<(), SinkError> {
         self.digest();
-        if !self.flight.is_out() && self.is_ready_to_launch() {
-            self.launch();
+        if !self.flush.is_out() && self.is_ready_to_flush() {
+            self.start_flush();
             self.digest();
         }
         self.commit_before_giving_back();
@@ -231,10 +231,10 @@ impl Intake {
 
     /// True when everything that was accepted is durable, and known to be.
     fn is_drained(&self) -> bool {
-        self.filling.is_empty() && !self.flight.is_out() && !self.partitions.have_moved()
+        self.filling.is_empty() && !self.flush.is_out() && !self.partitions.have_moved()
     }
 
-    fn is_ready_to_launch(&self) -> bool {
+    fn is_ready_to_flush(&self) -> bool {
         if self.filling.is_empty() {
             // Positions that moved without anything to write: past what was lost.
             return self.partitions.have_moved();
@@ -285,19 +285,19 @@ impl Intake {
         self.filling.push(entry, 1, bytes);
     }
 
-    fn launch(&mut self) {
+    fn start_flush(&mut self) {
         let bytes = self.filling.bytes();
-        let cargo = Cargo {
+        let batch = entry::Batch {
             entries: self.filling.take(),
             ends: self.partitions.take_moved(),
             bytes,
         };
-        let heart = self.context.outages.watch("flight", FLIGHT_PATIENCE);
-        let flying = fly(self.context.clone(), cargo);
-        self.flight.start(async move {
-            let landing = flying.await;
+        let heart = self.context.outages.watch("flush", FLUSH_PATIENCE);
+        let flushing = flush_batch(self.context.clone(), batch);
+        self.flush.start(async move {
+            let outcome = flushing.await;
             drop(heart);
-            landing
+            outcome
         });
     }
 

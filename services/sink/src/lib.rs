@@ -1,13 +1,13 @@
 //! Kafka to MongoDB: every message stored once, or kept as a dead letter.
 //!
 //! ```text
-//!  topics ──▶ intake ──▶ decode ──▶ filling batch ──▶ flight: gaps, insert_many, duplicates, dead letters, receipts
+//!  topics ──▶ intake ──▶ decode ──▶ filling batch ──▶ flush: gaps, insert_many, duplicates, dead letters, receipts
 //!  (group)    polls all   writer's    rows, bytes,       majority, unordered; one at a time
 //!     ▲       the time    schema      age                                          │
 //!     └───────────────────────────── store offsets ◀── only what is durable (D-1) ─┘
 //! ```
 //!
-//! One batch is in flight and one fills. Every offset that was read ends as exactly one of: the event's document,
+//! One batch is flushed while the next one fills. Every offset that was read ends as exactly one of: the event's document,
 //! a receipt (a duplicate, or a range without messages), a dead letter; or it is reported as lost, never papered
 //! over. Whatever was not committed is read again: documents are found by their `_id` and their position.
 
@@ -21,7 +21,7 @@ mod duplicates;
 mod entry;
 mod erasures;
 mod error;
-mod flight;
+mod flush;
 mod gaps;
 mod generations;
 mod intake;

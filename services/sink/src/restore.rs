@@ -18,10 +18,10 @@ use crate::assignment::watermarks;
 use crate::config::SinkConfig;
 use crate::consumer::{self, blocking, raw_of};
 use crate::decode::{Decoder, fetch};
-use crate::entry::{Cargo, End, Entry, Identity};
+use crate::entry::{Batch, End, Entry, Identity};
 use crate::erasures::Erasures;
 use crate::error::SinkError;
-use crate::flight::{Landing, fly};
+use crate::flush::{FlushOutcome, flush_batch};
 use crate::gaps::Gap;
 use crate::generations::{Binding, bind};
 use crate::outage::Outages;
@@ -157,15 +157,15 @@ impl Restorer {
             identity: identity.clone(),
             next: offsets.end,
         };
-        let cargo = Cargo {
+        let batch = Batch {
             bytes: entries.iter().map(Entry::bytes).sum(),
             entries,
             ends: [(partition, end)].into(),
         };
-        match fly(self.context.clone(), cargo).await? {
-            Landing::Durable(_) => Ok(()),
+        match flush_batch(self.context.clone(), batch).await? {
+            FlushOutcome::Durable(_) => Ok(()),
             // Made anew at this very moment: whoever asks next finds another generation.
-            Landing::TopicChanged(topic) => Err(SinkError::NoTopic { topic }),
+            FlushOutcome::TopicChanged(topic) => Err(SinkError::NoTopic { topic }),
         }
     }
 

@@ -7,7 +7,7 @@ use std::ops::Range;
 use pulseline_runtime::clock::system_utc_millis;
 
 use super::limits;
-use super::transaction::{Cargo, Pieces};
+use super::transaction::{BatchRows, Pieces};
 use super::{Plan, Writer};
 use crate::batch::Batch;
 use crate::dead_letter::{DeadLetter, WHOLE, payload};
@@ -33,18 +33,18 @@ impl<'a> Suspects<'a> {
     }
 
     /// Some of them, as a transaction writes them.
-    fn part(self, range: Range<usize>) -> (Plan, Cargo<'a>) {
+    fn part(self, range: Range<usize>) -> (Plan, BatchRows<'a>) {
         let mut plan = Plan::default();
-        let mut cargo = Cargo::default();
+        let mut batch_rows = BatchRows::default();
         match self {
             Self::Readings(rows, uploads) => {
                 plan.merge = rows[range].to_vec();
-                cargo.uploads = uploads;
+                batch_rows.uploads = uploads;
             }
-            Self::Entries(entries) => cargo.entries = &entries[range],
-            Self::Users(users) => cargo.users = &users[range],
+            Self::Entries(entries) => batch_rows.entries = &entries[range],
+            Self::Users(users) => batch_rows.users = &users[range],
         }
-        (plan, cargo)
+        (plan, batch_rows)
     }
 }
 
@@ -100,8 +100,8 @@ impl Writer {
             open.push(0..suspects.len());
         }
         while let Some(range) = open.pop() {
-            let (plan, cargo) = suspects.part(range.clone());
-            let Some(detail) = self.probe(&plan, cargo).await? else {
+            let (plan, batch_rows) = suspects.part(range.clone());
+            let Some(detail) = self.probe(&plan, batch_rows).await? else {
                 continue;
             };
             if range.len() == 1 {
@@ -115,8 +115,8 @@ impl Writer {
     }
 
     /// Tries rows and takes them back; what the warehouse says when it refuses their values.
-    async fn probe(&mut self, plan: &Plan, cargo: Cargo<'_>) -> Result<Option<String>, LoaderError> {
-        let pieces = Pieces::encode(&self.table, plan, cargo);
+    async fn probe(&mut self, plan: &Plan, batch_rows: BatchRows<'_>) -> Result<Option<String>, LoaderError> {
+        let pieces = Pieces::encode(&self.table, plan, batch_rows);
         // Every row is merged here, and so may unpack what a batch that is copied straight in does not.
         let mut limits = self.limits;
         limits.unpacking = true;

@@ -42,7 +42,7 @@ impl Table {
 
 /// The rows of a batch as they were mapped.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Cargo<'a> {
+pub(super) struct BatchRows<'a> {
     pub(super) uploads: &'a [ReadingsUpload],
     pub(super) entries: &'a [Entry],
     pub(super) users: &'a [UserRow],
@@ -74,15 +74,15 @@ pub(super) struct Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    pub(super) fn encode(table: &'a Table, plan: &'a Plan, cargo: Cargo<'a>) -> Self {
+    pub(super) fn encode(table: &'a Table, plan: &'a Plan, batch_rows: BatchRows<'a>) -> Self {
         let encoded = |rows: &[_]| match table {
             Table::Readings(statements) if !rows.is_empty() => {
-                CopyRows::finish(readings::encode(statements, rows, cargo.uploads))
+                CopyRows::finish(readings::encode(statements, rows, batch_rows.uploads))
             }
             _ => Bytes::new(),
         };
         let entries = match table {
-            Table::Entries { keys, .. } => entries::winners(*keys, cargo.entries),
+            Table::Entries { keys, .. } => entries::winners(*keys, batch_rows.entries),
             _ => Vec::new(),
         };
         Self {
@@ -91,7 +91,7 @@ impl<'a> Pieces<'a> {
             direct_rows: &plan.direct,
             merge: encoded(&plan.merge),
             entries,
-            users: cargo.users,
+            users: batch_rows.users,
         }
     }
 

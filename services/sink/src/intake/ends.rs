@@ -11,7 +11,7 @@ use super::Intake;
 use crate::asker::Asker;
 use crate::entry::Entry;
 use crate::error::SinkError;
-use crate::flight::{Examined, examine_tail};
+use crate::flush::{Examined, examine_tail};
 use crate::metrics;
 use crate::outage::Server;
 use crate::source::Partition;

@@ -124,7 +124,7 @@ impl Intake {
 
     /// Hands durable positions to the client, which commits them in the background (D-1).
     pub(super) fn store_offsets(&mut self, ends: &HashMap<Partition, End>) {
-        self.partitions.landed(ends);
+        self.partitions.flushed(ends);
         let mut list = TopicPartitionList::with_capacity(ends.len());
         for (partition, end) in ends
             .iter()

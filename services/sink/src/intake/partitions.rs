@@ -27,7 +27,7 @@ struct Open {
     stored: i64,
     /// The first offset that was not produced, as far as is known.
     end: i64,
-    /// True when `next` moved since a batch was last launched.
+    /// True when `next` moved since a batch was last flushed.
     has_moved: bool,
 }
 
@@ -92,7 +92,7 @@ impl Partitions {
     }
 
     /// Everything up to these ends is durable.
-    pub(super) fn landed(&mut self, ends: &HashMap<Partition, End>) {
+    pub(super) fn flushed(&mut self, ends: &HashMap<Partition, End>) {
         for (partition, end) in ends {
             if let Some(open) = self
                 .open
@@ -259,14 +259,14 @@ mod tests {
         }
         assert_eq!(lag(&partitions), 4);
         let ends = partitions.take_moved();
-        partitions.landed(&ends);
+        partitions.flushed(&ends);
         assert_eq!(lag(&partitions), 0);
         // An older look changes nothing, and a newer one counts.
         partitions.reaches(PARTITION, 7);
         assert_eq!(lag(&partitions), 0);
         partitions.reaches(PARTITION, 10);
         assert_eq!(lag(&partitions), 1);
-        // What landed under an earlier assignment is nothing that this one knows of.
+        // What was flushed under an earlier assignment is nothing that this one knows of.
         partitions.begin(&[Start {
             partition: PARTITION,
             identity: ends[&PARTITION].identity.clone(),
@@ -274,7 +274,7 @@ mod tests {
             end: 9,
             lost: None,
         }]);
-        partitions.landed(&ends);
+        partitions.flushed(&ends);
         assert_eq!(lag(&partitions), 4);
     }
 

@@ -1,8 +1,8 @@
-//! A batch on its way into MongoDB. It has landed when everything of it is acknowledged by a majority (D-1).
+//! Flushes a batch into MongoDB. It is durable when everything of it is acknowledged by a majority (D-1).
 //!
 //! ```text
 //!  is it still the same topic? ─▶ without the erased ─▶ gaps: lost, or proven empty ─▶ events by stream ─▶ dead letters, receipts
-//!    ─▶ was somebody erased meanwhile? ─▶ landed
+//!    ─▶ was somebody erased meanwhile? ─▶ durable
 //! ```
 
 mod dead_letters;
@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::dead_letters::DeadLetter;
-use crate::entry::{Cargo, End, Entry, Pending};
+use crate::entry::{Batch, End, Entry, Pending};
 use crate::error::SinkError;
 use crate::gaps::Gap;
 use crate::metrics::{self, Tally};
@@ -28,9 +28,9 @@ use crate::source::Partition;
 
 pub(crate) use voids::{Examined, examine_tail};
 
-/// How a flight ended.
+/// How a flush ended.
 #[derive(Debug)]
-pub(crate) enum Landing {
+pub(crate) enum FlushOutcome {
     /// Everything is durable up to these ends.
     Durable(HashMap<Partition, End>),
     /// A topic was deleted, or made anew, while its messages were with us: nothing was written, because nobody can
@@ -49,24 +49,24 @@ struct Settled {
 }
 
 /// Writes a batch.
-pub(crate) async fn fly(context: Context, mut cargo: Cargo) -> Result<Landing, SinkError> {
-    let departed = Instant::now();
-    if let Some(topic) = changed_topic(&context, &cargo.ends).await? {
-        return Ok(Landing::TopicChanged(topic));
+pub(crate) async fn flush_batch(context: Context, mut batch: Batch) -> Result<FlushOutcome, SinkError> {
+    let started_at = Instant::now();
+    if let Some(topic) = changed_topic(&context, &batch.ends).await? {
+        return Ok(FlushOutcome::TopicChanged(topic));
     }
     let mut tally = Tally {
-        rows: cargo.entries.len(),
-        bytes: cargo.bytes,
+        rows: batch.entries.len(),
+        bytes: batch.bytes,
         ..Tally::default()
     };
     let tombstones = context.erasures.known().await;
-    let (refused, kept) = erasure::refuse(&mut cargo.entries, &tombstones);
+    let (refused, kept) = erasure::refuse(&mut batch.entries, &tombstones);
     erasure::settle(&context, refused).await?;
     let Sorted {
         events,
         mut dead_letters,
         gaps,
-    } = sort(cargo.entries);
+    } = sort(batch.entries);
     let mut receipts = voids::prove(&context, gaps).await?;
     let mut settling = JoinSet::new();
     for (stream, pending) in events {
@@ -86,8 +86,8 @@ pub(crate) async fn fly(context: Context, mut cargo: Cargo) -> Result<Landing, S
     receipts.extend(dead_letters::store(&context, &dead_letters).await?);
     voids::store_receipts(&context, receipts).await?;
     erasure::look_again(&context, kept).await?;
-    metrics::record_batch(&tally, departed.elapsed(), context.clock.now_utc_millis());
-    Ok(Landing::Durable(cargo.ends))
+    metrics::record_batch(&tally, started_at.elapsed(), context.clock.now_utc_millis());
+    Ok(FlushOutcome::Durable(batch.ends))
 }
 
 /// The entries of a batch by what is done about them.
