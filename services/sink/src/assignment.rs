@@ -84,7 +84,7 @@ pub(crate) async fn resolve(
         .collect();
     let topics: Vec<String> = topics.into_iter().map(str::to_owned).collect();
     let ids = || async {
-        let ids = context.asker.topic_ids(topics.clone()).await?;
+        let ids = context.metadata_client.topic_ids(topics.clone()).await?;
         match topics.iter().find(|topic| !ids.contains_key(*topic)) {
             Some(topic) => Err(SinkError::NoTopic { topic: topic.clone() }),
             None => Ok(ids),
@@ -157,7 +157,7 @@ pub(crate) async fn watermarks(
     context: &Context,
     partition: Partition,
 ) -> Result<std::ops::Range<i64>, SinkError> {
-    let ask = || context.asker.watermarks(partition);
+    let ask = || context.metadata_client.watermarks(partition);
     context
         .outages
         .outlast(Server::Kafka, "ends of a partition", ask)

@@ -127,7 +127,7 @@ async fn changed_topic(
         return Ok(None);
     }
     let topics: Vec<String> = topics.into_iter().map(str::to_owned).collect();
-    let ask = || context.asker.topic_ids(topics.clone());
+    let ask = || context.metadata_client.topic_ids(topics.clone());
     let ids = context.outages.outlast(Server::Kafka, "topic ids", ask).await?;
     let changed = ends.iter().find(|(partition, end)| {
         ids.get(partition.source.topic())

@@ -1,17 +1,17 @@
 //! The loop of the sink: one batch is flushed while the next one fills, and the consumer is polled all the time.
 //!
 //! ```text
-//!        ┌──────────── next(): whatever happens first ───────────┐
-//!        │ abandon · flushed · schema answered · resolved        │
+//!        ┌──────────── next(): whatever happens first ────────────┐
+//!        │ abandon · flushed · schema answered · resolved         │
 //!        │ committed · group · stop · examined · message · timers │
-//!        └──────────────▶ handle() ─▶ advance(): flush, pause ───┘
+//!        └──────────────▶ handle() ─▶ advance(): flush, pause ────┘
 //! ```
 
 mod ends;
-mod errand;
 mod gate;
 pub(crate) mod group;
 mod partitions;
+mod task_slot;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -25,9 +25,9 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::errand::Errand;
 use self::gate::{Gate, Turn};
 use self::partitions::{Accepted, Partitions};
+use self::task_slot::TaskSlot;
 use crate::assignment::Start;
 use crate::consumer::{Channels, Rebalance, SinkConsumer, raw_of};
 use crate::decode::{Answer, Decoder, fetch};
@@ -63,13 +63,13 @@ pub(crate) struct Intake {
     revoked: Option<Rebalance>,
     /// Whether the assignment that is being resolved adds to what there is.
     is_incremental: bool,
-    flush: Errand<FlushOutcome>,
-    fetching: Errand<(u32, Answer)>,
-    resolving: Errand<Vec<Start>>,
-    committing: Errand<()>,
-    examining: Errand<Examined>,
+    flush: TaskSlot<FlushOutcome>,
+    fetching: TaskSlot<(u32, Answer)>,
+    resolving: TaskSlot<Vec<Start>>,
+    committing: TaskSlot<()>,
+    examining: TaskSlot<Examined>,
     /// Asks where the partitions end: a fetch tells it only of those that are fetched.
-    asking: Errand<HashMap<Partition, i64>>,
+    asking: TaskSlot<HashMap<Partition, i64>>,
     asked_at: Option<Instant>,
     disconnection: Wait,
 }
@@ -111,12 +111,12 @@ impl Intake {
             is_stopping: false,
             revoked: None,
             is_incremental: false,
-            flush: Errand::default(),
-            fetching: Errand::default(),
-            resolving: Errand::default(),
-            committing: Errand::default(),
-            examining: Errand::default(),
-            asking: Errand::default(),
+            flush: TaskSlot::default(),
+            fetching: TaskSlot::default(),
+            resolving: TaskSlot::default(),
+            committing: TaskSlot::default(),
+            examining: TaskSlot::default(),
+            asking: TaskSlot::default(),
             asked_at: None,
         }
     }
@@ -137,7 +137,7 @@ impl Intake {
     async fn next(&mut self) -> Result<Happening, SinkError> {
         let polls = !self.is_closed() || self.gate.is_paused();
         let due = [
-            self.filling.due_at().filter(|_| !self.flush.is_out()),
+            self.filling.due_at().filter(|_| !self.flush.is_running()),
             self.gate.due_at(),
         ];
         let due = due.into_iter().flatten().min();
@@ -205,7 +205,7 @@ impl Intake {
     /// Does what has become possible.
     fn advance(&mut self) -> Result<(), SinkError> {
         self.digest();
-        if !self.flush.is_out() && self.is_ready_to_flush() {
+        if !self.flush.is_running() && self.is_ready_to_flush() {
             self.start_flush();
             self.digest();
         }
@@ -226,12 +226,12 @@ impl Intake {
 
     /// True while no message may be accepted.
     fn is_closed(&self) -> bool {
-        self.is_stopping || self.revoked.is_some() || self.fetching.is_out() || self.filling.is_full()
+        self.is_stopping || self.revoked.is_some() || self.fetching.is_running() || self.filling.is_full()
     }
 
     /// True when everything that was accepted is durable, and known to be.
     fn is_drained(&self) -> bool {
-        self.filling.is_empty() && !self.flush.is_out() && !self.partitions.have_moved()
+        self.filling.is_empty() && !self.flush.is_running() && !self.partitions.have_moved()
     }
 
     fn is_ready_to_flush(&self) -> bool {

@@ -11,7 +11,6 @@
 //! a receipt (a duplicate, or a range without messages), a dead letter; or it is reported as lost, never papered
 //! over. Whatever was not committed is read again: documents are found by their `_id` and their position.
 
-mod asker;
 mod assignment;
 pub mod config;
 mod consumer;
@@ -25,6 +24,7 @@ mod flush;
 mod gaps;
 mod generations;
 mod intake;
+mod metadata_client;
 mod metrics;
 mod outage;
 mod reading_indexes;

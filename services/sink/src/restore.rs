@@ -13,7 +13,6 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
-use crate::asker::Asker;
 use crate::assignment::watermarks;
 use crate::config::SinkConfig;
 use crate::consumer::{self, blocking, raw_of};
@@ -24,6 +23,7 @@ use crate::error::SinkError;
 use crate::flush::{FlushOutcome, flush_batch};
 use crate::gaps::Gap;
 use crate::generations::{Binding, bind};
+use crate::metadata_client::MetadataClient;
 use crate::outage::Outages;
 use crate::service::{Connections, Context, message_bytes_max};
 use crate::source::{Partition, Raw, Source};
@@ -48,7 +48,7 @@ impl Restorer {
             let store = Store::open(&connections.mongo).await?;
             Ok(Self {
                 context: Context {
-                    asker: Asker::new(config, &connections.kafka)?,
+                    metadata_client: MetadataClient::new(config, &connections.kafka)?,
                     second_reader: consumer::second_reader(config, &connections.kafka)?,
                     config: Arc::new(config.clone()),
                     message_bytes_max: message_bytes_max(config, &connections.kafka)?,
@@ -98,7 +98,11 @@ impl Restorer {
 
     /// The topic's identity, if it is still in that generation.
     async fn identity(&self, topic: &str, generation: i32) -> Result<Option<Identity>, SinkError> {
-        let ids = self.context.asker.topic_ids(vec![topic.to_owned()]).await?;
+        let ids = self
+            .context
+            .metadata_client
+            .topic_ids(vec![topic.to_owned()])
+            .await?;
         let Some(topic_id) = ids.get(topic).map(ToString::to_string) else {
             return Ok(None);
         };
@@ -173,7 +177,7 @@ impl Restorer {
     pub fn close(self) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let timeout = self.context.config.close_timeout();
-            self.context.asker.close(timeout).await;
+            self.context.metadata_client.close(timeout).await;
         })
     }
 }

@@ -81,7 +81,7 @@ pub(super) async fn prove(
         return Ok(receipts);
     }
     // Read after the jumps: what was deleted before we came to it is below it now.
-    let ask = || context.asker.starts(unproven.keys().copied().collect());
+    let ask = || context.metadata_client.starts(unproven.keys().copied().collect());
     let what = "where partitions begin";
     let starts = context.outages.outlast(Server::Kafka, what, ask).await?;
     let mut candidates: BTreeMap<Partition, Vec<Gap>> = BTreeMap::new();

@@ -8,10 +8,10 @@ use pulseline_runtime::waits::Hop;
 use tokio::time::Instant;
 
 use super::Intake;
-use crate::asker::Asker;
 use crate::entry::Entry;
 use crate::error::SinkError;
 use crate::flush::{Examined, examine_tail};
+use crate::metadata_client::MetadataClient;
 use crate::metrics;
 use crate::outage::Server;
 use crate::source::Partition;
@@ -36,17 +36,17 @@ impl Intake {
             };
             self.partitions.reaches(sight.partition, sight.stable);
             let tail = self.tails.observe(sight.partition, next, sight.end);
-            if let Some(tail) = tail.filter(|_| !self.is_closed() && !self.examining.is_out()) {
+            if let Some(tail) = tail.filter(|_| !self.is_closed() && !self.examining.is_running()) {
                 self.examining
                     .start(examine_tail(self.context.clone(), sight.partition, tail));
             }
         }
         let now = Instant::now();
         let is_due = self.asked_at.is_none_or(|at| now >= at + ASK_EVERY);
-        if look.is_connected && is_due && !self.asking.is_out() {
+        if look.is_connected && is_due && !self.asking.is_running() {
             self.asked_at = Some(now);
             self.asking
-                .start(ask(self.context.asker.clone(), self.partitions.all()));
+                .start(ask(self.context.metadata_client.clone(), self.partitions.all()));
         }
         self.tell_lags(look.is_connected);
     }
@@ -95,8 +95,11 @@ impl Intake {
 }
 
 /// Asks once. An outage is found out elsewhere, and the next look asks again.
-async fn ask(asker: Asker, partitions: Vec<Partition>) -> Result<HashMap<Partition, i64>, SinkError> {
-    match asker.ends(partitions).await {
+async fn ask(
+    metadata_client: MetadataClient,
+    partitions: Vec<Partition>,
+) -> Result<HashMap<Partition, i64>, SinkError> {
+    match metadata_client.ends(partitions).await {
         Err(error) if error.class() == Class::Transient => {
             tracing::debug!(%error, "where the partitions end is not known");
             Ok(HashMap::new())

@@ -17,7 +17,7 @@ use crate::source::{Partition, Source};
 impl Intake {
     /// True while the group waits for our answer.
     pub(super) fn is_answering(&self) -> bool {
-        self.revoked.is_some() || self.resolving.is_out() || self.committing.is_out()
+        self.revoked.is_some() || self.resolving.is_running() || self.committing.is_running()
     }
 
     pub(super) fn asked(&mut self, rebalance: Rebalance) {
@@ -90,7 +90,7 @@ impl Intake {
 
     /// Commits what is durable once nothing is under way, before partitions are given back.
     pub(super) fn commit_before_giving_back(&mut self) {
-        if self.revoked.is_some() && self.is_drained() && !self.committing.is_out() {
+        if self.revoked.is_some() && self.is_drained() && !self.committing.is_running() {
             self.committing.start(commit(Arc::clone(&self.consumer)));
         }
     }

@@ -6,28 +6,28 @@ use tokio::task::JoinHandle;
 
 use crate::error::SinkError;
 
-/// At most one task of a kind.
+/// At most one task of its kind.
 #[derive(Debug)]
-pub(super) struct Errand<T>(Option<JoinHandle<Result<T, SinkError>>>);
+pub(super) struct TaskSlot<T>(Option<JoinHandle<Result<T, SinkError>>>);
 
-impl<T> Default for Errand<T> {
+impl<T> Default for TaskSlot<T> {
     fn default() -> Self {
         Self(None)
     }
 }
 
-impl<T: Send + 'static> Errand<T> {
-    /// Sends somebody off. Whoever was out before is called back.
+impl<T: Send + 'static> TaskSlot<T> {
+    /// Starts a task and aborts the previous one.
     pub(super) fn start(&mut self, task: impl Future<Output = Result<T, SinkError>> + Send + 'static) {
         self.cancel();
         self.0 = Some(tokio::spawn(task));
     }
 
-    pub(super) fn is_out(&self) -> bool {
+    pub(super) fn is_running(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Waits until whoever is out is back; for ever when nobody is. May be dropped and asked again.
+    /// Waits for the task's end; for ever when none is running. May be dropped and called again.
     pub(super) async fn ended(&mut self) -> Result<T, SinkError> {
         let Some(task) = &mut self.0 else {
             return pending().await;
@@ -44,7 +44,7 @@ impl<T: Send + 'static> Errand<T> {
     }
 }
 
-impl<T> Drop for Errand<T> {
+impl<T> Drop for TaskSlot<T> {
     fn drop(&mut self) {
         if let Some(task) = self.0.take() {
             task.abort();

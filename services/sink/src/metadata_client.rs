@@ -20,14 +20,14 @@ use crate::error::SinkError;
 use crate::source::Partition;
 use crate::topic_id;
 
-/// A client that never fetches.
+/// Asks the brokers for metadata, and never fetches.
 #[derive(Clone)]
-pub(crate) struct Asker {
+pub(crate) struct MetadataClient {
     client: Arc<SinkConsumer>,
     patience: Duration,
 }
 
-impl Asker {
+impl MetadataClient {
     pub(crate) fn new(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Self, SinkError> {
         Ok(Self {
             client: Arc::new(bystander(config, kafka)?),
