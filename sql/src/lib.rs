@@ -7,7 +7,6 @@ mod connect;
 mod error;
 pub mod floor;
 pub mod forgotten;
-pub mod held;
 pub mod lease;
 mod migrate;
 pub mod periods;
@@ -15,6 +14,7 @@ mod prepared;
 mod reader;
 mod schemas;
 mod typed;
+pub mod write_guard;
 
 pub use check::check;
 pub use client::{Client, GenericClient, Transaction};

@@ -82,8 +82,8 @@ impl Batch {
         self.accounts.extend(mapped.account);
         self.dead_letters.extend(mapped.dead_letters);
         match (&mut self.permits, permit) {
-            (Some(held), Some(more)) => held.merge(more),
-            (held @ None, more) => *held = more,
+            (Some(permit), Some(more)) => permit.merge(more),
+            (permit @ None, more) => *permit = more,
             (Some(_), None) => {}
         }
     }

@@ -7,12 +7,12 @@ mod entries;
 mod erase;
 mod expected;
 mod floor;
-mod held;
 mod limits;
 mod ops_tables;
 mod profiles;
 mod readings;
 mod transaction;
+mod write_guard;
 
 use std::time::{Duration, Instant};
 
@@ -34,10 +34,10 @@ use crate::metrics;
 use crate::resolve::{self, Row};
 use crate::resume::ResumePoint;
 pub(crate) use expected::Expected;
-use held::Known;
 use limits::Limits;
 pub(crate) use limits::{is_superseded, sessions_of};
 use transaction::{BatchRows, Pieces, Table};
+use write_guard::Known;
 
 /// Writes the batches of one collection over one connection. After an error that is not its own to mend it is
 /// thrown away: the next one starts from the durable position.
@@ -225,8 +225,8 @@ impl Writer {
                 metrics::record_fallback(self.source);
                 self.high_watermarks.clear();
                 trust = Trust::Nothing;
-            } else if let LoaderError::Moved { held } = error {
-                self.known.learn(held, &self.client, &self.dead_letters).await?;
+            } else if let LoaderError::Moved { guard } = error {
+                self.known.learn(guard, &self.client, &self.dead_letters).await?;
             } else if error.is_unpacking_limit() && !self.limits.unpacking {
                 self.limits.unpacking = true;
             } else if error.is_data_error() {
@@ -241,7 +241,7 @@ impl Writer {
 
     /// Takes out of a batch what must not be written.
     async fn leave_out(&mut self, batch: &mut Batch) -> Result<(), LoaderError> {
-        if let Some(floor) = self.known.held.floor {
+        if let Some(floor) = self.known.guard.retention_floor {
             match self.purpose {
                 Purpose::Follow(_) | Purpose::Revive | Purpose::Mend => floor::shed(batch, floor),
                 // They were loaded in their time, and deleted.

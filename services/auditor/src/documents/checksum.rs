@@ -50,7 +50,7 @@ pub(super) fn sums(readings: Vec<Reading>) -> BTreeMap<DayNumber, DaySum> {
     for reading in readings {
         let key = (reading.local_ms, reading.offset);
         match winners.get(&key) {
-            Some(held) if rank(held) > rank(&reading) => {}
+            Some(kept) if rank(kept) > rank(&reading) => {}
             _ => drop(winners.insert(key, reading)),
         }
     }

@@ -12,25 +12,25 @@ const HOLD: &str = "lock table ops.floors, ops.forgotten in access share mode";
 const READ: &str = "select (select floor_date - date '1970-01-01' from ops.floors where layer = 'raw'), \
     (select coalesce(max(revision), 0) from ops.forgotten)";
 
-/// What rows were prepared for.
+/// The state of the warehouse that rows were prepared for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct WriteGuard {
     /// The first day whose readings are kept; none while everything is.
-    pub floor: Option<DayNumber>,
+    pub retention_floor: Option<DayNumber>,
     /// Revision of the list of who was erased; 0 while nobody was.
-    pub erased: i64,
+    pub erasure_revision: i64,
 }
 
 /// Both, which stay as they are until the transaction ends.
 ///
 /// # Errors
 /// What the server says.
-pub async fn hold(transaction: &Transaction<'_>) -> Result<Held, SqlError> {
+pub async fn hold(transaction: &Transaction<'_>) -> Result<WriteGuard, SqlError> {
     // Sent in one go: the second statement begins when the first has its lock.
     let (lock, read) = (transaction.batch_execute(HOLD), transaction.query_one(READ, &[]));
     let ((), row) = tokio::try_join!(biased; lock, read)?;
-    Ok(Held {
-        floor: row.get(0),
-        erased: row.get(1),
+    Ok(WriteGuard {
+        retention_floor: row.get(0),
+        erasure_revision: row.get(1),
     })
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use bson::RawDocumentBuf;
 use mongodb::Collection;
-use pulseline_sql::held::Held;
+use pulseline_sql::write_guard::WriteGuard;
 use pulseline_sql::{Client, Transaction};
 use pulseline_tombstones::{Register, Tombstone, Tombstones};
 
@@ -13,7 +13,7 @@ use crate::error::LoaderError;
 /// The newest that is known. It may change at any time; a transaction that finds it changed writes nothing.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    pub(super) held: Held,
+    pub(super) guard: WriteGuard,
     pub(super) tombstones: Tombstones,
 }
 
@@ -24,25 +24,25 @@ impl Known {
     /// [`LoaderError::Moved`] when they are not the known ones: then the batch may hold what must not be written.
     pub(super) async fn hold(&self, tx: &Transaction<'_>) -> Result<(), LoaderError> {
         let holding = LoaderError::sql("holding the floor and the list of the erased");
-        let held = pulseline_sql::held::hold(tx).await.map_err(holding)?;
-        if held == self.held {
+        let guard = pulseline_sql::write_guard::hold(tx).await.map_err(holding)?;
+        if guard == self.guard {
             Ok(())
         } else {
-            Err(LoaderError::Moved { held })
+            Err(LoaderError::Moved { guard })
         }
     }
 
     /// Takes over what a transaction found.
     pub(super) async fn learn(
         &mut self,
-        held: Held,
+        guard: WriteGuard,
         client: &Client,
         dead_letters: &Collection<RawDocumentBuf>,
     ) -> Result<(), LoaderError> {
-        if held.erased != self.held.erased {
+        if guard.erasure_revision != self.guard.erasure_revision {
             self.tombstones = tombstones(client, dead_letters).await?;
         }
-        self.held = held;
+        self.guard = guard;
         Ok(())
     }
 }
