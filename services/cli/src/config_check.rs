@@ -65,7 +65,7 @@ pub(crate) async fn run(settings: Settings, arguments: &ConfigCheckArgs) -> anyh
     Ok(outcome(&looks))
 }
 
-/// Wrong settings come first: they are mended here, the rest elsewhere.
+/// Wrong settings come first: they are repaired here, the rest elsewhere.
 fn outcome(looks: &[Look]) -> Outcome {
     let is_wrong = |look: &Look| {
         matches!(

@@ -1,11 +1,11 @@
-//! What a TLS handshake failed on, and whether waiting mends it. Registry and MongoDB share this.
+//! What a TLS handshake failed on, and whether waiting fixes it. Registry and MongoDB share this.
 
 use std::error::Error;
 use std::io;
 
 use rustls::AlertDescription as Alert;
 
-/// The text of the first TLS error among an error and its causes that no waiting mends: a certificate that is not trusted,
+/// The text of the first TLS error among an error and its causes that no waiting fixes: a certificate that is not trusted,
 /// has expired or names another host, and a server that refuses ours.
 pub(crate) fn refusal(error: &(dyn Error + 'static)) -> Option<String> {
     let mut next = Some(error);

@@ -94,7 +94,7 @@ export function accounting(main) {
   replace(main, h('section', { 'aria-labelledby': 'accounting-title' },
     h('h2', { id: 'accounting-title' }, 'What became of every message'),
     h('p', { class: 'lead' }, 'Each bar is a partition of Kafka, from offset 0 to its end. A hole is an offset that sink and loader are past and nobody has accounted for: ',
-      h('code', null, 'pulseline heal'), ' mends what MongoDB still has.'),
+      h('code', null, 'pulseline heal'), ' repairs what MongoDB still has.'),
     legend(), place));
   return {
     async refresh() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use pulseline_clients::kafka::{Guard, Settings};
-use pulseline_loader::revive::Reviver;
+use pulseline_loader::replay_dead_letters::DeadLetterReplayer;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
 use pulseline_sql::{Client, GenericClient};
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -96,8 +96,8 @@ pub fn replay<'a>(
         for (origin, dead_letters) in by_origin {
             ended = match Origin::read(&origin) {
                 Origin::Document { stream, id } => {
-                    let reviver = stores.reviver(connections).await?;
-                    documents(&client, reviver, (stream, &id), &dead_letters, tell).await
+                    let replayer = stores.replayer(connections).await?;
+                    documents(&client, replayer, (stream, &id), &dead_letters, tell).await
                 }
                 Origin::Message => {
                     messages(&mut client, stores.producer(connections)?, &dead_letters, tell).await
@@ -123,8 +123,8 @@ pub fn replay<'a>(
                 break;
             }
         }
-        if let Some(reviver) = stores.reviver {
-            reviver.close().await;
+        if let Some(replayer) = stores.replayer {
+            replayer.close().await;
         }
         ended
     })
@@ -139,23 +139,26 @@ struct Mailer {
 /// Opened when the first dead letter needs them.
 #[derive(Default)]
 struct Stores {
-    reviver: Option<Reviver>,
+    replayer: Option<DeadLetterReplayer>,
     producer: Option<Mailer>,
 }
 
 impl Stores {
-    async fn reviver(&mut self, connections: &Connections) -> Result<&mut Reviver, DeadLettersError> {
-        let reviver = match self.reviver.take() {
-            Some(reviver) => reviver,
+    async fn replayer(
+        &mut self,
+        connections: &Connections,
+    ) -> Result<&mut DeadLetterReplayer, DeadLettersError> {
+        let replayer = match self.replayer.take() {
+            Some(replayer) => replayer,
             None => {
-                Reviver::open(&pulseline_loader::Connections {
+                DeadLetterReplayer::open(&pulseline_loader::Connections {
                     mongo: connections.mongo.clone(),
                     timescale: connections.timescale.clone(),
                 })
                 .await?
             }
         };
-        Ok(self.reviver.insert(reviver))
+        Ok(self.replayer.insert(replayer))
     }
 
     fn producer(&mut self, connections: &Connections) -> Result<&Mailer, DeadLettersError> {
@@ -184,18 +187,18 @@ impl Stores {
 /// Loads a document once for all the dead letters about it.
 async fn documents(
     client: &Client,
-    reviver: &mut Reviver,
+    replayer: &mut DeadLetterReplayer,
     (stream, id): (pulseline_schemas::Stream, &str),
     dead_letters: &[DeadLetter],
     tell: &mut (dyn FnMut(&DeadLetter, &Fate) + Send),
 ) -> Result<(), DeadLettersError> {
-    let revived = reviver.load(stream, id).await?;
+    let replayed = replayer.load(stream, id).await?;
     for dead_letter in dead_letters {
-        let fate = match &revived {
+        let fate = match &replayed {
             None => Fate::Left("its document is not there any more"),
-            Some(revived) => {
+            Some(replayed) => {
                 // Refused as a whole, it is refused with each of its readings.
-                let again = revived
+                let again = replayed
                     .refused
                     .iter()
                     .find(|(item, _)| *item == dead_letter.item || *item < 0);

@@ -1,4 +1,4 @@
-//! Which holes a round mends: those that were not tried yet go first, what is lost for good is tried again rarely. Pure.
+//! Which holes a round repairs: those that were not tried yet go first, what is lost for good is tried again rarely. Pure.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,6 +1,6 @@
 //! Reading documents once more: a range of days of one stream, merged into raw while streaming goes on.
 //!
-//! It has no part in positions or accounting: it mends rows. Readings that are right already stay untouched, so that only
+//! It has no part in positions or accounting: it repairs rows. Readings that are right already stay untouched, so that only
 //! days on which one changed are refreshed; days, sessions and profiles are written again with what belongs to them.
 
 mod chunks;
@@ -186,7 +186,7 @@ impl Run<'_> {
         // How far it is may have moved since, in an attempt that an outage ended.
         let mut done = progress::begin(&connect(self.connections).await?, &self.job).await?;
         (done.total, done.days) = (before.total, before.days.clone());
-        let purpose = Purpose::Repair(Mark::of(&self.job));
+        let purpose = Purpose::Backfill(Mark::of(&self.job));
         let mut writer = Writer::beside(&self.connections.timescale, source, purpose, dead_letters).await?;
         let pages = self.job.pages(&before.days, self.config.page_documents);
         let reading = Reading {

@@ -39,7 +39,7 @@ pub(crate) use limits::{is_superseded, sessions_of};
 use transaction::{BatchRows, Pieces, Table};
 use write_guard::Known;
 
-/// Writes the batches of one collection over one connection. After an error that is not its own to mend it is
+/// Writes the batches of one collection over one connection. After an error that it cannot deal with itself it is
 /// thrown away: the next one starts from the durable position.
 pub(crate) struct Writer {
     source: Source,
@@ -76,12 +76,12 @@ pub(crate) enum Opened {
 pub(crate) enum Purpose {
     /// To follow a collection: position and accounting move with its rows.
     Follow(Checkpoint),
-    /// To write rows once more whose offsets are accounted for: how far that is moves with them.
-    Repair(Mark),
-    /// To write rows whose uploads were dead.
-    Revive,
-    /// To write rows that were lost, with their accounting.
-    Mend,
+    /// To load a range of documents again, whose offsets are accounted for: its progress moves with the rows.
+    Backfill(Mark),
+    /// To load documents again that became dead letters.
+    ReplayDeadLetter,
+    /// To load the rows of a gap, with their accounting.
+    RepairGap,
 }
 
 impl Purpose {
@@ -89,9 +89,9 @@ impl Purpose {
     fn accounts(&self, batch: &Batch) -> Vec<Account> {
         let accounts = batch.accounts.iter().cloned();
         account::merge(match self {
-            Self::Follow(_) | Self::Mend => accounts.collect(),
-            Self::Revive => accounts.map(Account::revived).collect(),
-            Self::Repair(_) => Vec::new(),
+            Self::Follow(_) | Self::RepairGap => accounts.collect(),
+            Self::ReplayDeadLetter => accounts.map(Account::revived).collect(),
+            Self::Backfill(_) => Vec::new(),
         })
     }
 }
@@ -200,8 +200,8 @@ impl Writer {
     pub(crate) async fn write(&mut self, batch: &mut Batch) -> Result<u64, LoaderError> {
         let began = Instant::now();
         let mut trust = match self.purpose {
-            Purpose::Follow(_) | Purpose::Repair(_) => Trust::HighWatermarks,
-            Purpose::Revive | Purpose::Mend => Trust::Nothing,
+            Purpose::Follow(_) | Purpose::Backfill(_) => Trust::HighWatermarks,
+            Purpose::ReplayDeadLetter | Purpose::RepairGap => Trust::Nothing,
         };
         self.limits.unpacking = false;
         if let (Source::DeadLetters, Some(expected)) = (self.source, &self.expected) {
@@ -243,9 +243,11 @@ impl Writer {
     async fn leave_out(&mut self, batch: &mut Batch) -> Result<(), LoaderError> {
         if let Some(floor) = self.known.guard.retention_floor {
             match self.purpose {
-                Purpose::Follow(_) | Purpose::Revive | Purpose::Mend => floor::shed(batch, floor),
+                Purpose::Follow(_) | Purpose::ReplayDeadLetter | Purpose::RepairGap => {
+                    floor::shed(batch, floor)
+                }
                 // They were loaded in their time, and deleted.
-                Purpose::Repair(_) => floor::leave_out(batch, floor),
+                Purpose::Backfill(_) => floor::leave_out(batch, floor),
             }
         }
         let erased = erase::erase(batch, &self.known.tombstones);
@@ -265,7 +267,7 @@ impl Writer {
                 merge: rows,
             });
         }
-        if matches!(self.purpose, Purpose::Repair(_)) {
+        if matches!(self.purpose, Purpose::Backfill(_)) {
             // There are newer rows: what counts is whether the part that is written has any.
             let found = readings::newest_until(&self.client, statements, &resolve::ends(&rows)).await?;
             let (direct, merge) = resolve::split(rows, |device_id| found.get(device_id).copied().flatten());
@@ -299,11 +301,11 @@ impl Writer {
         let moved = async {
             match &self.purpose {
                 Purpose::Follow(checkpoint) => checkpoint.advance(&tx, &batch.progress).await,
-                Purpose::Repair(mark) => {
+                Purpose::Backfill(mark) => {
                     let figures = (batch.documents, touched.rows);
                     mark.advance(&tx, batch.progress.place.as_ref(), figures).await
                 }
-                Purpose::Revive | Purpose::Mend => Ok(()),
+                Purpose::ReplayDeadLetter | Purpose::RepairGap => Ok(()),
             }
         };
         // Sent in one go, in this order.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  next_raw, next_stage, next_agg, next_ops: migrated ─▶ loader and compactor fill them, while the services go on in the
-//!    warehouse in use ─▶ caught up ─▶ holes mended from Kafka ─▶ verified in full ─▶ ONE transaction: what only the old one
+//!    warehouse in use ─▶ caught up ─▶ holes repaired from Kafka ─▶ verified in full ─▶ ONE transaction: what only the old one
 //!    knows is carried over, the old one becomes old_…, the next one takes its names ─▶ the services go on in it
 //! ```
 //!
@@ -42,7 +42,7 @@ pub enum Step {
     Begun(bool),
     /// Documents are loaded and days refreshed.
     Filling(Standing),
-    /// A hole was mended, or not.
+    /// A hole was repaired, or not.
     Healed(Box<Healed>),
     /// The comparison that is made.
     Verifying(String),
@@ -164,11 +164,11 @@ impl Rebuilder {
         Ok(report)
     }
 
-    /// Mends holes, and compares everything.
+    /// Repairs holes, and compares everything.
     async fn check(&self, tell: &(dyn Fn(Step) + Send + Sync)) -> Result<Verdict, RebuilderError> {
         let (holes, _) = self.healer.find(self.settle).await?;
         let mut told = |healed: &Healed| tell(Step::Healed(Box::new(healed.clone())));
-        self.healer.mend(holes, &mut told).await?;
+        self.healer.repair(holes, &mut told).await?;
         let config = VerifyConfig {
             settle: self.settle,
             scope: Scope {

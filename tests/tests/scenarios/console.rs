@@ -165,9 +165,9 @@ async fn hole(world: &World, console: &Console, browser: &Browser) -> Result<()>
         "{page}"
     );
     ensure!(std::fs::metadata(picture)?.len() > 10_000, "an empty picture");
-    let mended = "update ops.accounted set offsets = offsets + '{[0,1)}' \
+    let repaired = "update ops.accounted set offsets = offsets + '{[0,1)}' \
         where topic = 'fitbit.heart_rates' and offsets @> 1::bigint";
-    client.execute(mended, &[]).await?;
+    client.execute(repaired, &[]).await?;
     until_said(console, "good", &["Everything is accounted for"]).await
 }
 

@@ -76,7 +76,7 @@ async fn vanish(world: &World, partition: i32) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_3_what_is_lost_is_mended_from_mongodb_then_from_kafka_and_the_rest_is_told() -> Result<()> {
+async fn a_3_what_is_lost_is_repaired_from_mongodb_then_from_kafka_and_the_rest_is_named() -> Result<()> {
     let world = World::start("healing").await?;
     let services = Service::start_all(&world)?;
     let cohort = SimulateConfig {

@@ -161,7 +161,7 @@ async fn a_connection_url_means_what_libpq_says() -> Result<()> {
     refusals(&servers, &certificates).await
 }
 
-/// What no waiting mends, and what of it the sentence must name.
+/// What no waiting fixes, and what of it the sentence must name.
 async fn refusals(servers: &Postgreses, certificates: &Certificates) -> Result<()> {
     let right = format!(
         "sslmode=verify-full&sslrootcert={}",

@@ -36,7 +36,7 @@ pub(super) enum TokenError {
 }
 
 impl TokenError {
-    /// The sentence for what no waiting mends.
+    /// The sentence for what no waiting fixes.
     pub(super) fn refusal(&self) -> Option<String> {
         match self {
             Self::Refused { .. } => Some(format!(

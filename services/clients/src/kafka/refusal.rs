@@ -1,4 +1,4 @@
-//! What no waiting mends when a broker is called: certificates, users, passwords.
+//! What no waiting fixes when a broker is called: certificates, users, passwords.
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 

@@ -17,7 +17,7 @@ use crate::write::{Purpose, Writer};
 
 /// What loading a document again gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Revived {
+pub struct Replayed {
     /// Rows that were written.
     pub changed: u64,
     /// Items that were refused again, −1 for the whole upload, and why.
@@ -25,13 +25,13 @@ pub struct Revived {
 }
 
 /// Loads documents again, one by one.
-pub struct Reviver {
+pub struct DeadLetterReplayer {
     connections: Connections,
     database: Database,
     writers: HashMap<Stream, Writer>,
 }
 
-impl Reviver {
+impl DeadLetterReplayer {
     /// Opens the document store.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Reviver {
         &'a mut self,
         stream: Stream,
         id: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Revived>, LoaderError>> {
+    ) -> BoxFuture<'a, Result<Option<Replayed>, LoaderError>> {
         Box::pin(async move {
             let source = Source::Stream(stream);
             let collection = self.database.collection::<RawDocumentBuf>(source.name());
@@ -67,7 +67,7 @@ impl Reviver {
             batch.push(map::map(source, &document, system_utc_millis()), bytes, None);
             let changed = self.writer(stream).await?.write(&mut batch).await?;
             let refused = batch.dead_letters.into_iter();
-            Ok(Some(Revived {
+            Ok(Some(Replayed {
                 changed,
                 refused: refused
                     .map(|dead_letter| {
@@ -87,9 +87,13 @@ impl Reviver {
             Entry::Vacant(place) => {
                 let dead_letters = self.database.collection(Source::DeadLetters.name());
                 let source = Source::Stream(stream);
-                let writer =
-                    Writer::beside(&self.connections.timescale, source, Purpose::Revive, dead_letters)
-                        .await?;
+                let writer = Writer::beside(
+                    &self.connections.timescale,
+                    source,
+                    Purpose::ReplayDeadLetter,
+                    dead_letters,
+                )
+                .await?;
                 Ok(place.insert(writer))
             }
         }

@@ -48,13 +48,13 @@ impl Offsets {
 }
 
 /// Reads documents by their offsets and loads them, accounting included.
-pub struct Mender {
+pub struct OffsetLoader {
     connections: Connections,
     config: LoaderConfig,
     database: Database,
 }
 
-impl Mender {
+impl OffsetLoader {
     /// Opens the document store.
     ///
     /// # Errors
@@ -93,8 +93,13 @@ impl Mender {
 
     async fn load_from(&self, source: Source, at: &Offsets, shutdown: &Shutdown) -> Result<u64, LoaderError> {
         let dead_letters = self.database.collection(Source::DeadLetters.name());
-        let mut writer =
-            Writer::beside(&self.connections.timescale, source, Purpose::Mend, dead_letters).await?;
+        let mut writer = Writer::beside(
+            &self.connections.timescale,
+            source,
+            Purpose::RepairGap,
+            dead_letters,
+        )
+        .await?;
         let reading = Reading {
             collection: self.database.collection(source.name()),
             pages: Pages::unordered(at.filter(source)),
