@@ -16,8 +16,8 @@ use crate::outage::Server;
 use crate::service::Context;
 use crate::source::Partition;
 
-/// How often an end before the committed offset is looked at again: a broker that starts may report it for a moment.
-const TRUNCATED_LOOKS: u32 = 20;
+/// How often an end before the committed offset is read again: a broker that starts may report it for a moment.
+const TRUNCATED_ATTEMPTS: u32 = 20;
 const TRUNCATED_PAUSE: Duration = Duration::from_millis(500);
 
 /// What the group had committed for a partition.
@@ -123,7 +123,7 @@ async fn start(
     bound: &Bound,
     committed: Option<&Committed>,
 ) -> Result<Start, SinkError> {
-    let mut looks = 0;
+    let mut attempts = 0;
     loop {
         let log = watermarks(context, partition).await?;
         match begin(committed, bound, log.clone()) {
@@ -137,15 +137,15 @@ async fn start(
                 });
             }
             Begin::Truncated { committed } => {
-                looks += 1;
-                if looks >= TRUNCATED_LOOKS {
+                attempts += 1;
+                if attempts >= TRUNCATED_ATTEMPTS {
                     return Err(SinkError::Truncated {
                         partition: partition.to_string(),
                         committed,
                         end: log.end,
                     });
                 }
-                tracing::warn!(%partition, committed, end = log.end, "ends before the committed offset: looking again");
+                tracing::warn!(%partition, committed, end = log.end, "ends before the committed offset: reading it again");
                 tokio::time::sleep(TRUNCATED_PAUSE).await;
             }
         }

@@ -19,11 +19,11 @@ use crate::config::{GroupProtocol, SinkConfig};
 use crate::error::SinkError;
 use crate::metrics;
 use crate::source::{Partition, Raw, Source};
-use crate::statistics::Look;
+use crate::statistics::StatsSnapshot;
 
 /// Room for what the group says; it waits for our answer to one before it says the next.
 const REBALANCES: usize = 16;
-/// How often it is looked whether anybody still uses the consumer at the end.
+/// How often the end checks whether the consumer is still in use.
 const CALLED_BACK_PAUSE: Duration = Duration::from_millis(5);
 /// Smallest value that the client takes for the size of a fetch.
 const FETCH_BYTES_MIN: u64 = 1_000_000;
@@ -51,7 +51,7 @@ pub(crate) enum RebalanceKind {
 #[derive(Debug)]
 pub(crate) struct Group {
     rebalances: mpsc::Sender<Rebalance>,
-    looks: watch::Sender<Look>,
+    stats: watch::Sender<StatsSnapshot>,
     is_closing: AtomicBool,
     guard: Guard,
 }
@@ -71,7 +71,7 @@ impl ClientContext for Group {
     }
 
     fn stats(&self, statistics: Statistics) {
-        self.looks.send_replace(Look::at(&statistics));
+        self.stats.send_replace(StatsSnapshot::at(&statistics));
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -139,7 +139,7 @@ fn partitions_of(list: &TopicPartitionList) -> Vec<Partition> {
 #[derive(Debug)]
 pub(crate) struct Channels {
     pub(crate) rebalances: mpsc::Receiver<Rebalance>,
-    pub(crate) looks: watch::Receiver<Look>,
+    pub(crate) stats: watch::Receiver<StatsSnapshot>,
 }
 
 /// A consumer that has subscribed to every topic.
@@ -161,10 +161,10 @@ pub(crate) fn bystander(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Sink
 
 fn create(settings: &Settings) -> Result<(SinkConsumer, Channels), SinkError> {
     let (rebalances, received) = mpsc::channel(REBALANCES);
-    let (looks, seen) = watch::channel(Look::default());
+    let (stats, seen) = watch::channel(StatsSnapshot::default());
     let consumer = settings.create_with(|guard| Group {
         rebalances,
-        looks,
+        stats,
         is_closing: AtomicBool::new(false),
         guard,
     })?;
@@ -172,7 +172,7 @@ fn create(settings: &Settings) -> Result<(SinkConsumer, Channels), SinkError> {
         consumer,
         Channels {
             rebalances: received,
-            looks: seen,
+            stats: seen,
         },
     ))
 }
@@ -193,7 +193,7 @@ fn settings(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Settings, SinkEr
         )
         .set("queued.max.messages.kbytes", config.queued_kbytes.to_string())
         .set_default("fetch.max.bytes", fetch_bytes.to_string())
-        // A full queue is looked at again soon: the default of a second would starve a small queue.
+        // A full queue is checked again soon: the default of a second would starve a small queue.
         .set_default("fetch.queue.backoff.ms", "20")
         // Topics that are created after us are found in seconds, not in minutes.
         .set_default("topic.metadata.refresh.interval.ms", "5000");

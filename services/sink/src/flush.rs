@@ -8,7 +8,7 @@
 mod dead_letters;
 mod erasure;
 mod events;
-mod voids;
+mod gaps;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -26,7 +26,7 @@ use crate::receipts::Receipt;
 use crate::service::Context;
 use crate::source::Partition;
 
-pub(crate) use voids::{Examined, examine_tail};
+pub(crate) use gaps::{Examined, examine_trailing_gap};
 
 /// How a flush ended.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ pub(crate) async fn flush_batch(context: Context, mut batch: Batch) -> Result<Fl
         mut dead_letters,
         gaps,
     } = sort(batch.entries);
-    let mut receipts = voids::prove(&context, gaps).await?;
+    let mut receipts = gaps::prove(&context, gaps).await?;
     let mut settling = JoinSet::new();
     for (stream, pending) in events {
         settling.spawn(events::store(context.clone(), stream, pending));
@@ -84,8 +84,8 @@ pub(crate) async fn flush_batch(context: Context, mut batch: Batch) -> Result<Fl
         dead_letters.extend(settled.dead_letters);
     }
     receipts.extend(dead_letters::store(&context, &dead_letters).await?);
-    voids::store_receipts(&context, receipts).await?;
-    erasure::look_again(&context, kept).await?;
+    gaps::store_receipts(&context, receipts).await?;
+    erasure::check_again(&context, kept).await?;
     metrics::record_batch(&tally, started_at.elapsed(), context.clock.now_utc_millis());
     Ok(FlushOutcome::Durable(batch.ends))
 }

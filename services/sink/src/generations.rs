@@ -10,7 +10,7 @@ use crate::error::SinkError;
 use crate::metrics;
 use crate::store::Store;
 
-/// How often a generation that others open at the same time is looked at again.
+/// How often a generation that others open at the same time is read again.
 const ATTEMPTS: u32 = 5;
 
 /// How a topic's id relates to what is known.

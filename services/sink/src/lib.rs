@@ -34,8 +34,8 @@ mod service;
 mod source;
 mod statistics;
 mod store;
-mod tails;
 mod topic_id;
+mod trailing_gaps;
 mod unreadable;
 
 pub use config::{GroupProtocol, SinkConfig};

@@ -21,7 +21,7 @@ const STORED: &str = "pulseline_sink_stored_total";
 const DUPLICATES: &str = "pulseline_sink_duplicates_total";
 const RETRIES: &str = "pulseline_sink_own_retries_total";
 const DEAD: &str = "pulseline_sink_dead_letters_total";
-const VOID: &str = "pulseline_sink_void_offsets_total";
+const GAPS: &str = "pulseline_sink_void_offsets_total";
 const ERASED: &str = "pulseline_sink_erased_total";
 const LOST: &str = "pulseline_sink_lost_offsets_total";
 const BATCHES: &str = "pulseline_sink_batches_total";
@@ -52,7 +52,7 @@ pub fn describe() {
         "Events that an earlier attempt had stored already, by stream"
     );
     describe_counter!(DEAD, Unit::Count, "Dead letters stored, by reason");
-    describe_counter!(VOID, Unit::Count, "Offsets without a message, by topic");
+    describe_counter!(GAPS, Unit::Count, "Offsets without a message, by topic");
     describe_counter!(
         ERASED,
         Unit::Count,
@@ -74,7 +74,7 @@ pub fn describe() {
     describe_histogram!(
         BLOCKED,
         Unit::Seconds,
-        "Time intake stood still because storing was behind"
+        "Time that intake was blocked because storing was behind"
     );
     describe_gauge!(
         LAG,
@@ -101,7 +101,7 @@ pub fn describe() {
 /// Counters that were never touched are not there, and `rate()` misses their first step.
 fn touch() {
     for source in Source::all() {
-        for name in [MESSAGES, VOID, LOST, ERASED] {
+        for name in [MESSAGES, GAPS, LOST, ERASED] {
             counter!(name, "topic" => source.name()).increment(0);
         }
     }
@@ -187,8 +187,8 @@ pub(crate) fn record_dead_letter(dead_letter: &DeadLetter) {
     tracing::warn!(%position, reason = reason.name(), detail, "dead letter");
 }
 
-pub(crate) fn record_void(partition: Partition, gap: Gap) {
-    counter!(VOID, "topic" => partition.source.name()).increment(gap.count());
+pub(crate) fn record_gap(partition: Partition, gap: Gap) {
+    counter!(GAPS, "topic" => partition.source.name()).increment(gap.count());
     tracing::debug!(%partition, from = gap.from, to = gap.to, "no messages at these offsets");
 }
 
@@ -197,8 +197,8 @@ pub(crate) fn record_loss(partition: Partition, gap: Gap) {
     tracing::error!(%partition, from = gap.from, to = gap.to, "LOSS: Kafka deleted these offsets before they were read");
 }
 
-pub(crate) fn record_blocked(stood: Duration) {
-    histogram!(BLOCKED).record(stood.as_secs_f64());
+pub(crate) fn record_blocked(blocked_for: Duration) {
+    histogram!(BLOCKED).record(blocked_for.as_secs_f64());
 }
 
 /// Topics of which nothing is read here any more have no lag here.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use pulseline_schemas::{Owner, Position, collections};
 use pulseline_tombstones::Tombstones;
 
-use super::voids;
+use super::gaps;
 use crate::dead_letters::DeadLetter;
 use crate::entry::Entry;
 use crate::error::SinkError;
@@ -86,7 +86,7 @@ pub(super) async fn settle(context: &Context, refused: Vec<Owned>) -> Result<(),
     let receipts = refused
         .iter()
         .map(|owned| Receipt::erased(owned.position.clone()));
-    voids::store_receipts(context, receipts.collect()).await?;
+    gaps::store_receipts(context, receipts.collect()).await?;
     metrics::record_erased(refused.iter().map(|owned| owned.position.topic.as_str()));
     let mut by_collection: HashMap<&'static str, Vec<Owned>> = HashMap::new();
     let dead_letters: Vec<Owned> = refused.iter().filter_map(as_dead_letter).collect();
@@ -115,8 +115,8 @@ async fn delete(context: &Context, collection: &'static str, owned: &[Owned]) ->
     context.store.delete(collection, &own).await
 }
 
-/// Looks once more, now that the batch is stored: who was erased meanwhile is treated as if that had been known.
-pub(super) async fn look_again(context: &Context, mut kept: Vec<Owned>) -> Result<(), SinkError> {
+/// Checks once more, now that the batch is stored: who was erased meanwhile is treated as if that had been known.
+pub(super) async fn check_again(context: &Context, mut kept: Vec<Owned>) -> Result<(), SinkError> {
     let ask = || context.erasures.refresh();
     while let Some(tombstones) = context
         .outages

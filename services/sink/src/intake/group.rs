@@ -77,12 +77,12 @@ impl Intake {
         self.partitions.begin(starts);
         metrics::record_partitions(self.partitions.count());
         // The client remembers a pause beyond the loss of a partition: what was paused then has to be resumed now.
-        let turned = if self.gate.is_paused() {
+        let switched = if self.gate.is_paused() {
             consumer.pause(&list)
         } else {
             consumer.resume(&list)
         };
-        if let Err(error) = turned {
+        if let Err(error) = switched {
             tracing::warn!(%error, "new partitions were not paused or resumed");
         }
         self.context.outages.set_member(!self.is_stopping);
@@ -105,7 +105,7 @@ impl Intake {
         let mut list = TopicPartitionList::with_capacity(taken.partitions.len());
         for partition in &taken.partitions {
             list.add_partition(partition.source.topic(), partition.number);
-            self.tails.forget(*partition);
+            self.trailing_gaps.forget(*partition);
         }
         let consumer = &self.consumer;
         let released = if taken.is_incremental {

@@ -105,7 +105,7 @@ impl Partitions {
     }
 
     /// A fetch told where a partition ends. While it is not fetched, that is what it was.
-    pub(super) fn reaches(&mut self, partition: Partition, end: i64) {
+    pub(super) fn raise_end(&mut self, partition: Partition, end: i64) {
         if let Some(open) = self.open.get_mut(&partition) {
             open.end = open.end.max(end);
         }
@@ -261,10 +261,10 @@ mod tests {
         let ends = partitions.take_moved();
         partitions.flushed(&ends);
         assert_eq!(lag(&partitions), 0);
-        // An older look changes nothing, and a newer one counts.
-        partitions.reaches(PARTITION, 7);
+        // An older snapshot changes nothing, and a newer one counts.
+        partitions.raise_end(PARTITION, 7);
         assert_eq!(lag(&partitions), 0);
-        partitions.reaches(PARTITION, 10);
+        partitions.raise_end(PARTITION, 10);
         assert_eq!(lag(&partitions), 1);
         // What was flushed under an earlier assignment is nothing that this one knows of.
         partitions.begin(&[Start {

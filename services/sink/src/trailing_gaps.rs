@@ -8,19 +8,21 @@ use crate::source::Partition;
 /// Remembers what was seen of each partition's end. The end is the offset of the partition's own end-of-partition
 /// event (P2); messages before it may still be on their way to us, so it counts when it was seen twice unmoved.
 #[derive(Debug, Default)]
-pub(crate) struct Tails {
+pub(crate) struct TrailingGaps {
     seen: HashMap<Partition, Gap>,
 }
 
-impl Tails {
+impl TrailingGaps {
     /// Tells what was seen: `next` is the offset we expect, `end` that of the last end-of-partition event.
-    /// Returns the tail when it stood still since the last look.
+    /// Returns the trailing gap when it has not moved since the last snapshot.
     pub(crate) fn observe(&mut self, partition: Partition, next: i64, end: i64) -> Option<Gap> {
-        let Some(tail) = Gap::between(next, end) else {
+        let Some(trailing_gap) = Gap::between(next, end) else {
             self.seen.remove(&partition);
             return None;
         };
-        self.seen.insert(partition, tail).filter(|before| *before == tail)
+        self.seen
+            .insert(partition, trailing_gap)
+            .filter(|before| *before == trailing_gap)
     }
 
     /// Forgets a partition: it was examined, or taken away.
@@ -42,22 +44,25 @@ mod tests {
     };
 
     #[test]
-    fn a_tail_counts_when_it_stood_still() {
-        let mut tails = Tails::default();
-        assert_eq!(tails.observe(PARTITION, 5, 7), None);
-        assert_eq!(tails.observe(PARTITION, 5, 7), Some(Gap { from: 5, to: 6 }));
-        assert_eq!(tails.observe(PARTITION, 5, 8), None);
-        assert_eq!(tails.observe(PARTITION, 6, 8), None);
-        tails.forget(PARTITION);
-        assert_eq!(tails.observe(PARTITION, 6, 8), None);
+    fn a_trailing_gap_counts_when_it_did_not_move() {
+        let mut trailing_gaps = TrailingGaps::default();
+        assert_eq!(trailing_gaps.observe(PARTITION, 5, 7), None);
+        assert_eq!(
+            trailing_gaps.observe(PARTITION, 5, 7),
+            Some(Gap { from: 5, to: 6 })
+        );
+        assert_eq!(trailing_gaps.observe(PARTITION, 5, 8), None);
+        assert_eq!(trailing_gaps.observe(PARTITION, 6, 8), None);
+        trailing_gaps.forget(PARTITION);
+        assert_eq!(trailing_gaps.observe(PARTITION, 6, 8), None);
     }
 
     #[test]
-    fn no_end_seen_yet_is_no_tail() {
-        let mut tails = Tails::default();
+    fn no_end_seen_yet_is_no_trailing_gap() {
+        let mut trailing_gaps = TrailingGaps::default();
         for _ in 0..3 {
-            assert_eq!(tails.observe(PARTITION, 0, -1001), None);
-            assert_eq!(tails.observe(PARTITION, 7, 7), None);
+            assert_eq!(trailing_gaps.observe(PARTITION, 0, -1001), None);
+            assert_eq!(trailing_gaps.observe(PARTITION, 7, 7), None);
         }
     }
 }

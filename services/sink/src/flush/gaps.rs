@@ -1,4 +1,4 @@
-//! Gaps into receipts: proven by a second reading, or reported as lost.
+//! Turns gaps into receipts: proven by a second reading, or reported as lost.
 
 use std::collections::BTreeMap;
 
@@ -21,26 +21,26 @@ use crate::store::Store;
 /// Messages that are named when a gap turns out not to be one.
 const NAMED: usize = 10;
 
-/// What a look at the tail of a partition showed.
+/// What examining a trailing gap showed.
 #[derive(Debug)]
 pub(crate) struct Examined {
     pub(crate) partition: Partition,
-    /// The tail that was looked at.
-    pub(crate) tail: Gap,
+    /// The trailing gap that was examined.
+    pub(crate) trailing_gap: Gap,
     pub(crate) lost: Option<Gap>,
     /// Where there is nothing; none when messages were on their way after all.
-    pub(crate) void: Option<Gap>,
+    pub(crate) proven: Option<Gap>,
 }
 
-/// Looks at the tail of a partition: offsets before its end for which no message came.
-pub(crate) async fn examine_tail(
+/// Examines a trailing gap: offsets before the end of a partition for which no message came.
+pub(crate) async fn examine_trailing_gap(
     context: Context,
     partition: Partition,
-    tail: Gap,
+    trailing_gap: Gap,
 ) -> Result<Examined, SinkError> {
     let log = watermarks(&context, partition).await?;
-    let Split { lost, candidate } = gaps::split(tail, log.start);
-    let void = match candidate {
+    let Split { lost, candidate } = gaps::split(trailing_gap, log.start);
+    let proven = match candidate {
         Some(gap) => {
             let gaps = BTreeMap::from([(partition, vec![gap])]);
             read_again(&context, gaps).await?.is_empty().then_some(gap)
@@ -49,9 +49,9 @@ pub(crate) async fn examine_tail(
     };
     Ok(Examined {
         partition,
-        tail,
+        trailing_gap,
         lost,
-        void,
+        proven,
     })
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn prove(
 ) -> Result<Vec<Receipt>, SinkError> {
     let mut receipts = Vec::with_capacity(gaps.len());
     let mut receipt = |partition: Partition, generation, gap: Gap| {
-        metrics::record_void(partition, gap);
+        metrics::record_gap(partition, gap);
         receipts.push(Receipt::void(partition.position(generation, gap.from), gap));
     };
     let mut unproven: BTreeMap<Partition, Vec<Gap>> = BTreeMap::new();
