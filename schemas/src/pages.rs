@@ -90,13 +90,13 @@ pub struct Request {
     /// How many at most; 0 = all.
     pub limit: i64,
     /// True when the answer only tells where the next window is.
-    pub is_look: bool,
+    pub is_probe: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Next {
     /// The first window from here on.
-    Look(i64),
+    Probe(i64),
     /// Windows that start in this span.
     Span(RangeInclusive<i64>),
     Ids,
@@ -183,7 +183,7 @@ impl Pages {
     pub fn request(&self) -> Option<Request> {
         let limit = i64::try_from(self.documents).unwrap_or(0);
         let (filter, limit) = match &self.next {
-            Next::Look(from) => (self.windows(&(*from..=*self.starts.end()), None), 1),
+            Next::Probe(from) => (self.windows(&(*from..=*self.starts.end()), None), 1),
             Next::Span(span) => (self.windows(span, self.place.as_ref()), limit),
             Next::Ids => (self.ids(), limit),
             Next::Rest => (self.rest(), 0),
@@ -198,7 +198,7 @@ impl Pages {
             filter,
             sort,
             limit,
-            is_look: matches!(self.next, Next::Look(_)),
+            is_probe: matches!(self.next, Next::Probe(_)),
         })
     }
 
@@ -208,7 +208,7 @@ impl Pages {
         let id = || document.get_str("_id").map(str::to_owned).ok();
         let at = || Some(document.get_datetime(WINDOW_START).ok()?.timestamp_millis());
         let place = match self.next {
-            Next::Look(_) => {
+            Next::Probe(_) => {
                 self.first = at();
                 return None;
             }
@@ -230,8 +230,8 @@ impl Pages {
         let (count, first) = (std::mem::take(&mut self.count), self.first.take());
         let is_full = count >= self.documents;
         self.next = match (&self.next, first) {
-            (Next::Look(_), Some(at)) => self.span(at),
-            (Next::Look(_), None) => Next::Rest,
+            (Next::Probe(_), Some(at)) => self.span(at),
+            (Next::Probe(_), None) => Next::Rest,
             (Next::Span(_), first) if is_full => {
                 let last = match &self.place {
                     Some(Place::Window { at, .. }) => *at,
@@ -247,7 +247,7 @@ impl Pages {
                         self.span_ms = self.span_ms.saturating_mul(2).min(MOST_SPAN_MS);
                     }
                     if count == 0 {
-                        Next::Look(from)
+                        Next::Probe(from)
                     } else {
                         self.span(from)
                     }
@@ -324,7 +324,7 @@ impl Pages {
 fn first(order: Order, starts: &RangeInclusive<i64>) -> Next {
     match order {
         Order::Window if starts.is_empty() => Next::End,
-        Order::Window => Next::Look(*starts.start()),
+        Order::Window => Next::Probe(*starts.start()),
         Order::Id => Next::Ids,
     }
 }

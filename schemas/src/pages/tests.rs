@@ -88,7 +88,7 @@ fn read(mut pages: Pages, documents: &[Document], stop: usize) -> (Vec<Document>
         for document in answer(documents, &request) {
             let raw = RawDocumentBuf::try_from(document.clone()).unwrap();
             let after = pages.read(&raw);
-            if request.is_look {
+            if request.is_probe {
                 continue;
             }
             all.push(document);

@@ -18,7 +18,7 @@ use crate::documents;
 use crate::error::AuditError;
 use crate::hole::Hole;
 use crate::layers;
-use crate::reckoning::settle;
+use crate::reconciliation::settle;
 use crate::scope::{Days, Scope, Step, said, steps};
 use crate::stuck::Stuck;
 use crate::warehouse::Loaded;
@@ -92,12 +92,12 @@ pub fn verify<'a>(
         let client = connections.warehouse(VERIFY_LIMIT).await?;
         let mut verdict = Verdict::default();
         progress("accounting: waiting for what is still on its way");
-        let reckoning = settle(connections, &client, config.settle, shutdown).await?;
-        verdict.produced = reckoning.produced;
-        verdict.accounted = reckoning.accounted;
-        verdict.in_flight = reckoning.in_flight;
-        verdict.stuck = reckoning.stuck;
-        verdict.holes = reckoning.holes;
+        let reconciliation = settle(connections, &client, config.settle, shutdown).await?;
+        verdict.produced = reconciliation.produced;
+        verdict.accounted = reconciliation.accounted;
+        verdict.in_flight = reconciliation.in_flight;
+        verdict.stuck = reconciliation.stuck;
+        verdict.holes = reconciliation.holes;
         let mut stores = Stores::open(client, connections, &config.scope).await?;
         verdict.days = stores.days.as_ref().map(said);
         for (index, step) in steps.iter().enumerate() {

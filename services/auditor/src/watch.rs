@@ -1,4 +1,4 @@
-//! Looking on: status again and again, with every partition's ranges, and loss told apart from lag (P3).
+//! Status again and again, with every partition's ranges, and loss told apart from lag (P3).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -14,18 +14,18 @@ use tokio::time::timeout;
 use crate::connections::Connections;
 use crate::error::AuditError;
 use crate::kafka::{self, Ends, Partition};
-use crate::reckoning::{Look, due, generation_of, judged, margin};
+use crate::reconciliation::{EndsSnapshot, classify_missing, due, generation_of, margin};
 use crate::status::{Known, Status, gathered, ops_tables};
 use crate::warehouse::{Accounted, passed};
 
-/// Looks that are remembered, so far apart: loss is seen as long as the loader is less than five minutes behind.
-const LOOKS: usize = 60;
-const LOOKS_APART_MS: i64 = 5_000;
+/// Snapshots that are remembered, so far apart: loss is seen as long as the loader is less than five minutes behind.
+const SNAPSHOTS: usize = 60;
+const SNAPSHOTS_APART_MS: i64 = 5_000;
 /// A server that takes longer is away.
 const PATIENCE: Duration = Duration::from_secs(15);
 const PING: Duration = Duration::from_secs(3);
 
-/// What one look found.
+/// What one poll found.
 #[derive(Clone, Debug, Default)]
 pub struct View {
     /// What `status` says.
@@ -77,12 +77,12 @@ pub struct Ledger {
     pub in_flight: Vec<Range<i64>>,
 }
 
-/// One who looks for many: it remembers earlier looks, because only they tell loss from lag.
+/// Polls for many viewers. It remembers earlier snapshots, because only they tell loss from lag.
 #[derive(Debug)]
 pub struct Watch {
     connections: Connections,
-    looks: VecDeque<Look>,
-    /// Up to where the last look found offsets accounted for.
+    snapshots: VecDeque<EndsSnapshot>,
+    /// Up to where the last poll found offsets accounted for.
     accounted: BTreeMap<Partition, i64>,
     documents: Option<Database>,
 }
@@ -93,7 +93,7 @@ impl Watch {
     pub fn new(connections: Connections) -> Self {
         Self {
             connections,
-            looks: VecDeque::new(),
+            snapshots: VecDeque::new(),
             accounted: BTreeMap::new(),
             documents: None,
         }
@@ -101,7 +101,7 @@ impl Watch {
 
     /// Asks all three stores. Those that are away are named in the status; the warehouse is asked through `client`, or it
     /// is known why there is none. Its statements are ended when they take too long, and `client` with them.
-    pub fn look<'a>(&'a mut self, client: Result<&'a Client, String>) -> BoxFuture<'a, View> {
+    pub fn poll<'a>(&'a mut self, client: Result<&'a Client, String>) -> BoxFuture<'a, View> {
         Box::pin(async move {
             // In this order: what was committed, and whether the loader is past it, before the ops tables.
             let at = system_utc_millis();
@@ -110,7 +110,7 @@ impl Watch {
                 ping(&self.connections, &mut self.documents)
             );
             if let Ok(ends) = &ends {
-                self.remember(Look {
+                self.remember(EndsSnapshot {
                     at,
                     ends: ends.clone(),
                 });
@@ -141,25 +141,25 @@ impl Watch {
                 self.accounted = known.1.iter().map(end).collect();
             }
             View {
-                ledgers: ledgers(&known, (self.looks.make_contiguous(), margin), &passed),
+                ledgers: ledgers(&known, (self.snapshots.make_contiguous(), margin), &passed),
                 contradictions,
                 status,
             }
         })
     }
 
-    fn remember(&mut self, look: Look) {
+    fn remember(&mut self, snapshot: EndsSnapshot) {
         if self
-            .looks
+            .snapshots
             .back()
-            .is_some_and(|last| look.at < last.at + LOOKS_APART_MS)
+            .is_some_and(|last| snapshot.at < last.at + SNAPSHOTS_APART_MS)
         {
             return;
         }
-        if self.looks.len() == LOOKS {
-            self.looks.pop_front();
+        if self.snapshots.len() == SNAPSHOTS {
+            self.snapshots.pop_front();
         }
-        self.looks.push_back(look);
+        self.snapshots.push_back(snapshot);
     }
 }
 
@@ -184,14 +184,14 @@ async fn ping(connections: &Connections, database: &mut Option<Database>) -> Res
 
 fn ledgers(
     (ends, ops_tables): &Known,
-    (looks, margin): (&[Look], Duration),
+    (snapshots, margin): (&[EndsSnapshot], Duration),
     passed: &BTreeMap<String, Option<i64>>,
 ) -> Vec<Ledger> {
     let ledger = |(partition, Ends { end, committed }): (&Partition, &Ends)| {
         let found = ops_tables.get(partition).cloned().unwrap_or_default();
-        let due = due(partition, looks, passed, margin);
+        let due = due(partition, snapshots, passed, margin);
         let missing = found.offsets.holes(*end);
-        let parts = missing.iter().map(|missing| judged(missing, due));
+        let parts = missing.iter().map(|missing| classify_missing(missing, due));
         let (lost, in_flight): (Vec<_>, Vec<_>) = parts.unzip();
         let filled = |ranges: Vec<Range<i64>>| ranges.into_iter().filter(|range| !range.is_empty()).collect();
         Ledger {
@@ -210,7 +210,7 @@ fn ledgers(
     ends.iter().map(ledger).collect()
 }
 
-/// Partitions that end below what an earlier look found accounted for. The ops tables of this very look may be ahead of
+/// Partitions that end below what an earlier poll found accounted for. The ops tables of this very poll may be ahead of
 /// Kafka's ends, which were asked for before them.
 fn contradictions(ends: &BTreeMap<Partition, Ends>, accounted: &BTreeMap<Partition, i64>) -> Vec<String> {
     let contradiction = |(key, ends): (&Partition, &Ends)| {
@@ -248,14 +248,14 @@ mod tests {
             ..Accounted::default()
         };
         let ops_tables = BTreeMap::from([(key, accounted)]);
-        let looks = [Look {
+        let snapshots = [EndsSnapshot {
             at: 1_000,
             ends: ends.clone(),
         }];
         let passed = ["steps", "receipts", "dead_letters"].map(|name| (name.to_owned(), Some(60_000)));
         let ledgers = ledgers(
             &(ends, ops_tables),
-            (&looks, margin(Duration::ZERO)),
+            (&snapshots, margin(Duration::ZERO)),
             &passed.into(),
         );
         let [ledger] = &ledgers[..] else {
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_are_so_far_apart_and_so_many() {
+    fn snapshots_are_so_far_apart_and_so_many() {
         let connections = Connections {
             kafka: Default::default(),
             mongo: Default::default(),
@@ -293,12 +293,12 @@ mod tests {
         };
         let mut watch = Watch::new(connections);
         for second in 0..1_000 {
-            watch.remember(Look {
+            watch.remember(EndsSnapshot {
                 at: second * 1_000,
                 ends: BTreeMap::new(),
             });
         }
-        assert_eq!(watch.looks.len(), LOOKS);
-        assert_eq!(watch.looks[1].at - watch.looks[0].at, LOOKS_APART_MS);
+        assert_eq!(watch.snapshots.len(), SNAPSHOTS);
+        assert_eq!(watch.snapshots[1].at - watch.snapshots[0].at, SNAPSHOTS_APART_MS);
     }
 }

@@ -71,7 +71,7 @@ pub(crate) enum Command {
     /// What could not be processed: read it, replay it after a fix, discard it.
     #[command(subcommand)]
     DeadLetters(DeadLetters),
-    /// One page for people who would rather look: flow, accounting, dead letters, compactor, a person's days.
+    /// The console, one page: flow, accounting, dead letters, compactor, a person's days.
     #[command(after_help = "Examples:
   pulseline --stack default console                                   at http://127.0.0.1:8620
   PULSELINE__CONSOLE__LISTEN=127.0.0.1:0 pulseline console            at a free port, which the log names

@@ -9,7 +9,7 @@
 
 mod check;
 mod class;
-mod first_look;
+mod first_heartbeats;
 mod uri;
 
 use std::time::Duration;
@@ -28,7 +28,7 @@ use tokio::time::timeout;
 
 pub use check::{MongoCheckError, check};
 pub use class::{Fault, class_of, fault_of, is_dead_token, is_duplicate, told};
-use first_look::{FirstLook, LOOK};
+use first_heartbeats::{FIRST_HEARTBEATS, FirstHeartbeats};
 
 /// How long the driver looks for a server before the outage is ours to wait out, with a line in the log.
 pub const SERVER_SELECTION: Duration = Duration::from_secs(5);
@@ -92,17 +92,17 @@ pub fn open<'a>(
             );
         }
         let hosts = options.hosts.len();
-        let (look, handler) = FirstLook::new();
+        let (heartbeats, handler) = FirstHeartbeats::new();
         options.sdam_event_handler = Some(handler);
         let unusable = |error| MongoOpenError::Setting(uri::refused(uri, &error));
         let client = Client::with_options(options).map_err(unusable)?;
-        if has_monitors && let Some(refusal) = look.refusal(hosts).await {
+        if has_monitors && let Some(refusal) = heartbeats.refusal(hosts).await {
             client.shutdown().immediate(true).await;
             return Err(MongoOpenError::Refused(class::with_tls_settings(&refusal)));
         }
         let database = client.database(&config.database);
         // A wrong password is told now, and not when a stand-by takes over.
-        let asked = timeout(LOOK, database.run_command(doc! { "ping": 1 })).await;
+        let asked = timeout(FIRST_HEARTBEATS, database.run_command(doc! { "ping": 1 })).await;
         if let Ok(Err(error)) = asked
             && class_of(&error) == Class::Fatal
         {

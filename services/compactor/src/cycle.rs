@@ -49,8 +49,8 @@ pub(crate) struct Work {
     waiting: usize,
 }
 
-/// Looks what there is to do; changes nothing.
-pub(crate) async fn look(
+/// Finds what there is to do; changes nothing.
+pub(crate) async fn find_work(
     client: &Client,
     config: &CompactorConfig,
     clock: &Clock,
@@ -85,7 +85,7 @@ pub(crate) async fn cycle(
         plan,
         sleeps,
         waiting,
-    } = look(client, config, clock).await?;
+    } = find_work(client, config, clock).await?;
     for window in &plan.refreshes {
         keep(client, lease).await?;
         let began = Instant::now();

@@ -25,7 +25,7 @@ const PENDING: &str = "select count(*) from ( \
 const BELOW: &str = "select stream, starts_on - date '1970-01-01', ends_on - date '1970-01-01' from ops.chunks \
     where ends_on <= date '1970-01-01' + $1::int order by ends_on, stream limit $2";
 
-const LOOKING: &str = "looking for readings that are too old";
+const SEARCHING: &str = "looking for readings that are too old";
 const RAISING: &str = "raising the floor";
 const DELETING: &str = "deleting readings";
 
@@ -52,7 +52,7 @@ fn target(retain_days: i32, now_utc_millis: i64) -> Option<DayNumber> {
     (retain_days > 0).then(|| Level::Month.period(today - retain_days).start)
 }
 
-/// Looks what is too old; changes nothing.
+/// Finds what is too old; changes nothing.
 pub(crate) async fn overdue(
     client: &Client,
     config: &CompactorConfig,
@@ -61,11 +61,11 @@ pub(crate) async fn overdue(
     let Some(target) = target(config.retain_days, now_utc_millis) else {
         return Ok(Overdue::default());
     };
-    let raised = floor(client).await.map_err(CompactorError::sql(LOOKING))?;
+    let raised = floor(client).await.map_err(CompactorError::sql(SEARCHING))?;
     let rows = client
         .query(BELOW, &[&target, &config.retain_chunks])
         .await
-        .map_err(CompactorError::sql(LOOKING))?;
+        .map_err(CompactorError::sql(SEARCHING))?;
     let chunks = rows.iter().map(|row| Old {
         stream: row.get(0),
         days: row.get(1)..row.get(2),

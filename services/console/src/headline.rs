@@ -30,7 +30,7 @@ pub(crate) struct Headline {
     pub(crate) detail: String,
 }
 
-/// A loss comes first: it is seen in this very look, whoever else is away.
+/// A loss comes first: it is seen in this very poll, whoever else is away.
 pub(crate) fn headline(view: &View) -> Headline {
     let (state, text) = sentence(view);
     Headline {

@@ -81,17 +81,17 @@ async fn file(uri: Uri) -> Response<Body> {
 }
 
 async fn status(State(console): Shared) -> Response<Body> {
-    match console.watcher.look().await {
-        Some(look) => written(StatusCode::OK, &Overview::new(&look, console.guard.can_replay())),
+    match console.watcher.poll().await {
+        Some(poll) => written(StatusCode::OK, &Overview::new(&poll, console.guard.can_replay())),
         None => failed(StatusCode::SERVICE_UNAVAILABLE, "no server has answered yet"),
     }
 }
 
 async fn accounting(State(console): Shared) -> Response<Body> {
-    match console.watcher.look().await {
-        Some(look) => written(
+    match console.watcher.poll().await {
+        Some(poll) => written(
             StatusCode::OK,
-            &json!({ "at": look.at, "partitions": partitions(&look) }),
+            &json!({ "at": poll.at, "partitions": partitions(&poll) }),
         ),
         None => failed(StatusCode::SERVICE_UNAVAILABLE, "no server has answered yet"),
     }

@@ -19,7 +19,7 @@ use crate::routes::{Console, router};
 use crate::warehouse::Warehouse;
 use crate::watcher::Watcher;
 
-/// What the console looks at.
+/// What the console polls.
 #[derive(Clone, Debug)]
 pub struct Connections {
     /// The three stores, as `status` reads them.
@@ -51,7 +51,7 @@ pub fn run(
         })?;
         let Connections { audited, compactor } = connections;
         // One for each of the two who ask, so that neither waits for the other, nor ends the other's statement with its own.
-        let [looked_at, asked] = std::array::from_fn(|_| Warehouse::new(audited.timescale.clone()));
+        let [polled, asked] = std::array::from_fn(|_| Warehouse::new(audited.timescale.clone()));
         let replayer = Replayer::new(pulseline_dead_letters::Connections {
             kafka: audited.kafka.clone(),
             mongo: audited.mongo.clone(),
@@ -59,7 +59,7 @@ pub fn run(
         });
         let console = Arc::new(Console {
             guard: Guard::new(&config, server.address()),
-            watcher: Watcher::start(Watch::new(audited), looked_at, shutdown.clone()),
+            watcher: Watcher::start(Watch::new(audited), polled, shutdown.clone()),
             answers: Answers::new(asked, compactor),
             replayer,
         });

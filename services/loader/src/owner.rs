@@ -120,7 +120,7 @@ impl Owner {
             match told(&mut wait, self.lease.renew(&self.client)).await {
                 Ok(true) => {
                     wait.over();
-                    if let Err(error) = blockers.look(&self.client, self.epoch()).await {
+                    if let Err(error) = blockers.check(&self.client, self.epoch()).await {
                         tracing::debug!(%error, "who holds up this loader is not known");
                     }
                 }

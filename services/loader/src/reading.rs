@@ -72,7 +72,7 @@ impl Reading {
                 place: self.pages.read(document),
                 ..Progress::default()
             };
-            if !request.is_look && (sender.is_stopped() || !sender.document(document, progress).await) {
+            if !request.is_probe && (sender.is_stopped() || !sender.document(document, progress).await) {
                 return Ok(false);
             }
         }

@@ -69,7 +69,7 @@ pub(crate) struct Blockers {
 
 impl Blockers {
     /// Tells who waits for whom, and ends the transactions of loaders that were superseded.
-    pub(crate) async fn look(&mut self, client: &Client, epoch: i64) -> Result<(), LoaderError> {
+    pub(crate) async fn check(&mut self, client: &Client, epoch: i64) -> Result<(), LoaderError> {
         let rows = client.query(BLOCKERS, &[&sessions_of(epoch)]).await;
         let rows = rows.map_err(LoaderError::statement("looking who holds up this loader"))?;
         let waits: Vec<Blocked> = rows.iter().map(wait).collect();

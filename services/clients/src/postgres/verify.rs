@@ -72,7 +72,7 @@ impl ServerCertVerifier for Verifier {
         let Err(Error::InvalidCertificate(reason)) = judged else {
             return judged;
         };
-        // The name is looked at last: whoever gets there has a chain that holds.
+        // The name is checked last: whoever gets there has a chain that holds.
         let is_wrong_name = is_about_name(&reason);
         let is_known =
             is_wrong_name || (is_overruled_by_trust(&reason) && roots.iter().any(|root| root == end_entity));

@@ -25,7 +25,7 @@ const QUEUE_KBYTES: &str = "8192";
 /// How long a batch waits for more: makes batches of a few hundred uploads at full speed.
 const LINGER_MS: &str = "10";
 /// A report wakes whoever waits for room; should one be missed, this looks again.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// What a delivery report is about.
 struct Sent {
@@ -201,7 +201,7 @@ impl Sender {
 
     async fn report(&self) {
         // The end of the time is as good as a report: both make the caller look again.
-        let _ = tokio::time::timeout(LOOK_AGAIN, self.delivery_reported.notified()).await;
+        let _ = tokio::time::timeout(POLL_EVERY, self.delivery_reported.notified()).await;
     }
 
     fn unacknowledged(&self) -> u64 {

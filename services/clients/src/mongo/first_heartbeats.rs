@@ -13,8 +13,8 @@ use tokio::sync::mpsc::{Receiver, channel};
 use super::class::tls_refusal;
 
 /// Longest that opening waits for what the servers say; what comes later is found out at the first use.
-pub(super) const LOOK: Duration = Duration::from_secs(1);
-/// Heartbeats that are looked at; there is one for each server.
+pub(super) const FIRST_HEARTBEATS: Duration = Duration::from_secs(1);
+/// Heartbeats that are kept; there is one for each server.
 const SEEN_MAX: usize = 64;
 
 enum Seen {
@@ -24,10 +24,10 @@ enum Seen {
 }
 
 /// Heartbeats as they come in.
-pub(super) struct FirstLook(Receiver<Seen>);
+pub(super) struct FirstHeartbeats(Receiver<Seen>);
 
-impl FirstLook {
-    /// One who looks, and what the driver has to be given for it.
+impl FirstHeartbeats {
+    /// The receiver, and the handler that the driver has to be given for it.
     pub(super) fn new() -> (Self, EventHandler<SdamEvent>) {
         let (sender, receiver) = channel(SEEN_MAX);
         let handler = EventHandler::callback(move |event| {
@@ -42,7 +42,7 @@ impl FirstLook {
                 },
                 _ => return,
             };
-            // Once the client is open nobody looks any more.
+            // Once the client is open nobody reads them any more.
             let _ = sender.try_send(seen);
         });
         (Self(receiver), handler)
@@ -51,7 +51,7 @@ impl FirstLook {
     /// Why none of so many servers can be used, when that is certain.
     pub(super) async fn refusal(mut self, hosts: usize) -> Option<String> {
         let mut refusals = BTreeMap::new();
-        let looking = async {
+        let waiting = async {
             while let Some(seen) = self.0.recv().await {
                 match seen {
                     // One that answers is enough, and one that is away may be enough when it is back.
@@ -64,7 +64,10 @@ impl FirstLook {
             }
             None
         };
-        let found = tokio::time::timeout(LOOK, looking).await.ok().flatten();
+        let found = tokio::time::timeout(FIRST_HEARTBEATS, waiting)
+            .await
+            .ok()
+            .flatten();
         found.map(|(address, refusal)| format!("{address}: {refusal}"))
     }
 }

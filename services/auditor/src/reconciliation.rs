@@ -1,4 +1,4 @@
-//! Accounting against Kafka: what is dealt with, what is on its way, what is lost (P3).
+//! Reconciles the accounting with Kafka: what is dealt with, what is on its way, what is lost (P3).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -24,7 +24,7 @@ const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 /// What became of the messages below the ends that were fixed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reckoning {
+pub(crate) struct Reconciliation {
     /// Messages.
     pub(crate) produced: i64,
     /// Of these: dealt with.
@@ -45,43 +45,43 @@ pub(crate) async fn settle(
     client: &Client,
     longest: Duration,
     shutdown: &Shutdown,
-) -> Result<Reckoning, AuditError> {
+) -> Result<Reconciliation, AuditError> {
     let began = Instant::now();
     let deadline = began + longest;
     let mut first = None;
     let fixed = kafka::ends(connections).await?;
     let margin = margin(held_back(connections).await?);
-    let mut looks = Vec::new();
+    let mut snapshots = Vec::new();
     loop {
-        // In this order: what was committed at the look, and whether the loader is past it, before the ops tables.
+        // In this order: what was committed at the snapshot, and whether the loader is past it, before the ops tables.
         let at = system_utc_millis();
-        looks.push(Look {
+        snapshots.push(EndsSnapshot {
             at,
             ends: kafka::ends(connections).await?,
         });
         let (passed, accounted) = (passed(client).await?, accounted(client).await?);
-        let mut reckoning = match reckon(&fixed, (&looks, margin), &passed, &accounted) {
-            // While data streams in, the ops tables may know of more than Kafka had at the look: it is asked again after
+        let mut reconciliation = match reconcile(&fixed, (&snapshots, margin), &passed, &accounted) {
+            // While data streams in, the ops tables may know of more than Kafka had at the snapshot: it is asked again after
             // them.
             Err(AuditError::EndBelowAccounted { .. }) => {
-                looks.push(Look {
+                snapshots.push(EndsSnapshot {
                     at: system_utc_millis(),
                     ends: kafka::ends(connections).await?,
                 });
-                reckon(&fixed, (&looks, margin), &passed, &accounted)?
+                reconcile(&fixed, (&snapshots, margin), &passed, &accounted)?
             }
-            reckoned => reckoned?,
+            reconciled => reconciled?,
         };
-        let first = first.get_or_insert_with(|| reckoning.on_its_way.clone());
-        reckoning.stuck = stuck(first, &reckoning.on_its_way, began.elapsed());
-        if reckoning.in_flight == 0 || Instant::now() >= deadline || !shutdown.sleep(SETTLE_POLL).await {
-            return Ok(reckoning);
+        let first = first.get_or_insert_with(|| reconciliation.on_its_way.clone());
+        reconciliation.stuck = stuck(first, &reconciliation.on_its_way, began.elapsed());
+        if reconciliation.in_flight == 0 || Instant::now() >= deadline || !shutdown.sleep(SETTLE_POLL).await {
+            return Ok(reconciliation);
         }
     }
 }
 
-/// How much later than a look a collection must have been loaded up to: what clocks may differ, and what the document store
-/// may hold back from whoever seems to have read everything.
+/// How much later than a snapshot a collection must have been loaded up to: what clocks may differ, and what the document
+/// store may hold back from whoever seems to have read everything.
 pub(crate) fn margin(held_back: Duration) -> Duration {
     CLOCK_SKEW + held_back
 }
@@ -95,7 +95,7 @@ async fn held_back(connections: &Connections) -> Result<Duration, AuditError> {
 
 /// What Kafka said at an instant (UTC milliseconds).
 #[derive(Clone, Debug)]
-pub(crate) struct Look {
+pub(crate) struct EndsSnapshot {
     pub(crate) at: i64,
     pub(crate) ends: BTreeMap<Partition, Ends>,
 }
@@ -107,43 +107,43 @@ fn collections_of(topic: &str) -> impl Iterator<Item = &'static str> {
         .chain([collections::RECEIPTS, collections::DEAD_LETTERS])
 }
 
-/// The offset below which everything has had its time: the group had committed it at a look, and each collection
-/// was loaded up to a moment that is later than that look by the margin.
+/// The offset below which everything has had its time: the group had committed it at a snapshot, and each collection
+/// was loaded up to a moment that is later than that snapshot by the margin.
 pub(crate) fn due(
     partition: &Partition,
-    looks: &[Look],
+    snapshots: &[EndsSnapshot],
     passed: &BTreeMap<String, Option<i64>>,
     margin: Duration,
 ) -> i64 {
     let margin = i64::try_from(margin.as_millis()).unwrap_or(i64::MAX);
     let passed = |collection| passed.get(collection).copied().flatten().unwrap_or(i64::MIN);
     let passed = collections_of(&partition.0).map(passed).min().unwrap_or(i64::MIN);
-    let due = looks
+    let due = snapshots
         .iter()
-        .filter(|look| look.at.saturating_add(margin) <= passed);
-    due.filter_map(|look| look.ends.get(partition))
+        .filter(|snapshot| snapshot.at.saturating_add(margin) <= passed);
+    due.filter_map(|snapshot| snapshot.ends.get(partition))
         .map(|ends| ends.committed)
         .max()
         .unwrap_or(0)
 }
 
 /// What is accounted for of the offsets below `fixed`, and whether the rest is on its way or lost.
-fn reckon(
+fn reconcile(
     fixed: &BTreeMap<Partition, Ends>,
-    (looks, margin): (&[Look], Duration),
+    (snapshots, margin): (&[EndsSnapshot], Duration),
     passed: &BTreeMap<String, Option<i64>>,
     accounted: &BTreeMap<Partition, Accounted>,
-) -> Result<Reckoning, AuditError> {
-    let mut reckoning = Reckoning::default();
+) -> Result<Reconciliation, AuditError> {
+    let mut reconciliation = Reconciliation::default();
     for (partition, ends) in fixed {
         let (topic, number) = partition;
         let offsets = accounted
             .get(partition)
             .map(|accounted| accounted.offsets.clone())
             .unwrap_or_default();
-        let now = looks
+        let now = snapshots
             .last()
-            .and_then(|look| look.ends.get(partition))
+            .and_then(|snapshot| snapshot.ends.get(partition))
             .unwrap_or(ends);
         if offsets.end() > now.end {
             return Err(AuditError::EndBelowAccounted {
@@ -153,14 +153,14 @@ fn reckon(
                 accounted: offsets.end(),
             });
         }
-        let due = due(partition, looks, passed, margin);
-        reckoning.produced += ends.end;
-        reckoning.accounted += ends.end;
+        let due = due(partition, snapshots, passed, margin);
+        reconciliation.produced += ends.end;
+        reconciliation.accounted += ends.end;
         for missing in offsets.holes(ends.end) {
-            reckoning.accounted -= missing.end - missing.start;
-            let (lost, on_its_way) = judged(&missing, due);
+            reconciliation.accounted -= missing.end - missing.start;
+            let (lost, on_its_way) = classify_missing(&missing, due);
             if !lost.is_empty() {
-                reckoning.holes.push(Hole {
+                reconciliation.holes.push(Hole {
                     topic: topic.clone(),
                     generation: generation_of(partition, accounted),
                     partition: *number,
@@ -168,19 +168,19 @@ fn reckon(
                 });
             }
             let count = on_its_way.end - on_its_way.start;
-            reckoning.in_flight += count;
+            reconciliation.in_flight += count;
             if count > 0 {
                 let from = on_its_way.start;
-                let waiting = reckoning.on_its_way.entry(partition.clone());
+                let waiting = reconciliation.on_its_way.entry(partition.clone());
                 waiting.or_insert(OnItsWay { from, count: 0 }).count += count;
             }
         }
     }
-    Ok(reckoning)
+    Ok(reconciliation)
 }
 
 /// A part that nobody has accounted for: what of it is lost, and what had not had its time yet.
-pub(crate) fn judged(missing: &Range<i64>, due: i64) -> (Range<i64>, Range<i64>) {
+pub(crate) fn classify_missing(missing: &Range<i64>, due: i64) -> (Range<i64>, Range<i64>) {
     let lost_end = missing.end.min(due).max(missing.start);
     (missing.start..lost_end, lost_end..missing.end)
 }
@@ -205,8 +205,8 @@ pub fn holes<'a>(
 ) -> BoxFuture<'a, Result<(Vec<Hole>, i64), AuditError>> {
     Box::pin(async move {
         let client = connections.warehouse(VERIFY_LIMIT).await?;
-        let reckoning = settle(connections, &client, longest, shutdown).await?;
-        Ok((reckoning.holes, reckoning.in_flight))
+        let reconciliation = settle(connections, &client, longest, shutdown).await?;
+        Ok((reconciliation.holes, reconciliation.in_flight))
     })
 }
 
@@ -230,8 +230,8 @@ mod tests {
         )])
     }
 
-    fn look(at: i64, committed: i64) -> Look {
-        Look {
+    fn snapshot(at: i64, committed: i64) -> EndsSnapshot {
+        EndsSnapshot {
             at,
             ends: BTreeMap::from([(key(), Ends { end: 10, committed })]),
         }
@@ -245,19 +245,19 @@ mod tests {
 
     #[test]
     fn p_3_loss_is_not_lag() {
-        let looks = [look(1_000, 8), look(2_000, 9)];
-        let fixed = &looks[0].ends;
+        let snapshots = [snapshot(1_000, 8), snapshot(2_000, 9)];
+        let fixed = &snapshots[0].ends;
         let accounted = accounted("{[0,3),[4,7)}");
         const SKEW_MS: i64 = 5_000;
         let after = |held_back, passed: &BTreeMap<_, _>| {
-            reckon(fixed, (&looks, margin(held_back)), passed, &accounted).unwrap()
+            reconcile(fixed, (&snapshots, margin(held_back)), passed, &accounted).unwrap()
         };
-        let judged = |passed: &BTreeMap<_, _>| after(Duration::ZERO, passed);
+        let reconciled = |passed: &BTreeMap<_, _>| after(Duration::ZERO, passed);
         // The loader has not come to what was committed at the first look: nothing can be said yet.
-        let verdict = judged(&passed(1_000 + SKEW_MS - 1));
+        let verdict = reconciled(&passed(1_000 + SKEW_MS - 1));
         assert_eq!((verdict.holes.len(), verdict.in_flight), (0, 4));
         assert_eq!(verdict.on_its_way[&key()], OnItsWay { from: 3, count: 4 });
-        let verdict = judged(&passed(1_000 + SKEW_MS));
+        let verdict = reconciled(&passed(1_000 + SKEW_MS));
         assert_eq!(
             verdict.holes.iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["fitbit.steps/0 [3, 4)", "fitbit.steps/0 [7, 8)"]
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!((verdict.accounted, verdict.in_flight), (6, 2));
         assert!(!verdict.holes.is_empty());
         assert_eq!(
-            judged(&passed(2_000 + SKEW_MS)).holes[1].to_string(),
+            reconciled(&passed(2_000 + SKEW_MS)).holes[1].to_string(),
             "fitbit.steps/0 [7, 9)"
         );
         // What routers may hold back of what seems to be read is on its way so much longer.
@@ -275,21 +275,21 @@ mod tests {
         // One collection that lags is enough: the receipt may stand there.
         let mut lagging = passed(9_000);
         lagging.insert("receipts".into(), None);
-        assert!(judged(&lagging).holes.is_empty());
+        assert!(reconciled(&lagging).holes.is_empty());
         lagging.remove("receipts");
-        assert!(judged(&lagging).holes.is_empty());
+        assert!(reconciled(&lagging).holes.is_empty());
     }
 
     #[test]
     fn a_topic_that_ends_below_its_books_is_refused() {
-        let looks = [Look {
+        let snapshots = [EndsSnapshot {
             at: 0,
             ends: BTreeMap::from([(key(), Ends { end: 3, committed: 3 })]),
         }];
         assert!(matches!(
-            reckon(
-                &looks[0].ends,
-                (&looks, margin(Duration::ZERO)),
+            reconcile(
+                &snapshots[0].ends,
+                (&snapshots, margin(Duration::ZERO)),
                 &passed(0),
                 &accounted("{[0,10)}")
             ),
