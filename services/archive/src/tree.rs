@@ -24,11 +24,11 @@ pub(crate) struct Entry {
     pub(crate) path: String,
     /// Size on the disk, packed as it is.
     pub(crate) bytes: u64,
-    place: Place,
+    location: EntryLocation,
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum EntryLocation {
     File(PathBuf),
     Zipped { start: u64, deflated: bool },
 }
@@ -98,7 +98,7 @@ impl Tree {
                 self.entries.push(Entry {
                     path: parts.join("/"),
                     bytes: about.len(),
-                    place: Place::File(path),
+                    location: EntryLocation::File(path),
                 });
             }
         }
@@ -121,7 +121,7 @@ impl Tree {
                 Some(start) => self.entries.push(Entry {
                     path,
                     bytes: entry.compressed_size(),
-                    place: Place::Zipped { start, deflated },
+                    location: EntryLocation::Zipped { start, deflated },
                 }),
             }
         }
@@ -135,9 +135,9 @@ impl Tree {
                 file,
                 consumed: Arc::clone(consumed),
             };
-            let source: Source = match &entry.place {
-                Place::File(path) => Box::new(counted(File::open(path)?)),
-                Place::Zipped { start, deflated } => {
+            let source: Source = match &entry.location {
+                EntryLocation::File(path) => Box::new(counted(File::open(path)?)),
+                EntryLocation::Zipped { start, deflated } => {
                     let mut file = File::open(&self.root)?;
                     file.seek(SeekFrom::Start(*start))?;
                     let packed = BufReader::new(counted(file).take(entry.bytes));

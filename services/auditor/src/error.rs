@@ -16,7 +16,7 @@ pub enum AuditError {
     #[error(transparent)]
     MongoOpen(#[from] MongoOpenError),
     /// The document store.
-    #[error("MongoDB: {}", mongo::told(.0))]
+    #[error("MongoDB: {}", mongo::describe(.0))]
     Mongo(#[from] mongodb::error::Error),
     /// The warehouse.
     #[error("TimescaleDB: {0}")]

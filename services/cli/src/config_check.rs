@@ -31,7 +31,7 @@ impl Check {
                 let error = anyhow::Error::from(error);
                 Self::Failed {
                     hop,
-                    error: crate::exit::told(&error),
+                    error: crate::exit::describe(&error),
                     is_configuration: is_configuration(&error),
                 }
             },

@@ -55,14 +55,14 @@ pub(crate) fn code(ended: anyhow::Result<Outcome>) -> ExitCode {
         Ok(Outcome::Misconfigured) => ExitCode::from(CONFIGURATION),
         Ok(Outcome::Refused) => ExitCode::from(STOPPED),
         Err(error) => {
-            print::error(&format!("error: {}", told(&error)));
+            print::error(&format!("error: {}", describe(&error)));
             ExitCode::from(code_of(&error))
         }
     }
 }
 
 /// An error with its causes; those that its own text tells already are not told again.
-pub(crate) fn told(error: &anyhow::Error) -> String {
+pub(crate) fn describe(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !text.contains(&cause) {
@@ -205,7 +205,7 @@ mod tests {
         ];
         for error in abandoned {
             // Told once, however deep it stands.
-            let text = told(&error);
+            let text = describe(&error);
             assert_eq!(text.matches("abandoned").count(), 1, "{text}");
             assert_eq!(code_of(&error), ABANDONED, "{text}");
             assert_eq!(code_of(&error.context("rebuilding")), ABANDONED, "{text}");
@@ -219,10 +219,10 @@ mod tests {
     fn causes_are_told_once() {
         let inner = anyhow::anyhow!("no such file");
         assert_eq!(
-            told(&inner.context("x cannot be read")),
+            describe(&inner.context("x cannot be read")),
             "x cannot be read: no such file"
         );
         let said = anyhow::anyhow!("gone").context("server: gone");
-        assert_eq!(told(&said), "server: gone");
+        assert_eq!(describe(&said), "server: gone");
     }
 }

@@ -27,7 +27,7 @@ use rustls::pki_types::pem::PemObject;
 use tokio::time::timeout;
 
 pub use check::{MongoCheckError, check};
-pub use class::{Fault, class_of, fault_of, is_dead_token, is_duplicate, told};
+pub use class::{Fault, class_of, describe, fault_of, is_dead_token, is_duplicate};
 use first_heartbeats::{FIRST_HEARTBEATS, FirstHeartbeats};
 
 /// How long the driver looks for a server before the outage is ours to wait out, with a line in the log.
@@ -52,7 +52,7 @@ pub enum MongoOpenError {
     #[error("MongoDB: {0}")]
     Refused(String),
     /// The servers' names could not be looked up.
-    #[error("MongoDB: looking up the servers of mongo.uri: {}", told(.0))]
+    #[error("MongoDB: looking up the servers of mongo.uri: {}", describe(.0))]
     Lookup(#[source] Box<mongodb::error::Error>),
 }
 
@@ -107,7 +107,7 @@ pub fn open<'a>(
             && class_of(&error) == Class::Fatal
         {
             client.shutdown().immediate(true).await;
-            return Err(MongoOpenError::Refused(told(&error)));
+            return Err(MongoOpenError::Refused(describe(&error)));
         }
         Ok(database)
     })
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(database.name(), "pulseline");
         let error = database.run_command(doc! { "ping": 1 }).await.unwrap_err();
         assert_eq!(class_of(&error), Class::Transient);
-        assert!(!format!("{error:?} {}", told(&error)).contains("hunter2"));
+        assert!(!format!("{error:?} {}", describe(&error)).contains("hunter2"));
     }
 
     #[tokio::test]

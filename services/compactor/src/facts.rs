@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use pulseline_sql::lease::Lease;
-use pulseline_sql::periods::{DayNumber, date_of, sleeps_reach};
+use pulseline_sql::periods::{DayNumber, date_of, sleep_window};
 use pulseline_sql::{Client, GenericClient};
 use uuid::Uuid;
 
@@ -49,9 +49,9 @@ pub(crate) async fn touched(
     floor: Option<DayNumber>,
 ) -> Result<Vec<Sleep>, CompactorError> {
     let devices: Vec<_> = plan.slept.iter().map(|(device, _)| *device).collect();
-    let reaches = || plan.slept.iter().map(|(_, day)| sleeps_reach(*day));
-    let low: Vec<_> = reaches().map(|reach| reach.start).collect();
-    let high: Vec<_> = reaches().map(|reach| reach.end).collect();
+    let windows = || plan.slept.iter().map(|(_, day)| sleep_window(*day));
+    let low: Vec<_> = windows().map(|window| window.start).collect();
+    let high: Vec<_> = windows().map(|window| window.end).collect();
     let rows = client
         .query(NEAR, &[&devices, &low, &high, &floor.map(first_start)])
         .await
@@ -91,7 +91,7 @@ fn due(near: impl Iterator<Item = (Sleep, Range<DayNumber>)>, plan: &Plan) -> Ve
 
 /// The first day on which a sleep may start so that all its readings lie at or above the floor.
 fn first_start(floor: DayNumber) -> DayNumber {
-    floor + (floor - sleeps_reach(floor).start)
+    floor + (floor - sleep_window(floor).start)
 }
 
 /// Recomputes them, at most `most` in a statement; says how many have another heart rate than before.
@@ -159,7 +159,7 @@ fn slices(sleeps: &[Sleep], most: usize) -> Vec<&[Sleep]> {
 fn days(sleeps: &[Sleep]) -> Range<DayNumber> {
     let low = sleeps.iter().map(|sleep| sleep.days.start).min().unwrap_or(0);
     let high = sleeps.iter().map(|sleep| sleep.days.end).max().unwrap_or(0);
-    sleeps_reach(low).start..sleeps_reach(high).end
+    sleep_window(low).start..sleep_window(high).end
 }
 
 /// On the UTC line, from the start up to, not including, the end. The 15-minute figures, read once and by dates that the planner knows,

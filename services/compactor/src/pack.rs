@@ -9,7 +9,7 @@ use pulseline_sql::{Client, GenericClient};
 
 use crate::config::CompactorConfig;
 use crate::error::CompactorError;
-use crate::locks::{be_impatient, be_patient, is_passing, keep};
+use crate::locks::{is_passing, keep, reset_lock_timeout, set_short_lock_timeout};
 use crate::metrics;
 use crate::ops_tables::{self, Entry};
 
@@ -57,7 +57,7 @@ pub(crate) async fn pack(client: &Client, lease: &Lease, chunks: &[Chunk]) -> Re
     if chunks.is_empty() {
         return Ok(0);
     }
-    be_impatient(client).await?;
+    set_short_lock_timeout(client).await?;
     let mut packed = 0;
     for chunk in chunks {
         keep(client, lease).await?;
@@ -86,6 +86,6 @@ pub(crate) async fn pack(client: &Client, lease: &Lease, chunks: &[Chunk]) -> Re
         ops_tables::journal(client, &entry, began.elapsed()).await?;
         metrics::record_pack(began.elapsed());
     }
-    be_patient(client).await?;
+    reset_lock_timeout(client).await?;
     Ok(packed)
 }

@@ -7,12 +7,12 @@ use std::time::Instant;
 use pulseline_sql::SqlError;
 use pulseline_sql::floor::{floor, raise, seize};
 use pulseline_sql::lease::Lease;
-use pulseline_sql::periods::{DayNumber, Level, date_of, sleeps_reach};
+use pulseline_sql::periods::{DayNumber, Level, date_of, sleep_window};
 use pulseline_sql::{Client, GenericClient};
 
 use crate::config::CompactorConfig;
 use crate::error::CompactorError;
-use crate::locks::{be_impatient, be_patient, is_passing, keep};
+use crate::locks::{is_passing, keep, reset_lock_timeout, set_short_lock_timeout};
 use crate::ops_tables::{self, Entry};
 
 const DAY_MS: i64 = 86_400_000;
@@ -88,7 +88,7 @@ pub(crate) async fn retain(
         return Ok(0);
     }
     keep(client, lease).await?;
-    be_impatient(client).await?;
+    set_short_lock_timeout(client).await?;
     let may_delete = match overdue.raise_to {
         Some(to) => raise_floor(client, to).await?,
         None => true,
@@ -98,7 +98,7 @@ pub(crate) async fn retain(
         keep(client, lease).await?;
         deleted += usize::from(delete(client, old).await?);
     }
-    be_patient(client).await?;
+    reset_lock_timeout(client).await?;
     Ok(deleted)
 }
 
@@ -110,7 +110,7 @@ async fn raise_floor(client: &mut Client, to: DayNumber) -> Result<bool, Compact
         Err(SqlError::Postgres(error)) if is_passing(error.code()) => return Ok(false),
         seized => seized.map_err(CompactorError::sql(RAISING))?,
     }
-    let of_sleeps = sleeps_reach(to).end;
+    let of_sleeps = sleep_window(to).end;
     let pending: i64 = transaction
         .query_one(PENDING, &[&to, &of_sleeps])
         .await

@@ -130,14 +130,14 @@ async fn a_backlog_is_worked_off_newest_days_first_and_a_preview_changes_nothing
         ..CompactorConfig::default()
     };
     warehouse.load(40).await?;
-    let told = preview(&config, &warehouse.timescale, &clock).await?;
+    let lines = preview(&config, &warehouse.timescale, &clock).await?;
     ensure!(
-        told[0] == "refresh stage.steps_15m of 2019-10-22 to 2019-11-06: 16 changes",
-        "{told:?}"
+        lines[0] == "refresh stage.steps_15m of 2019-10-22 to 2019-11-06: 16 changes",
+        "{lines:?}"
     );
     ensure!(
-        told.last().is_some_and(|line| line.starts_with("more is left")),
-        "{told:?}"
+        lines.last().is_some_and(|line| line.starts_with("more is left")),
+        "{lines:?}"
     );
     ensure!(warehouse.count(DIRTY).await? == 40 && warehouse.count(JOURNAL).await? == 0);
     ensure!(warehouse.count("select count(*) from ops.leases").await? == 0);
@@ -159,8 +159,8 @@ async fn a_backlog_is_worked_off_newest_days_first_and_a_preview_changes_nothing
     warehouse.work(&config, &clock).await?;
     ensure!(warehouse.count(JOURNAL).await? == before + 2);
     ensure!(warehouse.count(SUMMED).await? == 401);
-    let told = preview(&config, &warehouse.timescale, &clock).await?;
-    ensure!(told == ["nothing to do"], "{told:?}");
+    let lines = preview(&config, &warehouse.timescale, &clock).await?;
+    ensure!(lines == ["nothing to do"], "{lines:?}");
     warehouse.stack.stop().await?;
     Ok(())
 }
@@ -259,14 +259,15 @@ async fn p_12_old_readings_are_deleted_once_they_are_refreshed_and_their_figures
     let floor = "select count(*) from ops.floors where floor_date = '2019-11-01'";
     let deleted = "select count(*) from ops.compactions where task = 'retain' and relation = 'raw.steps'";
     warehouse.load(40).await?;
-    let told = preview(&config, &warehouse.timescale, &clock).await?;
+    let lines = preview(&config, &warehouse.timescale, &clock).await?;
     let raise =
         "raise the floor to 2019-11-01: readings of days before it are deleted and not loaded any more";
-    ensure!(told.iter().any(|line| line == raise), "{told:?}");
+    ensure!(lines.iter().any(|line| line == raise), "{lines:?}");
     ensure!(
-        told.iter()
+        lines
+            .iter()
             .any(|line| line == "delete readings of steps, 2019-09-28"),
-        "{told:?}"
+        "{lines:?}"
     );
     ensure!(warehouse.count("select count(*) from ops.floors").await? == 0);
     warehouse.work(&config, &clock).await?;
@@ -290,8 +291,8 @@ async fn p_12_old_readings_are_deleted_once_they_are_refreshed_and_their_figures
         .await?;
     warehouse.work(&config, &clock).await?;
     ensure!(warehouse.count(DIRTY).await? == 0 && warehouse.count(monthly).await? == 310);
-    let told = preview(&config, &warehouse.timescale, &clock).await?;
-    ensure!(told == ["nothing to do"], "{told:?}");
+    let lines = preview(&config, &warehouse.timescale, &clock).await?;
+    ensure!(lines == ["nothing to do"], "{lines:?}");
     warehouse.stack.stop().await?;
     Ok(())
 }

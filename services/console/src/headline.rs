@@ -81,7 +81,7 @@ fn missing(lost: i64, ledgers: &[Ledger]) -> String {
 fn away(unreachable: &[String]) -> String {
     let names: Vec<_> = unreachable
         .iter()
-        .map(|told| told.split(':').next().unwrap_or_default())
+        .map(|reason| reason.split(':').next().unwrap_or_default())
         .collect();
     let verb = if names.len() == 1 { "is" } else { "are" };
     format!("{} {verb} away", names.join(" and "))

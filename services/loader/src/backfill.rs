@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use mongodb::{Collection, Database};
 use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_schemas::pages::{Order, Pages, Place, WINDOW_START};
+use pulseline_schemas::pages::{Order, PagePosition, Pages, WINDOW_START};
 use pulseline_schemas::{Owner, Stream};
 use pulseline_sql::Client;
 use pulseline_sql::floor::floor;
@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::config::LoaderConfig;
 use crate::error::LoaderError;
 use crate::map::guard::DAY_MILLIS;
-use crate::map::{Shape, Source, shape_of};
+use crate::map::{Source, TableMapping, table_mapping};
 use crate::order_index;
 use crate::reading::Reading;
 use crate::service::{self, Connections};
@@ -59,7 +59,7 @@ pub struct Progress {
     /// The days that are read now, or are left.
     pub days: Range<DayNumber>,
     /// After which document of these days it goes on.
-    pub(crate) place: Option<Place>,
+    pub(crate) page_position: Option<PagePosition>,
     /// False when it was stopped before its end.
     pub is_finished: bool,
 }
@@ -191,7 +191,7 @@ impl Run<'_> {
         let pages = self.job.pages(&before.days, self.config.page_documents);
         let reading = Reading {
             collection: self.database.collection(self.job.stream.collection()),
-            pages: pages.after(done.place.take()),
+            pages: pages.after(done.page_position.take()),
         };
         let ended = reading.load(&mut writer, self.config, self.shutdown, |written| {
             done.documents += written.documents as u64;
@@ -225,7 +225,7 @@ async fn kept(client: &Client, job: &Backfill) -> Result<Range<DayNumber>, Loade
     let floor = floor(client)
         .await
         .map_err(LoaderError::sql("reading the floor"))?;
-    match floor.filter(|_| matches!(shape_of(job.stream), Shape::Readings(_))) {
+    match floor.filter(|_| matches!(table_mapping(job.stream), TableMapping::Readings(_))) {
         Some(floor) if floor >= days.end => Err(LoaderError::Config(format!(
             "readings of days before {} are deleted (compactor.retain_days)",
             date_of(floor)

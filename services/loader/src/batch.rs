@@ -1,7 +1,7 @@
 //! What one transaction writes: rows, accounting, dirty days, dead letters, and the position after them.
 
 use pulseline_schemas::Position;
-use pulseline_schemas::pages::Place;
+use pulseline_schemas::pages::PagePosition;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ pub(crate) struct Progress {
     /// When a poll last found nothing more, in UTC milliseconds.
     pub(crate) caught_up_at: Option<i64>,
     /// After which document reading a whole collection, or a range of it, goes on.
-    pub(crate) place: Option<Place>,
+    pub(crate) page_position: Option<PagePosition>,
 }
 
 impl Progress {
@@ -29,7 +29,7 @@ impl Progress {
         self.position = later.position.or(self.position.take());
         self.cluster_time = later.cluster_time.max(self.cluster_time);
         self.caught_up_at = later.caught_up_at.or(self.caught_up_at);
-        self.place = later.place.or(self.place.take());
+        self.page_position = later.page_position.or(self.page_position.take());
     }
 }
 

@@ -120,12 +120,12 @@ impl Checkpoint {
 
     /// How far the collection is read once this is committed.
     fn snapshot(&self, progress: &Progress) -> Result<Option<Vec<u8>>, LoaderError> {
-        let (Some(begins), Some(place)) = (&self.begins, &progress.place) else {
+        let (Some(begins), Some(page_position)) = (&self.begins, &progress.page_position) else {
             return Ok(None);
         };
         let snapshot = Snapshot {
             begins: begins.clone(),
-            after: Some(place.clone()),
+            after: Some(page_position.clone()),
         };
         let encoded = snapshot.encode(self.seq + 1);
         encoded

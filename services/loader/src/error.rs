@@ -34,7 +34,7 @@ pub enum LoaderError {
     #[error(transparent)]
     MongoOpen(MongoOpenError),
     /// The document store.
-    #[error("MongoDB: {what}: {}", mongo::told(source))]
+    #[error("MongoDB: {what}: {}", mongo::describe(source))]
     Mongo {
         /// What was being done.
         what: &'static str,

@@ -43,8 +43,8 @@ pub(crate) enum Source {
     DeadLetters,
 }
 
-/// How the documents of a stream become rows: the one place that names every stream in this crate.
-pub(crate) enum Shape {
+/// How the documents of a stream map to tables: the one place that names every stream in this crate.
+pub(crate) enum TableMapping {
     /// Many small readings.
     Readings(&'static Readings),
     /// Days or sessions.
@@ -53,19 +53,19 @@ pub(crate) enum Shape {
     Profiles,
 }
 
-pub(crate) const fn shape_of(stream: Stream) -> Shape {
+pub(crate) const fn table_mapping(stream: Stream) -> TableMapping {
     match stream {
-        Stream::HeartRates => Shape::Readings(&heart_rates::READINGS),
-        Stream::Steps => Shape::Readings(&steps::READINGS),
-        Stream::Distances => Shape::Readings(&distances::READINGS),
-        Stream::Calories => Shape::Readings(&calories::READINGS),
-        Stream::ActivityMinutes => Shape::Entries(&activity_minutes::ENTRIES),
-        Stream::HeartRateZones => Shape::Entries(&heart_rate_zones::ENTRIES),
-        Stream::RestingHeartRates => Shape::Entries(&resting_heart_rates::ENTRIES),
-        Stream::Sleeps => Shape::Entries(&sleeps::ENTRIES),
-        Stream::SleepScores => Shape::Entries(&sleep_scores::ENTRIES),
-        Stream::Exercises => Shape::Entries(&exercises::ENTRIES),
-        Stream::Users => Shape::Profiles,
+        Stream::HeartRates => TableMapping::Readings(&heart_rates::READINGS),
+        Stream::Steps => TableMapping::Readings(&steps::READINGS),
+        Stream::Distances => TableMapping::Readings(&distances::READINGS),
+        Stream::Calories => TableMapping::Readings(&calories::READINGS),
+        Stream::ActivityMinutes => TableMapping::Entries(&activity_minutes::ENTRIES),
+        Stream::HeartRateZones => TableMapping::Entries(&heart_rate_zones::ENTRIES),
+        Stream::RestingHeartRates => TableMapping::Entries(&resting_heart_rates::ENTRIES),
+        Stream::Sleeps => TableMapping::Entries(&sleeps::ENTRIES),
+        Stream::SleepScores => TableMapping::Entries(&sleep_scores::ENTRIES),
+        Stream::Exercises => TableMapping::Entries(&exercises::ENTRIES),
+        Stream::Users => TableMapping::Profiles,
     }
 }
 
@@ -183,10 +183,10 @@ pub(crate) fn map(source: Source, document: &RawDocument, now: i64) -> Mapped {
     let origin = Arc::new(origin_of(source, document));
     let fields = Fields(document);
     let mapped = match source {
-        Source::Stream(stream) => match shape_of(stream) {
-            Shape::Readings(readings) => readings::map(readings, &fields, &origin, now),
-            Shape::Entries(entries) => entries::map(entries, &fields, &origin, now),
-            Shape::Profiles => users::map(&fields, &origin),
+        Source::Stream(stream) => match table_mapping(stream) {
+            TableMapping::Readings(readings) => readings::map(readings, &fields, &origin, now),
+            TableMapping::Entries(entries) => entries::map(entries, &fields, &origin, now),
+            TableMapping::Profiles => users::map(&fields, &origin),
         },
         Source::Receipts => receipts::map(&fields),
         Source::DeadLetters => dead_letters::map(&fields, now),
@@ -211,7 +211,7 @@ fn origin_of(source: Source, document: &RawDocument) -> Origin {
         Source::Stream(stream) if stream.owner() == Owner::User => "user_id",
         _ => "device_id",
     };
-    let small = matches!(source, Source::Stream(stream) if !matches!(shape_of(stream), Shape::Readings(_)));
+    let small = matches!(source, Source::Stream(stream) if !matches!(table_mapping(stream), TableMapping::Readings(_)));
     let streams = matches!(source, Source::Stream(_));
     Origin {
         source,

@@ -69,7 +69,7 @@ impl Reading {
         while cursor.advance().await.map_err(failed())? {
             let document = cursor.current();
             let progress = Progress {
-                place: self.pages.read(document),
+                page_position: self.pages.read(document),
                 ..Progress::default()
             };
             if !request.is_probe && (sender.is_stopped() || !sender.document(document, progress).await) {

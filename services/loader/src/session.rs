@@ -127,7 +127,7 @@ async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, Loader
     } = open_all(context, memory).await?;
     let start = followed
         .iter()
-        .min_by_key(|(_, position)| position.place)
+        .min_by_key(|(_, position)| position.stream_position)
         .map(|(writer, position)| (writer.source(), position.clone()));
     memory.start = start.as_ref().map(|(source, _)| *source);
     let mut tasks = Tasks::new(context.clone(), memory.moved.clone(), memory.begun.clone());
@@ -135,7 +135,7 @@ async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, Loader
         Some((_, position)) => {
             let token = Some(position.token.clone());
             let stream = stream::open(&context.database, token, &context.config).await?;
-            tasks.follow(stream, position.place, followed);
+            tasks.follow(stream, position.stream_position, followed);
             position
         }
         None => stream::present(&context.database, &context.config).await?,

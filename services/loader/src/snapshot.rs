@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mongodb::Database;
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_schemas::pages::{Order, Pages, Place};
+use pulseline_schemas::pages::{Order, PagePosition, Pages};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Progress;
@@ -29,7 +29,7 @@ pub(crate) struct Snapshot {
     /// Where the change stream goes on once all is read.
     pub(crate) begins: ResumePoint,
     /// After which document reading goes on; none at the beginning.
-    pub(crate) after: Option<Place>,
+    pub(crate) after: Option<PagePosition>,
 }
 
 /// A snapshot as it is stored: of use as long as nobody else has moved the checkpoint.
@@ -109,9 +109,9 @@ mod tests {
         let snapshot = Snapshot {
             begins: ResumePoint {
                 token,
-                place: resume::Place::START,
+                stream_position: resume::StreamPosition::START,
             },
-            after: Some(Place::Window {
+            after: Some(PagePosition::Window {
                 at: 5,
                 id: "a".into(),
             }),

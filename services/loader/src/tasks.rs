@@ -18,7 +18,7 @@ use crate::byte_bounded::ByteBoundedSender;
 use crate::drain;
 use crate::error::LoaderError;
 use crate::map::Source;
-use crate::resume::{Place, ResumePoint};
+use crate::resume::{ResumePoint, StreamPosition};
 use crate::session::Context;
 use crate::snapshot::Snapshot;
 use crate::stream::{self, Followed, Route};
@@ -110,15 +110,15 @@ impl Tasks {
         }
     }
 
-    /// Follows a stream that was opened at a place, for collections that are loaded up to theirs.
+    /// Follows a stream that was opened at a position, for collections that are loaded up to theirs.
     pub(crate) fn follow(
         &mut self,
         stream: ChangeStream<RawDocumentBuf>,
-        place: Place,
+        stream_position: StreamPosition,
         collections: Vec<(Writer, ResumePoint)>,
     ) {
         let routes = self.routes(collections);
-        let reader = self.reader(stream, place, routes, None);
+        let reader = self.reader(stream, stream_position, routes, None);
         self.running
             .spawn(async move { reader.await.map_err(died)?.map(Done::Followed) });
     }
@@ -127,12 +127,12 @@ impl Tasks {
     fn reader(
         &self,
         stream: ChangeStream<RawDocumentBuf>,
-        place: Place,
+        stream_position: StreamPosition,
         routes: Vec<Route>,
         caught_up: Option<oneshot::Sender<()>>,
     ) -> JoinHandle<Result<Followed, LoaderError>> {
         let heart = self.context.health.watch("change_stream", READING_PATIENCE);
-        tokio::spawn(stream::follow(stream, place, routes, caught_up, heart))
+        tokio::spawn(stream::follow(stream, stream_position, routes, caught_up, heart))
     }
 
     /// A writer for each collection, and the way to it.
@@ -143,7 +143,7 @@ impl Tasks {
             let (sender, messages) = ByteBoundedSender::new(source, &config, &self.shutdown);
             routes.push(Route {
                 sender,
-                loaded: position.place,
+                loaded: position.stream_position,
             });
             let moved = self.moved.clone();
             self.running.spawn(async move {
@@ -264,7 +264,7 @@ impl Tasks {
     async fn join(&mut self) -> Result<Done, LoaderError> {
         let collections = std::mem::take(&mut self.read);
         let least = collections.iter().map(|(_, position)| position);
-        let Some(from) = least.min_by_key(|position| position.place).cloned() else {
+        let Some(from) = least.min_by_key(|position| position.stream_position).cloned() else {
             return Ok(Done::Joined);
         };
         let names: Vec<&str> = collections
@@ -284,7 +284,7 @@ impl Tasks {
         };
         let routes = self.routes(collections);
         let (caught_up, has_caught_up) = oneshot::channel();
-        let reader = self.reader(stream, from.place, routes, Some(caught_up));
+        let reader = self.reader(stream, from.stream_position, routes, Some(caught_up));
         self.running.spawn(async move {
             match reader.await.map_err(died)? {
                 Err(error) if error.is_dead_token() => Ok(Done::Unfollowed(error)),

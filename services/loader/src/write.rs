@@ -303,7 +303,8 @@ impl Writer {
                 Purpose::Follow(checkpoint) => checkpoint.advance(&tx, &batch.progress).await,
                 Purpose::Backfill(mark) => {
                     let figures = (batch.documents, touched.rows);
-                    mark.advance(&tx, batch.progress.place.as_ref(), figures).await
+                    mark.advance(&tx, batch.progress.page_position.as_ref(), figures)
+                        .await
                 }
                 Purpose::ReplayDeadLetter | Purpose::RepairGap => Ok(()),
             }

@@ -167,8 +167,8 @@ impl Rebuilder {
     /// Repairs holes, and compares everything.
     async fn check(&self, tell: &(dyn Fn(Step) + Send + Sync)) -> Result<Verdict, RebuilderError> {
         let (holes, _) = self.healer.find(self.settle).await?;
-        let mut told = |healed: &Healed| tell(Step::Healed(Box::new(healed.clone())));
-        self.healer.repair(holes, &mut told).await?;
+        let mut tell_healed = |healed: &Healed| tell(Step::Healed(Box::new(healed.clone())));
+        self.healer.repair(holes, &mut tell_healed).await?;
         let config = VerifyConfig {
             settle: self.settle,
             scope: Scope {

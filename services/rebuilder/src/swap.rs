@@ -28,7 +28,7 @@ const LOCKED: [&str; 11] = [
     "backfills",
 ];
 /// Whoever waits for a lock makes all others wait behind it.
-const IMPATIENT: &str = "set local lock_timeout = '2s'";
+const SHORT_LOCK_TIMEOUT: &str = "set local lock_timeout = '2s'";
 /// What the next warehouse lacks: offsets that the old one has dealt with, collections that are not read to their end, changes
 /// below the floor, whose readings may go once it is carried over.
 const LACKING: &str = "select \
@@ -64,7 +64,7 @@ const CARRY: [&str; 8] = [
 /// Swaps as soon as the next warehouse lacks nothing of the old one; false when told to stop before.
 pub(crate) async fn swap(rebuilder: &Rebuilder) -> Result<bool, RebuilderError> {
     let mut client = open(rebuilder).await?;
-    let mut told = Instant::now();
+    let mut logged_at = Instant::now();
     while !rebuilder.shutdown().is_stopping() {
         match attempt(&mut client).await {
             Ok(true) => return Ok(true),
@@ -81,8 +81,8 @@ pub(crate) async fn swap(rebuilder: &Rebuilder) -> Result<bool, RebuilderError> 
             }
             Err(error) => return Err(error),
         }
-        if told.elapsed() > Duration::from_secs(30) {
-            told = Instant::now();
+        if logged_at.elapsed() > Duration::from_secs(30) {
+            logged_at = Instant::now();
             tracing::info!("not swapped yet: the next warehouse still lacks something that the old one has");
         }
         rebuilder.shutdown().sleep(POLL / 4).await;
@@ -92,7 +92,7 @@ pub(crate) async fn swap(rebuilder: &Rebuilder) -> Result<bool, RebuilderError> 
 
 async fn attempt(client: &mut Client) -> Result<bool, RebuilderError> {
     let transaction = client.transaction().await?;
-    transaction.batch_execute(IMPATIENT).await?;
+    transaction.batch_execute(SHORT_LOCK_TIMEOUT).await?;
     for prefix in [Schemas::default(), Schemas::next()] {
         let tables: Vec<String> = LOCKED
             .iter()

@@ -2,7 +2,7 @@
 
 use mongodb::error::Error as MongoError;
 use pulseline_clients::kafka::KafkaFailure;
-use pulseline_clients::mongo::{Fault, MongoOpenError, class_of, fault_of, told};
+use pulseline_clients::mongo::{Fault, MongoOpenError, class_of, describe, fault_of};
 use pulseline_clients::registry::RegistryError;
 use pulseline_runtime::retry::{Class, Classify, RetryError};
 use pulseline_runtime::waits::Hop;
@@ -77,7 +77,7 @@ pub enum SinkError {
     #[error(transparent)]
     MongoOpen(MongoOpenError),
     /// MongoDB.
-    #[error("MongoDB: {what}: {}", told(source))]
+    #[error("MongoDB: {what}: {}", describe(source))]
     Mongo {
         /// What was being done.
         what: &'static str,

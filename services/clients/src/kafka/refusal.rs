@@ -88,8 +88,8 @@ mod tests {
             ),
         ];
         for (code, reason, setting) in cases {
-            let told = refusal(Some(code), reason).unwrap();
-            assert!(told.contains(setting), "{told}");
+            let text = refusal(Some(code), reason).unwrap();
+            assert!(text.contains(setting), "{text}");
         }
         assert!(
             refusal(

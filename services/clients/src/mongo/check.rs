@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use mongodb::Database;
 use pulseline_runtime::config::MongoConfig;
 
-use super::{MongoOpenError, told};
+use super::{MongoOpenError, describe};
 use crate::hop::HopReport;
 use crate::tls;
 
@@ -27,7 +27,7 @@ pub enum MongoCheckError {
     #[error(transparent)]
     Open(#[from] MongoOpenError),
     /// It did not answer, or refused.
-    #[error("MongoDB: {}", told(.0))]
+    #[error("MongoDB: {}", describe(.0))]
     Asked(#[source] Box<mongodb::error::Error>),
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use pulseline_schemas::pages::Place;
+use pulseline_schemas::pages::PagePosition;
 use pulseline_sql::periods::DayNumber;
 use pulseline_sql::{Client, GenericClient, Transaction};
 use tokio_postgres::types::ToSql;
@@ -51,13 +51,14 @@ impl Mark {
     pub(crate) async fn advance(
         &self,
         tx: &Transaction<'_>,
-        place: Option<&Place>,
+        page_position: Option<&PagePosition>,
         (documents, changed): (usize, u64),
     ) -> Result<(), LoaderError> {
-        // What has no place in the order is found again after the last one that has: another run may have other chunks.
-        let place = place.filter(|place| **place != Place::Rest);
-        let place = place.map(bson::serialize_to_vec).transpose();
-        let place = place.map_err(|error| LoaderError::Protocol(format!("place: {error}")))?;
+        // What has no position in the order is found again after the last one that has: another run may have other chunks.
+        let page_position = page_position.filter(|page_position| **page_position != PagePosition::Rest);
+        let page_position = page_position.map(bson::serialize_to_vec).transpose();
+        let page_position = page_position
+            .map_err(|error| LoaderError::Protocol(format!("the position of a backfill: {error}")))?;
         let documents = i64::try_from(documents).unwrap_or(i64::MAX);
         let changed = i64::try_from(changed).unwrap_or(i64::MAX);
         let days = &self.days;
@@ -66,7 +67,7 @@ impl Mark {
             &self.device,
             &days.start,
             &days.end,
-            &place,
+            &page_position,
             &documents,
             &changed,
         ];
@@ -90,13 +91,14 @@ pub(super) async fn begin(client: &Client, job: &Backfill) -> Result<Progress, L
         )
         .await
         .map_err(LoaderError::statement("beginning a backfill"))?;
-    let place: Option<&[u8]> = row.get(3);
+    let page_position: Option<&[u8]> = row.get(3);
     Ok(Progress {
         days: row.get(0)..job.days.end,
         documents: row.get::<_, i64>(1).unsigned_abs(),
         changed: row.get::<_, i64>(2).unsigned_abs(),
         // One that cannot be read is of no use: the chunk is read from its beginning.
-        place: place.and_then(|place| bson::deserialize_from_slice(place).ok()),
+        page_position: page_position
+            .and_then(|page_position| bson::deserialize_from_slice(page_position).ok()),
         ..Progress::default()
     })
 }

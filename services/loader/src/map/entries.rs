@@ -12,7 +12,7 @@ use crate::dead_letter::DeadLetter;
 
 /// What makes a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Per {
+pub(crate) enum RowGranularity {
     /// Each sample of a document. One that cannot be is a dead letter of its own.
     Sample,
     /// A whole document.
@@ -22,7 +22,7 @@ pub(crate) enum Per {
 /// How the documents of a stream become rows.
 pub(crate) struct Entries {
     pub(crate) table: &'static str,
-    pub(crate) per: Per,
+    pub(crate) granularity: RowGranularity,
     /// How many of the columns, from the first on, are the key behind the device.
     pub(crate) keys: usize,
     /// Without `device_id` before them and `synced_at`, `event_id` behind them, which every table has.
@@ -44,7 +44,7 @@ impl Entries {
     /// What most tables do not need.
     pub(crate) const NONE: Self = Self {
         table: "",
-        per: Per::Upload,
+        granularity: RowGranularity::Upload,
         keys: 0,
         columns: &[],
         check: |_| Ok(()),
@@ -103,15 +103,15 @@ pub(super) fn map(
         envelope: fields,
         synced_at: envelope.synced_at,
     };
-    match entries.per {
-        Per::Upload => {
+    match entries.granularity {
+        RowGranularity::Upload => {
             let cells = whole(entries, fields, &clock)?;
             (entries.check)(fields)?;
             let children = children(entries.children.as_ref(), fields, &clock)?;
             let entry = envelope.entry((-1, cells, children), origin);
             Ok(Mapped::loaded(Rows::Entries(vec![entry]), origin))
         }
-        Per::Sample => samples(entries, &envelope, &clock, (origin, now)),
+        RowGranularity::Sample => samples(entries, &envelope, &clock, (origin, now)),
     }
 }
 

@@ -283,7 +283,7 @@ fn sleep(end: i64) -> RawDocumentBuf {
 
 /// The cell of a column, by the column's name.
 fn cell<'a>(entry: &'a Entry, stream: Stream, name: &str) -> &'a Cell {
-    let Shape::Entries(entries) = shape_of(stream) else {
+    let TableMapping::Entries(entries) = table_mapping(stream) else {
         panic!("{stream} has no such columns")
     };
     let at = entries.columns.iter().position(|column| column.name == name);

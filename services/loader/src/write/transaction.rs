@@ -10,7 +10,7 @@ use super::{Plan, entries, profiles, readings};
 use crate::batch::DirtyDay;
 use crate::copy::CopyRows;
 use crate::error::LoaderError;
-use crate::map::{Entry, ReadingsUpload, Shape, UserRow, shape_of};
+use crate::map::{Entry, ReadingsUpload, TableMapping, UserRow, table_mapping};
 use crate::resolve::Row;
 
 /// The table that a collection's rows go to, with its statements.
@@ -28,13 +28,13 @@ pub(super) enum Table {
 
 impl Table {
     pub(super) fn of(stream: Option<Stream>) -> Self {
-        match stream.map(shape_of) {
-            Some(Shape::Readings(readings)) => Self::Readings(readings::Statements::of(readings)),
-            Some(Shape::Entries(entries)) => Self::Entries {
+        match stream.map(table_mapping) {
+            Some(TableMapping::Readings(readings)) => Self::Readings(readings::Statements::of(readings)),
+            Some(TableMapping::Entries(entries)) => Self::Entries {
                 keys: entries.keys,
                 statements: Box::new(entries::Statements::of(entries)),
             },
-            Some(Shape::Profiles) => Self::Profiles,
+            Some(TableMapping::Profiles) => Self::Profiles,
             None => Self::None,
         }
     }
