@@ -257,7 +257,7 @@ impl Client {
     }
 
     /// From here on statements reach that warehouse of the same database.
-    pub fn turn_to(&mut self, schemas: Schemas) {
+    pub fn use_schemas(&mut self, schemas: Schemas) {
         self.schemas = schemas;
     }
 }

@@ -22,7 +22,7 @@ const POLL: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// One set of servers at a time: two would fight for the machine's memory and cores.
-static TURN: Mutex<()> = Mutex::const_new(());
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// Running servers of a test.
 pub struct World {
@@ -31,7 +31,7 @@ pub struct World {
     /// What the services are told about where the servers are.
     pub endpoints: Endpoints,
     name: String,
-    _turn: MutexGuard<'static, ()>,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl World {
@@ -68,7 +68,7 @@ impl World {
     async fn launch(name: &str, extras: Extras, servers: &[Server]) -> Result<Self> {
         // The HTTP client wants one; a second installation is refused, not harmful.
         let _installed = rustls::crypto::ring::default_provider().install_default();
-        let turn = TURN.lock().await;
+        let alone = ONE_AT_A_TIME.lock().await;
         let name = format!("test-{name}");
         let options = StackOptions {
             root: stack_root(),
@@ -81,7 +81,7 @@ impl World {
             stack,
             endpoints,
             name,
-            _turn: turn,
+            _alone: alone,
         })
     }
 

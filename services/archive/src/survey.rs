@@ -18,7 +18,7 @@ use crate::family::Layout;
 use crate::people::{People, Who};
 use crate::record::{Reading, Row};
 use crate::tree::Consumed;
-use crate::walk::{Turn, Walk};
+use crate::walk::{RecordOutcome, Walk};
 use crate::{ArchiveError, Options};
 
 pub use lag::MeasuredClock;
@@ -238,19 +238,19 @@ struct SourceWalk<'a> {
 impl SourceWalk<'_> {
     fn read(&mut self, files: std::ops::Range<usize>, people: People) -> Result<People, ArchiveError> {
         let mut walk = Walk::new(self.archive, files, people, Arc::clone(self.consumed));
-        let mut turn = Turn::default();
+        let mut outcome = RecordOutcome::default();
         let mut records = 0;
-        while walk.next(&mut turn)? {
-            let newest = turn.rows.iter().filter_map(|row| self.believed(row)).max();
+        while walk.next(&mut outcome)? {
+            let newest = outcome.rows.iter().filter_map(|row| self.believed(row)).max();
             self.newest = self.newest.max(newest);
-            walk.leave_out(&mut turn);
-            self.tally.count(self.archive, &turn);
-            for row in &turn.rows {
+            walk.leave_out(&mut outcome);
+            self.tally.count(self.archive, &outcome);
+            for row in &outcome.rows {
                 let today = self.synced_at.map(|at| today(&walk.people, row.who, at));
-                self.tally.take(self.archive, turn.file, row, today);
+                self.tally.take(self.archive, outcome.file, row, today);
             }
-            records += turn.records;
-            if turn.ended || records % RECORDS_BETWEEN_WORDS == 0 {
+            records += outcome.records;
+            if outcome.ended || records % RECORDS_BETWEEN_WORDS == 0 {
                 (self.progress)(self.consumed.load(Ordering::Relaxed));
             }
         }
@@ -282,9 +282,9 @@ impl SourceWalk<'_> {
         let now = self.archive.options.now;
         let mut newest = None;
         let mut walk = Walk::new(self.archive, daily, people.clone(), Consumed::default());
-        let mut turn = Turn::default();
-        while walk.next(&mut turn)? {
-            let happened = turn.rows.iter().filter_map(instant_of).filter(|at| *at <= now);
+        let mut outcome = RecordOutcome::default();
+        while walk.next(&mut outcome)? {
+            let happened = outcome.rows.iter().filter_map(instant_of).filter(|at| *at <= now);
             newest = newest.max(happened.max());
         }
         Ok(newest)

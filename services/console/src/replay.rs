@@ -19,20 +19,20 @@ pub(crate) struct Replayed {
 #[derive(Debug)]
 pub(crate) struct Replayer {
     connections: Connections,
-    turn: Mutex<()>,
+    one_at_a_time: Mutex<()>,
 }
 
 impl Replayer {
     pub(crate) fn new(connections: Connections) -> Self {
         Self {
             connections,
-            turn: Mutex::default(),
+            one_at_a_time: Mutex::default(),
         }
     }
 
     /// What became of each dead letter of the origin; none when nothing is left to do.
     pub(crate) async fn replay(&self, origin: String) -> Result<Vec<Replayed>, DeadLettersError> {
-        let _turn = self.turn.lock().await;
+        let _alone = self.one_at_a_time.lock().await;
         let selection = Selection {
             origins: vec![origin],
             ..Selection::default()

@@ -122,9 +122,9 @@ impl Eraser {
             let mut found = Documents::of(&self.database, person).search().await?;
             for schemas in warehouses() {
                 if schemas.are_there(&self.client).await? {
-                    self.client.turn_to(schemas);
+                    self.client.use_schemas(schemas);
                     let there = warehouse::search(&self.client, person).await;
-                    self.client.turn_to(Schemas::default());
+                    self.client.use_schemas(Schemas::default());
                     found.extend(there?);
                 }
             }

@@ -113,10 +113,10 @@ mod tests {
             reading(1, "z", 9, 80),
         ];
         let alone = sums(vec![versions[2].clone()]);
-        for turn in 0..versions.len() {
-            let mut turned = versions.to_vec();
-            turned.rotate_left(turn);
-            assert_eq!(sums(turned), alone);
+        for rotation in 0..versions.len() {
+            let mut rotated = versions.to_vec();
+            rotated.rotate_left(rotation);
+            assert_eq!(sums(rotated), alone);
         }
     }
 
