@@ -162,7 +162,7 @@ fn reconcile(
             if !lost.is_empty() {
                 reconciliation.holes.push(Hole {
                     topic: topic.clone(),
-                    generation: generation_of(partition, accounted),
+                    incarnation: incarnation_of(partition, accounted),
                     partition: *number,
                     offsets: lost,
                 });
@@ -185,11 +185,11 @@ pub(crate) fn classify_missing(missing: &Range<i64>, due: i64) -> (Range<i64>, R
     (missing.start..lost_end, lost_end..missing.end)
 }
 
-/// The newest life of a topic, also for a partition of which nothing is accounted for.
-pub(crate) fn generation_of((topic, _): &Partition, accounted: &BTreeMap<Partition, Accounted>) -> i32 {
+/// The newest incarnation of a topic, also for a partition of which nothing is accounted for.
+pub(crate) fn incarnation_of((topic, _): &Partition, accounted: &BTreeMap<Partition, Accounted>) -> i32 {
     let of_topic = accounted.iter().filter(|((name, _), _)| name == topic);
     of_topic
-        .map(|(_, accounted)| accounted.generation)
+        .map(|(_, accounted)| accounted.incarnation)
         .max()
         .unwrap_or(0)
 }

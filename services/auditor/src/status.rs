@@ -284,7 +284,7 @@ mod tests {
         )]);
         let offsets = Offsets::parse("{[0,4),[5,9)}").unwrap();
         let ops_tables = Accounted {
-            generation: 0,
+            incarnation: 0,
             offsets,
             duplicate: Offsets::parse("{[0,1)}").unwrap(),
             void: Offsets::parse("{[1,2)}").unwrap(),

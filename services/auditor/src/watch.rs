@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::connections::Connections;
 use crate::error::AuditError;
 use crate::kafka::{self, Ends, Partition};
-use crate::reconciliation::{EndsSnapshot, classify_missing, due, generation_of, margin};
+use crate::reconciliation::{EndsSnapshot, classify_missing, due, incarnation_of, margin};
 use crate::status::{Known, Status, gathered, ops_tables};
 use crate::warehouse::{Accounted, passed};
 
@@ -59,8 +59,8 @@ pub struct Ledger {
     pub topic: String,
     /// Kafka partition.
     pub partition: i32,
-    /// Which life of the topic.
-    pub generation: i32,
+    /// Which incarnation of the topic.
+    pub incarnation: i32,
     /// The first offset that was not produced yet.
     pub end: i64,
     /// The first offset that the sink has not committed.
@@ -197,7 +197,7 @@ fn ledgers(
         Ledger {
             topic: partition.0.clone(),
             partition: partition.1,
-            generation: generation_of(partition, ops_tables),
+            incarnation: incarnation_of(partition, ops_tables),
             end: *end,
             stored: (*committed).min(*end),
             accounted: found.offsets.ranges().to_vec(),

@@ -69,7 +69,7 @@ const PAGE: &str = "with heavy as ( \
 /// Ranges that a row holds before they go to a page: 24 bytes each.
 const PAGE_RANGES: i64 = 1_000;
 
-/// Below the greatest offset of a partition, of the topic's newest life: as `status` counts, from what is folded.
+/// Below the greatest offset of a partition, of the topic's newest incarnation: as `status` counts, from what is folded.
 const UNACCOUNTED: &str = "select topic, \
         sum(upper(offsets) - (select sum(upper(part) - lower(part)) from unnest(offsets) part))::bigint \
     from ops.accounted a where offsets <> '{}' \

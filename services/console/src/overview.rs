@@ -44,7 +44,8 @@ impl<'a> Overview<'a> {
 pub(crate) struct Partition<'a> {
     topic: &'a str,
     partition: i32,
-    generation: i32,
+    #[serde(rename = "generation")]
+    incarnation: i32,
     /// The first offset that was not produced yet.
     end: i64,
     stored: i64,
@@ -73,7 +74,7 @@ fn partition(ledger: &Ledger) -> Partition<'_> {
     Partition {
         topic: &ledger.topic,
         partition: ledger.partition,
-        generation: ledger.generation,
+        incarnation: ledger.incarnation,
         end: ledger.end,
         stored: ledger.stored,
         accounted: sum(|cell| cell.accounted + cell.duplicate + cell.dead),

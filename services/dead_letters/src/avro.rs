@@ -25,7 +25,7 @@ pub fn read<'a>(
         };
         let nowhere = Position {
             topic: stream.topic().to_owned(),
-            generation: 0,
+            incarnation: 0,
             partition: 0,
             offset: 0,
         };

@@ -153,7 +153,7 @@ impl Healer {
     async fn repair_one(&self, readers: &Readers, hole: Hole) -> Result<Healed, HealerError> {
         let at = |offsets: Range<i64>| Offsets {
             topic: hole.topic.clone(),
-            generation: hole.generation,
+            incarnation: hole.incarnation,
             partition: hole.partition,
             offsets,
         };
@@ -163,7 +163,7 @@ impl Healer {
             .await?;
         let mut messages = 0;
         for missing in left(&readers.client, &hole).await? {
-            let of = (hole.topic.as_str(), hole.generation, hole.partition);
+            let of = (hole.topic.as_str(), hole.incarnation, hole.partition);
             messages += readers.restorer.restore(of, missing.clone()).await?;
             readers.offset_loader.load(&at(missing), &self.shutdown).await?;
         }
@@ -187,7 +187,7 @@ async fn left(client: &Client, hole: &Hole) -> Result<Vec<Range<i64>>, HealerErr
     let rows = client
         .query(
             LEFT,
-            &[&hole.topic, &hole.generation, &hole.partition, &from, &to],
+            &[&hole.topic, &hole.incarnation, &hole.partition, &from, &to],
         )
         .await?;
     Ok(rows.iter().map(|row| row.get(0)..row.get(1)).collect())

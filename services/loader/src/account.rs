@@ -37,7 +37,7 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Account {
     pub(crate) topic: String,
-    pub(crate) generation: i32,
+    pub(crate) incarnation: i32,
     pub(crate) partition: i32,
     pub(crate) kind: Kind,
     pub(crate) from: i64,
@@ -50,7 +50,7 @@ impl Account {
     pub(crate) fn one(position: &Position, kind: Kind) -> Self {
         Self {
             topic: position.topic.clone(),
-            generation: position.generation,
+            incarnation: position.incarnation,
             partition: position.partition,
             kind,
             from: position.offset,
@@ -63,7 +63,7 @@ impl Account {
         self.from == position.offset
             && self.to == position.offset.saturating_add(1)
             && self.partition == position.partition
-            && self.generation == position.generation
+            && self.incarnation == position.incarnation
             && self.topic == position.topic
     }
 
@@ -79,7 +79,7 @@ impl Account {
         self.from <= before.to
             && self.kind == before.kind
             && self.partition == before.partition
-            && self.generation == before.generation
+            && self.incarnation == before.incarnation
             && self.topic == before.topic
     }
 }
@@ -108,7 +108,7 @@ mod tests {
     fn account(partition: i32, kind: Kind, from: i64, to: i64) -> Account {
         Account {
             topic: "t".into(),
-            generation: 0,
+            incarnation: 0,
             partition,
             kind,
             from,

@@ -127,7 +127,7 @@ impl DeadLetter {
         let kafka = self.position.as_ref().map_or(RawBson::Null, |position| {
             let mut kafka = RawDocumentBuf::new();
             kafka.append(cstr!("topic"), position.topic.as_str());
-            kafka.append(cstr!("generation"), position.generation);
+            kafka.append(cstr!("generation"), position.incarnation);
             kafka.append(cstr!("partition"), position.partition);
             kafka.append(cstr!("offset"), position.offset);
             RawBson::Document(kafka)

@@ -21,8 +21,8 @@ use crate::write::{Purpose, Writer};
 pub struct Offsets {
     /// Kafka topic.
     pub topic: String,
-    /// Which life of the topic.
-    pub generation: i32,
+    /// Which incarnation of the topic.
+    pub incarnation: i32,
     /// Kafka partition.
     pub partition: i32,
     /// The offsets.
@@ -34,7 +34,7 @@ impl Offsets {
     fn filter(&self, source: Source) -> Document {
         let Range { start, end } = self.offsets;
         let mut filter = doc! {
-            "kafka.topic": &self.topic, "kafka.generation": self.generation, "kafka.partition": self.partition,
+            "kafka.topic": &self.topic, "kafka.generation": self.incarnation, "kafka.partition": self.partition,
         };
         if source == Source::Receipts {
             // A receipt may be about a range.

@@ -8,10 +8,10 @@ use rdkafka::consumer::Consumer;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::consumer::{SinkConsumer, blocking};
-use crate::entry::Identity;
+use crate::entry::TopicIncarnation;
 use crate::error::SinkError;
 use crate::gaps::Gap;
-use crate::generations::{self, Bound};
+use crate::incarnations::{self, Bound};
 use crate::outage::Server;
 use crate::service::Context;
 use crate::source::Partition;
@@ -65,14 +65,14 @@ pub(crate) fn begin(committed: Option<&Committed>, bound: &Bound, log: std::ops:
 #[derive(Clone, Debug)]
 pub(crate) struct Start {
     pub(crate) partition: Partition,
-    pub(crate) identity: Identity,
+    pub(crate) identity: TopicIncarnation,
     pub(crate) offset: i64,
     /// Where the partition ended when it was asked: what lies between is its lag.
     pub(crate) end: i64,
     pub(crate) lost: Option<Gap>,
 }
 
-/// Finds the generation and the start of each partition. Outages are waited out.
+/// Finds the incarnation and the start of each partition. Outages are waited out.
 pub(crate) async fn resolve(
     context: Context,
     consumer: Arc<SinkConsumer>,
@@ -92,10 +92,10 @@ pub(crate) async fn resolve(
     };
     let ids = context.outages.outlast(Server::Kafka, "topic ids", ids).await?;
     let now = context.clock.now_utc_millis();
-    let bind = || generations::bind_all(&context.store, &ids, now);
+    let bind = || incarnations::bind_all(&context.store, &ids, now);
     let bound = context
         .outages
-        .outlast(Server::Mongo, "generations", bind)
+        .outlast(Server::Mongo, "incarnations", bind)
         .await?;
     let timeout = context.config.request_timeout();
     let committed = || {
@@ -199,9 +199,9 @@ mod tests {
 
     fn bound(is_new: bool) -> Bound {
         Bound {
-            identity: Identity {
+            identity: TopicIncarnation {
                 topic_id: Arc::from("new"),
-                generation: 1,
+                number: 1,
             },
             is_new,
         }

@@ -156,7 +156,7 @@ impl DeadLetter {
         );
         let mut kafka = RawDocumentBuf::new();
         kafka.append(cstr!("topic"), self.position.topic.as_str());
-        kafka.append(cstr!("generation"), self.position.generation);
+        kafka.append(cstr!("generation"), self.position.incarnation);
         kafka.append(cstr!("partition"), self.position.partition);
         kafka.append(cstr!("offset"), self.position.offset);
         document.append(cstr!("kafka"), kafka);

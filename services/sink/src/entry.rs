@@ -30,7 +30,7 @@ pub(crate) enum Entry {
     DeadLetter(Box<DeadLetter>),
     Gap {
         partition: Partition,
-        generation: i32,
+        incarnation: i32,
         gap: Gap,
         /// True when a second reading has shown already that nothing is there.
         is_proven: bool,
@@ -50,9 +50,9 @@ impl Entry {
 
 /// Which topic it is, not only what it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct TopicIncarnation {
     pub(crate) topic_id: Arc<str>,
-    pub(crate) generation: i32,
+    pub(crate) number: i32,
 }
 
 /// Up to where a batch reaches in a partition.
@@ -60,7 +60,7 @@ pub(crate) struct Identity {
 pub(crate) struct End {
     /// The assignment under which the messages were read.
     pub(crate) epoch: u64,
-    pub(crate) identity: Identity,
+    pub(crate) identity: TopicIncarnation,
     /// The offset after the last one.
     pub(crate) next: i64,
 }

@@ -95,7 +95,7 @@ pub(crate) async fn flush_batch(context: Context, mut batch: Batch) -> Result<Fl
 struct Sorted {
     events: HashMap<Stream, Vec<Pending>>,
     dead_letters: Vec<DeadLetter>,
-    /// (partition, generation, range, whether it is proven already).
+    /// (partition, incarnation, range, whether it is proven already).
     gaps: Vec<(Partition, i32, Gap, bool)>,
 }
 
@@ -107,10 +107,10 @@ fn sort(entries: Vec<Entry>) -> Sorted {
             Entry::DeadLetter(dead_letter) => sorted.dead_letters.push(*dead_letter),
             Entry::Gap {
                 partition,
-                generation,
+                incarnation,
                 gap,
                 is_proven,
-            } => sorted.gaps.push((partition, generation, gap, is_proven)),
+            } => sorted.gaps.push((partition, incarnation, gap, is_proven)),
         }
     }
     sorted

@@ -263,17 +263,17 @@ impl Intake {
             return;
         };
         metrics::record_message(partition.source);
-        let generation = identity.generation;
+        let incarnation = identity.number;
         if let Some(gap) = gap {
             let entry = Entry::Gap {
                 partition,
-                generation,
+                incarnation,
                 gap,
                 is_proven: false,
             };
             self.push(entry);
         }
-        let position = partition.position(generation, raw.offset);
+        let position = partition.position(incarnation, raw.offset);
         let entry = self
             .decoder
             .entry(raw, position, self.context.clock.now_utc_millis());

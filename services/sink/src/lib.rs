@@ -22,7 +22,7 @@ mod erasures;
 mod error;
 mod flush;
 mod gaps;
-mod generations;
+mod incarnations;
 mod intake;
 mod metadata_client;
 mod metrics;

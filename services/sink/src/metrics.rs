@@ -34,7 +34,7 @@ const LAST_SUCCESS: &str = "pulseline_sink_last_success_timestamp_seconds";
 const OUTAGES: &str = "pulseline_sink_outages_total";
 const AWAY: &str = "pulseline_sink_server_away";
 const COMMIT_ERRORS: &str = "pulseline_sink_commit_errors_total";
-const GENERATIONS: &str = "pulseline_sink_generations_opened_total";
+const INCARNATIONS: &str = "pulseline_sink_generations_opened_total";
 const PARTITIONS: &str = "pulseline_sink_partitions";
 
 /// Describes every metric and touches every counter, so that `rate()` sees the first happening.
@@ -93,7 +93,11 @@ pub fn describe() {
         Unit::Count,
         "Commits of offsets that failed; they are repeated"
     );
-    describe_counter!(GENERATIONS, Unit::Count, "Generations of topics that were opened");
+    describe_counter!(
+        INCARNATIONS,
+        Unit::Count,
+        "Incarnations of topics that were opened"
+    );
     describe_gauge!(PARTITIONS, Unit::Count, "Partitions read here");
     touch();
 }
@@ -117,7 +121,7 @@ fn touch() {
         counter!(OUTAGES, "server" => server.name()).increment(0);
         gauge!(AWAY, "server" => server.name()).set(0.0);
     }
-    for name in [BATCHES, COMMIT_ERRORS, GENERATIONS] {
+    for name in [BATCHES, COMMIT_ERRORS, INCARNATIONS] {
         counter!(name).increment(0);
     }
     gauge!(LAST_SUCCESS).set(system_utc_millis() as f64 / 1_000.0);
@@ -223,9 +227,9 @@ pub(crate) fn record_commit_error(error: &rdkafka::error::KafkaError) {
     tracing::warn!(%error, "offsets were not committed; they are committed with the next ones");
 }
 
-pub(crate) fn record_generation(topic: &str, generation: i32, topic_id: &str) {
-    counter!(GENERATIONS).increment(1);
-    tracing::info!(topic, generation, topic_id, "a new generation of this topic");
+pub(crate) fn record_incarnation(topic: &str, incarnation: i32, topic_id: &str) {
+    counter!(INCARNATIONS).increment(1);
+    tracing::info!(topic, incarnation, topic_id, "a new incarnation of this topic");
 }
 
 pub(crate) fn record_partitions(count: usize) {

@@ -104,7 +104,7 @@ mod tests {
     fn position(offset: i64) -> Position {
         Position {
             topic: "fitbit.steps".into(),
-            generation: 1,
+            incarnation: 1,
             partition: 2,
             offset,
         }

@@ -17,12 +17,12 @@ use crate::assignment::watermarks;
 use crate::config::SinkConfig;
 use crate::consumer::{self, blocking, raw_of};
 use crate::decode::{Decoder, fetch};
-use crate::entry::{Batch, End, Entry, Identity};
+use crate::entry::{Batch, End, Entry, TopicIncarnation};
 use crate::erasures::Erasures;
 use crate::error::SinkError;
 use crate::flush::{FlushOutcome, flush_batch};
 use crate::gaps::Gap;
-use crate::generations::{Binding, bind};
+use crate::incarnations::{Binding, bind};
 use crate::metadata_client::MetadataClient;
 use crate::outage::Outages;
 use crate::service::{Connections, Context, message_bytes_max};
@@ -63,13 +63,13 @@ impl Restorer {
     }
 
     /// Stores what Kafka still has at these offsets; says how many messages that was. Offsets without a message get
-    /// their receipts; what Kafka has deleted, or held in an earlier life of the topic, stays a loss.
+    /// their receipts; what Kafka has deleted, or held in an earlier incarnation of the topic, stays a loss.
     ///
     /// # Errors
     /// What the stores say.
     pub fn restore<'a>(
         &'a self,
-        (topic, generation, number): (&'a str, i32, i32),
+        (topic, incarnation, number): (&'a str, i32, i32),
         offsets: Range<i64>,
     ) -> BoxFuture<'a, Result<u64, SinkError>> {
         Box::pin(async move {
@@ -77,7 +77,7 @@ impl Restorer {
                 return Ok(0);
             };
             let partition = Partition { source, number };
-            let Some(identity) = self.identity(topic, generation).await? else {
+            let Some(identity) = self.identity(topic, incarnation).await? else {
                 return Ok(0);
             };
             self.context.erasures.refresh().await?;
@@ -96,8 +96,8 @@ impl Restorer {
         })
     }
 
-    /// The topic's identity, if it is still in that generation.
-    async fn identity(&self, topic: &str, generation: i32) -> Result<Option<Identity>, SinkError> {
+    /// The topic's identity, if it is still in that incarnation.
+    async fn identity(&self, topic: &str, incarnation: i32) -> Result<Option<TopicIncarnation>, SinkError> {
         let ids = self
             .context
             .metadata_client
@@ -106,11 +106,11 @@ impl Restorer {
         let Some(topic_id) = ids.get(topic).map(ToString::to_string) else {
             return Ok(None);
         };
-        let known = self.context.store.generations(topic).await?;
+        let known = self.context.store.incarnations(topic).await?;
         Ok(
-            (bind(&known, &topic_id) == Binding::Known(generation)).then(|| Identity {
+            (bind(&known, &topic_id) == Binding::Known(incarnation)).then(|| TopicIncarnation {
                 topic_id: topic_id.into(),
-                generation,
+                number: incarnation,
             }),
         )
     }
@@ -129,17 +129,17 @@ impl Restorer {
     async fn store(
         &self,
         partition: Partition,
-        identity: &Identity,
+        identity: &TopicIncarnation,
         offsets: Range<i64>,
         raws: Vec<Raw>,
     ) -> Result<(), SinkError> {
         let mut decoder = Decoder::new(self.context.message_bytes_max);
-        let generation = identity.generation;
+        let incarnation = identity.number;
         let mut entries = Vec::with_capacity(raws.len());
         let gap = |from, end| {
             Gap::between(from, end).map(|gap| Entry::Gap {
                 partition,
-                generation,
+                incarnation,
                 gap,
                 is_proven: false,
             })
@@ -152,7 +152,7 @@ impl Restorer {
             }
             entries.extend(gap(next, raw.offset));
             next = raw.offset + 1;
-            let position = partition.position(generation, raw.offset);
+            let position = partition.position(incarnation, raw.offset);
             entries.push(decoder.entry(raw, position, self.context.clock.now_utc_millis()));
         }
         entries.extend(gap(next, offsets.end));
@@ -168,7 +168,7 @@ impl Restorer {
         };
         match flush_batch(self.context.clone(), batch).await? {
             FlushOutcome::Durable(_) => Ok(()),
-            // Made anew at this very moment: whoever asks next finds another generation.
+            // Made anew at this very moment: whoever asks next finds another incarnation.
             FlushOutcome::TopicChanged(topic) => Err(SinkError::NoTopic { topic }),
         }
     }

@@ -53,10 +53,10 @@ pub(crate) struct Partition {
 
 impl Partition {
     /// The place of an offset in this partition.
-    pub(crate) fn position(self, generation: i32, offset: i64) -> Position {
+    pub(crate) fn position(self, incarnation: i32, offset: i64) -> Position {
         Position {
             topic: self.source.topic().to_owned(),
-            generation,
+            incarnation,
             partition: self.number,
             offset,
         }

@@ -120,7 +120,7 @@ impl<'a> Fields<'a> {
         let kafka = self.document("kafka")?;
         let position = Position {
             topic: kafka.text("topic")?.to_owned(),
-            generation: kafka.integer("generation")?,
+            incarnation: kafka.integer("generation")?,
             partition: kafka.integer("partition")?,
             offset: kafka.integer("offset")?,
         };

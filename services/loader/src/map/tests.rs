@@ -168,8 +168,8 @@ fn d_4_receipts_account_their_range_and_dead_letters_of_kafka_a_dead_offset() {
 #[test]
 fn d_3_a_position_that_cannot_be_is_a_dead_letter_and_no_offset() {
     let long = "t".repeat(250);
-    let at = |topic: &str, generation: i32, partition: i32, offset: i64| {
-        rawdoc! { "topic": topic, "generation": generation, "partition": partition, "offset": offset }
+    let at = |topic: &str, incarnation: i32, partition: i32, offset: i64| {
+        rawdoc! { "topic": topic, "generation": incarnation, "partition": partition, "offset": offset }
     };
     let impossible = [
         at("t", 0, 0, -1),
@@ -383,7 +383,7 @@ proptest! {
             extra: serde_json::Map::new(),
             content_hash: [0; 32],
         };
-        let position = Position { topic: "t".into(), generation: 0, partition: 0, offset };
+        let position = Position { topic: "t".into(), incarnation: 0, partition: 0, offset };
         let document = to_document(&decoded, &position, 1, UtcMillis(NIGHT));
         let mapped = map(of(Stream::HeartRates), &document, NOW);
         prop_assert!(matches!(kind(&mapped), Some((Kind::Loaded | Kind::Dead, from, to)) if from == offset && to == offset + 1));

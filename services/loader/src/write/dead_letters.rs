@@ -107,7 +107,7 @@ async fn insert_part(client: &impl GenericClient, dead_letters: &[&DeadLetter]) 
         .map(|dead_letter| dead_letter.stream.as_deref())
         .collect();
     let topics: Vec<Option<&str>> = positions().map(|at| at.map(|at| at.topic.as_str())).collect();
-    let generations: Vec<Option<i32>> = positions().map(|at| at.map(|at| at.generation)).collect();
+    let incarnations: Vec<Option<i32>> = positions().map(|at| at.map(|at| at.incarnation)).collect();
     let partitions: Vec<Option<i32>> = positions().map(|at| at.map(|at| at.partition)).collect();
     let offsets: Vec<Option<i64>> = positions().map(|at| at.map(|at| at.offset)).collect();
     let created: Vec<i64> = dead_letters
@@ -119,7 +119,7 @@ async fn insert_part(client: &impl GenericClient, dead_letters: &[&DeadLetter]) 
         &items,
         &streams,
         &topics,
-        &generations,
+        &incarnations,
         &partitions,
         &offsets,
         &bytes(|dead_letter| dead_letter.message_key.as_deref()),

@@ -148,7 +148,7 @@ mod tests {
     fn push(batch: &mut Batch, device: u128, offset: i64, is_dead: bool) {
         let position = Position {
             topic: "fitbit.steps".into(),
-            generation: 0,
+            incarnation: 0,
             partition: 0,
             offset,
         };
@@ -212,7 +212,7 @@ mod tests {
         let tombstones = Tombstones::new(key.clone(), [key.hash(device)].into());
         let position = Position {
             topic: "fitbit.steps".into(),
-            generation: 0,
+            incarnation: 0,
             partition: 0,
             offset: 5,
         };

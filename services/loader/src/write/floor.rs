@@ -78,7 +78,7 @@ mod tests {
     fn upload(offset: i64, days: &[DayNumber]) -> (ReadingsUpload, Account) {
         let position = Position {
             topic: "fitbit.steps".into(),
-            generation: 0,
+            incarnation: 0,
             partition: 0,
             offset,
         };

@@ -20,7 +20,7 @@ pub(super) async fn accounts(client: &impl GenericClient, accounts: &[Account]) 
         return Ok(());
     }
     let topics: Vec<&str> = accounts.iter().map(|account| account.topic.as_str()).collect();
-    let generations: Vec<i32> = accounts.iter().map(|account| account.generation).collect();
+    let incarnations: Vec<i32> = accounts.iter().map(|account| account.incarnation).collect();
     let partitions: Vec<i32> = accounts.iter().map(|account| account.partition).collect();
     let from: Vec<i64> = accounts.iter().map(|account| account.from).collect();
     let to: Vec<i64> = accounts.iter().map(|account| account.to).collect();
@@ -28,7 +28,7 @@ pub(super) async fn accounts(client: &impl GenericClient, accounts: &[Account]) 
     client
         .execute(
             ACCOUNTS,
-            &[&topics, &generations, &partitions, &from, &to, &kinds],
+            &[&topics, &incarnations, &partitions, &from, &to, &kinds],
         )
         .await
         .map_err(LoaderError::statement("accounting offsets"))?;

@@ -56,24 +56,24 @@ pub(crate) async fn examine_trailing_gap(
 }
 
 /// Turns the gaps of a batch into receipts; what is lost gets none. Gaps are given as
-/// (partition, generation, range, whether it is proven already).
+/// (partition, incarnation, range, whether it is proven already).
 pub(super) async fn prove(
     context: &Context,
     gaps: Vec<(Partition, i32, Gap, bool)>,
 ) -> Result<Vec<Receipt>, SinkError> {
     let mut receipts = Vec::with_capacity(gaps.len());
-    let mut receipt = |partition: Partition, generation, gap: Gap| {
+    let mut receipt = |partition: Partition, incarnation, gap: Gap| {
         metrics::record_gap(partition, gap);
-        receipts.push(Receipt::void(partition.position(generation, gap.from), gap));
+        receipts.push(Receipt::void(partition.position(incarnation, gap.from), gap));
     };
     let mut unproven: BTreeMap<Partition, Vec<Gap>> = BTreeMap::new();
-    let mut generations = BTreeMap::new();
-    for (partition, generation, gap, is_proven) in gaps {
+    let mut incarnations = BTreeMap::new();
+    for (partition, incarnation, gap, is_proven) in gaps {
         if is_proven {
-            receipt(partition, generation, gap);
+            receipt(partition, incarnation, gap);
         } else {
-            // Of one batch: a partition is of one generation in it.
-            generations.insert(partition, generation);
+            // Of one batch: a partition is of one incarnation in it.
+            incarnations.insert(partition, incarnation);
             unproven.entry(partition).or_default().push(gap);
         }
     }
@@ -107,9 +107,9 @@ pub(super) async fn prove(
         });
     }
     for (partition, gaps) in candidates {
-        let generation = generations.get(&partition).copied().unwrap_or_default();
+        let incarnation = incarnations.get(&partition).copied().unwrap_or_default();
         gaps.into_iter()
-            .for_each(|gap| receipt(partition, generation, gap));
+            .for_each(|gap| receipt(partition, incarnation, gap));
     }
     Ok(receipts)
 }

@@ -88,10 +88,10 @@ impl Intake {
         }
         let Some(gap) = *proven else { return };
         if let Some(identity) = self.partitions.skip_to(*partition, gap.to + 1) {
-            let generation = identity.generation;
+            let incarnation = identity.number;
             self.push(Entry::Gap {
                 partition: *partition,
-                generation,
+                incarnation,
                 gap,
                 is_proven: true,
             });

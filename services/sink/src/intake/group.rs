@@ -58,7 +58,7 @@ impl Intake {
             if let Some(lost) = lost {
                 metrics::record_loss(*partition, *lost);
             }
-            tracing::debug!(%partition, generation = identity.generation, offset, end, "reading begins");
+            tracing::debug!(%partition, incarnation = identity.number, offset, end, "reading begins");
             add(&mut list, *partition, *offset);
         }
         let consumer = &self.consumer;

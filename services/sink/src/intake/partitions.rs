@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rdkafka::TopicPartitionList;
 
 use crate::assignment::Start;
-use crate::entry::{End, Identity};
+use crate::entry::{End, TopicIncarnation};
 use crate::gaps::Gap;
 use crate::source::{Partition, Source};
 
@@ -20,7 +20,7 @@ pub(super) struct Partitions {
 #[derive(Debug)]
 struct Open {
     epoch: u64,
-    identity: Identity,
+    identity: TopicIncarnation,
     /// The next offset that is expected.
     next: i64,
     /// The first offset that is not durable.
@@ -34,7 +34,7 @@ struct Open {
 /// A message that belongs to us.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Accepted {
-    pub(super) identity: Identity,
+    pub(super) identity: TopicIncarnation,
     /// Offsets before it for which no message came.
     pub(super) gap: Option<Gap>,
 }
@@ -134,7 +134,7 @@ impl Partitions {
     }
 
     /// Moves on to `next` without a message.
-    pub(super) fn skip_to(&mut self, partition: Partition, next: i64) -> Option<Identity> {
+    pub(super) fn skip_to(&mut self, partition: Partition, next: i64) -> Option<TopicIncarnation> {
         let open = self.open.get_mut(&partition)?;
         open.next = open.next.max(next);
         open.has_moved = true;
@@ -189,9 +189,9 @@ mod tests {
     };
 
     fn begun(offset: i64) -> Partitions {
-        let identity = Identity {
+        let identity = TopicIncarnation {
             topic_id: Arc::from("id"),
-            generation: 0,
+            number: 0,
         };
         let mut partitions = Partitions::default();
         partitions.begin(&[Start {
@@ -228,9 +228,9 @@ mod tests {
     fn what_was_lost_moves_the_position_by_itself() {
         let mut partitions = begun(0);
         assert!(!partitions.have_moved());
-        let identity = Identity {
+        let identity = TopicIncarnation {
             topic_id: Arc::from("id"),
-            generation: 0,
+            number: 0,
         };
         let lost = Gap::between(0, 3);
         partitions.begin(&[Start {

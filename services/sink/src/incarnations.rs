@@ -1,53 +1,53 @@
-//! Generations: which of Kafka's topic ids is which incarnation of a topic (P4).
+//! Which of Kafka's topic ids is which incarnation of a topic (P4).
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::entry::Identity;
+use crate::entry::TopicIncarnation;
 use crate::error::SinkError;
 use crate::metrics;
 use crate::store::Store;
 
-/// How often a generation that others open at the same time is read again.
+/// How often an incarnation that others open at the same time is read again.
 const ATTEMPTS: u32 = 5;
 
 /// How a topic's id relates to what is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Binding {
-    /// It is the newest generation.
+    /// It is the newest incarnation.
     Known(i32),
-    /// It was never seen: it opens this generation.
+    /// It was never seen: it opens this incarnation.
     Opens(i32),
-    /// It is an older generation: nothing that happens by itself.
-    Outdated { generation: i32, newest: i32 },
+    /// It is an older incarnation: nothing that happens by itself.
+    Outdated { incarnation: i32, newest: i32 },
 }
 
-/// Binds a topic id, given the generations that are known of the topic.
+/// Binds a topic id, given the incarnations that are known of the topic.
 pub(crate) fn bind(known: &[(i32, String)], topic_id: &str) -> Binding {
-    let newest = known.iter().map(|(generation, _)| *generation).max();
+    let newest = known.iter().map(|(incarnation, _)| *incarnation).max();
     let own = known
         .iter()
         .filter(|(_, id)| id == topic_id)
-        .map(|(generation, _)| *generation)
+        .map(|(incarnation, _)| *incarnation)
         .max();
     match (own, newest) {
-        (Some(generation), Some(newest)) if generation == newest => Binding::Known(generation),
-        (Some(generation), Some(newest)) => Binding::Outdated { generation, newest },
+        (Some(incarnation), Some(newest)) if incarnation == newest => Binding::Known(incarnation),
+        (Some(incarnation), Some(newest)) => Binding::Outdated { incarnation, newest },
         (None, Some(newest)) => Binding::Opens(newest + 1),
         (_, None) => Binding::Opens(0),
     }
 }
 
-/// A topic's generation, and whether it was opened just now.
+/// A topic's incarnation, and whether it was opened just now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Bound {
-    pub(crate) identity: Identity,
+    pub(crate) identity: TopicIncarnation,
     pub(crate) is_new: bool,
 }
 
-/// The generation of each topic; those never seen are opened.
+/// The incarnation of each topic; those never seen are opened.
 pub(crate) async fn bind_all(
     store: &Store,
     topic_ids: &HashMap<String, Uuid>,
@@ -66,34 +66,34 @@ pub(crate) async fn bind_all(
 async fn bind_one(store: &Store, topic: &str, topic_id: &str, now: i64) -> Result<Bound, SinkError> {
     let mut is_new = false;
     for _ in 0..ATTEMPTS {
-        match bind(&store.generations(topic).await?, topic_id) {
-            Binding::Known(generation) => {
+        match bind(&store.incarnations(topic).await?, topic_id) {
+            Binding::Known(incarnation) => {
                 return Ok(Bound {
-                    identity: Identity {
+                    identity: TopicIncarnation {
                         topic_id: Arc::from(topic_id),
-                        generation,
+                        number: incarnation,
                     },
                     is_new,
                 });
             }
-            Binding::Opens(generation) => {
-                // Another member may be faster; then its generation is the one that is found next.
-                if store.open_generation(topic, generation, topic_id, now).await? {
-                    metrics::record_generation(topic, generation, topic_id);
+            Binding::Opens(incarnation) => {
+                // Another member may be faster; then its incarnation is the one that is found next.
+                if store.open_incarnation(topic, incarnation, topic_id, now).await? {
+                    metrics::record_incarnation(topic, incarnation, topic_id);
                 }
                 is_new = true;
             }
-            Binding::Outdated { generation, newest } => {
+            Binding::Outdated { incarnation, newest } => {
                 return Err(SinkError::OldTopicId {
                     topic: topic.to_owned(),
-                    generation,
+                    incarnation,
                     newest,
                 });
             }
         }
     }
     Err(SinkError::Unsettled {
-        collection: pulseline_schemas::collections::GENERATIONS,
+        collection: pulseline_schemas::collections::INCARNATIONS,
     })
 }
 
@@ -104,12 +104,12 @@ mod tests {
     fn known(ids: &[&str]) -> Vec<(i32, String)> {
         (0..)
             .zip(ids)
-            .map(|(generation, id)| (generation, (*id).to_owned()))
+            .map(|(incarnation, id)| (incarnation, (*id).to_owned()))
             .collect()
     }
 
     #[test]
-    fn the_first_topic_is_generation_0_and_one_made_anew_the_next() {
+    fn the_first_topic_is_incarnation_0_and_one_made_anew_the_next() {
         assert_eq!(bind(&[], "a"), Binding::Opens(0));
         assert_eq!(bind(&known(&["a"]), "a"), Binding::Known(0));
         assert_eq!(bind(&known(&["a"]), "b"), Binding::Opens(1));
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(
             bind(&known(&["a", "b"]), "a"),
             Binding::Outdated {
-                generation: 0,
+                incarnation: 0,
                 newest: 1
             }
         );
