@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use pulseline_auditor::{Connections, Status, Verdict, VerifyConfig};
+use pulseline_auditor::{AuditorConnections, Status, Verdict, VerifyConfig};
 use pulseline_generator::{Counts, SimulateConfig, Summary};
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, RegistryConfig, Secret, TimescaleConfig};
@@ -158,8 +158,8 @@ impl World {
 
     /// What `status` and `verify` compare.
     #[must_use]
-    pub fn audited(&self) -> Connections {
-        Connections {
+    pub fn audited(&self) -> AuditorConnections {
+        AuditorConnections {
             kafka: self.kafka(),
             mongo: self.mongo(),
             timescale: self.timescale(),
@@ -172,7 +172,7 @@ impl World {
     /// # Errors
     /// What the generator says, or a message that was not acknowledged.
     pub async fn simulate(&self, config: &SimulateConfig) -> Result<Summary> {
-        let connections = pulseline_generator::Connections {
+        let connections = pulseline_generator::GeneratorConnections {
             kafka: self.kafka(),
             registry: self.registry(),
         };

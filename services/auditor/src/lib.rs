@@ -16,7 +16,7 @@ mod verify;
 mod warehouse;
 mod watch;
 
-pub use connections::Connections;
+pub use connections::AuditorConnections;
 pub use error::AuditError;
 pub use hole::Hole;
 pub use kafka::topics;

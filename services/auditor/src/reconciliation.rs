@@ -11,7 +11,7 @@ use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::{Stream, collections};
 use pulseline_sql::Client;
 
-use crate::connections::{Connections, VERIFY_LIMIT};
+use crate::connections::{AuditorConnections, VERIFY_LIMIT};
 use crate::error::AuditError;
 use crate::hole::Hole;
 use crate::kafka::{self, Ends, Partition};
@@ -41,7 +41,7 @@ pub(crate) struct Reconciliation {
 
 /// Fixes the end offsets first, then waits until each of them is accounted for, or known to be lost (P3).
 pub(crate) async fn settle(
-    connections: &Connections,
+    connections: &AuditorConnections,
     client: &Client,
     longest: Duration,
     shutdown: &Shutdown,
@@ -86,7 +86,7 @@ pub(crate) fn margin(held_back: Duration) -> Duration {
     CLOCK_SKEW + held_back
 }
 
-async fn held_back(connections: &Connections) -> Result<Duration, AuditError> {
+async fn held_back(connections: &AuditorConnections) -> Result<Duration, AuditError> {
     let database = connections.database().await?;
     let held_back = mongo::held_back(&database).await;
     database.client().clone().shutdown().immediate(true).await;
@@ -199,7 +199,7 @@ pub(crate) fn incarnation_of((topic, _): &Partition, accounted: &BTreeMap<Partit
 /// # Errors
 /// A store that cannot be asked, or a topic that ends below what is accounted for.
 pub fn holes<'a>(
-    connections: &'a Connections,
+    connections: &'a AuditorConnections,
     longest: Duration,
     shutdown: &'a Shutdown,
 ) -> BoxFuture<'a, Result<(Vec<Hole>, i64), AuditError>> {

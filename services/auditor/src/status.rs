@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::connections::{Connections, STATUS_LIMIT};
+use crate::connections::{AuditorConnections, STATUS_LIMIT};
 use crate::error::AuditError;
 use crate::kafka::{self, Ends, Partition};
 use crate::warehouse::{Accounted, accounted};
@@ -102,7 +102,7 @@ impl Status {
 }
 
 /// Asks Kafka and the warehouse. One that is away is named in `unreachable` instead of failing.
-pub fn status(connections: &Connections) -> BoxFuture<'_, Status> {
+pub fn status(connections: &AuditorConnections) -> BoxFuture<'_, Status> {
     Box::pin(async move {
         let asked = async { ops_tables(&connections.warehouse(STATUS_LIMIT).await?).await };
         let (ends, ops_tables) = tokio::join!(kafka::ends(connections), asked);

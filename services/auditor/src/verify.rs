@@ -13,7 +13,7 @@ use pulseline_sql::floor::floor;
 use pulseline_sql::periods::DayNumber;
 use serde::Serialize;
 
-use crate::connections::{Connections, VERIFY_LIMIT};
+use crate::connections::{AuditorConnections, VERIFY_LIMIT};
 use crate::documents;
 use crate::error::AuditError;
 use crate::hole::Hole;
@@ -82,7 +82,7 @@ impl Verdict {
 /// A store that cannot be asked, a relation that is not known, or a topic that ends below what is accounted for.
 pub fn verify<'a>(
     config: &'a VerifyConfig,
-    connections: &'a Connections,
+    connections: &'a AuditorConnections,
     shutdown: &'a Shutdown,
     progress: &'a (dyn Fn(&str) + Send + Sync),
 ) -> BoxFuture<'a, Result<Verdict, AuditError>> {
@@ -130,7 +130,11 @@ struct Stores {
 }
 
 impl Stores {
-    async fn open(client: Client, connections: &Connections, scope: &Scope) -> Result<Self, AuditError> {
+    async fn open(
+        client: Client,
+        connections: &AuditorConnections,
+        scope: &Scope,
+    ) -> Result<Self, AuditError> {
         let mut before = BTreeMap::new();
         for readings in documents::readings() {
             let topic = readings.stream.topic();

@@ -11,7 +11,7 @@ use pulseline_runtime::clock::system_utc_millis;
 use pulseline_sql::Client;
 use tokio::time::timeout;
 
-use crate::connections::Connections;
+use crate::connections::AuditorConnections;
 use crate::error::AuditError;
 use crate::kafka::{self, Ends, Partition};
 use crate::reconciliation::{EndsSnapshot, classify_missing, due, incarnation_of, margin};
@@ -80,7 +80,7 @@ pub struct Ledger {
 /// Polls for many viewers. It remembers earlier snapshots, because only they tell loss from lag.
 #[derive(Debug)]
 pub struct Watch {
-    connections: Connections,
+    connections: AuditorConnections,
     snapshots: VecDeque<EndsSnapshot>,
     /// Up to where the last poll found offsets accounted for.
     accounted: BTreeMap<Partition, i64>,
@@ -90,7 +90,7 @@ pub struct Watch {
 impl Watch {
     /// Nothing is connected to yet.
     #[must_use]
-    pub fn new(connections: Connections) -> Self {
+    pub fn new(connections: AuditorConnections) -> Self {
         Self {
             connections,
             snapshots: VecDeque::new(),
@@ -165,7 +165,10 @@ impl Watch {
 
 /// Asks the document store whether it is there, and how far its empty answers may be behind. Twice: a connection that lay idle
 /// may have been closed by the server, which shows at its next use and is no outage.
-async fn ping(connections: &Connections, database: &mut Option<Database>) -> Result<Duration, AuditError> {
+async fn ping(
+    connections: &AuditorConnections,
+    database: &mut Option<Database>,
+) -> Result<Duration, AuditError> {
     let opened = match database.take() {
         Some(opened) => opened,
         None => connections.database().await?,
@@ -285,7 +288,7 @@ mod tests {
 
     #[test]
     fn snapshots_are_so_far_apart_and_so_many() {
-        let connections = Connections {
+        let connections = AuditorConnections {
             kafka: Default::default(),
             mongo: Default::default(),
             timescale: Default::default(),

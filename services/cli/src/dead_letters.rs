@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use pulseline_clients::registry::Registry;
-use pulseline_dead_letters::{Connections, DeadLetter, Fate, Selection};
+use pulseline_dead_letters::{DeadLetter, Fate, ReplayConnections, Selection};
 use pulseline_runtime::config::ConfigError;
 use pulseline_runtime::telemetry;
 
@@ -117,7 +117,7 @@ async fn replay(settings: Settings, selection: &Selection) -> anyhow::Result<Out
     settings.require_kafka()?;
     settings.require_mongo()?;
     telemetry::init_logs();
-    let connections = Connections {
+    let connections = ReplayConnections {
         kafka: settings.kafka,
         mongo: settings.mongo,
         timescale: settings.timescale,

@@ -113,11 +113,11 @@ impl Settings {
     }
 
     /// What `status` and `verify` compare.
-    pub(crate) fn audited(&self) -> Result<pulseline_auditor::Connections, ConfigError> {
+    pub(crate) fn audited(&self) -> Result<pulseline_auditor::AuditorConnections, ConfigError> {
         self.require_kafka()?;
         self.require_mongo()?;
         self.require_timescale()?;
-        Ok(pulseline_auditor::Connections {
+        Ok(pulseline_auditor::AuditorConnections {
             kafka: self.kafka.clone(),
             mongo: self.mongo.clone(),
             timescale: self.timescale.clone(),

@@ -27,4 +27,4 @@ mod watcher;
 
 pub use config::ConsoleConfig;
 pub use error::ConsoleError;
-pub use service::{Connections, run};
+pub use service::{ConsoleConnections, run};

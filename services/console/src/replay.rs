@@ -1,6 +1,6 @@
 //! The one thing that the page can change: the dead letters of an origin are processed again, after a fix.
 
-use pulseline_dead_letters::{Connections, DeadLetter, DeadLettersError, Fate, Selection};
+use pulseline_dead_letters::{DeadLetter, DeadLettersError, Fate, ReplayConnections, Selection};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
@@ -18,12 +18,12 @@ pub(crate) struct Replayed {
 /// Replays, one at a time.
 #[derive(Debug)]
 pub(crate) struct Replayer {
-    connections: Connections,
+    connections: ReplayConnections,
     one_at_a_time: Mutex<()>,
 }
 
 impl Replayer {
-    pub(crate) fn new(connections: Connections) -> Self {
+    pub(crate) fn new(connections: ReplayConnections) -> Self {
         Self {
             connections,
             one_at_a_time: Mutex::default(),

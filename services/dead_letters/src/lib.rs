@@ -16,6 +16,6 @@ mod show;
 
 pub use error::DeadLettersError;
 pub use find::{DeadLetter, Kind, Selection, WithPayload, find, kinds, list, open};
-pub use replay::{Connections, Fate, replay};
+pub use replay::{Fate, ReplayConnections, replay};
 pub use resolve::discard;
 pub use show::show;

@@ -25,7 +25,7 @@ const TAKE: &str = "select topic, message_key, payload from ops.dead_letters \
 
 /// The servers that a replay goes through.
 #[derive(Clone, Debug)]
-pub struct Connections {
+pub struct ReplayConnections {
     /// Where messages are sent again.
     pub kafka: KafkaConfig,
     /// Where documents are read again.
@@ -74,7 +74,7 @@ impl fmt::Display for Fate {
 /// # Errors
 /// What the stores say; dead letters before that are done.
 pub fn replay<'a>(
-    connections: &'a Connections,
+    connections: &'a ReplayConnections,
     selection: &'a Selection,
     tell: &'a mut (dyn FnMut(&DeadLetter, &Fate) + Send),
 ) -> BoxFuture<'a, Result<(), DeadLettersError>> {
@@ -146,12 +146,12 @@ struct Stores {
 impl Stores {
     async fn replayer(
         &mut self,
-        connections: &Connections,
+        connections: &ReplayConnections,
     ) -> Result<&mut DeadLetterReplayer, DeadLettersError> {
         let replayer = match self.replayer.take() {
             Some(replayer) => replayer,
             None => {
-                DeadLetterReplayer::open(&pulseline_loader::Connections {
+                DeadLetterReplayer::open(&pulseline_loader::LoaderConnections {
                     mongo: connections.mongo.clone(),
                     timescale: connections.timescale.clone(),
                 })
@@ -161,7 +161,7 @@ impl Stores {
         Ok(self.replayer.insert(replayer))
     }
 
-    fn producer(&mut self, connections: &Connections) -> Result<&Mailer, DeadLettersError> {
+    fn producer(&mut self, connections: &ReplayConnections) -> Result<&Mailer, DeadLettersError> {
         let producer = match self.producer.take() {
             Some(producer) => producer,
             None => {

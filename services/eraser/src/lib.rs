@@ -33,7 +33,7 @@ use warehouses::{Part, Warehouses, warehouses};
 
 /// The servers that hold something of a person.
 #[derive(Clone, Debug)]
-pub struct Connections {
+pub struct EraserConnections {
     /// Messages, which go with their retention.
     pub kafka: KafkaConfig,
     /// Documents.
@@ -95,7 +95,7 @@ impl Eraser {
     ///
     /// # Errors
     /// A store that is away, or a wrong address.
-    pub fn open(connections: &Connections) -> BoxFuture<'_, Result<Self, EraserError>> {
+    pub fn open(connections: &EraserConnections) -> BoxFuture<'_, Result<Self, EraserError>> {
         Box::pin(async move {
             Ok(Self {
                 kafka: connections.kafka.clone(),

@@ -32,4 +32,4 @@ pub use plan::{Breakage, Kind, Payload, Plan, Planned, plan};
 pub use produce::topics::ensure_topics;
 pub use quirks::{Quirk, Quirks};
 pub use replay::{ReplayConfig, SurveyedArchive, replay};
-pub use simulate::{Connections, simulate};
+pub use simulate::{GeneratorConnections, simulate};

@@ -72,7 +72,7 @@ impl Report {
 #[derive(Clone)]
 pub struct Healer {
     /// The stores, as `verify` asks them.
-    pub audited: pulseline_auditor::Connections,
+    pub audited: pulseline_auditor::AuditorConnections,
     /// Schemas of what is read from Kafka again.
     pub registry: RegistryConfig,
     /// How Kafka is read.
@@ -134,11 +134,11 @@ impl Healer {
     }
 
     async fn open(&self) -> Result<Readers, HealerError> {
-        let loading = pulseline_loader::Connections {
+        let loading = pulseline_loader::LoaderConnections {
             mongo: self.audited.mongo.clone(),
             timescale: self.audited.timescale.clone(),
         };
-        let storing = pulseline_sink::Connections {
+        let storing = pulseline_sink::SinkConnections {
             kafka: self.audited.kafka.clone(),
             registry: self.registry.clone(),
             mongo: self.audited.mongo.clone(),

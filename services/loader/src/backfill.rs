@@ -26,7 +26,7 @@ use crate::map::guard::DAY_MILLIS;
 use crate::map::{Source, TableMapping, table_mapping};
 use crate::order_index;
 use crate::reading::Reading;
-use crate::service::{self, Connections};
+use crate::service::{self, LoaderConnections};
 use crate::write::{Purpose, Writer};
 pub use chunks::Chunk;
 pub(crate) use progress::Mark;
@@ -124,7 +124,7 @@ impl Backfill {
 pub fn backfill<'a>(
     mut job: Backfill,
     config: &'a LoaderConfig,
-    connections: &'a Connections,
+    connections: &'a LoaderConnections,
     shutdown: &'a Shutdown,
     tell: &'a (dyn Fn(&Progress) + Send + Sync),
 ) -> BoxFuture<'a, Result<Progress, LoaderError>> {
@@ -154,7 +154,7 @@ struct Run<'a> {
     job: Backfill,
     total: u64,
     config: &'a LoaderConfig,
-    connections: &'a Connections,
+    connections: &'a LoaderConnections,
     database: &'a Database,
     shutdown: &'a Shutdown,
     tell: &'a (dyn Fn(&Progress) + Send + Sync),
@@ -210,7 +210,7 @@ fn at(millis: i64) -> Bson {
     Bson::DateTime(DateTime::from_millis(millis))
 }
 
-async fn connect(connections: &Connections) -> Result<Client, LoaderError> {
+async fn connect(connections: &LoaderConnections) -> Result<Client, LoaderError> {
     pulseline_sql::open(&connections.timescale, "pulseline-backfill")
         .await
         .map_err(LoaderError::sql("connecting"))

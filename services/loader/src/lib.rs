@@ -42,4 +42,4 @@ mod write;
 
 pub use config::{DeadToken, LoaderConfig};
 pub use error::LoaderError;
-pub use service::{Connections, run};
+pub use service::{LoaderConnections, run};

@@ -13,7 +13,7 @@ use crate::config::LoaderConfig;
 use crate::error::LoaderError;
 use crate::map::Source;
 use crate::reading::Reading;
-use crate::service::{self, Connections};
+use crate::service::{self, LoaderConnections};
 use crate::write::{Purpose, Writer};
 
 /// Offsets of one partition.
@@ -49,7 +49,7 @@ impl Offsets {
 
 /// Reads documents by their offsets and loads them, accounting included.
 pub struct OffsetLoader {
-    connections: Connections,
+    connections: LoaderConnections,
     config: LoaderConfig,
     database: Database,
 }
@@ -60,7 +60,7 @@ impl OffsetLoader {
     /// # Errors
     /// A wrong connection string.
     pub fn open<'a>(
-        connections: &'a Connections,
+        connections: &'a LoaderConnections,
         config: &'a LoaderConfig,
     ) -> BoxFuture<'a, Result<Self, LoaderError>> {
         Box::pin(async move {

@@ -12,7 +12,7 @@ use pulseline_schemas::Stream;
 use crate::batch::Batch;
 use crate::error::LoaderError;
 use crate::map::{self, Source};
-use crate::service::{self, Connections};
+use crate::service::{self, LoaderConnections};
 use crate::write::{Purpose, Writer};
 
 /// What loading a document again gave.
@@ -26,7 +26,7 @@ pub struct Replayed {
 
 /// Loads documents again, one by one.
 pub struct DeadLetterReplayer {
-    connections: Connections,
+    connections: LoaderConnections,
     database: Database,
     writers: HashMap<Stream, Writer>,
 }
@@ -36,7 +36,7 @@ impl DeadLetterReplayer {
     ///
     /// # Errors
     /// A wrong connection string.
-    pub fn open(connections: &Connections) -> BoxFuture<'_, Result<Self, LoaderError>> {
+    pub fn open(connections: &LoaderConnections) -> BoxFuture<'_, Result<Self, LoaderError>> {
         Box::pin(async move {
             Ok(Self {
                 connections: connections.clone(),

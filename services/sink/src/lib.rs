@@ -41,4 +41,4 @@ mod unreadable;
 pub use config::{GroupProtocol, SinkConfig};
 pub use error::SinkError;
 pub use metrics::describe as describe_metrics;
-pub use service::{Connections, run};
+pub use service::{SinkConnections, run};

@@ -25,7 +25,7 @@ use crate::gaps::Gap;
 use crate::incarnations::{Binding, bind};
 use crate::metadata_client::MetadataClient;
 use crate::outage::Outages;
-use crate::service::{Connections, Context, message_bytes_max};
+use crate::service::{Context, SinkConnections, message_bytes_max};
 use crate::source::{Partition, Raw, Source};
 use crate::store::Store;
 
@@ -41,7 +41,7 @@ impl Restorer {
     /// A wrong setting or address.
     pub fn open<'a>(
         config: &'a SinkConfig,
-        connections: &'a Connections,
+        connections: &'a SinkConnections,
         shutdown: &'a Shutdown,
     ) -> BoxFuture<'a, Result<Self, SinkError>> {
         Box::pin(async move {

@@ -25,7 +25,7 @@ use crate::store::Store;
 
 /// The servers between which messages travel.
 #[derive(Clone, Debug)]
-pub struct Connections {
+pub struct SinkConnections {
     /// Where messages come from.
     pub kafka: KafkaConfig,
     /// Where their schemas are.
@@ -77,13 +77,13 @@ pub(crate) fn message_bytes_max(config: &SinkConfig, kafka: &KafkaConfig) -> Res
 /// nobody knows; [`SinkError::Abandoned`] when the drain was cut short.
 pub fn run(
     config: SinkConfig,
-    connections: Connections,
+    connections: SinkConnections,
     health: Health,
     shutdown: Shutdown,
 ) -> BoxFuture<'static, Result<(), SinkError>> {
     Box::pin(async move {
         config.validate().map_err(SinkError::Config)?;
-        let Connections {
+        let SinkConnections {
             kafka,
             registry,
             mongo,
