@@ -20,7 +20,7 @@ pub use check::check;
 pub use client::{Client, GenericClient, Transaction};
 pub use connect::connect;
 pub use error::{SqlError, class_of, explain};
-pub use migrate::{Report, installed_version, migrate, migrate_to, open, required_version};
+pub use migrate::{MigrationReport, installed_version, migrate, migrate_to, open, required_version};
 pub use prepared::Prepared;
 pub use reader::open_reader;
 pub use schemas::Schemas;

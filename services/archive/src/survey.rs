@@ -33,7 +33,7 @@ pub struct Survey {
     /// Everybody, by name.
     pub people: Vec<PersonSurvey>,
     /// The folders that hold somebody's files.
-    pub sources: Vec<Source>,
+    pub sources: Vec<SourceFolder>,
     /// What is wrong, by file and reason.
     pub problems: Vec<Problem>,
     /// Files that are not carried, by kind.
@@ -42,7 +42,7 @@ pub struct Survey {
 
 /// A folder that holds somebody's files: one sending.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct SourceFolder {
     /// Below the root; empty for the root itself.
     pub folder: String,
     /// Its newest reading, or as told: everything in it was sent then.
@@ -178,7 +178,7 @@ impl Survey {
             let synced_at = source.settle(first + daily..first + count, &people)?;
             people = source.read(first + daily..first + count, people)?;
             tally.sent(file.person.as_deref(), synced_at);
-            survey.sources.push(Source {
+            survey.sources.push(SourceFolder {
                 folder: folder.to_owned(),
                 synced_at,
             });
@@ -211,7 +211,7 @@ impl Survey {
         }
         self.sources = newest
             .into_iter()
-            .map(|(folder, synced_at)| Source { folder, synced_at })
+            .map(|(folder, synced_at)| SourceFolder { folder, synced_at })
             .collect();
     }
 

@@ -8,7 +8,7 @@ use crate::people::{People, Who};
 use crate::pieces::{Elements, Lines, Pieces};
 use crate::record::{Columns, Context, Out, Progress, Row};
 use crate::refused::{REFUSED_BYTES_MAX, Refused, origin_of};
-use crate::tree::{Consumed, Source};
+use crate::tree::{Consumed, EntryReader};
 use crate::value::Refusal;
 use crate::{ArchiveError, Clock};
 
@@ -40,7 +40,7 @@ pub(crate) struct Walk<'a> {
 
 struct OpenFile {
     index: usize,
-    pieces: Pieces<Source>,
+    pieces: Pieces<EntryReader>,
     progress: Progress,
     clock: Clock,
     has_header: bool,

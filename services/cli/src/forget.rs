@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pulseline_eraser::{Count, Eraser, EraserConnections, Person, Report};
+use pulseline_eraser::{Count, Eraser, EraserConnections, ErasureReport, Person};
 use pulseline_runtime::telemetry;
 
 use crate::args::ForgetArgs;
@@ -77,7 +77,7 @@ fn introduce(person: &Person) {
     }
 }
 
-fn conclude(report: &Report) {
+fn conclude(report: &ErasureReport) {
     let total: u64 = report.removed.iter().map(|count| count.count).sum();
     print::line(&format!(
         "removed {} documents and rows",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pulseline_healer::{Healed, Healer, Report, Rounds};
+use pulseline_healer::{HealReport, Healed, Healer, Rounds};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry;
 
@@ -47,7 +47,7 @@ pub(crate) async fn run(settings: Settings, arguments: &HealArgs) -> anyhow::Res
             print::line(&said(healed));
         }
     };
-    let report = Report {
+    let report = HealReport {
         holes: healer.repair(holes, &mut tell).await?,
         in_flight,
     };

@@ -12,7 +12,7 @@ use tokio_postgres::error::SqlState;
 use crate::config::CompactorConfig;
 use crate::error::CompactorError;
 use crate::locks::keep;
-use crate::ops_tables::{self, Entry};
+use crate::ops_tables::{self, NewEntry};
 use crate::plan::{Dirty, Plan, Refresh, plan};
 use crate::{facts, metrics, pack, retain};
 
@@ -128,8 +128,8 @@ fn is_full(taken: usize, limit: i64) -> bool {
     i64::try_from(taken).is_ok_and(|taken| taken >= limit)
 }
 
-fn entry(window: &Refresh, changes: usize) -> Entry<'static> {
-    Entry {
+fn entry(window: &Refresh, changes: usize) -> NewEntry<'static> {
+    NewEntry {
         task: "refresh",
         relation: window.relation,
         days: window.days.clone(),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::error::CompactorError;
 use crate::locks::keep;
 use crate::metrics;
-use crate::ops_tables::{self, Entry};
+use crate::ops_tables::{self, NewEntry};
 use crate::plan::Plan;
 
 /// Sleeps near a changed day of their device, newest first; their moments in hours on the UTC line.
@@ -106,7 +106,7 @@ pub(crate) async fn recompute(
         let began = Instant::now();
         let written = write(client, lease, sleeps).await?;
         changed += written;
-        let entry = Entry {
+        let entry = NewEntry {
             task: "facts",
             relation: "stage.sleep_heart_rates",
             days: days(sleeps),

@@ -26,6 +26,6 @@ mod service;
 pub use config::CompactorConfig;
 pub use cycle::CycleReport;
 pub use error::CompactorError;
-pub use journal::{Entry, journal};
+pub use journal::{JournalEntry, journal};
 pub use preview::{preview, preview_with};
 pub use service::{run, run_once};

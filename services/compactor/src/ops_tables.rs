@@ -169,7 +169,7 @@ pub(crate) async fn fold(client: &Client, limit: i64) -> Result<i64, CompactorEr
 }
 
 /// A line of the journal.
-pub(crate) struct Entry<'a> {
+pub(crate) struct NewEntry<'a> {
     pub(crate) task: &'a str,
     pub(crate) relation: &'a str,
     pub(crate) days: Range<DayNumber>,
@@ -180,7 +180,7 @@ pub(crate) struct Entry<'a> {
 /// Writes down what was done.
 pub(crate) async fn journal(
     client: &Client,
-    entry: &Entry<'_>,
+    entry: &NewEntry<'_>,
     took: Duration,
 ) -> Result<(), CompactorError> {
     let (start, end) = (entry.days.start, entry.days.end);

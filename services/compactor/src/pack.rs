@@ -11,7 +11,7 @@ use crate::config::CompactorConfig;
 use crate::error::CompactorError;
 use crate::locks::{is_passing, keep, reset_lock_timeout, set_short_lock_timeout};
 use crate::metrics;
-use crate::ops_tables::{self, Entry};
+use crate::ops_tables::{self, NewEntry};
 
 const DAY_MS: i64 = 86_400_000;
 /// Newest first: what was loaded last is read most.
@@ -71,7 +71,7 @@ pub(crate) async fn pack(client: &Client, lease: &Lease, chunks: &[Chunk]) -> Re
             }
             Err(error) => return Err(CompactorError::sql("packing a chunk")(error)),
         }
-        let entry = Entry {
+        let entry = NewEntry {
             task: if chunk.is_packed { "repack" } else { "pack" },
             relation: &format!("raw.{}", chunk.stream),
             days: chunk.days.clone(),

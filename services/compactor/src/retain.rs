@@ -13,7 +13,7 @@ use pulseline_sql::{Client, GenericClient};
 use crate::config::CompactorConfig;
 use crate::error::CompactorError;
 use crate::locks::{is_passing, keep, reset_lock_timeout, set_short_lock_timeout};
-use crate::ops_tables::{self, Entry};
+use crate::ops_tables::{self, NewEntry};
 
 const DAY_MS: i64 = 86_400_000;
 /// What has to be refreshed before the readings that it needs may go; sleeps need those of the days around them.
@@ -143,7 +143,7 @@ async fn delete(client: &Client, old: &Old) -> Result<bool, CompactorError> {
         }
         Err(error) => return Err(CompactorError::sql(DELETING)(error)),
     }
-    let entry = Entry {
+    let entry = NewEntry {
         task: "retain",
         relation: &relation,
         days: old.days.clone(),

@@ -118,7 +118,7 @@ pub fn list<'a>(
 
 /// Dead letters of one reason and stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Kind {
+pub struct DeadLetterKind {
     /// A word from a fixed list.
     pub reason: String,
     /// Stream, where known.
@@ -132,10 +132,13 @@ pub struct Kind {
 ///
 /// # Errors
 /// What the warehouse says.
-pub fn kinds(client: &Client, with_resolved: bool) -> BoxFuture<'_, Result<Vec<Kind>, DeadLettersError>> {
+pub fn kinds(
+    client: &Client,
+    with_resolved: bool,
+) -> BoxFuture<'_, Result<Vec<DeadLetterKind>, DeadLettersError>> {
     Box::pin(async move {
         let rows = client.query(KINDS, &[&with_resolved]).await?;
-        let kind = |row: &Row| Kind {
+        let kind = |row: &Row| DeadLetterKind {
             reason: row.get(0),
             stream: row.get(1),
             dead_letters: row.get(2),

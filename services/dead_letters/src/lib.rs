@@ -15,7 +15,7 @@ mod resolve;
 mod show;
 
 pub use error::DeadLettersError;
-pub use find::{DeadLetter, Kind, Selection, WithPayload, find, kinds, list, open};
+pub use find::{DeadLetter, DeadLetterKind, Selection, WithPayload, find, kinds, list, open};
 pub use replay::{Fate, ReplayConnections, replay};
 pub use resolve::discard;
 pub use show::show;

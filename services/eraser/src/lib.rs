@@ -62,7 +62,7 @@ pub struct Kept {
 
 /// What was removed, and what is left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct ErasureReport {
     /// Who.
     pub person: Person,
     /// What was removed.
@@ -75,7 +75,7 @@ pub struct Report {
     pub kafka: Vec<Kept>,
 }
 
-impl Report {
+impl ErasureReport {
     /// True when nothing of the person is found anywhere, and no refresh is outstanding.
     #[must_use]
     pub fn is_erased(&self) -> bool {
@@ -141,7 +141,7 @@ impl Eraser {
         person: Person,
         settle: Duration,
         tell: &'a mut (dyn FnMut(&Count) + Send),
-    ) -> BoxFuture<'a, Result<Report, EraserError>> {
+    ) -> BoxFuture<'a, Result<ErasureReport, EraserError>> {
         Box::pin(async move {
             let hashes = Register::of(&self.database).add(&person.ids()).await?;
             let hashes: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.to_vec()).collect();
@@ -166,7 +166,7 @@ impl Eraser {
             warehouses.remove(Part::Profile, &mut note).await?;
             documents.remove_profile(&mut note).await?;
             kafka::remove_zones(&self.kafka, &person.devices).await?;
-            Ok(Report {
+            Ok(ErasureReport {
                 found: self.search(&person).await?,
                 kafka: kafka::kept(&self.kafka).await?,
                 person,

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use pulseline_schemas::{Stream, UtcMillis};
 
-use crate::plan::Kind;
+use crate::plan::DeliveryKind;
 use crate::produce::message::Route;
 
 const STREAMS: usize = Stream::COUNT;
 const ROUTES: usize = Route::COUNT;
-const KINDS: usize = Kind::ALL.len();
+const KINDS: usize = DeliveryKind::ALL.len();
 
 /// Counters that go up while [`crate::simulate`] runs. Shared by reference; reading them costs nothing.
 #[derive(Debug, Default)]
@@ -42,8 +42,8 @@ pub struct Snapshot {
     pub topics: [(Stream, TopicCounts); STREAMS],
     /// Records that no event could be made of.
     pub dead_letters: TopicCounts,
-    /// In the order of [`Kind::ALL`]; nothing of a replay.
-    pub kinds: [(Kind, u64); KINDS],
+    /// In the order of [`DeliveryKind::ALL`]; nothing of a replay.
+    pub kinds: [(DeliveryKind, u64); KINDS],
     /// Simulated instant up to which everything was handed to the producer.
     pub simulated_until: UtcMillis,
 }
@@ -73,12 +73,12 @@ impl Counts {
         Snapshot {
             topics: Stream::ALL.map(|stream| (stream, of(Route::Stream(stream)))),
             dead_letters: of(Route::DeadLetters),
-            kinds: Kind::ALL.map(|kind| (kind, self.kinds[kind.index()].load(Relaxed))),
+            kinds: DeliveryKind::ALL.map(|kind| (kind, self.kinds[kind.index()].load(Relaxed))),
             simulated_until: UtcMillis(self.simulated_until.load(Relaxed)),
         }
     }
 
-    pub(crate) fn issue(&self, route: Route, kind: Option<Kind>, until: UtcMillis) {
+    pub(crate) fn issue(&self, route: Route, kind: Option<DeliveryKind>, until: UtcMillis) {
         self.issued[route.index()].fetch_add(1, Relaxed);
         if let Some(kind) = kind {
             self.kinds[kind.index()].fetch_add(1, Relaxed);

@@ -53,14 +53,14 @@ pub struct Healed {
 
 /// What healing found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct HealReport {
     /// Every hole there was.
     pub holes: Vec<Healed>,
     /// Offsets that are still on their way: neither a loss nor repaired.
     pub in_flight: i64,
 }
 
-impl Report {
+impl HealReport {
     /// True when nothing is lost any more.
     #[must_use]
     pub fn is_whole(&self) -> bool {

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::config::LoaderConfig;
 use crate::error::LoaderError;
 use crate::map::guard::DAY_MILLIS;
-use crate::map::{Source, TableMapping, table_mapping};
+use crate::map::{SourceCollection, TableMapping, table_mapping};
 use crate::order_index;
 use crate::reading::Reading;
 use crate::service::{self, LoaderConnections};
@@ -181,8 +181,8 @@ impl Run<'_> {
 
     /// Loads the documents of one chunk; none when told to stop before its end.
     async fn chunk(&self, before: &Progress) -> Result<Option<Progress>, LoaderError> {
-        let source = Source::Stream(self.job.stream);
-        let dead_letters = self.database.collection(Source::DeadLetters.name());
+        let source = SourceCollection::Stream(self.job.stream);
+        let dead_letters = self.database.collection(SourceCollection::DeadLetters.name());
         // How far it is may have moved since, in an attempt that an outage ended.
         let mut done = progress::begin(&connect(self.connections).await?, &self.job).await?;
         (done.total, done.days) = (before.total, before.days.clone());

@@ -5,10 +5,10 @@ use pulseline_schemas::pages::PagePosition;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
-use crate::account::{Account, Kind};
+use crate::account::{Account, AccountKind};
 use crate::dead_letter::{DeadLetter, Stage};
 use crate::map::guard::DAY_MILLIS;
-use crate::map::{Entry, Mapped, Origin, ReadingsUpload, Rows, UserRow};
+use crate::map::{Mapped, MappedEntry, Origin, ReadingsUpload, Rows, UserRow};
 use crate::resume::ResumePoint;
 
 /// How far a batch brings its collection. Later facts replace earlier ones; nothing is replaced by nothing.
@@ -45,7 +45,7 @@ pub(crate) struct DirtyDay {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) readings: Vec<ReadingsUpload>,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<MappedEntry>,
     pub(crate) users: Vec<UserRow>,
     pub(crate) accounts: Vec<Account>,
     pub(crate) dead_letters: Vec<DeadLetter>,
@@ -91,14 +91,14 @@ impl Batch {
     /// Takes an upload's offset from `loaded` to `dead`: the warehouse refused it as a whole.
     pub(crate) fn mark_dead(&mut self, origin: &Origin) {
         if let Some(position) = &origin.position {
-            self.mark(position, Kind::Dead);
+            self.mark(position, AccountKind::Dead);
         }
     }
 
     /// Says that the offset of an upload or a dead letter had another fate.
-    pub(crate) fn mark(&mut self, position: &Position, kind: Kind) {
+    pub(crate) fn mark(&mut self, position: &Position, kind: AccountKind) {
         for account in &mut self.accounts {
-            if account.is_of(position) && matches!(account.kind, Kind::Loaded | Kind::Dead) {
+            if account.is_of(position) && matches!(account.kind, AccountKind::Loaded | AccountKind::Dead) {
                 account.kind = kind;
             }
         }

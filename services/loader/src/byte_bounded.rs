@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::batch::Progress;
 use crate::config::LoaderConfig;
-use crate::map::{self, Mapped, Source};
+use crate::map::{self, Mapped, SourceCollection};
 use crate::metrics;
 
 /// Documents that may wait for the writer; their bytes are bounded apart.
@@ -33,7 +33,7 @@ pub(crate) enum Message {
 
 /// The reader's half of the channel.
 pub(crate) struct ByteBoundedSender {
-    source: Source,
+    source: SourceCollection,
     sender: mpsc::Sender<Message>,
     budget: Arc<Semaphore>,
     most_bytes: usize,
@@ -43,7 +43,7 @@ pub(crate) struct ByteBoundedSender {
 impl ByteBoundedSender {
     /// A byte-bounded channel whose budget is one batch that is written and one that fills.
     pub(crate) fn new(
-        source: Source,
+        source: SourceCollection,
         config: &LoaderConfig,
         shutdown: &Shutdown,
     ) -> (Self, mpsc::Receiver<Message>) {
@@ -59,7 +59,7 @@ impl ByteBoundedSender {
         (sender, receiver)
     }
 
-    pub(crate) fn source(&self) -> Source {
+    pub(crate) fn source(&self) -> SourceCollection {
         self.source
     }
 

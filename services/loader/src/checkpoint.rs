@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 
 use crate::batch::Progress;
 use crate::error::LoaderError;
-use crate::map::Source;
+use crate::map::SourceCollection;
 use crate::resume::ResumePoint;
 use crate::snapshot::Snapshot;
 
@@ -40,7 +40,7 @@ pub(crate) enum Claim {
 /// Ownership of one collection's position.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
-    source: Source,
+    source: SourceCollection,
     epoch: i64,
     seq: i64,
     /// Where the change stream goes on, while the collection is read as a whole.
@@ -61,7 +61,7 @@ impl Checkpoint {
     /// says, in milliseconds: it must not hold up the other collections.
     pub(crate) async fn claim(
         client: &mut Client,
-        source: Source,
+        source: SourceCollection,
         epoch: i64,
         patience: Duration,
     ) -> Result<Claim, LoaderError> {
@@ -99,7 +99,7 @@ impl Checkpoint {
 
     async fn lock(
         client: &mut Client,
-        source: Source,
+        source: SourceCollection,
         epoch: i64,
         patience: Duration,
     ) -> Result<Option<Row>, LoaderError> {
@@ -175,6 +175,6 @@ impl Checkpoint {
     }
 }
 
-fn unreadable(source: Source, detail: &str) -> LoaderError {
+fn unreadable(source: SourceCollection, detail: &str) -> LoaderError {
     LoaderError::Protocol(format!("{}: {detail}", source.name()))
 }

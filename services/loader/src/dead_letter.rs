@@ -8,7 +8,7 @@ use bson::{Binary, DateTime, RawBson, spec::BinarySubtype};
 use pulseline_schemas::Position;
 use uuid::Uuid;
 
-use crate::map::{Origin, Reading, ReadingsUpload, Refusal, Source};
+use crate::map::{Origin, Reading, ReadingsUpload, Refusal, SourceCollection};
 
 /// Largest payload a dead letter carries: with its envelope it has to fit MongoDB's 16 MB. A larger one stays in its
 /// own document, which is never deleted and which the origin names.
@@ -66,8 +66,8 @@ impl DeadLetter {
     ) -> Self {
         let payload = payload.filter(|bytes| bytes.len() <= PAYLOAD_BYTES);
         let stream = match origin.source {
-            Source::Stream(stream) => Some(stream.name().to_owned()),
-            Source::Receipts | Source::DeadLetters => None,
+            SourceCollection::Stream(stream) => Some(stream.name().to_owned()),
+            SourceCollection::Receipts | SourceCollection::DeadLetters => None,
         };
         Self {
             origin: format!("mongo:{}/{}", origin.source.name(), origin.id),
@@ -221,7 +221,7 @@ mod tests {
 
     fn dead_letter(id: &str, detail: &str) -> DeadLetter {
         let origin = Origin {
-            source: Source::DeadLetters,
+            source: SourceCollection::DeadLetters,
             id: id.to_owned(),
             position: None,
             key: Some(vec![b'k'; KEY_BYTES + 1]),

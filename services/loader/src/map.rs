@@ -24,17 +24,17 @@ use std::sync::Arc;
 use bson::RawDocument;
 use pulseline_schemas::{Owner, Position, Stream, collections};
 
-pub(crate) use entries::{Entries, Entry};
+pub(crate) use entries::{Entries, MappedEntry};
 pub(crate) use readings::{Reading, Readings, ReadingsUpload};
 pub(crate) use users::UserRow;
 
-use crate::account::{Account, Kind};
+use crate::account::{Account, AccountKind};
 use crate::dead_letter::DeadLetter;
 use fields::Fields;
 
 /// Collections that are loaded, each by its own writer with its own checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Source {
+pub(crate) enum SourceCollection {
     /// Uploads of one stream.
     Stream(Stream),
     /// Offsets without a new event.
@@ -69,7 +69,7 @@ pub(crate) const fn table_mapping(stream: Stream) -> TableMapping {
     }
 }
 
-impl Source {
+impl SourceCollection {
     /// Every collection.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         let streams = Stream::ALL.into_iter().map(Self::Stream);
@@ -89,7 +89,7 @@ impl Source {
 /// Where rows come from: enough to write a dead letter about them later.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Origin {
-    pub(crate) source: Source,
+    pub(crate) source: SourceCollection,
     pub(crate) id: String,
     pub(crate) position: Option<Position>,
     /// Key of the Kafka message: the device's or the user's id.
@@ -106,7 +106,7 @@ pub(crate) enum Rows {
     /// Readings of one upload.
     Readings(ReadingsUpload),
     /// Days or sessions.
-    Entries(Vec<Entry>),
+    Entries(Vec<MappedEntry>),
     /// A version of a profile.
     User(Box<UserRow>),
 }
@@ -135,7 +135,7 @@ impl Mapped {
     fn loaded(rows: Rows, origin: &Origin) -> Self {
         Self {
             rows,
-            account: account_of(origin, Kind::Loaded),
+            account: account_of(origin, AccountKind::Loaded),
             dead_letters: Vec::new(),
         }
     }
@@ -171,7 +171,7 @@ impl Refusal {
     }
 }
 
-pub(crate) fn account_of(origin: &Origin, kind: Kind) -> Option<Account> {
+pub(crate) fn account_of(origin: &Origin, kind: AccountKind) -> Option<Account> {
     origin
         .position
         .as_ref()
@@ -179,21 +179,21 @@ pub(crate) fn account_of(origin: &Origin, kind: Kind) -> Option<Account> {
 }
 
 /// Maps a document. What cannot be mapped becomes a dead letter about the whole document; it is never an error.
-pub(crate) fn map(source: Source, document: &RawDocument, now: i64) -> Mapped {
+pub(crate) fn map(source: SourceCollection, document: &RawDocument, now: i64) -> Mapped {
     let origin = Arc::new(origin_of(source, document));
     let fields = Fields(document);
     let mapped = match source {
-        Source::Stream(stream) => match table_mapping(stream) {
+        SourceCollection::Stream(stream) => match table_mapping(stream) {
             TableMapping::Readings(readings) => readings::map(readings, &fields, &origin, now),
             TableMapping::Entries(entries) => entries::map(entries, &fields, &origin, now),
             TableMapping::Profiles => users::map(&fields, &origin),
         },
-        Source::Receipts => receipts::map(&fields),
-        Source::DeadLetters => dead_letters::map(&fields, now),
+        SourceCollection::Receipts => receipts::map(&fields),
+        SourceCollection::DeadLetters => dead_letters::map(&fields, now),
     };
     mapped.unwrap_or_else(|refusal| Mapped {
         rows: Rows::Nothing,
-        account: account_of(&origin, Kind::Dead),
+        account: account_of(&origin, AccountKind::Dead),
         dead_letters: vec![DeadLetter::about(
             &origin,
             -1,
@@ -205,14 +205,14 @@ pub(crate) fn map(source: Source, document: &RawDocument, now: i64) -> Mapped {
 }
 
 /// What can be told about a document even when it cannot be mapped.
-fn origin_of(source: Source, document: &RawDocument) -> Origin {
+fn origin_of(source: SourceCollection, document: &RawDocument) -> Origin {
     let fields = Fields(document);
     let key_field = match source {
-        Source::Stream(stream) if stream.owner() == Owner::User => "user_id",
+        SourceCollection::Stream(stream) if stream.owner() == Owner::User => "user_id",
         _ => "device_id",
     };
-    let small = matches!(source, Source::Stream(stream) if !matches!(table_mapping(stream), TableMapping::Readings(_)));
-    let streams = matches!(source, Source::Stream(_));
+    let small = matches!(source, SourceCollection::Stream(stream) if !matches!(table_mapping(stream), TableMapping::Readings(_)));
+    let streams = matches!(source, SourceCollection::Stream(_));
     Origin {
         source,
         id: fields.id_text(),

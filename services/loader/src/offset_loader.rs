@@ -11,7 +11,7 @@ use pulseline_schemas::pages::Pages;
 
 use crate::config::LoaderConfig;
 use crate::error::LoaderError;
-use crate::map::Source;
+use crate::map::SourceCollection;
 use crate::reading::Reading;
 use crate::service::{self, LoaderConnections};
 use crate::write::{Purpose, Writer};
@@ -31,12 +31,12 @@ pub struct Offsets {
 
 impl Offsets {
     /// Documents of a collection that stand at these offsets.
-    fn filter(&self, source: Source) -> Document {
+    fn filter(&self, source: SourceCollection) -> Document {
         let Range { start, end } = self.offsets;
         let mut filter = doc! {
             "kafka.topic": &self.topic, "kafka.generation": self.incarnation, "kafka.partition": self.partition,
         };
-        if source == Source::Receipts {
+        if source == SourceCollection::Receipts {
             // A receipt may be about a range.
             filter.insert("kafka.offset", doc! { "$lt": end });
             filter.insert("kafka.last_offset", doc! { "$gte": start });
@@ -82,17 +82,25 @@ impl OffsetLoader {
         shutdown: &'a Shutdown,
     ) -> BoxFuture<'a, Result<u64, LoaderError>> {
         Box::pin(async move {
-            let own = Stream::from_topic(&at.topic).map(Source::Stream);
+            let own = Stream::from_topic(&at.topic).map(SourceCollection::Stream);
             let mut documents = 0;
-            for source in own.into_iter().chain([Source::Receipts, Source::DeadLetters]) {
+            for source in own
+                .into_iter()
+                .chain([SourceCollection::Receipts, SourceCollection::DeadLetters])
+            {
                 documents += self.load_from(source, at, shutdown).await?;
             }
             Ok(documents)
         })
     }
 
-    async fn load_from(&self, source: Source, at: &Offsets, shutdown: &Shutdown) -> Result<u64, LoaderError> {
-        let dead_letters = self.database.collection(Source::DeadLetters.name());
+    async fn load_from(
+        &self,
+        source: SourceCollection,
+        at: &Offsets,
+        shutdown: &Shutdown,
+    ) -> Result<u64, LoaderError> {
+        let dead_letters = self.database.collection(SourceCollection::DeadLetters.name());
         let mut writer = Writer::beside(
             &self.connections.timescale,
             source,

@@ -11,7 +11,7 @@ use pulseline_schemas::Stream;
 
 use crate::batch::Batch;
 use crate::error::LoaderError;
-use crate::map::{self, Source};
+use crate::map::{self, SourceCollection};
 use crate::service::{self, LoaderConnections};
 use crate::write::{Purpose, Writer};
 
@@ -56,7 +56,7 @@ impl DeadLetterReplayer {
         id: &'a str,
     ) -> BoxFuture<'a, Result<Option<Replayed>, LoaderError>> {
         Box::pin(async move {
-            let source = Source::Stream(stream);
+            let source = SourceCollection::Stream(stream);
             let collection = self.database.collection::<RawDocumentBuf>(source.name());
             let found = collection.find_one(doc! { "_id": id }).await;
             let Some(document) = found.map_err(LoaderError::mongo("reading a document"))? else {
@@ -85,8 +85,8 @@ impl DeadLetterReplayer {
         match self.writers.entry(stream) {
             Entry::Occupied(opened) => Ok(opened.into_mut()),
             Entry::Vacant(place) => {
-                let dead_letters = self.database.collection(Source::DeadLetters.name());
-                let source = Source::Stream(stream);
+                let dead_letters = self.database.collection(SourceCollection::DeadLetters.name());
+                let source = SourceCollection::Stream(stream);
                 let writer = Writer::beside(
                     &self.connections.timescale,
                     source,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::Progress;
 use crate::config::LoaderConfig;
 use crate::error::LoaderError;
-use crate::map::Source;
+use crate::map::SourceCollection;
 use crate::metrics;
 use crate::order_index;
 use crate::reading::Reading;
@@ -91,10 +91,10 @@ impl Snapshot {
 }
 
 /// The order in which a collection is read.
-fn order_of(source: Source) -> Order {
+fn order_of(source: SourceCollection) -> Order {
     match source {
-        Source::Stream(stream) => Order::of(stream),
-        Source::Receipts | Source::DeadLetters => Order::Id,
+        SourceCollection::Stream(stream) => Order::of(stream),
+        SourceCollection::Receipts | SourceCollection::DeadLetters => Order::Id,
     }
 }
 

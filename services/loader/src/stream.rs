@@ -21,7 +21,7 @@ use crate::byte_bounded::{ByteBoundedSender, Message};
 use crate::config::LoaderConfig;
 use crate::error::LoaderError;
 use crate::event::{self, Change};
-use crate::map::Source;
+use crate::map::SourceCollection;
 use crate::resume::{ResumePoint, StreamPosition};
 
 /// Documents a server sends at once: about a megabyte of them is held undecoded.
@@ -45,7 +45,7 @@ pub(crate) enum Followed {
     /// It was told to.
     Stopped,
     /// What a collection holds was replaced, at this position.
-    Replaced(Source, ResumePoint),
+    Replaced(SourceCollection, ResumePoint),
     /// The database was dropped.
     Dropped,
 }
@@ -74,7 +74,9 @@ pub(crate) async fn open(
 
 /// What is asked for. Deletes come from erasure and are no news; what ends or replaces a collection has to be seen.
 fn wanted() -> Document {
-    let names: Vec<Bson> = Source::all().map(|source| source.name().into()).collect();
+    let names: Vec<Bson> = SourceCollection::all()
+        .map(|source| source.name().into())
+        .collect();
     doc! { "$match": { "$or": [
         { "ns.coll": { "$in": &names }, "operationType": { "$in": ["insert", "drop", "rename"] } },
         { "to.coll": { "$in": &names }, "operationType": "rename" },
@@ -240,7 +242,7 @@ mod tests {
         let at = |time| StreamPosition::START.next(Timestamp { time, increment: 1 });
         let config = LoaderConfig::default();
         let route = |stream, loaded| {
-            let source = Source::Stream(stream);
+            let source = SourceCollection::Stream(stream);
             let (sender, messages) = ByteBoundedSender::new(source, &config, &Shutdown::new());
             (Route { sender, loaded }, messages)
         };

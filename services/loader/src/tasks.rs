@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::byte_bounded::ByteBoundedSender;
 use crate::drain;
 use crate::error::LoaderError;
-use crate::map::Source;
+use crate::map::SourceCollection;
 use crate::resume::{ResumePoint, StreamPosition};
 use crate::session::Context;
 use crate::snapshot::Snapshot;
@@ -38,17 +38,17 @@ pub(crate) enum Ended {
     Together,
     /// Positions are dead, or collections begin anew at new ones.
     Lost {
-        sources: Vec<(Source, Option<ResumePoint>)>,
+        sources: Vec<(SourceCollection, Option<ResumePoint>)>,
         reason: String,
     },
 }
 
 /// Collections to which something happened, such as a position that was brought forward.
 #[derive(Clone, Default)]
-pub(crate) struct Moved(Arc<Mutex<HashSet<Source>>>);
+pub(crate) struct Moved(Arc<Mutex<HashSet<SourceCollection>>>);
 
 impl Moved {
-    fn insert(&self, source: Source) {
+    fn insert(&self, source: SourceCollection) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -56,7 +56,7 @@ impl Moved {
     }
 
     /// Those since the last call.
-    pub(crate) fn take(&self) -> HashSet<Source> {
+    pub(crate) fn take(&self) -> HashSet<SourceCollection> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -85,7 +85,7 @@ enum Done {
     /// A collection is read, and waits to be followed.
     Read(Box<(Writer, ResumePoint)>),
     /// No other session holds its checkpoint any more.
-    Released(Source),
+    Released(SourceCollection),
     /// A stream was opened beside the first one.
     Joined,
     /// It has come to the present.
@@ -174,7 +174,7 @@ impl Tasks {
     }
 
     /// Waits until no other session holds the checkpoint of a collection any more.
-    pub(crate) fn wait_for(&mut self, source: Source) {
+    pub(crate) fn wait_for(&mut self, source: SourceCollection) {
         let (context, shutdown) = (self.context.clone(), self.shutdown.clone());
         let released = async move {
             let patience = context.config.lease_ttl();
@@ -191,7 +191,10 @@ impl Tasks {
     }
 
     /// Waits for all of them: the first one that ends for a reason ends the others, each after its own drain.
-    pub(crate) async fn ended(mut self, mut has_read: impl FnMut(Source)) -> Result<Ended, LoaderError> {
+    pub(crate) async fn ended(
+        mut self,
+        mut has_read: impl FnMut(SourceCollection),
+    ) -> Result<Ended, LoaderError> {
         let mut ended = Ok(Ended::Stopped);
         loop {
             let done = tokio::select! {
@@ -241,7 +244,7 @@ impl Tasks {
             }
             Ok(Done::Followed(Followed::Dropped)) => {
                 return Some(Ok(Ended::Lost {
-                    sources: Source::all().map(|source| (source, None)).collect(),
+                    sources: SourceCollection::all().map(|source| (source, None)).collect(),
                     reason: "the database was dropped".into(),
                 }));
             }

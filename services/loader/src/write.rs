@@ -29,7 +29,7 @@ use crate::config::{LEASE_TTL_MS, LoaderConfig};
 use crate::dead_letter::Stage;
 use crate::error::LoaderError;
 use crate::high_watermarks::HighWatermarks;
-use crate::map::Source;
+use crate::map::SourceCollection;
 use crate::metrics;
 use crate::resolve::{self, Row};
 use crate::resume::ResumePoint;
@@ -42,7 +42,7 @@ use write_guard::Known;
 /// Writes the batches of one collection over one connection. After an error that it cannot deal with itself it is
 /// thrown away: the next one starts from the durable position.
 pub(crate) struct Writer {
-    source: Source,
+    source: SourceCollection,
     client: Client,
     purpose: Purpose,
     high_watermarks: HighWatermarks,
@@ -116,7 +116,7 @@ impl Writer {
     /// Connects, and takes the checkpoint over; waits at most `patience` for another session that holds it.
     pub(crate) async fn open(
         term: Term<'_>,
-        source: Source,
+        source: SourceCollection,
         patience: Duration,
     ) -> Result<Opened, LoaderError> {
         let application = limits::application(source, term.epoch);
@@ -126,7 +126,7 @@ impl Writer {
             Claim::Ours(checkpoint, claimed) => (checkpoint, claimed),
             Claim::Locked => return Ok(Opened::Locked),
         };
-        let dead_letters = term.database.collection(Source::DeadLetters.name());
+        let dead_letters = term.database.collection(SourceCollection::DeadLetters.name());
         let writer = Self::new(source, client, Purpose::Follow(checkpoint), dead_letters);
         let writer = Self {
             high_watermarks: HighWatermarks::new(term.config.high_watermark_devices),
@@ -140,7 +140,7 @@ impl Writer {
     /// Connects to write documents beside whoever follows the collection.
     pub(crate) async fn beside(
         timescale: &TimescaleConfig,
-        source: Source,
+        source: SourceCollection,
         purpose: Purpose,
         dead_letters: Collection<RawDocumentBuf>,
     ) -> Result<Self, LoaderError> {
@@ -149,14 +149,14 @@ impl Writer {
     }
 
     fn new(
-        source: Source,
+        source: SourceCollection,
         client: Client,
         purpose: Purpose,
         dead_letters: Collection<RawDocumentBuf>,
     ) -> Self {
         let table = match source {
-            Source::Stream(stream) => Table::of(Some(stream)),
-            Source::Receipts | Source::DeadLetters => Table::of(None),
+            SourceCollection::Stream(stream) => Table::of(Some(stream)),
+            SourceCollection::Receipts | SourceCollection::DeadLetters => Table::of(None),
         };
         Self {
             source,
@@ -175,7 +175,7 @@ impl Writer {
         &self.client
     }
 
-    pub(crate) fn source(&self) -> Source {
+    pub(crate) fn source(&self) -> SourceCollection {
         self.source
     }
 
@@ -204,7 +204,7 @@ impl Writer {
             Purpose::ReplayDeadLetter | Purpose::RepairGap => Trust::Nothing,
         };
         self.limits.unpacking = false;
-        if let (Source::DeadLetters, Some(expected)) = (self.source, &self.expected) {
+        if let (SourceCollection::DeadLetters, Some(expected)) = (self.source, &self.expected) {
             expected.leave_out(&mut batch.dead_letters);
         }
         loop {
@@ -289,8 +289,8 @@ impl Writer {
         let holding = async {
             match self.source {
                 // Receipts are nobody's.
-                Source::Receipts => Ok(()),
-                Source::Stream(_) | Source::DeadLetters => self.known.hold(&tx).await,
+                SourceCollection::Receipts => Ok(()),
+                SourceCollection::Stream(_) | SourceCollection::DeadLetters => self.known.hold(&tx).await,
             }
         };
         // Sent in one go, in this order.

@@ -52,7 +52,7 @@ pub enum Step {
 
 /// What became of it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct RebuildReport {
     /// True when the new warehouse is in use.
     pub is_swapped: bool,
     /// Offsets that it has dealt with.
@@ -101,7 +101,7 @@ impl Rebuilder {
     pub fn run<'a>(
         &'a self,
         tell: &'a (dyn Fn(Step) + Send + Sync),
-    ) -> BoxFuture<'a, Result<Report, RebuilderError>> {
+    ) -> BoxFuture<'a, Result<RebuildReport, RebuilderError>> {
         Box::pin(async move {
             let lease = build::begin(self, tell).await?;
             let beside = self.beside();
@@ -120,9 +120,9 @@ impl Rebuilder {
         lease: &build::Lease,
         filling: &mut Filling,
         tell: &(dyn Fn(Step) + Send + Sync),
-    ) -> Result<Report, RebuilderError> {
+    ) -> Result<RebuildReport, RebuilderError> {
         let began = Instant::now();
-        let mut report = Report {
+        let mut report = RebuildReport {
             is_swapped: false,
             offsets: 0,
             fill_seconds: 0.0,
@@ -147,9 +147,9 @@ impl Rebuilder {
     async fn check_and_swap(
         &self,
         beside: &Self,
-        mut report: Report,
+        mut report: RebuildReport,
         tell: &(dyn Fn(Step) + Send + Sync),
-    ) -> Result<Report, RebuilderError> {
+    ) -> Result<RebuildReport, RebuilderError> {
         if self.shutdown().is_stopping() {
             return Ok(report);
         }

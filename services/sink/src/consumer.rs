@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::config::{GroupProtocol, SinkConfig};
 use crate::error::SinkError;
 use crate::metrics;
-use crate::source::{Partition, Raw, Source};
+use crate::source::{Partition, Raw, SourceTopic};
 use crate::statistics::StatsSnapshot;
 
 /// Room for what the group says; it waits for our answer to one before it says the next.
@@ -126,7 +126,7 @@ impl ConsumerContext for Group {
 fn partitions_of(list: &TopicPartitionList) -> Vec<Partition> {
     let elements = list.elements();
     let known = elements.iter().filter_map(|element| {
-        let source = Source::from_topic(element.topic())?;
+        let source = SourceTopic::from_topic(element.topic())?;
         Some(Partition {
             source,
             number: element.partition(),
@@ -149,7 +149,7 @@ pub(crate) fn subscribe(
 ) -> Result<(Arc<SinkConsumer>, Channels), SinkError> {
     let (consumer, channels) = create(&settings(config, kafka)?)?;
     consumer
-        .subscribe(&Source::topics())
+        .subscribe(&SourceTopic::topics())
         .map_err(SinkError::kafka("subscribing"))?;
     Ok((Arc::new(consumer), channels))
 }
@@ -241,9 +241,9 @@ pub(crate) fn second_reader(config: &SinkConfig, kafka: &KafkaConfig) -> Result<
 
 /// A message as it came, or none when it is of a topic we did not ask for.
 pub(crate) fn raw_of(message: &impl Message) -> Option<Raw> {
-    let source = Source::from_topic(message.topic())?;
+    let source = SourceTopic::from_topic(message.topic())?;
     let mut headers = Vec::new();
-    if let (Source::DeadLetters, Some(given)) = (source, message.headers()) {
+    if let (SourceTopic::DeadLetters, Some(given)) = (source, message.headers()) {
         headers.extend(
             given
                 .iter()

@@ -208,10 +208,10 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Partition, Source};
+    use crate::source::{Partition, SourceTopic};
 
     const PARTITION: Partition = Partition {
-        source: Source::DeadLetters,
+        source: SourceTopic::DeadLetters,
         number: 3,
     };
 

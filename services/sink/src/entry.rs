@@ -25,7 +25,7 @@ pub(crate) struct Pending {
 
 /// One thing to be stored.
 #[derive(Debug)]
-pub(crate) enum Entry {
+pub(crate) enum BatchEntry {
     Event(Box<Pending>),
     DeadLetter(Box<DeadLetter>),
     Gap {
@@ -37,7 +37,7 @@ pub(crate) enum Entry {
     },
 }
 
-impl Entry {
+impl BatchEntry {
     /// Bytes that this entry holds in memory, roughly.
     pub(crate) fn bytes(&self) -> usize {
         match self {
@@ -68,7 +68,7 @@ pub(crate) struct End {
 /// What is written together.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<BatchEntry>,
     pub(crate) ends: HashMap<Partition, End>,
     pub(crate) bytes: usize,
 }

@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::dead_letters::DeadLetter;
-use crate::entry::{Batch, End, Entry, Pending};
+use crate::entry::{Batch, BatchEntry, End, Pending};
 use crate::error::SinkError;
 use crate::gaps::Gap;
 use crate::metrics::{self, Tally};
@@ -99,13 +99,13 @@ struct Sorted {
     gaps: Vec<(Partition, i32, Gap, bool)>,
 }
 
-fn sort(entries: Vec<Entry>) -> Sorted {
+fn sort(entries: Vec<BatchEntry>) -> Sorted {
     let mut sorted = Sorted::default();
     for entry in entries {
         match entry {
-            Entry::Event(pending) => sorted.events.entry(pending.stream).or_default().push(*pending),
-            Entry::DeadLetter(dead_letter) => sorted.dead_letters.push(*dead_letter),
-            Entry::Gap {
+            BatchEntry::Event(pending) => sorted.events.entry(pending.stream).or_default().push(*pending),
+            BatchEntry::DeadLetter(dead_letter) => sorted.dead_letters.push(*dead_letter),
+            BatchEntry::Gap {
                 partition,
                 incarnation,
                 gap,

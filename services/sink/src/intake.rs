@@ -31,7 +31,7 @@ use self::task_slot::TaskSlot;
 use crate::assignment::Start;
 use crate::consumer::{Channels, Rebalance, SinkConsumer, raw_of};
 use crate::decode::{Answer, Decoder, fetch};
-use crate::entry::{self, Entry};
+use crate::entry::{self, BatchEntry};
 use crate::error::SinkError;
 use crate::flush::{Examined, FlushOutcome, flush_batch};
 use crate::metrics;
@@ -56,7 +56,7 @@ pub(crate) struct Intake {
     /// Messages that were received and not yet accepted: one that waits for its schema, and what a consumer that
     /// was just paused still had.
     inbox: VecDeque<Raw>,
-    filling: Batch<Entry>,
+    filling: Batch<BatchEntry>,
     gate: Gate,
     is_stopping: bool,
     /// What the group wants back, until everything taken from there is durable.
@@ -265,7 +265,7 @@ impl Intake {
         metrics::record_message(partition.source);
         let incarnation = identity.number;
         if let Some(gap) = gap {
-            let entry = Entry::Gap {
+            let entry = BatchEntry::Gap {
                 partition,
                 incarnation,
                 gap,
@@ -280,7 +280,7 @@ impl Intake {
         self.push(entry);
     }
 
-    fn push(&mut self, entry: Entry) {
+    fn push(&mut self, entry: BatchEntry) {
         let bytes = entry.bytes();
         self.filling.push(entry, 1, bytes);
     }

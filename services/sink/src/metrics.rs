@@ -14,7 +14,7 @@ use pulseline_schemas::Stream;
 use crate::dead_letters::{DeadLetter, Reason};
 use crate::gaps::Gap;
 use crate::outage::Server;
-use crate::source::{Partition, Source};
+use crate::source::{Partition, SourceTopic};
 
 const MESSAGES: &str = "pulseline_sink_messages_total";
 const STORED: &str = "pulseline_sink_stored_total";
@@ -104,7 +104,7 @@ pub fn describe() {
 
 /// Counters that were never touched are not there, and `rate()` misses their first step.
 fn touch() {
-    for source in Source::all() {
+    for source in SourceTopic::all() {
         for name in [MESSAGES, GAPS, LOST, ERASED] {
             counter!(name, "topic" => source.name()).increment(0);
         }
@@ -130,7 +130,7 @@ fn touch() {
 /// Messages of the erased were refused.
 pub(crate) fn record_erased<'a>(topics: impl Iterator<Item = &'a str>) {
     for topic in topics {
-        let name = Source::from_topic(topic).map_or("unknown", Source::name);
+        let name = SourceTopic::from_topic(topic).map_or("unknown", SourceTopic::name);
         counter!(ERASED, "topic" => name).increment(1);
     }
 }
@@ -176,7 +176,7 @@ pub(crate) fn record_success(now: i64) {
     gauge!(LAST_SUCCESS).set(now as f64 / 1e3);
 }
 
-pub(crate) fn record_message(source: Source) {
+pub(crate) fn record_message(source: SourceTopic) {
     counter!(MESSAGES, "topic" => source.name()).increment(1);
 }
 
@@ -206,8 +206,8 @@ pub(crate) fn record_blocked(blocked_for: Duration) {
 }
 
 /// Topics of which nothing is read here any more have no lag here.
-pub(crate) fn record_lags(lags: &HashMap<Source, i64>) {
-    for source in Source::all() {
+pub(crate) fn record_lags(lags: &HashMap<SourceTopic, i64>) {
+    for source in SourceTopic::all() {
         let lag = lags.get(&source).copied().unwrap_or(0);
         gauge!(LAG, "topic" => source.name()).set(lag as f64);
     }

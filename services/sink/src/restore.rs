@@ -17,7 +17,7 @@ use crate::assignment::watermarks;
 use crate::config::SinkConfig;
 use crate::consumer::{self, blocking, raw_of};
 use crate::decode::{Decoder, fetch};
-use crate::entry::{Batch, End, Entry, TopicIncarnation};
+use crate::entry::{Batch, BatchEntry, End, TopicIncarnation};
 use crate::erasures::Erasures;
 use crate::error::SinkError;
 use crate::flush::{FlushOutcome, flush_batch};
@@ -26,7 +26,7 @@ use crate::incarnations::{Binding, bind};
 use crate::metadata_client::MetadataClient;
 use crate::outage::Outages;
 use crate::service::{Context, SinkConnections, message_bytes_max};
-use crate::source::{Partition, Raw, Source};
+use crate::source::{Partition, Raw, SourceTopic};
 use crate::store::Store;
 
 /// Reads ranges of offsets again, beside whoever reads the topics as a group.
@@ -73,7 +73,7 @@ impl Restorer {
         offsets: Range<i64>,
     ) -> BoxFuture<'a, Result<u64, SinkError>> {
         Box::pin(async move {
-            let Some(source) = Source::from_topic(topic) else {
+            let Some(source) = SourceTopic::from_topic(topic) else {
                 return Ok(0);
             };
             let partition = Partition { source, number };
@@ -137,7 +137,7 @@ impl Restorer {
         let incarnation = identity.number;
         let mut entries = Vec::with_capacity(raws.len());
         let gap = |from, end| {
-            Gap::between(from, end).map(|gap| Entry::Gap {
+            Gap::between(from, end).map(|gap| BatchEntry::Gap {
                 partition,
                 incarnation,
                 gap,
@@ -162,7 +162,7 @@ impl Restorer {
             next: offsets.end,
         };
         let batch = Batch {
-            bytes: entries.iter().map(Entry::bytes).sum(),
+            bytes: entries.iter().map(BatchEntry::bytes).sum(),
             entries,
             ends: [(partition, end)].into(),
         };

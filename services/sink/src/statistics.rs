@@ -2,7 +2,7 @@
 
 use rdkafka::Statistics;
 
-use crate::source::{Partition, Source};
+use crate::source::{Partition, SourceTopic};
 
 /// The client's statistics at one moment.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +27,7 @@ impl StatsSnapshot {
         let is_connected = statistics.brokers.values().any(|broker| broker.state == "UP");
         let mut partitions = Vec::new();
         for (topic, seen) in &statistics.topics {
-            let Some(source) = Source::from_topic(topic) else {
+            let Some(source) = SourceTopic::from_topic(topic) else {
                 continue;
             };
             for (number, seen) in &seen.partitions {

@@ -36,10 +36,10 @@ mod tests {
     use pulseline_schemas::Stream;
 
     use super::*;
-    use crate::source::Source;
+    use crate::source::SourceTopic;
 
     const PARTITION: Partition = Partition {
-        source: Source::Stream(Stream::Steps),
+        source: SourceTopic::Stream(Stream::Steps),
         number: 0,
     };
 

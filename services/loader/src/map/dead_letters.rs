@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::{Mapped, Refusal, Rows, guard};
-use crate::account::{Account, Kind};
+use crate::account::{Account, AccountKind};
 use crate::dead_letter::{DeadLetter, Stage};
 
 /// A dead letter is never refused for its texts: what no store takes is replaced in it, and its offset is dead.
@@ -37,7 +37,7 @@ pub(super) fn map(fields: &Fields<'_>, now: i64) -> Result<Mapped, Refusal> {
         .position
         .as_ref()
         .filter(|_| dead_letter.holds_offset());
-    let account = position.map(|position| Account::one(position, Kind::Dead));
+    let account = position.map(|position| Account::one(position, AccountKind::Dead));
     Ok(Mapped {
         rows: Rows::Nothing,
         account,

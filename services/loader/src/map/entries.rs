@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bson::{RawBsonRef, RawDocument};
 use uuid::Uuid;
 
-use super::column::{Cell, Clock, Column, Kind};
+use super::column::{Cell, Clock, Column, ColumnKind};
 use super::fields::{Fields, wrong};
 use super::{Mapped, Origin, Refusal, Rows, guard};
 use crate::dead_letter::DeadLetter;
@@ -57,7 +57,7 @@ pub(crate) type Child = (&'static str, i32, Vec<Cell>);
 
 /// One row, with those that belong to it.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Entry {
+pub(crate) struct MappedEntry {
     pub(crate) device_id: Uuid,
     pub(crate) event_id: Uuid,
     pub(crate) synced_at: i64,
@@ -68,7 +68,7 @@ pub(crate) struct Entry {
     pub(crate) origin: Arc<Origin>,
 }
 
-impl Entry {
+impl MappedEntry {
     /// First and last day that the row touches.
     pub(crate) fn days(&self) -> Option<(i32, i32)> {
         let days = || self.cells.iter().filter_map(Cell::day);
@@ -116,8 +116,12 @@ pub(super) fn map(
 }
 
 impl Envelope {
-    fn entry(&self, (item, cells, children): (i32, Vec<Cell>, Vec<Child>), origin: &Arc<Origin>) -> Entry {
-        Entry {
+    fn entry(
+        &self,
+        (item, cells, children): (i32, Vec<Cell>, Vec<Child>),
+        origin: &Arc<Origin>,
+    ) -> MappedEntry {
+        MappedEntry {
             device_id: self.device_id,
             event_id: self.event_id,
             synced_at: self.synced_at,
@@ -140,7 +144,7 @@ fn whole(entries: &Entries, fields: &Fields<'_>, clock: &Clock<'_>) -> Result<Ve
         entries.columns.iter().any(|column| column.field == name) && matches!(fields.optional(name), Ok(None))
     };
     let cell = |column: &Column| {
-        if column.kind == Kind::Json && column.field == "extra" {
+        if column.kind == ColumnKind::Json && column.field == "extra" {
             let rest = extra.as_ref().map(|extra| extra.json_without("extra", known));
             return Ok(rest.transpose()?.flatten().map_or(Cell::Null, Cell::Json));
         }

@@ -31,11 +31,11 @@ fn metric(ts: i64, bpm: i32, confidence: i32) -> RawDocumentBuf {
     rawdoc! { "ts": DateTime::from_millis(ts), "bpm": bpm, "confidence": confidence }
 }
 
-fn of(source: Stream) -> Source {
-    Source::Stream(source)
+fn of(source: Stream) -> SourceCollection {
+    SourceCollection::Stream(source)
 }
 
-fn kind(mapped: &Mapped) -> Option<(Kind, i64, i64)> {
+fn kind(mapped: &Mapped) -> Option<(AccountKind, i64, i64)> {
     mapped
         .account
         .as_ref()
@@ -56,7 +56,7 @@ fn d_4_readings_outside_the_guards_are_dead_letters_and_the_upload_is_loaded() {
     ];
     let document = heart_rates(metrics.into_iter().collect());
     let mapped = map(of(Stream::HeartRates), &document, NOW);
-    assert_eq!(kind(&mapped), Some((Kind::Loaded, 41, 42)));
+    assert_eq!(kind(&mapped), Some((AccountKind::Loaded, 41, 42)));
     let items: Vec<_> = mapped
         .dead_letters
         .iter()
@@ -100,7 +100,7 @@ fn d_4_a_document_that_cannot_be_mapped_is_one_dead_letter_and_a_dead_offset() {
             }
         }
         let mapped = map(of(Stream::HeartRates), &bad, NOW);
-        assert_eq!(kind(&mapped), Some((Kind::Dead, 41, 42)), "{field}");
+        assert_eq!(kind(&mapped), Some((AccountKind::Dead, 41, 42)), "{field}");
         assert_eq!(mapped.rows, Rows::Nothing);
         let [dead_letter] = &mapped.dead_letters[..] else {
             panic!("{field}: not one dead letter")
@@ -122,7 +122,7 @@ fn a_metric_of_the_wrong_type_refuses_the_whole_upload() {
         &heart_rates([metric(NIGHT, 60, 3), bad].into_iter().collect()),
         NOW,
     );
-    assert_eq!(kind(&mapped), Some((Kind::Dead, 41, 42)));
+    assert_eq!(kind(&mapped), Some((AccountKind::Dead, 41, 42)));
     assert!(
         mapped.dead_letters[0].detail.starts_with("metrics[1]: ts"),
         "{}",
@@ -137,8 +137,8 @@ fn d_4_receipts_account_their_range_and_dead_letters_of_kafka_a_dead_offset() {
         "kafka": { "topic": "t", "generation": 0, "partition": 1, "offset": 5_i64, "last_offset": 7_i64 },
     };
     assert_eq!(
-        kind(&map(Source::Receipts, &receipt, NOW)),
-        Some((Kind::Void, 5, 8))
+        kind(&map(SourceCollection::Receipts, &receipt, NOW)),
+        Some((AccountKind::Void, 5, 8))
     );
     let dead_letter = |origin: &str, item: i32| {
         rawdoc! {
@@ -148,21 +148,17 @@ fn d_4_receipts_account_their_range_and_dead_letters_of_kafka_a_dead_offset() {
             "detail": "d", "program_version": "1", "created_at": DateTime::from_millis(NIGHT),
         }
     };
-    let of_kafka = map(Source::DeadLetters, &dead_letter("kafka:t/0/1/5", -1), NOW);
-    assert_eq!(kind(&of_kafka), Some((Kind::Dead, 5, 6)));
+    let of_dead_letter =
+        |origin: &str, item: i32| map(SourceCollection::DeadLetters, &dead_letter(origin, item), NOW);
+    let of_kafka = of_dead_letter("kafka:t/0/1/5", -1);
+    assert_eq!(kind(&of_kafka), Some((AccountKind::Dead, 5, 6)));
     assert_eq!(of_kafka.dead_letters[0].stage, Stage::Given);
+    assert_eq!(kind(&of_dead_letter("kafka:t/0/1/5", 3)), None);
     assert_eq!(
-        kind(&map(Source::DeadLetters, &dead_letter("kafka:t/0/1/5", 3), NOW)),
-        None
+        kind(&of_dead_letter("file:ab/7", 3)),
+        Some((AccountKind::Dead, 5, 6))
     );
-    assert_eq!(
-        kind(&map(Source::DeadLetters, &dead_letter("file:ab/7", 3), NOW)),
-        Some((Kind::Dead, 5, 6))
-    );
-    assert_eq!(
-        kind(&map(Source::DeadLetters, &dead_letter("mongo:steps/x", -1), NOW)),
-        None
-    );
+    assert_eq!(kind(&of_dead_letter("mongo:steps/x", -1)), None);
 }
 
 #[test]
@@ -185,7 +181,7 @@ fn d_3_a_position_that_cannot_be_is_a_dead_letter_and_no_offset() {
             of(Stream::Steps),
             of(Stream::Users),
             of(Stream::Sleeps),
-            Source::Receipts,
+            SourceCollection::Receipts,
         ] {
             let mapped = map(
                 source,
@@ -209,8 +205,8 @@ fn d_3_a_dead_letter_is_never_refused_for_its_texts() {
         "kafka": { "topic": "t", "generation": 0, "partition": 1, "offset": 5_i64 }, "program_version": "\0",
         "created_at": DateTime::from_millis(i64::MAX),
     };
-    let mapped = map(Source::DeadLetters, &dead_letter, NOW);
-    assert_eq!(kind(&mapped), Some((Kind::Dead, 5, 6)));
+    let mapped = map(SourceCollection::DeadLetters, &dead_letter, NOW);
+    assert_eq!(kind(&mapped), Some((AccountKind::Dead, 5, 6)));
     let dead_letter = &mapped.dead_letters[0];
     assert_eq!(
         (dead_letter.reason.as_str(), dead_letter.created_at),
@@ -225,7 +221,7 @@ fn a_dead_letter_of_the_loader_comes_back_as_it_went_out() {
     let [dead_letter] = &mapped.dead_letters[..] else {
         panic!("not one dead letter")
     };
-    let again = map(Source::DeadLetters, &dead_letter.to_document(), NOW + 5);
+    let again = map(SourceCollection::DeadLetters, &dead_letter.to_document(), NOW + 5);
     assert_eq!(again.account, None);
     assert_eq!(
         again.dead_letters,
@@ -263,7 +259,7 @@ fn users_and_sleeps_are_read_whole() {
     let late = map(of(Stream::Sleeps), &sleep(NIGHT + 200_000_000), NOW);
     assert_eq!(
         (kind(&late), late.dead_letters[0].reason.as_str()),
-        (Some((Kind::Dead, 0, 1)), "out_of_range")
+        (Some((AccountKind::Dead, 0, 1)), "out_of_range")
     );
 }
 
@@ -282,7 +278,7 @@ fn sleep(end: i64) -> RawDocumentBuf {
 }
 
 /// The cell of a column, by the column's name.
-fn cell<'a>(entry: &'a Entry, stream: Stream, name: &str) -> &'a Cell {
+fn cell<'a>(entry: &'a MappedEntry, stream: Stream, name: &str) -> &'a Cell {
     let TableMapping::Entries(entries) = table_mapping(stream) else {
         panic!("{stream} has no such columns")
     };
@@ -325,7 +321,7 @@ fn d_4_a_day_outside_the_guards_is_a_dead_letter_and_the_others_are_loaded() {
     ];
     let mut document = heart_rates(days.into_iter().collect());
     let mapped = map(of(Stream::ActivityMinutes), &document, NOW);
-    assert_eq!(kind(&mapped), Some((Kind::Loaded, 41, 42)));
+    assert_eq!(kind(&mapped), Some((AccountKind::Loaded, 41, 42)));
     let items: Vec<_> = mapped
         .dead_letters
         .iter()
@@ -339,7 +335,7 @@ fn d_4_a_day_outside_the_guards_is_a_dead_letter_and_the_others_are_loaded() {
     assert_eq!(items, [0, 4]);
     document = heart_rates([rawdoc! { "local_date": "2019-11-01" }].into_iter().collect());
     let mapped = map(of(Stream::ActivityMinutes), &document, NOW);
-    assert_eq!(kind(&mapped), Some((Kind::Dead, 41, 42)));
+    assert_eq!(kind(&mapped), Some((AccountKind::Dead, 41, 42)));
     assert_eq!(mapped.dead_letters[0].detail, "metrics[0]: level is missing");
 }
 
@@ -386,7 +382,7 @@ proptest! {
         let position = Position { topic: "t".into(), incarnation: 0, partition: 0, offset };
         let document = to_document(&decoded, &position, 1, UtcMillis(NIGHT));
         let mapped = map(of(Stream::HeartRates), &document, NOW);
-        prop_assert!(matches!(kind(&mapped), Some((Kind::Loaded | Kind::Dead, from, to)) if from == offset && to == offset + 1));
+        prop_assert!(matches!(kind(&mapped), Some((AccountKind::Loaded | AccountKind::Dead, from, to)) if from == offset && to == offset + 1));
         match &mapped.rows {
             Rows::Readings(upload) => prop_assert_eq!(upload.readings.len() + mapped.dead_letters.len(), total),
             _ => prop_assert!(mapped.dead_letters.len() == 1 && mapped.dead_letters[0].item == -1),

@@ -12,14 +12,14 @@ use super::{Plan, Writer};
 use crate::batch::Batch;
 use crate::dead_letter::{DeadLetter, WHOLE, payload};
 use crate::error::LoaderError;
-use crate::map::{Entry, Origin, Reading, ReadingsUpload, Refusal, UserRow};
+use crate::map::{MappedEntry, Origin, Reading, ReadingsUpload, Refusal, UserRow};
 use crate::resolve::{self, Row};
 
 /// Rows of a batch that can be tried in part.
 #[derive(Clone, Copy)]
 enum Suspects<'a> {
     Readings(&'a [Row], &'a [ReadingsUpload]),
-    Entries(&'a [Entry]),
+    Entries(&'a [MappedEntry]),
     Users(&'a [UserRow]),
 }
 

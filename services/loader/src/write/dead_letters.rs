@@ -10,7 +10,7 @@ use tokio_postgres::types::ToSql;
 use super::expected::Expected;
 use crate::dead_letter::{DeadLetter, Stage, parts};
 use crate::error::LoaderError;
-use crate::map::Source;
+use crate::map::SourceCollection;
 
 /// Dead letters per statement.
 const MOST: usize = 10_000;
@@ -30,7 +30,7 @@ const INSERT: &str = "insert into ops.dead_letters (origin, item, stream, topic,
 /// Stores the loader's own dead letters that are not there yet. `expected` learns which of them come back through the
 /// collection.
 pub(super) async fn store(
-    source: Source,
+    source: SourceCollection,
     collection: &Collection<RawDocumentBuf>,
     dead_letters: &mut [DeadLetter],
     expected: Option<&Expected>,

@@ -9,7 +9,7 @@ use pulseline_runtime::clock::system_utc_millis;
 use pulseline_schemas::{Position, ReceiptDocument, UtcMillis, collections};
 use pulseline_tombstones::{Tombstones, is_there_already};
 
-use crate::account::Kind;
+use crate::account::AccountKind;
 use crate::batch::Batch;
 use crate::dead_letter::{DeadLetter, Stage};
 use crate::error::LoaderError;
@@ -67,7 +67,7 @@ pub(super) fn erase(batch: &mut Batch, tombstones: &Tombstones) -> Erased {
         positions.extend(dead_letter.position);
     }
     for position in &positions {
-        batch.mark(position, Kind::Erased);
+        batch.mark(position, AccountKind::Erased);
     }
     erased
 }
@@ -116,7 +116,7 @@ async fn receipts(
     let receipt = |position: &Position| {
         let receipt = ReceiptDocument {
             id: &position.to_string(),
-            kind: Kind::Erased.name(),
+            kind: AccountKind::Erased.name(),
             event_id: None,
             position,
             last: position.offset,
@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
     use crate::account::Account;
-    use crate::map::{ReadingsUpload, Refusal, Source};
+    use crate::map::{ReadingsUpload, Refusal, SourceCollection};
 
     fn push(batch: &mut Batch, device: u128, offset: i64, is_dead: bool) {
         let position = Position {
@@ -154,21 +154,21 @@ mod tests {
         };
         let device_id = Uuid::from_u128(device);
         let origin = Origin {
-            source: Source::Stream(Stream::Steps),
+            source: SourceCollection::Stream(Stream::Steps),
             id: offset.to_string(),
             position: Some(position.clone()),
             key: Some(device_id.to_string().into_bytes()),
             document: None,
         };
         if is_dead {
-            batch.accounts.push(Account::one(&position, Kind::Dead));
+            batch.accounts.push(Account::one(&position, AccountKind::Dead));
             let refusal = Refusal::unmappable("because");
             batch
                 .dead_letters
                 .push(DeadLetter::about(&origin, -1, &refusal, None, 0));
             return;
         }
-        batch.accounts.push(Account::one(&position, Kind::Loaded));
+        batch.accounts.push(Account::one(&position, AccountKind::Loaded));
         batch.readings.push(ReadingsUpload {
             device_id,
             event_id: Uuid::nil(),
@@ -197,9 +197,9 @@ mod tests {
             prop_assert_eq!(batch.readings.len() + batch.dead_letters.len(), uploads.len() - gone);
             for (account, (device, is_dead)) in batch.accounts.iter().zip(&uploads) {
                 let kind = match (erased.contains(device), is_dead) {
-                    (true, _) => Kind::Erased,
-                    (false, true) => Kind::Dead,
-                    (false, false) => Kind::Loaded,
+                    (true, _) => AccountKind::Erased,
+                    (false, true) => AccountKind::Dead,
+                    (false, false) => AccountKind::Loaded,
                 };
                 prop_assert_eq!(account.kind, kind);
             }
@@ -218,7 +218,7 @@ mod tests {
         };
         let dead_letter = |origin: &str, payload: String| {
             let about = Origin {
-                source: Source::DeadLetters,
+                source: SourceCollection::DeadLetters,
                 id: String::new(),
                 position: Some(position.clone()),
                 key: Some(b"some gateway".to_vec()),
@@ -234,12 +234,12 @@ mod tests {
         let conflicting = dead_letter("kafka:fitbit.steps/0/0/5", format!("\0\u{1}H{device}\u{2}"));
         let others = dead_letter("kafka:fitbit.steps/0/0/6", Uuid::from_u128(8).to_string());
         let mut batch = Batch::default();
-        batch.accounts.push(Account::one(&position, Kind::Dead));
+        batch.accounts.push(Account::one(&position, AccountKind::Dead));
         batch.dead_letters.extend([conflicting.clone(), others.clone()]);
         let erased = erase(&mut batch, &tombstones);
         assert_eq!(erased.dead_letters, [conflicting.id()]);
         assert_eq!(erased.offsets, [position]);
         assert_eq!(batch.dead_letters, [others]);
-        assert_eq!(batch.accounts[0].kind, Kind::Erased);
+        assert_eq!(batch.accounts[0].kind, AccountKind::Erased);
     }
 }

@@ -48,11 +48,11 @@ fn key(id: &str) -> Uuid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::map::{Origin, Refusal, Source};
+    use crate::map::{Origin, Refusal, SourceCollection};
 
     fn dead_letter(item: i32, stage: Stage) -> DeadLetter {
         let origin = Origin {
-            source: Source::Receipts,
+            source: SourceCollection::Receipts,
             id: "x".into(),
             position: None,
             key: None,

@@ -69,9 +69,9 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::account::{Account, Kind};
+    use crate::account::{Account, AccountKind};
     use crate::map::guard::DAY_MILLIS;
-    use crate::map::{Origin, Source};
+    use crate::map::{Origin, SourceCollection};
 
     const FLOOR: DayNumber = 18_200;
 
@@ -82,7 +82,7 @@ mod tests {
             partition: 0,
             offset,
         };
-        let account = Account::one(&position, Kind::Loaded);
+        let account = Account::one(&position, AccountKind::Loaded);
         let reading = |(item, day): (u32, &DayNumber)| Reading {
             local_ts: (i64::from(*day) + 1) * DAY_MILLIS - 1,
             item,
@@ -90,7 +90,7 @@ mod tests {
             confidence: None,
         };
         let origin = Origin {
-            source: Source::Stream(Stream::Steps),
+            source: SourceCollection::Stream(Stream::Steps),
             id: offset.to_string(),
             position: Some(position),
             key: None,
@@ -130,7 +130,7 @@ mod tests {
             prop_assert_eq!(readings, uploads.iter().map(kept).sum::<usize>());
             prop_assert_eq!(batch.dead_letters.len(), dead_letters);
             prop_assert!(batch.readings.iter().all(|upload| upload.readings.iter().all(|r| day_of(r.local_ts) >= FLOOR)));
-            prop_assert_eq!(batch.accounts.iter().filter(|account| account.kind == Kind::Dead).count(), dead);
+            prop_assert_eq!(batch.accounts.iter().filter(|account| account.kind == AccountKind::Dead).count(), dead);
             prop_assert_eq!(batch.dead_letters.iter().filter(|dead_letter| dead_letter.item == WHOLE).count(), dead);
         }
     }

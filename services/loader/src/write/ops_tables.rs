@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::account::Account;
 use crate::batch::DirtyDay;
 use crate::error::LoaderError;
-use crate::map::Source;
+use crate::map::SourceCollection;
 
 const ACCOUNTS: &str = "insert into ops.accounted_log (topic, generation, partition, from_offset, to_offset, kind) \
     select * from unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::bigint[], $6::text[])";
@@ -38,7 +38,7 @@ pub(super) async fn accounts(client: &impl GenericClient, accounts: &[Account]) 
 /// Marks days whose figures have to be made anew (P6).
 pub(super) async fn dirty_days(
     client: &impl GenericClient,
-    source: Source,
+    source: SourceCollection,
     days: &BTreeSet<DirtyDay>,
 ) -> Result<(), LoaderError> {
     if days.is_empty() {

@@ -10,7 +10,7 @@ use super::{Plan, entries, profiles, readings};
 use crate::batch::DirtyDay;
 use crate::copy::CopyRows;
 use crate::error::LoaderError;
-use crate::map::{Entry, ReadingsUpload, TableMapping, UserRow, table_mapping};
+use crate::map::{MappedEntry, ReadingsUpload, TableMapping, UserRow, table_mapping};
 use crate::resolve::Row;
 
 /// The table that a collection's rows go to, with its statements.
@@ -44,7 +44,7 @@ impl Table {
 #[derive(Clone, Copy, Default)]
 pub(super) struct BatchRows<'a> {
     pub(super) uploads: &'a [ReadingsUpload],
-    pub(super) entries: &'a [Entry],
+    pub(super) entries: &'a [MappedEntry],
     pub(super) users: &'a [UserRow],
 }
 
@@ -69,7 +69,7 @@ pub(super) struct Pieces<'a> {
     direct: Bytes,
     direct_rows: &'a [Row],
     merge: Bytes,
-    entries: Vec<&'a Entry>,
+    entries: Vec<&'a MappedEntry>,
     users: &'a [UserRow],
 }
 

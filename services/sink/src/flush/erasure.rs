@@ -10,7 +10,7 @@ use pulseline_tombstones::Tombstones;
 
 use super::gaps;
 use crate::dead_letters::DeadLetter;
-use crate::entry::Entry;
+use crate::entry::BatchEntry;
 use crate::error::SinkError;
 use crate::metrics;
 use crate::outage::Server;
@@ -28,9 +28,9 @@ pub(super) struct Owned {
 }
 
 /// What a message says about whose it is; none for what is nobody's.
-fn owned(entry: &Entry) -> Option<Owned> {
+fn owned(entry: &BatchEntry) -> Option<Owned> {
     match entry {
-        Entry::Event(event) => {
+        BatchEntry::Event(event) => {
             let field = match event.stream.owner() {
                 Owner::Device => "device_id",
                 Owner::User => "user_id",
@@ -42,18 +42,18 @@ fn owned(entry: &Entry) -> Option<Owned> {
                 document_id: event.event_id.to_string(),
             })
         }
-        Entry::DeadLetter(dead_letter) => Some(Owned {
+        BatchEntry::DeadLetter(dead_letter) => Some(Owned {
             owner: dead_letter.key.clone()?,
             position: dead_letter.position.clone(),
             collection: collections::DEAD_LETTERS,
             document_id: dead_letter.id(),
         }),
-        Entry::Gap { .. } => None,
+        BatchEntry::Gap { .. } => None,
     }
 }
 
 /// Takes out of a batch what is of the erased; gives it, and what the others are.
-pub(super) fn refuse(entries: &mut Vec<Entry>, tombstones: &Tombstones) -> (Vec<Owned>, Vec<Owned>) {
+pub(super) fn refuse(entries: &mut Vec<BatchEntry>, tombstones: &Tombstones) -> (Vec<Owned>, Vec<Owned>) {
     let (mut refused, mut kept) = (Vec::new(), Vec::new());
     entries.retain(|entry| {
         let Some(owned) = owned(entry) else { return true };

@@ -15,7 +15,7 @@ use crate::metrics;
 use crate::outage::Server;
 use crate::receipts::Receipt;
 use crate::service::Context;
-use crate::source::{Partition, Source};
+use crate::source::{Partition, SourceTopic};
 use crate::store::Store;
 
 /// Messages that are named when a gap turns out not to be one.
@@ -119,7 +119,7 @@ async fn read_again(
     context: &Context,
     gaps: BTreeMap<Partition, Vec<Gap>>,
 ) -> Result<Vec<(Partition, i64)>, SinkError> {
-    let mut topics: BTreeMap<Source, OfTopic> = BTreeMap::new();
+    let mut topics: BTreeMap<SourceTopic, OfTopic> = BTreeMap::new();
     for (partition, mut gaps) in gaps {
         gaps.sort_unstable_by_key(|gap| gap.from);
         let topic = topics.entry(partition.source).or_default();

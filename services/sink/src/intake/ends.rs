@@ -8,7 +8,7 @@ use pulseline_runtime::waits::Hop;
 use tokio::time::Instant;
 
 use super::Intake;
-use crate::entry::Entry;
+use crate::entry::BatchEntry;
 use crate::error::SinkError;
 use crate::flush::{Examined, examine_trailing_gap};
 use crate::metadata_client::MetadataClient;
@@ -89,7 +89,7 @@ impl Intake {
         let Some(gap) = *proven else { return };
         if let Some(identity) = self.partitions.skip_to(*partition, gap.to + 1) {
             let incarnation = identity.number;
-            self.push(Entry::Gap {
+            self.push(BatchEntry::Gap {
                 partition: *partition,
                 incarnation,
                 gap,

@@ -12,7 +12,7 @@ use crate::consumer::{Rebalance, RebalanceKind, SinkConsumer, blocking};
 use crate::entry::End;
 use crate::error::SinkError;
 use crate::metrics;
-use crate::source::{Partition, Source};
+use crate::source::{Partition, SourceTopic};
 
 impl Intake {
     /// True while the group waits for our answer.
@@ -158,7 +158,7 @@ impl Intake {
         self.examining.cancel();
         self.consumer.unsubscribe();
         self.consumer
-            .subscribe(&Source::topics())
+            .subscribe(&SourceTopic::topics())
             .map_err(SinkError::kafka("subscribing"))
     }
 }

@@ -7,7 +7,7 @@ use rdkafka::TopicPartitionList;
 use crate::assignment::Start;
 use crate::entry::{End, TopicIncarnation};
 use crate::gaps::Gap;
-use crate::source::{Partition, Source};
+use crate::source::{Partition, SourceTopic};
 
 /// What is read at present.
 #[derive(Debug, Default)]
@@ -120,7 +120,7 @@ impl Partitions {
 
     /// Messages that are not durable yet, by topic; measured from where each partition stands, so that one that was never
     /// committed, or one that is stuck, has a lag too.
-    pub(super) fn lags(&self) -> HashMap<Source, i64> {
+    pub(super) fn lags(&self) -> HashMap<SourceTopic, i64> {
         let mut lags = HashMap::new();
         for (partition, open) in &self.open {
             *lags.entry(partition.source).or_insert(0) += (open.end.max(open.next) - open.stored).max(0);
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     const PARTITION: Partition = Partition {
-        source: Source::Stream(Stream::Users),
+        source: SourceTopic::Stream(Stream::Users),
         number: 1,
     };
 
