@@ -6,6 +6,7 @@ pub mod doors;
 pub mod faults;
 pub mod foreign;
 pub mod fortress;
+pub mod identifiers;
 pub mod layers;
 pub mod link;
 pub mod measures;
@@ -16,6 +17,7 @@ pub mod producer;
 pub mod servers;
 pub mod service;
 pub mod truth;
+pub mod vocabulary;
 pub mod world;
 
 pub use console::Console;

@@ -106,7 +106,7 @@ fn person_of(file: &Carried, root: &Path, several: bool) -> String {
 fn is_numbered(part: &str) -> bool {
     part.strip_prefix('p').is_some_and(|rest| {
         let digits = rest
-            .strip_suffix(|letter: char| letter.is_ascii_lowercase())
+            .strip_suffix(|last: char| last.is_ascii_lowercase())
             .unwrap_or(rest);
         (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
     })

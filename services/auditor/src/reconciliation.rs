@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_ends_below_its_books_is_refused() {
+    fn a_topic_that_ends_below_what_is_accounted_for_is_refused() {
         let snapshots = [EndsSnapshot {
             at: 0,
             ends: BTreeMap::from([(key(), Ends { end: 3, committed: 3 })]),

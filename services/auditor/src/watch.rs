@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_ends_below_earlier_books_contradicts_them() {
+    fn a_topic_that_ends_below_what_was_accounted_for_is_a_contradiction() {
         let key = ("fitbit.steps".to_owned(), 0);
         let ends = BTreeMap::from([(
             key.clone(),

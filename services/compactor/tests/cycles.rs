@@ -300,7 +300,7 @@ async fn p_12_old_readings_are_deleted_once_they_are_refreshed_and_their_figures
 /// A13: each transaction of a producer leaves an offset without a message, and the row that is rewritten must not hold them all.
 #[tokio::test]
 async fn p_1_exceptional_offsets_go_to_pages_that_are_never_rewritten() -> Result<()> {
-    const VOIDS: &str = "insert into ops.accounted_log (topic, generation, partition, from_offset, to_offset, kind) \
+    const GAPS: &str = "insert into ops.accounted_log (topic, generation, partition, from_offset, to_offset, kind) \
         select 'fitbit.steps', 0, 0, n, n + 1, case n % 2 when 1 then 'void' else 'loaded' end \
         from generate_series($1::bigint, $1::bigint + 2999) n";
     const STANDING: &str = "select offsets::text || ' ' || (select sum(upper(r) - lower(r)) from unnest(void) r) \
@@ -311,7 +311,7 @@ async fn p_1_exceptional_offsets_go_to_pages_that_are_never_rewritten() -> Resul
     let (config, clock) = (CompactorConfig::default(), Clock::fixed(NOVEMBER_6_MS));
     let standing = async || -> Result<String> { Ok(warehouse.client.query_one(STANDING, &[]).await?.get(0)) };
     for (round, expected) in [(0_i64, "{[0,3000)} 1500"), (1, "{[0,6000)} 3000")] {
-        warehouse.client.execute(VOIDS, &[&(round * 3_000)]).await?;
+        warehouse.client.execute(GAPS, &[&(round * 3_000)]).await?;
         ensure!(
             standing().await? == expected,
             "before the fold: {}",

@@ -89,7 +89,7 @@ pub(crate) fn describe() {
     describe_histogram!(
         BLOCKED,
         Unit::Seconds,
-        "Time reading stood still because writing was behind"
+        "Time that reading was blocked because writing was behind"
     );
     describe_gauge!(
         LAG,
@@ -198,8 +198,8 @@ pub(crate) fn record_progress(source: SourceCollection, now: i64, lag_millis: i6
     gauge!(LAST_SUCCESS, "collection" => source.name()).set(now as f64 / 1e3);
 }
 
-pub(crate) fn record_blocked(source: SourceCollection, stood: Duration) {
-    histogram!(BLOCKED, "collection" => source.name()).record(stood.as_secs_f64());
+pub(crate) fn record_blocked(source: SourceCollection, blocked_for: Duration) {
+    histogram!(BLOCKED, "collection" => source.name()).record(blocked_for.as_secs_f64());
 }
 
 /// Dead letters of a batch were written: one line for each reason, with the first of them.

@@ -39,7 +39,7 @@ async fn backfill(world: &World, arguments: &[&str]) -> Result<(Option<i32>, Str
 }
 
 #[tokio::test]
-async fn a_backfill_mends_rows_while_others_are_loaded_and_goes_on_after_a_kill() -> Result<()> {
+async fn a_backfill_repairs_rows_while_others_are_loaded_and_goes_on_after_a_kill() -> Result<()> {
     let world = World::start("backfill").await?;
     let services = Service::start_all(&world)?;
     world.simulate(&cohort(1)).await?;

@@ -37,7 +37,7 @@ struct Said {
     message: Option<String>,
 }
 
-/// Reads the body of an answer, up to its bound; what is beyond it makes the answer unreadable, which is judged as such.
+/// Reads the body of an answer, up to its bound; what is beyond it makes the answer unreadable, and is treated as such.
 pub(super) async fn body_of(mut answer: Response) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await? {
@@ -50,7 +50,7 @@ pub(super) async fn body_of(mut answer: Response) -> Result<Vec<u8>, reqwest::Er
 }
 
 /// What an answer of `place` means.
-pub(super) fn judged(
+pub(super) fn interpret(
     status: StatusCode,
     body: &[u8],
     asked: Asked,
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     fn of(status: u16, body: &str, asked: Asked) -> RegistryError {
-        judged(
+        interpret(
             StatusCode::from_u16(status).unwrap(),
             body.as_bytes(),
             asked,
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_breaks_off_is_an_outage_and_another_format_a_dead_letter() {
-        let cut = judged(StatusCode::OK, br#"{"schema": "{\"ty"#, Asked::Schema(1), "r:1");
+        let cut = interpret(StatusCode::OK, br#"{"schema": "{\"ty"#, Asked::Schema(1), "r:1");
         assert!(matches!(cut, Err(RegistryError::Unavailable { .. })));
         let of = |answer: &str| schema_of(3, &serde_json::from_str(answer).unwrap()).unwrap_err();
         assert!(matches!(of("{}"), RegistryError::Unavailable { .. }));
