@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use pulseline_clients::registry::Registry;
-use pulseline_generator::{Kind, Payload, Plan, Planned, SimulateConfig, plan};
+use pulseline_generator::{DeliveryKind, Payload, Plan, Planned, SimulateConfig, plan};
 use pulseline_schemas::{
     ActivityMinutes, Calories, Distances, Event, Exercise, HeartRateZones, HeartRates, RestingHeartRates,
     Sleep, SleepScore, Steps, Stream, UtcMillis, encode, frame,
@@ -67,7 +67,7 @@ impl Cohort {
     pub(crate) fn events(&self) -> Result<impl Iterator<Item = Event>> {
         let plan = self.planned()?;
         let slots = self.slots(&plan);
-        let once = plan.filter(|planned| planned.kind != Kind::Duplicate);
+        let once = plan.filter(|planned| planned.kind != DeliveryKind::Duplicate);
         Ok(once.filter_map(move |planned| event(planned, slots)))
     }
 

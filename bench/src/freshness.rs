@@ -25,8 +25,8 @@ const PARTITIONS: i32 = 4;
 /// Not measured: the first messages of a topic, the first chunk of a table.
 const WARM_UP: Duration = Duration::from_secs(10);
 /// One event of so many is looked for: all clients of the embedded warehouse share one session.
-const LOOKED_FOR: u64 = 4;
-/// Between two looks; what is seen is seen so much late at most.
+const PROBED: u64 = 4;
+/// Between two polls; what is seen is seen so much late at most.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Devices whose figure is asked for at a time.
 const AT_A_TIME: usize = 50;
@@ -53,7 +53,7 @@ pub(crate) struct Freshness {
     pub(crate) figure: Histogram,
 }
 
-/// Runs all services on live events, one reading each, and looks for so many seconds.
+/// Runs all services on live events, one reading each, and polls for so many seconds.
 pub(crate) async fn measure(devices: u32, seconds: u64) -> Result<Freshness> {
     ensure!(devices > 0, "live events need a device");
     let world = World::start("bench").await?;
@@ -66,7 +66,7 @@ pub(crate) async fn measure(devices: u32, seconds: u64) -> Result<Freshness> {
     let watcher = Watcher::new(&world).await?;
     let (probes, wanted) = mpsc::channel(4_096);
     let lasts = WARM_UP + Duration::from_secs(seconds);
-    let (sent, freshness) = tokio::join!(send(hand, devices, lasts, probes), watcher.look(wanted));
+    let (sent, freshness) = tokio::join!(send(hand, devices, lasts, probes), watcher.poll(wanted));
     sent?;
     let freshness = freshness?;
     world.until_accounted().await?;
@@ -100,8 +100,8 @@ async fn send(hand: Arc<Hand>, devices: u32, lasts: Duration, probes: mpsc::Send
         };
         let hand = Arc::clone(&hand);
         sending.spawn(async move { hand.event(&event).await });
-        if number % LOOKED_FOR == 0 && began.elapsed() >= WARM_UP {
-            probes.send(probe).await.ok().context("nobody looks any more")?;
+        if number % PROBED == 0 && began.elapsed() >= WARM_UP {
+            probes.send(probe).await.ok().context("nobody polls any more")?;
         }
         while let Some(sent) = sending.try_join_next() {
             sent??;
@@ -133,7 +133,7 @@ fn event(device_id: Uuid, at: i64, number: u64) -> Event {
     })
 }
 
-/// Looks for events with one connection.
+/// Polls for events with one connection.
 struct Watcher {
     client: Client,
     in_raw: Statement,
@@ -158,8 +158,8 @@ impl Watcher {
         })
     }
 
-    /// Looks until all events that come have been seen in both places.
-    async fn look(&self, mut wanted: mpsc::Receiver<Probe>) -> Result<Freshness> {
+    /// Polls until all events that come have been seen in both places.
+    async fn poll(&self, mut wanted: mpsc::Receiver<Probe>) -> Result<Freshness> {
         let (mut raw, mut figure) = (Histogram::default(), Histogram::default());
         let (mut not_in_raw, mut not_in_figure): (Vec<Arc<Probe>>, Vec<Arc<Probe>>) = Default::default();
         loop {
@@ -171,8 +171,8 @@ impl Watcher {
             if wanted.is_closed() && wanted.is_empty() && not_in_raw.is_empty() && not_in_figure.is_empty() {
                 return Ok(Freshness { raw, figure });
             }
-            self.look_in_raw(&mut not_in_raw, &mut raw).await?;
-            self.look_in_figure(&mut not_in_figure, &mut figure).await?;
+            self.poll_raw(&mut not_in_raw, &mut raw).await?;
+            self.poll_figure(&mut not_in_figure, &mut figure).await?;
             let oldest = not_in_raw.first().into_iter().chain(not_in_figure.first());
             for probe in oldest {
                 ensure!(
@@ -185,7 +185,7 @@ impl Watcher {
         }
     }
 
-    async fn look_in_raw(&self, waiting: &mut Vec<Arc<Probe>>, seen: &mut Histogram) -> Result<()> {
+    async fn poll_raw(&self, waiting: &mut Vec<Arc<Probe>>, seen: &mut Histogram) -> Result<()> {
         if waiting.is_empty() {
             return Ok(());
         }
@@ -204,7 +204,7 @@ impl Watcher {
         Ok(())
     }
 
-    async fn look_in_figure(&self, waiting: &mut Vec<Arc<Probe>>, seen: &mut Histogram) -> Result<()> {
+    async fn poll_figure(&self, waiting: &mut Vec<Arc<Probe>>, seen: &mut Histogram) -> Result<()> {
         if waiting.is_empty() {
             return Ok(());
         }

@@ -12,8 +12,8 @@ use crate::cohort::Ready;
 use crate::cost::{Spent, Watch};
 use crate::floor;
 
-/// How often a counter is looked at.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often a counter is read.
+const POLL: Duration = Duration::from_millis(50);
 /// How long a counter may stand still.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// An event that was there already is a duplicate.
@@ -77,7 +77,7 @@ pub(crate) async fn refresh(world: &World) -> Result<Spent> {
                 spent.seconds = watch.seconds();
                 return Ok(spent);
             }
-            () = tokio::time::sleep(LOOK) => spent = watch.spent(),
+            () = tokio::time::sleep(POLL) => spent = watch.spent(),
         }
     }
 }
@@ -123,7 +123,7 @@ pub(crate) async fn whole(world: &World, load: Load<'_>, partitions: i32, events
     Ok(spent)
 }
 
-/// Times a counter from the first look at which it had risen; what came before that look is added in proportion.
+/// Times a counter from the first poll at which it had risen; what came before that poll is added in proportion.
 async fn watch(service: &Service, counters: &[&str], wanted: u64) -> Result<Spent> {
     let watch = Watch::start();
     let deadline = Instant::now() + PATIENCE;
@@ -133,11 +133,11 @@ async fn watch(service: &Service, counters: &[&str], wanted: u64) -> Result<Spen
             break (Instant::now(), seen);
         }
         ensure!(Instant::now() < deadline, "{counters:?} never rose");
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL).await;
     };
     ensure!(
         first < wanted,
-        "all {wanted} were there at the first look: ask for more readings"
+        "all {wanted} were there at the first poll: ask for more readings"
     );
     let ended = until(service, counters, wanted).await?;
     let share = wanted as f64 / (wanted - first) as f64;
@@ -160,7 +160,7 @@ async fn until(service: &Service, counters: &[&str], wanted: u64) -> Result<Inst
             moved.elapsed() < PATIENCE,
             "{counters:?} stay at {seen} of {wanted}"
         );
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL).await;
     }
 }
 

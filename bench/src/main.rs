@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 
 use case::Case;
 use freshness::Freshness;
-use report::Report;
+use report::BenchReport;
 
 /// Each hop beside the same I/O by a bare client: readings per second, ratio, processor time, memory; then how fresh live
 /// readings are.
@@ -106,7 +106,7 @@ async fn main() -> Result<()> {
             seconds,
             json,
         }) => {
-            let mut report = Report::default();
+            let mut report = BenchReport::default();
             live(&mut report, devices, seconds).await?;
             print(&report, json, None)
         }
@@ -132,8 +132,8 @@ async fn main() -> Result<()> {
 }
 
 async fn hops(arguments: Arguments) -> Result<()> {
-    let before = arguments.compare.as_deref().map(Report::read).transpose()?;
-    let mut report = Report::default();
+    let before = arguments.compare.as_deref().map(BenchReport::read).transpose()?;
+    let mut report = BenchReport::default();
     for case in Case::all(&arguments.readings, arguments.participants, &arguments.devices) {
         for round in 1..=arguments.rounds {
             eprintln!("{case}, round {round} of {}", arguments.rounds);
@@ -146,14 +146,14 @@ async fn hops(arguments: Arguments) -> Result<()> {
     print(&report, arguments.json, before.as_ref())
 }
 
-async fn live(report: &mut Report, devices: u32, seconds: u64) -> Result<()> {
+async fn live(report: &mut BenchReport, devices: u32, seconds: u64) -> Result<()> {
     eprintln!("live readings of {devices} devices for {seconds} s");
     let Freshness { raw, figure } = freshness::measure(devices, seconds).await?;
     report.add_live(devices, raw, figure);
     Ok(())
 }
 
-fn print(report: &Report, json: bool, before: Option<&Report>) -> Result<()> {
+fn print(report: &BenchReport, json: bool, before: Option<&BenchReport>) -> Result<()> {
     if json {
         println!("{}", serde_json::to_string_pretty(report)?);
     } else {

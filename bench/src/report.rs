@@ -15,7 +15,7 @@ use crate::round::{Measured, Round};
 
 /// What a run measured.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Report {
+pub(crate) struct BenchReport {
     cases: Vec<Case>,
     freshness: Option<Live>,
 }
@@ -120,7 +120,7 @@ impl Case {
     }
 }
 
-impl Report {
+impl BenchReport {
     /// What `--json` printed.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;

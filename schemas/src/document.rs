@@ -13,8 +13,8 @@ pub mod collections {
     pub const RECEIPTS: &str = "receipts";
     /// What could not be processed, with its bytes.
     pub const DEAD_LETTERS: &str = "dead_letters";
-    /// Which of Kafka's topic ids is which generation of a topic.
-    pub const GENERATIONS: &str = "generations";
+    /// Which of Kafka's topic ids is which incarnation of a topic.
+    pub const INCARNATIONS: &str = "generations";
     /// Who was erased: keyed hashes, nobody's name.
     pub const FORGOTTEN: &str = "forgotten";
 }
@@ -25,7 +25,7 @@ pub struct Position {
     /// Topic.
     pub topic: String,
     /// Rises when a topic of this name is made anew and its offsets restart.
-    pub generation: i32,
+    pub incarnation: i32,
     /// Partition.
     pub partition: i32,
     /// Offset in the partition.
@@ -41,7 +41,7 @@ impl Position {
         let kafka = document.get_document("kafka")?;
         Ok(Self {
             topic: kafka.get_str("topic")?.to_owned(),
-            generation: kafka.get_i32("generation")?,
+            incarnation: kafka.get_i32("generation")?,
             partition: kafka.get_i32("partition")?,
             offset: kafka.get_i64("offset")?,
         })
@@ -54,7 +54,7 @@ impl std::fmt::Display for Position {
         write!(
             f,
             "{}/{}/{}/{}",
-            self.topic, self.generation, self.partition, self.offset
+            self.topic, self.incarnation, self.partition, self.offset
         )
     }
 }
@@ -86,7 +86,7 @@ impl ReceiptDocument<'_> {
         }
         let mut kafka = RawDocumentBuf::new();
         kafka.append(cstr!("topic"), self.position.topic.as_str());
-        kafka.append(cstr!("generation"), self.position.generation);
+        kafka.append(cstr!("generation"), self.position.incarnation);
         kafka.append(cstr!("partition"), self.position.partition);
         kafka.append(cstr!("offset"), self.position.offset);
         kafka.append(cstr!("last_offset"), self.last);
@@ -130,7 +130,7 @@ fn extra_of(decoded: &Decoded) -> Map<String, Value> {
 fn append_origin(document: &mut RawDocumentBuf, decoded: &Decoded, position: &Position, schema_id: u32) {
     let mut kafka = RawDocumentBuf::new();
     kafka.append(cstr!("topic"), position.topic.as_str());
-    kafka.append(cstr!("generation"), position.generation);
+    kafka.append(cstr!("generation"), position.incarnation);
     kafka.append(cstr!("partition"), position.partition);
     kafka.append(cstr!("offset"), position.offset);
     document.append(cstr!("kafka"), kafka);

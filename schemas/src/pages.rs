@@ -1,10 +1,10 @@
-//! Reading many documents in bounded pages whose place is known (P20): what is asked for next. Pure.
+//! Reading many documents in bounded pages whose position is known (P20): what is asked for next. Pure.
 //!
 //! Documents of devices are read in the order of (`created_at`, `_id`). `created_at` is the start of an upload's window, so
 //! the readings of a device come one after the other, and most of them lie after its newest loaded one. A page asks for a
 //! span of windows and for so many documents of it: a server that sorts before it limits never sorts a whole collection.
 //!
-//! What has another shape (`created_at` is no date, `_id` is no text) has no place in that order. It is read in the end.
+//! What has another shape (`created_at` is no date, `_id` is no text) has no position in that order. It is read in the end.
 
 use std::ops::RangeInclusive;
 
@@ -63,7 +63,7 @@ impl Order {
 /// Where reading goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Place {
+pub enum PagePosition {
     /// After this document in the order of windows; `at` in milliseconds since 1970.
     Window {
         /// Start of its window.
@@ -76,7 +76,7 @@ pub enum Place {
         /// Its `_id`.
         id: String,
     },
-    /// Everything that has a place in the order is read.
+    /// Everything that has a position in the order is read.
     Rest,
 }
 
@@ -90,13 +90,13 @@ pub struct Request {
     /// How many at most; 0 = all.
     pub limit: i64,
     /// True when the answer only tells where the next window is.
-    pub is_look: bool,
+    pub is_probe: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Next {
     /// The first window from here on.
-    Look(i64),
+    Probe(i64),
     /// Windows that start in this span.
     Span(RangeInclusive<i64>),
     Ids,
@@ -113,7 +113,7 @@ pub struct Pages {
     filter: Document,
     starts: RangeInclusive<i64>,
     documents: usize,
-    place: Option<Place>,
+    position: Option<PagePosition>,
     next: Next,
     span_ms: i64,
     /// Documents that the request has given so far.
@@ -133,7 +133,7 @@ impl Pages {
             next: first(order, &starts),
             starts,
             documents: documents.max(1),
-            place: None,
+            position: None,
             span_ms: SPAN_MS,
             count: 0,
             first: None,
@@ -165,16 +165,16 @@ impl Pages {
         self
     }
 
-    /// Goes on at a place. One of another order is of no use: all is read.
+    /// Goes on after a position. One of another order is of no use: all is read.
     #[must_use]
-    pub fn after(mut self, place: Option<Place>) -> Self {
-        match (self.order, &place) {
-            (Order::Window, Some(Place::Window { at, .. })) => self.next = self.span(*at),
-            (Order::Id, Some(Place::Id { .. })) => self.next = Next::Ids,
-            (_, Some(Place::Rest)) => self.next = Next::Rest,
+    pub fn after(mut self, position: Option<PagePosition>) -> Self {
+        match (self.order, &position) {
+            (Order::Window, Some(PagePosition::Window { at, .. })) => self.next = self.span(*at),
+            (Order::Id, Some(PagePosition::Id { .. })) => self.next = Next::Ids,
+            (_, Some(PagePosition::Rest)) => self.next = Next::Rest,
             _ => return self,
         }
-        self.place = place;
+        self.position = position;
         self
     }
 
@@ -183,8 +183,8 @@ impl Pages {
     pub fn request(&self) -> Option<Request> {
         let limit = i64::try_from(self.documents).unwrap_or(0);
         let (filter, limit) = match &self.next {
-            Next::Look(from) => (self.windows(&(*from..=*self.starts.end()), None), 1),
-            Next::Span(span) => (self.windows(span, self.place.as_ref()), limit),
+            Next::Probe(from) => (self.windows(&(*from..=*self.starts.end()), None), 1),
+            Next::Span(span) => (self.windows(span, self.position.as_ref()), limit),
             Next::Ids => (self.ids(), limit),
             Next::Rest => (self.rest(), 0),
             Next::All => (self.filter.clone(), 0),
@@ -198,31 +198,31 @@ impl Pages {
             filter,
             sort,
             limit,
-            is_look: matches!(self.next, Next::Look(_)),
+            is_probe: matches!(self.next, Next::Probe(_)),
         })
     }
 
-    /// A document that the request gave; tells the place after it, where it has one.
-    pub fn read(&mut self, document: &RawDocument) -> Option<Place> {
+    /// A document that the request gave; tells the position after it, where it has one.
+    pub fn read(&mut self, document: &RawDocument) -> Option<PagePosition> {
         self.count += 1;
         let id = || document.get_str("_id").map(str::to_owned).ok();
         let at = || Some(document.get_datetime(WINDOW_START).ok()?.timestamp_millis());
-        let place = match self.next {
-            Next::Look(_) => {
+        let position = match self.next {
+            Next::Probe(_) => {
                 self.first = at();
                 return None;
             }
             Next::Span(_) => {
                 let (at, id) = (at()?, id()?);
                 self.first.get_or_insert(at);
-                Place::Window { at, id }
+                PagePosition::Window { at, id }
             }
-            Next::Ids => Place::Id { id: id()? },
-            Next::Rest => Place::Rest,
+            Next::Ids => PagePosition::Id { id: id()? },
+            Next::Rest => PagePosition::Rest,
             Next::All | Next::End => return None,
         };
-        self.place = Some(place);
-        self.place.clone()
+        self.position = Some(position);
+        self.position.clone()
     }
 
     /// The request has nothing more.
@@ -230,11 +230,11 @@ impl Pages {
         let (count, first) = (std::mem::take(&mut self.count), self.first.take());
         let is_full = count >= self.documents;
         self.next = match (&self.next, first) {
-            (Next::Look(_), Some(at)) => self.span(at),
-            (Next::Look(_), None) => Next::Rest,
+            (Next::Probe(_), Some(at)) => self.span(at),
+            (Next::Probe(_), None) => Next::Rest,
             (Next::Span(_), first) if is_full => {
-                let last = match &self.place {
-                    Some(Place::Window { at, .. }) => *at,
+                let last = match &self.position {
+                    Some(PagePosition::Window { at, .. }) => *at,
                     _ => i64::MAX,
                 };
                 // So many windows as held a page.
@@ -247,7 +247,7 @@ impl Pages {
                         self.span_ms = self.span_ms.saturating_mul(2).min(MOST_SPAN_MS);
                     }
                     if count == 0 {
-                        Next::Look(from)
+                        Next::Probe(from)
                     } else {
                         self.span(from)
                     }
@@ -264,12 +264,12 @@ impl Pages {
         Next::Span(from..=from.saturating_add(self.span_ms).min(*self.starts.end()))
     }
 
-    /// Windows that start in a span; when the place is in it, those after the place.
-    fn windows(&self, span: &RangeInclusive<i64>, place: Option<&Place>) -> Document {
+    /// Windows that start in a span; when the position is in it, those after it.
+    fn windows(&self, span: &RangeInclusive<i64>, position: Option<&PagePosition>) -> Document {
         let (from, to) = (at(*span.start()), at(*span.end()));
         let mut filter = self.filter.clone();
-        match place {
-            Some(Place::Window { at: start, id }) if start >= span.start() => {
+        match position {
+            Some(PagePosition::Window { at: start, id }) if start >= span.start() => {
                 let (start, text) = (at(*start), doc! { "$type": "string" });
                 let later = doc! { "$gt": &start, "$lte": to, "$not": { "$type": "array" } };
                 let same = doc! { "$gt": id };
@@ -292,7 +292,7 @@ impl Pages {
 
     fn ids(&self) -> Document {
         let mut wanted = doc! { "$type": "string" };
-        if let Some(Place::Id { id }) = &self.place {
+        if let Some(PagePosition::Id { id }) = &self.position {
             wanted.insert("$gt", id);
         }
         let mut filter = self.filter.clone();
@@ -300,7 +300,7 @@ impl Pages {
         filter
     }
 
-    /// What has no place in the order.
+    /// What has no position in the order.
     fn rest(&self) -> Document {
         let mut filter = self.filter.clone();
         let other_id = doc! { "_id": { "$not": { "$type": "string" } } };
@@ -324,7 +324,7 @@ impl Pages {
 fn first(order: Order, starts: &RangeInclusive<i64>) -> Next {
     match order {
         Order::Window if starts.is_empty() => Next::End,
-        Order::Window => Next::Look(*starts.start()),
+        Order::Window => Next::Probe(*starts.start()),
         Order::Id => Next::Ids,
     }
 }

@@ -16,7 +16,7 @@ use tokio_postgres::CancelToken;
 use crate::client::Client;
 
 /// Longest that telling the server may take.
-const TOLD: Duration = Duration::from_secs(10);
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Ends what a connection is doing, over another one that is made the same way.
 #[derive(Clone)]
@@ -63,8 +63,8 @@ impl Client {
     fn give_up(&self) {
         self.given_up.store(true, Ordering::Relaxed);
         let canceller = self.canceller.clone();
-        let told = async move {
-            match timeout(TOLD, canceller.cancel()).await {
+        let cancelling = async move {
+            match timeout(CANCEL_TIMEOUT, canceller.cancel()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::debug!(%error, "a statement that was given up was not ended"),
                 Err(_) => tracing::debug!("a statement that was given up was not ended in time"),
@@ -72,7 +72,7 @@ impl Client {
         };
         // Without a runtime the process ends, and the statement by the server's limit.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(told);
+            runtime.spawn(cancelling);
         }
     }
 }

@@ -60,7 +60,7 @@ pub trait GenericClient: Sync {
     /// What the server says.
     fn statement(&self, text: &str) -> impl Future<Output = Result<Statement, Error>> + Send {
         async move {
-            let text = self.schemas().reach(text);
+            let text = self.schemas().qualify(text);
             self.prepared().statement(self.bare(), &text).await
         }
     }
@@ -77,7 +77,7 @@ pub trait GenericClient: Sync {
         async move {
             let said = if let Some(typed) = self.typed() {
                 typed
-                    .query(self.bare(), &self.schemas().reach(statement), values)
+                    .query(self.bare(), &self.schemas().qualify(statement), values)
                     .await
             } else {
                 let statement = self.statement(statement).await?;
@@ -99,7 +99,7 @@ pub trait GenericClient: Sync {
         async move {
             let said = if let Some(typed) = self.typed() {
                 typed
-                    .query_one(self.bare(), &self.schemas().reach(statement), values)
+                    .query_one(self.bare(), &self.schemas().qualify(statement), values)
                     .await
             } else {
                 let statement = self.statement(statement).await?;
@@ -140,7 +140,7 @@ pub trait GenericClient: Sync {
         async move {
             let said = if let Some(typed) = self.typed() {
                 typed
-                    .execute(self.bare(), &self.schemas().reach(statement), values)
+                    .execute(self.bare(), &self.schemas().qualify(statement), values)
                     .await
             } else {
                 let statement = self.statement(statement).await?;
@@ -156,7 +156,7 @@ pub trait GenericClient: Sync {
     /// What the server says.
     fn batch_execute(&self, statements: &str) -> impl Future<Output = Result<(), Error>> + Send {
         async move {
-            let statements = self.schemas().reach(statements);
+            let statements = self.schemas().qualify(statements);
             let said = tokio_postgres::GenericClient::batch_execute(self.bare(), &statements).await;
             self.prepared().heed(said)
         }
@@ -257,7 +257,7 @@ impl Client {
     }
 
     /// From here on statements reach that warehouse of the same database.
-    pub fn turn_to(&mut self, schemas: Schemas) {
+    pub fn use_schemas(&mut self, schemas: Schemas) {
         self.schemas = schemas;
     }
 }

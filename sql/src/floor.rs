@@ -1,6 +1,6 @@
 //! The floor of raw: readings of days before it are deleted, and none of them is loaded any more (P12).
 //!
-//! Whoever writes readings [holds](crate::held) the floor for its transaction; whoever raises it waits for them and holds up the next. So
+//! Whoever writes readings [holds](crate::write_guard) the floor for its transaction; whoever raises it waits for them and holds up the next. So
 //! what is deleted was refreshed, and nothing comes in behind it.
 
 use crate::client::{GenericClient, Transaction};

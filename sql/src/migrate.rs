@@ -60,7 +60,7 @@ const JOURNAL: &str = "create table {journal} (version int primary key, name tex
 
 /// What [`migrate`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct MigrationReport {
     /// Names of the migrations that were applied now; empty when all were there.
     pub applied: Vec<&'static str>,
     /// The version after it.
@@ -129,7 +129,7 @@ pub(crate) async fn require_version(client: &Client) -> Result<(), SqlError> {
 ///
 /// # Errors
 /// A server without the licensed `TimescaleDB`, an edited migration, a database newer than this program.
-pub async fn migrate(timescale: &TimescaleConfig) -> Result<Report, SqlError> {
+pub async fn migrate(timescale: &TimescaleConfig) -> Result<MigrationReport, SqlError> {
     migrate_to(timescale, required_version()).await
 }
 
@@ -137,7 +137,10 @@ pub async fn migrate(timescale: &TimescaleConfig) -> Result<Report, SqlError> {
 ///
 /// # Errors
 /// As [`migrate`].
-pub fn migrate_to(timescale: &TimescaleConfig, target: i32) -> BoxFuture<'_, Result<Report, SqlError>> {
+pub fn migrate_to(
+    timescale: &TimescaleConfig,
+    target: i32,
+) -> BoxFuture<'_, Result<MigrationReport, SqlError>> {
     Box::pin(async move {
         let mut client = connect(timescale, "pulseline-migrate").await?;
         require_licensed(&client).await?;
@@ -154,7 +157,7 @@ pub fn migrate_to(timescale: &TimescaleConfig, target: i32) -> BoxFuture<'_, Res
                 required: required_version(),
             });
         }
-        let mut report = Report {
+        let mut report = MigrationReport {
             applied: Vec::new(),
             version: target.max(installed),
         };

@@ -54,7 +54,7 @@ impl Level {
 /// Local days between whose first and last moment a sleep must lie, at least in part, for a change on `day` to be able
 /// to change its heart rate. Reading and sleep may have offsets of their own: up to 36 hours apart, so 2 days each way.
 #[must_use]
-pub fn sleeps_reach(day: DayNumber) -> Range<DayNumber> {
+pub fn sleep_window(day: DayNumber) -> Range<DayNumber> {
     day - 2..day + 3
 }
 

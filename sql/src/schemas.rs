@@ -80,27 +80,27 @@ impl Schemas {
     }
 
     /// Puts the names into a statement, which says `raw.`, `stage.`, `agg.`, `ops.`.
-    pub(crate) fn reach<'a>(&self, statement: &'a str) -> Cow<'a, str> {
+    pub(crate) fn qualify<'a>(&self, statement: &'a str) -> Cow<'a, str> {
         if self.prefix.is_empty() {
             return Cow::Borrowed(statement);
         }
         let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let mut reached = String::with_capacity(statement.len() + 64);
+        let mut qualified = String::with_capacity(statement.len() + 64);
         let mut rest = statement;
         while let Some(dot) = rest.find('.') {
             let (before, after) = rest.split_at(dot);
             let word = before.rsplit(|c| !is_part(c)).next().unwrap_or(before);
-            reached.push_str(before.strip_suffix(word).unwrap_or(before));
+            qualified.push_str(before.strip_suffix(word).unwrap_or(before));
             // After a dot it is a column or a table of that name.
-            if NAMES.contains(&word) && !reached.ends_with('.') {
-                reached.push_str(&self.prefix);
+            if NAMES.contains(&word) && !qualified.ends_with('.') {
+                qualified.push_str(&self.prefix);
             }
-            reached.push_str(word);
-            reached.push('.');
+            qualified.push_str(word);
+            qualified.push('.');
             rest = after.strip_prefix('.').unwrap_or(after);
         }
-        reached.push_str(rest);
-        Cow::Owned(reached)
+        qualified.push_str(rest);
+        Cow::Owned(qualified)
     }
 }
 
@@ -118,9 +118,9 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_reaches_schemas_in_statements_and_nothing_else() {
+    fn a_prefix_qualifies_schemas_in_statements_and_nothing_else() {
         let next = Schemas::with_prefix("next_").unwrap();
-        for (said, reached) in [
+        for (said, qualified) in [
             ("select 1", "select 1"),
             (
                 "select r.raw from raw.steps r",
@@ -134,8 +134,8 @@ mod tests {
             ("x.raw.y craw.z 1.5 'raw'", "x.raw.y craw.z 1.5 'raw'"),
             ("é stage.x é", "é next_stage.x é"),
         ] {
-            assert_eq!(next.reach(said), reached);
-            assert!(matches!(Schemas::default().reach(said), Cow::Borrowed(same) if same == said));
+            assert_eq!(next.qualify(said), qualified);
+            assert!(matches!(Schemas::default().qualify(said), Cow::Borrowed(same) if same == said));
         }
     }
 }

@@ -10,7 +10,7 @@ use pulseline_stack::{Server, Stack, StackOptions};
 
 const CLEAR: &str =
     "drop schema if exists agg, stage, raw, ops cascade; drop table if exists public.pulseline_migrations";
-const BOOKS: &str = "insert into ops.accounted_log (topic, generation, partition, from_offset, to_offset, kind) \
+const ROWS_OF_OPS: &str = "insert into ops.accounted_log (topic, generation, partition, from_offset, to_offset, kind) \
         values ('fitbit.steps', 0, 0, 0, 7, 'loaded'), ('fitbit.steps', 0, 0, 7, 8, 'dead'); \
     insert into ops.accounted values ('fitbit.steps', 0, 1, '{[0,5)}'); \
     insert into ops.checkpoints (collection, shard, token, epoch, seq) values ('steps', 0, '\\x01', 3, 9); \
@@ -44,7 +44,7 @@ async fn figure(client: &Client, sql: &str) -> Result<i64> {
 }
 
 async fn filled(client: &Client, version: i32) -> Result<()> {
-    client.batch_execute(BOOKS).await.context("books")?;
+    client.batch_execute(ROWS_OF_OPS).await.context("rows of ops")?;
     if version >= 2 {
         client.batch_execute(ROWS).await.context("rows")?;
     }
@@ -58,10 +58,10 @@ async fn filled(client: &Client, version: i32) -> Result<()> {
 }
 
 async fn unharmed(client: &Client, version: i32) -> Result<()> {
-    let books = "select (select count(*) from ops.accounted_log) + (select count(*) from ops.accounted) \
+    let rows_of_ops = "select (select count(*) from ops.accounted_log) + (select count(*) from ops.accounted) \
         + (select count(*) from ops.checkpoints where token is not null) + (select count(*) from ops.compactions) \
         + (select count(*) from ops.dead_letters where resolved_at is null)";
-    ensure!(figure(client, books).await? == 6, "books");
+    ensure!(figure(client, rows_of_ops).await? == 6, "rows of ops");
     let dead = "select sum(upper(r) - lower(r))::bigint from ops.accounted_offsets, unnest(dead) r";
     ensure!(figure(client, dead).await? == 1, "dead offsets");
     if version < 2 {

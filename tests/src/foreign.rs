@@ -63,8 +63,8 @@ fn folder() -> PathBuf {
 /// The Python of an environment that has exactly the pinned packages; made once.
 async fn environment() -> Result<PathBuf> {
     /// Several writers may begin at once.
-    static TURN: Mutex<()> = Mutex::const_new(());
-    let _turn = TURN.lock().await;
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+    let _alone = ONE_AT_A_TIME.lock().await;
     let venv = stack_root().join("programs/foreign-client");
     let python = venv.join("bin/python");
     let pins = std::fs::read_to_string(folder().join("requirements.txt"))?;

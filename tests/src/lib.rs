@@ -6,6 +6,7 @@ pub mod doors;
 pub mod faults;
 pub mod foreign;
 pub mod fortress;
+pub mod identifiers;
 pub mod layers;
 pub mod link;
 pub mod measures;
@@ -17,6 +18,7 @@ pub mod servers;
 pub mod service;
 mod times;
 pub mod truth;
+pub mod vocabulary;
 pub mod world;
 
 pub use console::Console;

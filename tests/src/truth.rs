@@ -92,7 +92,7 @@ pub fn oracle(config: &SimulateConfig) -> Result<Oracle> {
     ))
 }
 
-/// Compares documents, receipts, rows and letters with the oracle.
+/// Compares documents, receipts, rows and dead letters with the oracle.
 ///
 /// # Errors
 /// A store that cannot be asked.
@@ -102,7 +102,7 @@ pub async fn compare(world: &World, oracle: &Oracle) -> Result<Findings> {
     let warehouse = world.warehouse().await?;
     readings::compare(&warehouse, oracle, &mut findings).await?;
     whole::compare(&warehouse, oracle, &mut findings).await?;
-    books(world, oracle, &mut findings).await?;
+    ops_tables(world, oracle, &mut findings).await?;
     Ok(findings)
 }
 
@@ -134,7 +134,7 @@ async fn stored(world: &World, oracle: &Oracle, findings: &mut Findings) -> Resu
 }
 
 /// Every offset counts once, by its kind.
-async fn books(world: &World, oracle: &Oracle, findings: &mut Findings) -> Result<()> {
+async fn ops_tables(world: &World, oracle: &Oracle, findings: &mut Findings) -> Result<()> {
     let status = world.status().await;
     for stream in Stream::ALL {
         let flow = status.flows.iter().find(|flow| flow.topic == stream.topic());
@@ -151,8 +151,8 @@ async fn books(world: &World, oracle: &Oracle, findings: &mut Findings) -> Resul
         findings.compare(&what, [((), expected)], HashMap::from([((), found)]));
     }
     let warehouse = world.warehouse().await?;
-    let letters = "select stream, count(*) from ops.dead_letters group by stream";
-    let rows = warehouse.query(letters, &[]).await?;
+    let dead_letters = "select stream, count(*) from ops.dead_letters group by stream";
+    let rows = warehouse.query(dead_letters, &[]).await?;
     let found = rows
         .iter()
         .map(|row| (row.get::<_, Option<String>>(0).unwrap_or_default(), row.get(1)));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use pulseline_auditor::{Connections, Status, Verdict, VerifyConfig};
+use pulseline_auditor::{AuditorConnections, Status, Verdict, VerifyConfig};
 use pulseline_generator::{Counts, SimulateConfig, Summary};
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, RegistryConfig, Secret, TimescaleConfig};
@@ -23,7 +23,7 @@ const POLL: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// One set of servers at a time: two would fight for the machine's memory and cores.
-static TURN: Mutex<()> = Mutex::const_new(());
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// Data of an embedded TimescaleDB that is migrated: each world begins with a copy.
 static TEMPLATE: OnceCell<PathBuf> = OnceCell::const_new();
@@ -54,7 +54,7 @@ pub struct World {
     pub endpoints: Endpoints,
     name: String,
     times: Times,
-    _turn: MutexGuard<'static, ()>,
+    _alone: MutexGuard<'static, ()>,
 }
 
 impl World {
@@ -91,7 +91,7 @@ impl World {
     async fn launch(name: &str, mut extras: Extras, servers: &[Server]) -> Result<Self> {
         // The HTTP client wants one; a second installation is refused, not harmful.
         let _installed = rustls::crypto::ring::default_provider().install_default();
-        let turn = TURN.lock().await;
+        let alone = ONE_AT_A_TIME.lock().await;
         let name = format!("test-{name}");
         let times = Times::new(&name);
         if servers.contains(&Server::Timescale) {
@@ -109,7 +109,7 @@ impl World {
             endpoints,
             name,
             times,
-            _turn: turn,
+            _alone: alone,
         })
     }
 
@@ -190,8 +190,8 @@ impl World {
 
     /// What `status` and `verify` compare.
     #[must_use]
-    pub fn audited(&self) -> Connections {
-        Connections {
+    pub fn audited(&self) -> AuditorConnections {
+        AuditorConnections {
             kafka: self.kafka(),
             mongo: self.mongo(),
             timescale: self.timescale(),
@@ -204,7 +204,7 @@ impl World {
     /// # Errors
     /// What the generator says, or a message that was not acknowledged.
     pub async fn simulate(&self, config: &SimulateConfig) -> Result<Summary> {
-        let connections = pulseline_generator::Connections {
+        let connections = pulseline_generator::GeneratorConnections {
             kafka: self.kafka(),
             registry: self.registry(),
         };

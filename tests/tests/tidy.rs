@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use pulseline_tests::identifiers::identifiers;
+use pulseline_tests::vocabulary::refused_word;
 use pulseline_tests::{measures, picture};
 
 const FILE_LINES_MAX: usize = 400;
@@ -21,7 +23,7 @@ const DRIVERS: [(&str, &[&str]); 4] = [
             "services/clients",
             "services/generator",
             "services/sink",
-            "services/letters",
+            "services/dead_letters",
             "services/auditor",
             "services/eraser",
             "tests",
@@ -58,7 +60,7 @@ const DRIVERS: [(&str, &[&str]); 4] = [
             "sql",
             "services/loader",
             "services/compactor",
-            "services/letters",
+            "services/dead_letters",
             "services/auditor",
             "services/rebuilder",
             "services/healer",
@@ -70,6 +72,12 @@ const DRIVERS: [(&str, &[&str]); 4] = [
             "bench",
         ],
     ),
+];
+
+/// Names of others, where they are used.
+const NAMES_OF_OTHERS: [(&str, &str); 2] = [
+    ("services/loader/src/write/copying.rs", "feed"),
+    ("services/clients/src/kafka/class.rs", "IllegalGeneration"),
 ];
 
 fn root() -> PathBuf {
@@ -151,6 +159,65 @@ fn modules_are_named_for_what_they_own() -> Result<()> {
         })
         .collect();
     ensure!(vague.is_empty(), "named for nothing: {vague:?}");
+    Ok(())
+}
+
+#[test]
+fn identifiers_are_found_and_old_words_in_them_are_refused() {
+    let source = r##"
+        // letter /* frontier */
+        fn a_letter<'fly>(dead_letters: &'fly str) -> char { /* mend /* still */ mend */
+            let books = r#"feed "errand""#; let heard = b'x'; 'landing: loop {}
+            "reckoning \\" ; '\''; InFlight { cargo: 1_000_look }
+        }"##;
+    let refused: Vec<_> = identifiers(source)
+        .into_iter()
+        .filter(|(_, name)| refused_word(name).is_some())
+        .collect();
+    let expected = [(3, "a_letter"), (4, "books"), (4, "heard"), (5, "cargo")];
+    assert_eq!(refused, expected);
+    for name in [
+        "Place",
+        "told",
+        "LookAgain",
+        "GENERATIONS",
+        "held",
+        "FrontierDevices",
+    ] {
+        assert!(refused_word(name).is_some(), "{name}");
+    }
+    for name in [
+        "DeadLetters",
+        "IN_FLIGHT",
+        "held_back",
+        "unheard",
+        "a_secret_is_not_told",
+        "place",
+        "Generator",
+    ] {
+        assert_eq!(refused_word(name), None, "{name}");
+    }
+}
+
+/// Stored names, metrics and settings are strings, and may keep the words of earlier versions.
+#[test]
+fn identifiers_have_standard_words() -> Result<()> {
+    let (mut refused, mut count) = (Vec::new(), 0);
+    for (path, text) in sources()?.iter().filter(|(path, _)| path.ends_with(".rs")) {
+        for (line, name) in identifiers(text) {
+            count += 1;
+            if let Some(instead) =
+                refused_word(name).filter(|_| !NAMES_OF_OTHERS.contains(&(path.as_str(), name)))
+            {
+                refused.push(format!("{path}:{line}: {name}: call it {instead}"));
+            }
+        }
+    }
+    ensure!(
+        count > 50_000,
+        "only {count} identifiers found: the walk is broken"
+    );
+    ensure!(refused.is_empty(), "{}", refused.join("\n"));
     Ok(())
 }
 

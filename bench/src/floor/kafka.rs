@@ -57,7 +57,7 @@ fn settings(world: &World) -> Result<Settings> {
     Ok(Settings::new(&world.kafka(), "pulseline-bench")?)
 }
 
-/// With the generator's settings. Neither a full queue nor the end is slept through: each look serves what has come.
+/// With the generator's settings. Neither a full queue nor the end is slept through: each poll serves what has come.
 fn send(world: &World, messages: &[Ready], prefix: &str) -> Result<Duration> {
     let topics = Stream::ALL.map(|stream| format!("{prefix}{}", stream.topic()));
     let producer: BaseProducer<Guard> = settings(world)?
@@ -70,7 +70,7 @@ fn send(world: &World, messages: &[Ready], prefix: &str) -> Result<Duration> {
         .set("message.timeout.ms", "0")
         .create()?;
     tokio::task::block_in_place(|| {
-        let look = || {
+        let poll = || {
             producer.poll(Duration::ZERO);
             std::thread::yield_now();
         };
@@ -84,14 +84,14 @@ fn send(world: &World, messages: &[Ready], prefix: &str) -> Result<Duration> {
                     error == KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull),
                     "{error}"
                 );
-                look();
+                poll();
                 record = back;
             }
             producer.poll(Duration::ZERO);
         }
         while producer.in_flight_count() > 0 {
             ensure!(began.elapsed() < TIMEOUT * 10, "messages stay unacknowledged");
-            look();
+            poll();
         }
         Ok(began.elapsed())
     })

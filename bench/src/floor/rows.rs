@@ -141,7 +141,7 @@ pub(crate) fn distinct(rows: Vec<Row>) -> Vec<Row> {
         let place = *places.entry(row.key()).or_insert(distinct.len());
         match distinct.get_mut(place) {
             None => distinct.push(row),
-            Some(held) if row.version() > held.version() => *held = row,
+            Some(kept) if row.version() > kept.version() => *kept = row,
             Some(_) => {}
         }
     }

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::{Case, Hop, Live, Read, Report, quotients};
+use super::{BenchReport, Case, Hop, Live, Read, quotients};
 
 /// Processes that used less are left out, in seconds a million readings.
 const LITTLE: f64 = 0.02;
 
-impl Report {
+impl BenchReport {
     /// Beside it the ratios of an earlier report.
     pub(crate) fn tables(&self, before: Option<&Self>) -> String {
         let mut text = String::new();

@@ -79,8 +79,8 @@ fn answer(documents: &[Document], request: &Request) -> Vec<Document> {
 }
 
 /// Reads until the end, or until `stop` documents are read; gives them and the place after the last one.
-fn read(mut pages: Pages, documents: &[Document], stop: usize) -> (Vec<Document>, Option<Place>) {
-    let (mut all, mut place) = (Vec::new(), None);
+fn read(mut pages: Pages, documents: &[Document], stop: usize) -> (Vec<Document>, Option<PagePosition>) {
+    let (mut all, mut position) = (Vec::new(), None);
     let mut requests = 0;
     while let Some(request) = pages.request() {
         requests += 1;
@@ -88,18 +88,18 @@ fn read(mut pages: Pages, documents: &[Document], stop: usize) -> (Vec<Document>
         for document in answer(documents, &request) {
             let raw = RawDocumentBuf::try_from(document.clone()).unwrap();
             let after = pages.read(&raw);
-            if request.is_look {
+            if request.is_probe {
                 continue;
             }
             all.push(document);
-            place = after;
+            position = after;
             if all.len() == stop {
-                return (all, place);
+                return (all, position);
             }
         }
         pages.end();
     }
-    (all, place)
+    (all, position)
 }
 
 fn at(millis: i64) -> Bson {
@@ -153,20 +153,20 @@ proptest! {
     }
 
     #[test]
-    fn p_20_reading_goes_on_after_the_place_wherever_it_was_stopped(
+    fn p_20_reading_goes_on_after_the_position_wherever_it_was_stopped(
         documents in collection(), limit in 1..9_usize, stop in 1..60_usize, order in prop_oneof![Just(Order::Window), Just(Order::Id)]
     ) {
         let pages = || Pages::new(order, limit);
         let (whole, _) = read(pages(), &documents, usize::MAX);
-        let (before, place) = read(pages(), &documents, stop);
-        if place == Some(Place::Rest) {
+        let (before, position) = read(pages(), &documents, stop);
+        if position == Some(PagePosition::Rest) {
             // What has no place is read again.
-            let (rest, _) = read(pages().after(place), &documents, usize::MAX);
+            let (rest, _) = read(pages().after(position), &documents, usize::MAX);
             let regular = whole.len() - rest.len();
             prop_assert!(regular < before.len());
             prop_assert_eq!(&whole[regular..], &rest[..]);
         } else if !before.is_empty() {
-            let (after, _) = read(pages().after(place), &documents, usize::MAX);
+            let (after, _) = read(pages().after(position), &documents, usize::MAX);
             prop_assert_eq!([before, after].concat(), whole);
         }
     }
@@ -185,10 +185,13 @@ proptest! {
 }
 
 #[test]
-fn a_place_of_another_order_is_of_no_use() {
-    let place = Place::Id { id: "7".into() };
+fn a_position_of_another_order_is_of_no_use() {
+    let position = PagePosition::Id { id: "7".into() };
     let fresh = Pages::new(Order::Window, 5).request();
-    assert_eq!(Pages::new(Order::Window, 5).after(Some(place)).request(), fresh);
+    assert_eq!(
+        Pages::new(Order::Window, 5).after(Some(position)).request(),
+        fresh
+    );
     assert_eq!(
         Pages::unordered(doc! { "a": 1 }).request().unwrap().filter,
         doc! { "a": 1 }

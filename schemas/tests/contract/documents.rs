@@ -12,7 +12,7 @@ const DEVICE_ID: &str = "fedcba98-7654-4210-bedc-ba9876543210";
 pub(crate) fn position() -> Position {
     Position {
         topic: "fitbit.x".into(),
-        generation: 1,
+        incarnation: 1,
         partition: 2,
         offset: 345,
     }

@@ -98,8 +98,9 @@ impl Archive {
 
     /// The clock of a file: as told for its stream, else as its layout has it. Days have the wearer's.
     pub(crate) fn clock_of(&self, file: &Carried) -> Clock {
-        let told = self.options.clocks.get(&file.family.stream()).copied();
-        told.filter(|_| !file.family.is_daily())
+        let given = self.options.clocks.get(&file.family.stream()).copied();
+        given
+            .filter(|_| !file.family.is_daily())
             .unwrap_or_else(|| file.family.clock(file.layout))
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::ArchiveError;
 use crate::family::{Family, Layout};
 use crate::manifest::MANIFEST;
-use crate::tree::{Entry, Tree};
+use crate::tree::{ArchiveEntry, Tree};
 use recognise::{Recognised, recognise};
 
 /// Enough of a file to know it by.
@@ -17,7 +17,7 @@ const PEEK_BYTES: u64 = 4 << 10;
 /// A file that is carried.
 #[derive(Clone, Debug)]
 pub(crate) struct Carried {
-    pub(crate) entry: Entry,
+    pub(crate) entry: ArchiveEntry,
     pub(crate) layout: Layout,
     pub(crate) family: Family,
     /// Whose it is; none where its records say so.
@@ -106,7 +106,7 @@ fn person_of(file: &Carried, root: &Path, several: bool) -> String {
 fn is_numbered(part: &str) -> bool {
     part.strip_prefix('p').is_some_and(|rest| {
         let digits = rest
-            .strip_suffix(|letter: char| letter.is_ascii_lowercase())
+            .strip_suffix(|last: char| last.is_ascii_lowercase())
             .unwrap_or(rest);
         (1..=3).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
     })

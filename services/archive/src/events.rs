@@ -13,7 +13,7 @@ use crate::identity::identify;
 use crate::record::{Reading, Row};
 use crate::survey::{Fate, Survey, fate_of, today};
 use crate::tree::Consumed;
-use crate::walk::{Turn, Walk};
+use crate::walk::{RecordOutcome, Walk};
 use crate::{ArchiveError, Refused};
 
 /// What a reading of an archive gives.
@@ -30,7 +30,7 @@ pub struct Events<'a> {
     archive: &'a Archive,
     survey: &'a Survey,
     walk: Walk<'a>,
-    turn: Turn,
+    outcome: RecordOutcome,
     grouper: Grouper,
     grouped: Vec<Event>,
     ready: VecDeque<Item>,
@@ -50,7 +50,7 @@ impl<'a> Events<'a> {
                 archive.people.clone(),
                 Arc::clone(&consumed),
             ),
-            turn: Turn::default(),
+            outcome: RecordOutcome::default(),
             grouper: Grouper::new(archive.options.window_minutes, OPEN_BYTES_MAX),
             grouped: Vec::new(),
             ready: VecDeque::new(),
@@ -93,30 +93,30 @@ impl<'a> Events<'a> {
         self.ready.push_back(Item::Event(event));
     }
 
-    fn take_turn(&mut self) -> Result<(), ArchiveError> {
-        if !self.walk.next(&mut self.turn)? {
+    fn read_record(&mut self) -> Result<(), ArchiveError> {
+        if !self.walk.next(&mut self.outcome)? {
             self.ended = true;
             return Ok(());
         }
-        self.walk.leave_out(&mut self.turn);
-        let synced_at = self.survey.synced_at(self.archive, self.turn.file);
-        let rows = std::mem::take(&mut self.turn.rows);
+        self.walk.leave_out(&mut self.outcome);
+        let synced_at = self.survey.synced_at(self.archive, self.outcome.file);
+        let rows = std::mem::take(&mut self.outcome.rows);
         for row in rows {
             self.take_row(row, synced_at);
         }
-        if self.turn.ended {
+        if self.outcome.ended {
             self.grouper.finish(&mut self.grouped);
         }
         for event in std::mem::take(&mut self.grouped) {
             self.send(event, synced_at);
         }
-        let refused = self.turn.refused.drain(..).map(Item::Refused);
+        let refused = self.outcome.refused.drain(..).map(Item::Refused);
         self.ready.extend(refused);
         Ok(())
     }
 
     fn take_row(&mut self, row: Row, synced_at: UtcMillis) {
-        let daily = self.archive.files[self.turn.file].family.is_daily();
+        let daily = self.archive.files[self.outcome.file].family.is_daily();
         let today = daily.then(|| today(&self.walk.people, row.who, synced_at));
         if fate_of(&row, &self.archive.options, today) != Fate::Carried {
             return;
@@ -142,7 +142,7 @@ impl Iterator for Events<'_> {
             if self.ended {
                 return None;
             }
-            if let Err(error) = self.take_turn() {
+            if let Err(error) = self.read_record() {
                 self.ended = true;
                 return Some(Err(error));
             }

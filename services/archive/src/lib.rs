@@ -54,4 +54,4 @@ pub use identity::{device_id, user_id};
 pub use options::{Clock, Options, WINDOW_MINUTES};
 pub use pieces::RECORD_BYTES_MAX;
 pub use refused::{REASONS, REFUSED_BYTES_MAX, Refused};
-pub use survey::{Counts, MeasuredClock, PersonSurvey, Problem, Source, Survey};
+pub use survey::{Counts, MeasuredClock, PersonSurvey, Problem, SourceFolder, Survey};

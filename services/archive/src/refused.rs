@@ -4,7 +4,7 @@ use pulseline_schemas::Stream;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::tree::Entry;
+use crate::tree::ArchiveEntry;
 
 /// Most bytes of a record that are kept.
 pub const REFUSED_BYTES_MAX: usize = 1 << 20;
@@ -51,7 +51,7 @@ pub const REASONS: [&str; 11] = [
 ];
 
 /// Names a record for good; its offset is told beside it.
-pub(crate) fn origin_of(entry: &Entry, device: Option<Uuid>, record: &[u8]) -> String {
+pub(crate) fn origin_of(entry: &ArchiveEntry, device: Option<Uuid>, record: &[u8]) -> String {
     let mut hash = Sha256::new();
     hash.update(entry.path.as_bytes());
     hash.update([0]);

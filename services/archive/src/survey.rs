@@ -18,7 +18,7 @@ use crate::family::Layout;
 use crate::people::{People, Who};
 use crate::record::{Reading, Row};
 use crate::tree::Consumed;
-use crate::walk::{Turn, Walk};
+use crate::walk::{RecordOutcome, Walk};
 use crate::{ArchiveError, Options};
 
 pub use lag::MeasuredClock;
@@ -33,7 +33,7 @@ pub struct Survey {
     /// Everybody, by name.
     pub people: Vec<PersonSurvey>,
     /// The folders that hold somebody's files.
-    pub sources: Vec<Source>,
+    pub sources: Vec<SourceFolder>,
     /// What is wrong, by file and reason.
     pub problems: Vec<Problem>,
     /// Files that are not carried, by kind.
@@ -42,7 +42,7 @@ pub struct Survey {
 
 /// A folder that holds somebody's files: one sending.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
+pub struct SourceFolder {
     /// Below the root; empty for the root itself.
     pub folder: String,
     /// Its newest reading, or as told: everything in it was sent then.
@@ -178,7 +178,7 @@ impl Survey {
             let synced_at = source.settle(first + daily..first + count, &people)?;
             people = source.read(first + daily..first + count, people)?;
             tally.sent(file.person.as_deref(), synced_at);
-            survey.sources.push(Source {
+            survey.sources.push(SourceFolder {
                 folder: folder.to_owned(),
                 synced_at,
             });
@@ -211,7 +211,7 @@ impl Survey {
         }
         self.sources = newest
             .into_iter()
-            .map(|(folder, synced_at)| Source { folder, synced_at })
+            .map(|(folder, synced_at)| SourceFolder { folder, synced_at })
             .collect();
     }
 
@@ -238,19 +238,19 @@ struct SourceWalk<'a> {
 impl SourceWalk<'_> {
     fn read(&mut self, files: std::ops::Range<usize>, people: People) -> Result<People, ArchiveError> {
         let mut walk = Walk::new(self.archive, files, people, Arc::clone(self.consumed));
-        let mut turn = Turn::default();
+        let mut outcome = RecordOutcome::default();
         let mut records = 0;
-        while walk.next(&mut turn)? {
-            let newest = turn.rows.iter().filter_map(|row| self.believed(row)).max();
+        while walk.next(&mut outcome)? {
+            let newest = outcome.rows.iter().filter_map(|row| self.believed(row)).max();
             self.newest = self.newest.max(newest);
-            walk.leave_out(&mut turn);
-            self.tally.count(self.archive, &turn);
-            for row in &turn.rows {
+            walk.leave_out(&mut outcome);
+            self.tally.count(self.archive, &outcome);
+            for row in &outcome.rows {
                 let today = self.synced_at.map(|at| today(&walk.people, row.who, at));
-                self.tally.take(self.archive, turn.file, row, today);
+                self.tally.take(self.archive, outcome.file, row, today);
             }
-            records += turn.records;
-            if turn.ended || records % RECORDS_BETWEEN_WORDS == 0 {
+            records += outcome.records;
+            if outcome.ended || records % RECORDS_BETWEEN_WORDS == 0 {
                 (self.progress)(self.consumed.load(Ordering::Relaxed));
             }
         }
@@ -282,9 +282,9 @@ impl SourceWalk<'_> {
         let now = self.archive.options.now;
         let mut newest = None;
         let mut walk = Walk::new(self.archive, daily, people.clone(), Consumed::default());
-        let mut turn = Turn::default();
-        while walk.next(&mut turn)? {
-            let happened = turn.rows.iter().filter_map(instant_of).filter(|at| *at <= now);
+        let mut outcome = RecordOutcome::default();
+        while walk.next(&mut outcome)? {
+            let happened = outcome.rows.iter().filter_map(instant_of).filter(|at| *at <= now);
             newest = newest.max(happened.max());
         }
         Ok(newest)

@@ -12,28 +12,28 @@ use zip::{CompressionMethod, ZipArchive};
 use crate::ArchiveError;
 
 /// A file as unpacked.
-pub(crate) type Source = Box<dyn Read + Send>;
+pub(crate) type EntryReader = Box<dyn Read + Send>;
 
 /// Bytes read from the disk so far.
 pub(crate) type Consumed = Arc<AtomicU64>;
 
 /// One file.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct ArchiveEntry {
     /// Below the root, with `/` between.
     pub(crate) path: String,
     /// Size on the disk, packed as it is.
     pub(crate) bytes: u64,
-    place: Place,
+    location: EntryLocation,
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum EntryLocation {
     File(PathBuf),
     Zipped { start: u64, deflated: bool },
 }
 
-impl Entry {
+impl ArchiveEntry {
     /// Name without its folders and without `.gz`.
     pub(crate) fn name(&self) -> &str {
         let name = self.path.rsplit('/').next().unwrap_or_default();
@@ -50,7 +50,7 @@ impl Entry {
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     root: PathBuf,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<ArchiveEntry>,
     /// Entries of a zip that are encrypted or packed in an old-fashioned way.
     pub(crate) locked: Vec<String>,
 }
@@ -95,10 +95,10 @@ impl Tree {
             } else {
                 let below = path.strip_prefix(&self.root).unwrap_or(&path);
                 let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
-                self.entries.push(Entry {
+                self.entries.push(ArchiveEntry {
                     path: parts.join("/"),
                     bytes: about.len(),
-                    place: Place::File(path),
+                    location: EntryLocation::File(path),
                 });
             }
         }
@@ -118,10 +118,10 @@ impl Tree {
                 !entry.encrypted() && (deflated || entry.compression() == CompressionMethod::STORE);
             match entry.data_start().filter(|_| readable) {
                 None => self.locked.push(path),
-                Some(start) => self.entries.push(Entry {
+                Some(start) => self.entries.push(ArchiveEntry {
                     path,
                     bytes: entry.compressed_size(),
-                    place: Place::Zipped { start, deflated },
+                    location: EntryLocation::Zipped { start, deflated },
                 }),
             }
         }
@@ -129,15 +129,19 @@ impl Tree {
     }
 
     /// Reads a file from its beginning, unpacked; what is read from the disk is added to `consumed`.
-    pub(crate) fn read(&self, entry: &Entry, consumed: &Consumed) -> Result<Source, ArchiveError> {
-        let unpacked = || -> io::Result<Source> {
+    pub(crate) fn read(
+        &self,
+        entry: &ArchiveEntry,
+        consumed: &Consumed,
+    ) -> Result<EntryReader, ArchiveError> {
+        let unpacked = || -> io::Result<EntryReader> {
             let counted = |file| Counted {
                 file,
                 consumed: Arc::clone(consumed),
             };
-            let source: Source = match &entry.place {
-                Place::File(path) => Box::new(counted(File::open(path)?)),
-                Place::Zipped { start, deflated } => {
+            let source: EntryReader = match &entry.location {
+                EntryLocation::File(path) => Box::new(counted(File::open(path)?)),
+                EntryLocation::Zipped { start, deflated } => {
                     let mut file = File::open(&self.root)?;
                     file.seek(SeekFrom::Start(*start))?;
                     let packed = BufReader::new(counted(file).take(entry.bytes));
@@ -157,7 +161,7 @@ impl Tree {
     }
 
     /// The first bytes of a file, unpacked; fewer where it is damaged.
-    pub(crate) fn peek(&self, entry: &Entry, bytes: u64) -> Result<Vec<u8>, ArchiveError> {
+    pub(crate) fn peek(&self, entry: &ArchiveEntry, bytes: u64) -> Result<Vec<u8>, ArchiveError> {
         let mut head = Vec::new();
         let mut source = self.read(entry, &Consumed::default())?.take(bytes);
         match source.read_to_end(&mut head) {

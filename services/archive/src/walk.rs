@@ -8,13 +8,13 @@ use crate::people::{People, Who};
 use crate::pieces::{Elements, Lines, Pieces};
 use crate::record::{Columns, Context, Out, Progress, Row};
 use crate::refused::{REFUSED_BYTES_MAX, Refused, origin_of};
-use crate::tree::{Consumed, Source};
+use crate::tree::{Consumed, EntryReader};
 use crate::value::Refusal;
 use crate::{ArchiveError, Clock};
 
 /// What one record gave.
 #[derive(Debug, Default)]
-pub(crate) struct Turn {
+pub(crate) struct RecordOutcome {
     /// Index of the file.
     pub(crate) file: usize,
     /// Whose the record is, where it is known.
@@ -40,7 +40,7 @@ pub(crate) struct Walk<'a> {
 
 struct OpenFile {
     index: usize,
-    pieces: Pieces<Source>,
+    pieces: Pieces<EntryReader>,
     progress: Progress,
     clock: Clock,
     has_header: bool,
@@ -69,10 +69,10 @@ impl<'a> Walk<'a> {
     /// # Errors
     ///
     /// A file cannot be read.
-    pub(crate) fn next(&mut self, turn: &mut Turn) -> Result<bool, ArchiveError> {
-        turn.rows.clear();
-        turn.refused.clear();
-        (turn.records, turn.sentinels, turn.ended, turn.owner) = (0, 0, false, None);
+    pub(crate) fn next(&mut self, outcome: &mut RecordOutcome) -> Result<bool, ArchiveError> {
+        outcome.rows.clear();
+        outcome.refused.clear();
+        (outcome.records, outcome.sentinels, outcome.ended, outcome.owner) = (0, 0, false, None);
         let mut open = match self.open.take() {
             Some(open) => open,
             None => match self.files.next() {
@@ -80,23 +80,23 @@ impl<'a> Walk<'a> {
                 None => return Ok(false),
             },
         };
-        turn.file = open.index;
+        outcome.file = open.index;
         let file = &self.archive.files[open.index];
-        if self.read(file, &mut open, turn)? {
+        if self.read(file, &mut open, outcome)? {
             self.open = Some(open);
         } else {
-            turn.ended = true;
+            outcome.ended = true;
         }
         Ok(true)
     }
 
     /// Takes out what is of nobody who is asked for. Not before everybody's readings told how new a shared folder is.
-    pub(crate) fn leave_out(&self, turn: &mut Turn) {
+    pub(crate) fn leave_out(&self, outcome: &mut RecordOutcome) {
         let is_wanted = |who: Who| self.archive.options.wants(&self.people.get(who).name);
-        turn.rows.retain(|row| is_wanted(row.who));
-        if turn.owner.is_some_and(|who| !is_wanted(who)) {
-            turn.refused.clear();
-            (turn.records, turn.sentinels, turn.owner) = (0, 0, None);
+        outcome.rows.retain(|row| is_wanted(row.who));
+        if outcome.owner.is_some_and(|who| !is_wanted(who)) {
+            outcome.refused.clear();
+            (outcome.records, outcome.sentinels, outcome.owner) = (0, 0, None);
         }
     }
 
@@ -122,7 +122,12 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads the next piece of a file; false at its end.
-    fn read(&mut self, file: &Carried, open: &mut OpenFile, turn: &mut Turn) -> Result<bool, ArchiveError> {
+    fn read(
+        &mut self,
+        file: &Carried,
+        open: &mut OpenFile,
+        outcome: &mut RecordOutcome,
+    ) -> Result<bool, ArchiveError> {
         let piece = open.pieces.next();
         let Some(piece) = piece.map_err(|source| ArchiveError::read(&file.entry.path, source))? else {
             return Ok(false);
@@ -135,7 +140,7 @@ impl<'a> Walk<'a> {
             open.progress.columns = Some(Columns::named_by(piece.bytes));
             return Ok(true);
         } else {
-            turn.records = 1;
+            outcome.records = 1;
             let mut context = Context {
                 family: file.family,
                 clock: open.clock,
@@ -147,11 +152,11 @@ impl<'a> Walk<'a> {
             }
         }
         let owner = open.progress.owner;
-        turn.owner = owner.map(|(who, _)| who);
-        turn.sentinels = std::mem::take(&mut self.out.sentinels);
-        std::mem::swap(&mut turn.rows, &mut self.out.rows);
+        outcome.owner = owner.map(|(who, _)| who);
+        outcome.sentinels = std::mem::take(&mut self.out.sentinels);
+        std::mem::swap(&mut outcome.rows, &mut self.out.rows);
         for (item, refusal) in self.out.refusals.drain(..) {
-            turn.refused.push(Refused {
+            outcome.refused.push(Refused {
                 file: file.entry.path.clone(),
                 stream: file.family.stream(),
                 origin: origin_of(&file.entry, owner.map(|(_, device)| device), piece.bytes),

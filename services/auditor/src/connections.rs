@@ -15,7 +15,7 @@ pub(crate) const VERIFY_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// The three stores.
 #[derive(Clone, Debug)]
-pub struct Connections {
+pub struct AuditorConnections {
     /// What was produced.
     pub kafka: KafkaConfig,
     /// What was stored.
@@ -26,7 +26,7 @@ pub struct Connections {
     pub group: String,
 }
 
-impl Connections {
+impl AuditorConnections {
     pub(crate) async fn database(&self) -> Result<Database, AuditError> {
         Ok(mongo::open(&self.mongo, "pulseline-auditor").await?)
     }

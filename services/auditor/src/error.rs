@@ -16,7 +16,7 @@ pub enum AuditError {
     #[error(transparent)]
     MongoOpen(#[from] MongoOpenError),
     /// The document store.
-    #[error("MongoDB: {}", mongo::told(.0))]
+    #[error("MongoDB: {}", mongo::describe(.0))]
     Mongo(#[from] mongodb::error::Error),
     /// The warehouse.
     #[error("TimescaleDB: {0}")]
@@ -24,7 +24,7 @@ pub enum AuditError {
     /// A partition ends below what is accounted for.
     #[error(
         "{topic}/{partition} ends at {end}, but offsets up to {accounted} are accounted for: the topic was deleted and \
-         made anew, or this is another cluster; the sink opens a new generation when it sees the topic's new id"
+         made anew, or this is another cluster; the sink opens a new incarnation when it sees the topic's new id"
     )]
     EndBelowAccounted {
         /// Topic.

@@ -10,8 +10,8 @@ use serde::{Serialize, Serializer};
 pub struct Hole {
     /// Kafka topic.
     pub topic: String,
-    /// Which life of the topic.
-    pub generation: i32,
+    /// Which incarnation of the topic.
+    pub incarnation: i32,
     /// Kafka partition.
     pub partition: i32,
     /// The offsets.

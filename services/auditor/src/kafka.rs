@@ -9,7 +9,7 @@ use pulseline_schemas::{DEAD_LETTER_TOPIC, Stream};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::connections::Connections;
+use crate::connections::AuditorConnections;
 use crate::error::AuditError;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ pub fn topics() -> impl Iterator<Item = &'static str> {
 }
 
 /// Asks Kafka for the ends of every partition of ours. Topics that do not exist have none.
-pub(crate) async fn ends(connections: &Connections) -> Result<BTreeMap<Partition, Ends>, AuditError> {
+pub(crate) async fn ends(connections: &AuditorConnections) -> Result<BTreeMap<Partition, Ends>, AuditError> {
     let (kafka, group) = (connections.kafka.clone(), connections.group.clone());
     let asked = tokio::task::spawn_blocking(move || ask(&kafka, &group)).await;
     asked.map_err(|error| AuditError::Unexpected(format!("asking Kafka ended early: {error}")))?

@@ -107,14 +107,14 @@ async fn pending(
     check: &Check,
     slice: &Range<DayNumber>,
 ) -> Result<BTreeSet<DayNumber>, AuditError> {
-    let (streams, reach) = check.unsure;
+    let (streams, radius) = check.unsure;
     if streams.is_empty() {
         return Ok(BTreeSet::new());
     }
     let sql = "select distinct local_date - date '1970-01-01' from ops.dirty_days where stream = any($1)";
     let rows = snapshot.query(sql, &[&streams]).await?;
     let days = rows.iter().map(|row| row.get::<_, DayNumber>(0));
-    let around = days.flat_map(|day| day - reach..=day + reach);
+    let around = days.flat_map(|day| day - radius..=day + radius);
     Ok(around.filter(|day| slice.contains(day)).collect())
 }
 

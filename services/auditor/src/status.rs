@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::connections::{Connections, STATUS_LIMIT};
+use crate::connections::{AuditorConnections, STATUS_LIMIT};
 use crate::error::AuditError;
 use crate::kafka::{self, Ends, Partition};
 use crate::warehouse::{Accounted, accounted};
@@ -102,28 +102,28 @@ impl Status {
 }
 
 /// Asks Kafka and the warehouse. One that is away is named in `unreachable` instead of failing.
-pub fn status(connections: &Connections) -> BoxFuture<'_, Status> {
+pub fn status(connections: &AuditorConnections) -> BoxFuture<'_, Status> {
     Box::pin(async move {
-        let asked = async { books(&connections.warehouse(STATUS_LIMIT).await?).await };
-        let (ends, books) = tokio::join!(kafka::ends(connections), asked);
-        gathered(ends, books).0
+        let asked = async { ops_tables(&connections.warehouse(STATUS_LIMIT).await?).await };
+        let (ends, ops_tables) = tokio::join!(kafka::ends(connections), asked);
+        gathered(ends, ops_tables).0
     })
 }
 
-/// Offsets of every partition: where Kafka ends, and what the books say.
+/// Offsets of every partition: where Kafka ends, and what the ops tables say.
 pub(crate) type Known = (BTreeMap<Partition, Ends>, BTreeMap<Partition, Accounted>);
 
 /// What was learned, and from whom nothing was.
 pub(crate) fn gathered(
     ends: Result<BTreeMap<Partition, Ends>, AuditError>,
-    books: Result<(BTreeMap<Partition, Accounted>, Status), AuditError>,
+    ops_tables: Result<(BTreeMap<Partition, Accounted>, Status), AuditError>,
 ) -> (Status, Known) {
     let mut unreachable = Vec::new();
     let ends = ends.unwrap_or_else(|error| {
         unreachable.push(error.to_string());
         BTreeMap::new()
     });
-    let (accounted, read) = books.unwrap_or_else(|error| {
+    let (accounted, read) = ops_tables.unwrap_or_else(|error| {
         unreachable.push(error.to_string());
         (BTreeMap::new(), Status::default())
     });
@@ -136,8 +136,8 @@ pub(crate) fn gathered(
     (status, (ends, accounted))
 }
 
-/// What the warehouse knows, in two short statements and one over the books.
-pub(crate) async fn books(
+/// What the warehouse knows, in two short statements and one over the ops tables.
+pub(crate) async fn ops_tables(
     client: &pulseline_sql::Client,
 ) -> Result<(BTreeMap<Partition, Accounted>, Status), AuditError> {
     let accounted = accounted(client).await?;
@@ -174,16 +174,16 @@ fn flows(ends: &BTreeMap<Partition, Ends>, accounted: &BTreeMap<Partition, Accou
         for ((_, partition), ends) in ends.iter().filter(|((topic, _), _)| *topic == flow.topic) {
             flow.produced += ends.end;
             flow.stored += ends.committed.min(ends.end);
-            let books = accounted
+            let ops_tables = accounted
                 .get(&(flow.topic.clone(), *partition))
                 .cloned()
                 .unwrap_or_default();
-            flow.loaded += books.loaded();
-            flow.duplicate += books.duplicate.count();
-            flow.void += books.void.count();
-            flow.dead += books.dead.count();
-            flow.erased += books.erased.count();
-            flow.unaccounted += books
+            flow.loaded += ops_tables.loaded();
+            flow.duplicate += ops_tables.duplicate.count();
+            flow.void += ops_tables.void.count();
+            flow.dead += ops_tables.dead.count();
+            flow.erased += ops_tables.erased.count();
+            flow.unaccounted += ops_tables
                 .offsets
                 .holes(ends.end)
                 .iter()
@@ -283,15 +283,15 @@ mod tests {
             },
         )]);
         let offsets = Offsets::parse("{[0,4),[5,9)}").unwrap();
-        let books = Accounted {
-            generation: 0,
+        let ops_tables = Accounted {
+            incarnation: 0,
             offsets,
             duplicate: Offsets::parse("{[0,1)}").unwrap(),
             void: Offsets::parse("{[1,2)}").unwrap(),
             dead: Offsets::parse("{[5,7)}").unwrap(),
             erased: Offsets::default(),
         };
-        let flows = flows(&ends, &BTreeMap::from([((topic.clone(), 0), books)]));
+        let flows = flows(&ends, &BTreeMap::from([((topic.clone(), 0), ops_tables)]));
         let flow = flows.iter().find(|flow| flow.topic == topic).unwrap();
         assert_eq!(
             (flow.loaded, flow.duplicate, flow.dead, flow.unaccounted),

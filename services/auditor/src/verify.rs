@@ -13,12 +13,12 @@ use pulseline_sql::floor::floor;
 use pulseline_sql::periods::DayNumber;
 use serde::Serialize;
 
-use crate::connections::{Connections, VERIFY_LIMIT};
+use crate::connections::{AuditorConnections, VERIFY_LIMIT};
 use crate::documents;
 use crate::error::AuditError;
 use crate::hole::Hole;
 use crate::layers;
-use crate::reckoning::settle;
+use crate::reconciliation::settle;
 use crate::scope::{Days, Scope, Step, said, steps};
 use crate::stuck::Stuck;
 use crate::warehouse::Loaded;
@@ -82,7 +82,7 @@ impl Verdict {
 /// A store that cannot be asked, a relation that is not known, or a topic that ends below what is accounted for.
 pub fn verify<'a>(
     config: &'a VerifyConfig,
-    connections: &'a Connections,
+    connections: &'a AuditorConnections,
     shutdown: &'a Shutdown,
     progress: &'a (dyn Fn(&str) + Send + Sync),
 ) -> BoxFuture<'a, Result<Verdict, AuditError>> {
@@ -92,12 +92,12 @@ pub fn verify<'a>(
         let client = connections.warehouse(VERIFY_LIMIT).await?;
         let mut verdict = Verdict::default();
         progress("accounting: waiting for what is still on its way");
-        let reckoning = settle(connections, &client, config.settle, shutdown).await?;
-        verdict.produced = reckoning.produced;
-        verdict.accounted = reckoning.accounted;
-        verdict.in_flight = reckoning.in_flight;
-        verdict.stuck = reckoning.stuck;
-        verdict.holes = reckoning.holes;
+        let reconciliation = settle(connections, &client, config.settle, shutdown).await?;
+        verdict.produced = reconciliation.produced;
+        verdict.accounted = reconciliation.accounted;
+        verdict.in_flight = reconciliation.in_flight;
+        verdict.stuck = reconciliation.stuck;
+        verdict.holes = reconciliation.holes;
         let mut stores = Stores::open(client, connections, &config.scope).await?;
         verdict.days = stores.days.as_ref().map(said);
         for (index, step) in steps.iter().enumerate() {
@@ -130,7 +130,11 @@ struct Stores {
 }
 
 impl Stores {
-    async fn open(client: Client, connections: &Connections, scope: &Scope) -> Result<Self, AuditError> {
+    async fn open(
+        client: Client,
+        connections: &AuditorConnections,
+        scope: &Scope,
+    ) -> Result<Self, AuditError> {
         let mut before = BTreeMap::new();
         for readings in documents::readings() {
             let topic = readings.stream.topic();

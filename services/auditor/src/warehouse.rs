@@ -1,4 +1,4 @@
-//! What the warehouse's books say.
+//! What the ops tables say.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ const ACCOUNTED: &str = "select topic, partition, offsets::text, duplicate::text
 /// Offsets of one partition that were dealt with, by kind; each counts once (P1).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Accounted {
-    /// Which life of the topic.
-    pub(crate) generation: i32,
+    /// Which incarnation of the topic.
+    pub(crate) incarnation: i32,
     pub(crate) offsets: Offsets,
     pub(crate) duplicate: Offsets,
     pub(crate) void: Offsets,
@@ -33,13 +33,13 @@ impl Accounted {
     }
 }
 
-/// The newest generation of every partition.
+/// The newest incarnation of every partition.
 pub(crate) async fn accounted(client: &Client) -> Result<BTreeMap<Partition, Accounted>, AuditError> {
     let mut all = BTreeMap::new();
     for row in client.query(ACCOUNTED, &[]).await? {
         let offsets = |column: usize| parse(row.get(column));
         let accounted = Accounted {
-            generation: row.get(7),
+            incarnation: row.get(7),
             offsets: offsets(2)?,
             duplicate: offsets(3)?,
             void: offsets(4)?,
@@ -58,7 +58,7 @@ const PASSED: &str = "select collection, \
     (extract(epoch from greatest(min(caught_up_at), min(cluster_time))) * 1000)::bigint \
     from ops.checkpoints group by collection";
 
-/// Offsets of one topic whose documents are in raw, as of one snapshot: all generations.
+/// Offsets of one topic whose documents are in raw, as of one snapshot: all incarnations.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Loaded(BTreeMap<(String, i32, i32), Offsets>);
 

@@ -1,4 +1,4 @@
-//! Looking on: status again and again, with every partition's ranges, and loss told apart from lag (P3).
+//! Status again and again, with every partition's ranges, and loss told apart from lag (P3).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -11,28 +11,28 @@ use pulseline_runtime::clock::system_utc_millis;
 use pulseline_sql::Client;
 use tokio::time::timeout;
 
-use crate::connections::Connections;
+use crate::connections::AuditorConnections;
 use crate::error::AuditError;
 use crate::kafka::{self, Ends, Partition};
-use crate::reckoning::{Look, due, generation_of, judged, margin};
-use crate::status::{Known, Status, books, gathered};
+use crate::reconciliation::{EndsSnapshot, classify_missing, due, incarnation_of, margin};
+use crate::status::{Known, Status, gathered, ops_tables};
 use crate::warehouse::{Accounted, passed};
 
-/// Looks that are remembered, so far apart: loss is seen as long as the loader is less than five minutes behind.
-const LOOKS: usize = 60;
-const LOOKS_APART_MS: i64 = 5_000;
+/// Snapshots that are remembered, so far apart: loss is seen as long as the loader is less than five minutes behind.
+const SNAPSHOTS: usize = 60;
+const SNAPSHOTS_APART_MS: i64 = 5_000;
 /// A server that takes longer is away.
 const PATIENCE: Duration = Duration::from_secs(15);
 const PING: Duration = Duration::from_secs(3);
 
-/// What one look found.
+/// What one poll found.
 #[derive(Clone, Debug, Default)]
 pub struct View {
     /// What `status` says.
     pub status: Status,
     /// Every partition, by topic and number.
     pub ledgers: Vec<Ledger>,
-    /// What Kafka and the books cannot both be right about, in sentences.
+    /// What Kafka and the ops tables cannot both be right about, in sentences.
     pub contradictions: Vec<String>,
 }
 
@@ -59,8 +59,8 @@ pub struct Ledger {
     pub topic: String,
     /// Kafka partition.
     pub partition: i32,
-    /// Which life of the topic.
-    pub generation: i32,
+    /// Which incarnation of the topic.
+    pub incarnation: i32,
     /// The first offset that was not produced yet.
     pub end: i64,
     /// The first offset that the sink has not committed.
@@ -77,12 +77,12 @@ pub struct Ledger {
     pub in_flight: Vec<Range<i64>>,
 }
 
-/// One who looks for many: it remembers earlier looks, because only they tell loss from lag.
+/// Polls for many viewers. It remembers earlier snapshots, because only they tell loss from lag.
 #[derive(Debug)]
 pub struct Watch {
-    connections: Connections,
-    looks: VecDeque<Look>,
-    /// Up to where the last look found offsets accounted for.
+    connections: AuditorConnections,
+    snapshots: VecDeque<EndsSnapshot>,
+    /// Up to where the last poll found offsets accounted for.
     accounted: BTreeMap<Partition, i64>,
     documents: Option<Database>,
 }
@@ -90,10 +90,10 @@ pub struct Watch {
 impl Watch {
     /// Nothing is connected to yet.
     #[must_use]
-    pub fn new(connections: Connections) -> Self {
+    pub fn new(connections: AuditorConnections) -> Self {
         Self {
             connections,
-            looks: VecDeque::new(),
+            snapshots: VecDeque::new(),
             accounted: BTreeMap::new(),
             documents: None,
         }
@@ -101,16 +101,16 @@ impl Watch {
 
     /// Asks all three stores. Those that are away are named in the status; the warehouse is asked through `client`, or it
     /// is known why there is none. Its statements are ended when they take too long, and `client` with them.
-    pub fn look<'a>(&'a mut self, client: Result<&'a Client, String>) -> BoxFuture<'a, View> {
+    pub fn poll<'a>(&'a mut self, client: Result<&'a Client, String>) -> BoxFuture<'a, View> {
         Box::pin(async move {
-            // In this order: what was committed, and whether the loader is past it, before the books.
+            // In this order: what was committed, and whether the loader is past it, before the ops tables.
             let at = system_utc_millis();
             let (ends, documents) = tokio::join!(
                 kafka::ends(&self.connections),
                 ping(&self.connections, &mut self.documents)
             );
             if let Ok(ends) = &ends {
-                self.remember(Look {
+                self.remember(EndsSnapshot {
                     at,
                     ends: ends.clone(),
                 });
@@ -118,17 +118,17 @@ impl Watch {
             let away = |why: &str| Err(AuditError::Unexpected(format!("TimescaleDB: {why}")));
             let asked = match client {
                 Ok(client) => {
-                    let asked = async { Ok((passed(client).await?, books(client).await?)) };
+                    let asked = async { Ok((passed(client).await?, ops_tables(client).await?)) };
                     let asked = client.within(PATIENCE, asked).await;
                     asked.unwrap_or_else(|_| away("no answer in time"))
                 }
                 Err(why) => away(&why),
             };
-            let (passed, books) = match asked {
-                Ok((passed, books)) => (passed, Ok(books)),
+            let (passed, ops_tables) = match asked {
+                Ok((passed, ops_tables)) => (passed, Ok(ops_tables)),
                 Err(error) => (BTreeMap::new(), Err(error)),
             };
-            let (mut status, known) = gathered(ends, books);
+            let (mut status, known) = gathered(ends, ops_tables);
             // While nobody knows what it is, it may be one that holds back.
             let margin = margin(*documents.as_ref().unwrap_or(&SHARDS_HOLD_BACK));
             status
@@ -141,31 +141,34 @@ impl Watch {
                 self.accounted = known.1.iter().map(end).collect();
             }
             View {
-                ledgers: ledgers(&known, (self.looks.make_contiguous(), margin), &passed),
+                ledgers: ledgers(&known, (self.snapshots.make_contiguous(), margin), &passed),
                 contradictions,
                 status,
             }
         })
     }
 
-    fn remember(&mut self, look: Look) {
+    fn remember(&mut self, snapshot: EndsSnapshot) {
         if self
-            .looks
+            .snapshots
             .back()
-            .is_some_and(|last| look.at < last.at + LOOKS_APART_MS)
+            .is_some_and(|last| snapshot.at < last.at + SNAPSHOTS_APART_MS)
         {
             return;
         }
-        if self.looks.len() == LOOKS {
-            self.looks.pop_front();
+        if self.snapshots.len() == SNAPSHOTS {
+            self.snapshots.pop_front();
         }
-        self.looks.push_back(look);
+        self.snapshots.push_back(snapshot);
     }
 }
 
 /// Asks the document store whether it is there, and how far its empty answers may be behind. Twice: a connection that lay idle
 /// may have been closed by the server, which shows at its next use and is no outage.
-async fn ping(connections: &Connections, database: &mut Option<Database>) -> Result<Duration, AuditError> {
+async fn ping(
+    connections: &AuditorConnections,
+    database: &mut Option<Database>,
+) -> Result<Duration, AuditError> {
     let opened = match database.take() {
         Some(opened) => opened,
         None => connections.database().await?,
@@ -183,21 +186,21 @@ async fn ping(connections: &Connections, database: &mut Option<Database>) -> Res
 }
 
 fn ledgers(
-    (ends, books): &Known,
-    (looks, margin): (&[Look], Duration),
+    (ends, ops_tables): &Known,
+    (snapshots, margin): (&[EndsSnapshot], Duration),
     passed: &BTreeMap<String, Option<i64>>,
 ) -> Vec<Ledger> {
     let ledger = |(partition, Ends { end, committed }): (&Partition, &Ends)| {
-        let found = books.get(partition).cloned().unwrap_or_default();
-        let due = due(partition, looks, passed, margin);
+        let found = ops_tables.get(partition).cloned().unwrap_or_default();
+        let due = due(partition, snapshots, passed, margin);
         let missing = found.offsets.holes(*end);
-        let parts = missing.iter().map(|missing| judged(missing, due));
+        let parts = missing.iter().map(|missing| classify_missing(missing, due));
         let (lost, in_flight): (Vec<_>, Vec<_>) = parts.unzip();
         let filled = |ranges: Vec<Range<i64>>| ranges.into_iter().filter(|range| !range.is_empty()).collect();
         Ledger {
             topic: partition.0.clone(),
             partition: partition.1,
-            generation: generation_of(partition, books),
+            incarnation: incarnation_of(partition, ops_tables),
             end: *end,
             stored: (*committed).min(*end),
             accounted: found.offsets.ranges().to_vec(),
@@ -210,8 +213,8 @@ fn ledgers(
     ends.iter().map(ledger).collect()
 }
 
-/// Partitions that end below what an earlier look found accounted for. The books of this very look may be ahead of Kafka's
-/// ends, which were asked for before them.
+/// Partitions that end below what an earlier poll found accounted for. The ops tables of this very poll may be ahead of
+/// Kafka's ends, which were asked for before them.
 fn contradictions(ends: &BTreeMap<Partition, Ends>, accounted: &BTreeMap<Partition, i64>) -> Vec<String> {
     let contradiction = |(key, ends): (&Partition, &Ends)| {
         let accounted = accounted.get(key).copied().filter(|end| *end > ends.end)?;
@@ -247,13 +250,17 @@ mod tests {
             duplicate: Offsets::parse("{[5,6)}").unwrap(),
             ..Accounted::default()
         };
-        let books = BTreeMap::from([(key, accounted)]);
-        let looks = [Look {
+        let ops_tables = BTreeMap::from([(key, accounted)]);
+        let snapshots = [EndsSnapshot {
             at: 1_000,
             ends: ends.clone(),
         }];
         let passed = ["steps", "receipts", "dead_letters"].map(|name| (name.to_owned(), Some(60_000)));
-        let ledgers = ledgers(&(ends, books), (&looks, margin(Duration::ZERO)), &passed.into());
+        let ledgers = ledgers(
+            &(ends, ops_tables),
+            (&snapshots, margin(Duration::ZERO)),
+            &passed.into(),
+        );
         let [ledger] = &ledgers[..] else {
             panic!("{ledgers:?}")
         };
@@ -265,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_ends_below_earlier_books_contradicts_them() {
+    fn a_topic_that_ends_below_what_was_accounted_for_is_a_contradiction() {
         let key = ("fitbit.steps".to_owned(), 0);
         let ends = BTreeMap::from([(
             key.clone(),
@@ -280,8 +287,8 @@ mod tests {
     }
 
     #[test]
-    fn looks_are_so_far_apart_and_so_many() {
-        let connections = Connections {
+    fn snapshots_are_so_far_apart_and_so_many() {
+        let connections = AuditorConnections {
             kafka: Default::default(),
             mongo: Default::default(),
             timescale: Default::default(),
@@ -289,12 +296,12 @@ mod tests {
         };
         let mut watch = Watch::new(connections);
         for second in 0..1_000 {
-            watch.remember(Look {
+            watch.remember(EndsSnapshot {
                 at: second * 1_000,
                 ends: BTreeMap::new(),
             });
         }
-        assert_eq!(watch.looks.len(), LOOKS);
-        assert_eq!(watch.looks[1].at - watch.looks[0].at, LOOKS_APART_MS);
+        assert_eq!(watch.snapshots.len(), SNAPSHOTS);
+        assert_eq!(watch.snapshots[1].at - watch.snapshots[0].at, SNAPSHOTS_APART_MS);
     }
 }

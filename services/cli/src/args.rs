@@ -1,9 +1,9 @@
 //! What can be said on the command line.
 
 mod config;
+mod dead_letters;
 mod forget;
 mod heal;
-mod letters;
 mod rebuild;
 
 use std::path::PathBuf;
@@ -12,9 +12,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use config::{ConfigCheckArgs, ConfigCommand, ConfigShowArgs};
+pub(crate) use dead_letters::{DeadLetters, SelectionArgs};
 pub(crate) use forget::ForgetArgs;
 pub(crate) use heal::HealArgs;
-pub(crate) use letters::{DeadLetters, SelectionArgs};
 pub(crate) use rebuild::RebuildArgs;
 
 /// Streams smartwatch readings through Kafka and MongoDB into TimescaleDB, exactly.
@@ -33,7 +33,7 @@ pub(crate) use rebuild::RebuildArgs;
 Settings come from defaults, then --config FILE (TOML), then environment variables such as PULSELINE__KAFKA__BROKERS,
 then the servers of --stack NAME, for those that are still unset.
 
-Exit codes: 0 done, 1 verify found a difference, a replayed letter stays, heal leaves a hole, a rebuilt warehouse differs or forget finds something,
+Exit codes: 0 done, 1 verify found a difference, a replayed dead letter stays, heal leaves a hole, a rebuilt warehouse differs or forget finds something,
 2 wrong usage or configuration, 3 a service stopped on an error, 4 unfinished work was abandoned at the drain deadline."
 )]
 pub(crate) struct Cli {
@@ -72,7 +72,7 @@ pub(crate) enum Command {
     /// What could not be processed: read it, replay it after a fix, discard it.
     #[command(subcommand)]
     DeadLetters(DeadLetters),
-    /// One page for people who would rather look: flow, accounting, dead letters, compactor, a person's days.
+    /// The console, one page: flow, accounting, dead letters, compactor, a person's days.
     #[command(after_help = "Examples:
   pulseline --stack default console                                   at http://127.0.0.1:8620
   PULSELINE__CONSOLE__LISTEN=127.0.0.1:0 pulseline console            at a free port, which the log names

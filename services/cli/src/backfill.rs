@@ -25,7 +25,7 @@ pub(crate) async fn run(settings: Settings, arguments: &BackfillArgs) -> anyhow:
     telemetry::init_logs();
     let shutdown = Shutdown::new();
     shutdown.on_signals(settings.drain())?;
-    let connections = pulseline_loader::Connections {
+    let connections = pulseline_loader::LoaderConnections {
         mongo: settings.mongo,
         timescale: settings.timescale,
     };

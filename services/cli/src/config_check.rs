@@ -8,10 +8,10 @@ use crate::exit::{Outcome, is_configuration};
 use crate::print;
 use crate::settings::Settings;
 
-/// What a look at one server ended with.
+/// What the check of one server ended with.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Look {
+enum Check {
     Reached(HopReport),
     Failed {
         hop: &'static str,
@@ -21,17 +21,17 @@ enum Look {
     },
 }
 
-impl Look {
-    fn of<E>(hop: &'static str, looked: Result<HopReport, E>) -> Self
+impl Check {
+    fn of<E>(hop: &'static str, checked: Result<HopReport, E>) -> Self
     where
         anyhow::Error: From<E>,
     {
-        looked.map_or_else(
+        checked.map_or_else(
             |error| {
                 let error = anyhow::Error::from(error);
                 Self::Failed {
                     hop,
-                    error: crate::exit::told(&error),
+                    error: crate::exit::describe(&error),
                     is_configuration: is_configuration(&error),
                 }
             },
@@ -51,38 +51,38 @@ pub(crate) async fn run(settings: Settings, arguments: &ConfigCheckArgs) -> anyh
         mongo::check(&settings.mongo),
         pulseline_sql::check(&settings.timescale),
     );
-    let looks = [
-        Look::of("Kafka", kafka),
-        Look::of("registry", registry),
-        Look::of("MongoDB", mongo),
-        Look::of("TimescaleDB", timescale),
+    let checks = [
+        Check::of("Kafka", kafka),
+        Check::of("registry", registry),
+        Check::of("MongoDB", mongo),
+        Check::of("TimescaleDB", timescale),
     ];
     if arguments.json {
-        print::line(&serde_json::to_string_pretty(&looks)?);
+        print::line(&serde_json::to_string_pretty(&checks)?);
     } else {
-        table(&looks).iter().for_each(|line| print::line(line));
+        table(&checks).iter().for_each(|line| print::line(line));
     }
-    Ok(outcome(&looks))
+    Ok(outcome(&checks))
 }
 
-/// Wrong settings come first: they are mended here, the rest elsewhere.
-fn outcome(looks: &[Look]) -> Outcome {
-    let is_wrong = |look: &Look| {
+/// Wrong settings come first: they are repaired here, the rest elsewhere.
+fn outcome(checks: &[Check]) -> Outcome {
+    let is_wrong = |check: &Check| {
         matches!(
-            look,
-            Look::Failed {
+            check,
+            Check::Failed {
                 is_configuration: true,
                 ..
             }
         )
     };
-    let is_short = |look: &Look| match look {
-        Look::Failed { .. } => true,
-        Look::Reached(report) => !report.missing.is_empty(),
+    let is_short = |check: &Check| match check {
+        Check::Failed { .. } => true,
+        Check::Reached(report) => !report.missing.is_empty(),
     };
-    if looks.iter().any(is_wrong) {
+    if checks.iter().any(is_wrong) {
         Outcome::Misconfigured
-    } else if looks.iter().any(is_short) {
+    } else if checks.iter().any(is_short) {
         Outcome::Refused
     } else {
         Outcome::Done
@@ -90,14 +90,14 @@ fn outcome(looks: &[Look]) -> Outcome {
 }
 
 /// One line per server, and one for each thing that is needed and missing.
-fn table(looks: &[Look]) -> Vec<String> {
+fn table(checks: &[Check]) -> Vec<String> {
     let mut lines = vec![format!(
         "{:<12} {:<28} {:<10} {}",
         "server", "reached", "TLS", "who we are"
     )];
-    for look in looks {
-        match look {
-            Look::Reached(report) => {
+    for check in checks {
+        match check {
+            Check::Reached(report) => {
                 let tls = report.tls.as_deref().unwrap_or("none");
                 lines.push(format!(
                     "{:<12} {:<28} {tls:<10} {}",
@@ -110,7 +110,7 @@ fn table(looks: &[Look]) -> Vec<String> {
                         .map(|missing| format!("{:<12} needs: {missing}", "")),
                 );
             }
-            Look::Failed { hop, error, .. } => lines.push(format!("{hop:<12} failed: {error}")),
+            Check::Failed { hop, error, .. } => lines.push(format!("{hop:<12} failed: {error}")),
         }
     }
     lines
@@ -120,8 +120,8 @@ fn table(looks: &[Look]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn reached(missing: &[&str]) -> Look {
-        Look::Reached(HopReport {
+    fn reached(missing: &[&str]) -> Check {
+        Check::Reached(HopReport {
             hop: "Kafka",
             server: "1 brokers".into(),
             tls: Some("TLSv1.3".into()),
@@ -130,8 +130,8 @@ mod tests {
         })
     }
 
-    fn failed(is_configuration: bool) -> Look {
-        Look::Failed {
+    fn failed(is_configuration: bool) -> Check {
+        Check::Failed {
             hop: "MongoDB",
             error: "away".into(),
             is_configuration,

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::args::{Cli, ConfigShowArgs};
 use crate::exit::Outcome;
 use crate::print;
+use crate::renamed::by_new_names;
 use crate::settings::Settings;
 
 /// The servers that `--stack` gives where nothing else does.
@@ -15,7 +16,7 @@ const FROM_STACK: [&str; 4] = ["kafka.brokers", "registry.url", "mongo.uri", "ti
 
 pub(crate) fn run(cli: &Cli, arguments: &ConfigShowArgs) -> anyhow::Result<Outcome> {
     let settings = Settings::load(cli)?;
-    let origins = origins(cli.config.as_deref())?;
+    let origins = by_new_names(origins(cli.config.as_deref())?);
     let shown = rows(&serde_json::to_value(&settings)?, &origins, cli.stack.as_deref());
     let shown = shown
         .into_iter()

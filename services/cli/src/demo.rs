@@ -45,7 +45,7 @@ pub(crate) async fn run(root: &Path, arguments: &DemoArgs) -> anyhow::Result<Out
         }
     };
     if !arguments.once && !shutdown.is_stopping() {
-        print::line(&look_on(&exports(stack.endpoints()), &console, &children));
+        print::line(&addresses(&exports(stack.endpoints()), &console, &children));
         children.start_live(arguments).await?;
         let died = tokio::select! {
             () = shutdown.stopping() => None,
@@ -79,7 +79,7 @@ async fn flow_and_watch(
     verdict::tell(settings, &flowed, &memory, shutdown).await
 }
 
-fn look_on(exports: &str, (page, token): &(String, String), children: &Children) -> String {
+fn addresses(exports: &str, (page, token): &(String, String), children: &Children) -> String {
     let metrics = children
         .metrics()
         .map(|(service, url)| format!("  {service:<10} {url}"))

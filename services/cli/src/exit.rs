@@ -13,9 +13,9 @@ use pulseline_clients::postgres::PostgresError;
 use pulseline_clients::registry::RegistryError;
 use pulseline_compactor::CompactorError;
 use pulseline_console::ConsoleError;
+use pulseline_dead_letters::DeadLettersError;
 use pulseline_eraser::EraserError;
 use pulseline_generator::GeneratorError;
-use pulseline_letters::LettersError;
 use pulseline_loader::LoaderError;
 use pulseline_rebuilder::RebuilderError;
 use pulseline_runtime::config::ConfigError;
@@ -32,7 +32,7 @@ pub(crate) enum Outcome {
     Done,
     /// 4: verify or a backfill was stopped before its end, or a partition stands; nothing is wrong so far.
     Unfinished,
-    /// 1: verify found a difference, the demo's verdict is bad, a replayed letter stays, heal leaves a hole, a
+    /// 1: verify found a difference, the demo's verdict is bad, a replayed dead letter stays, heal leaves a hole, a
     /// rebuilt warehouse differs, or forget finds something.
     Different,
     /// 2: a setting is wrong, as `config check` found.
@@ -55,14 +55,14 @@ pub(crate) fn code(ended: anyhow::Result<Outcome>) -> ExitCode {
         Ok(Outcome::Misconfigured) => ExitCode::from(CONFIGURATION),
         Ok(Outcome::Refused) => ExitCode::from(STOPPED),
         Err(error) => {
-            print::error(&format!("error: {}", told(&error)));
+            print::error(&format!("error: {}", describe(&error)));
             ExitCode::from(code_of(&error))
         }
     }
 }
 
 /// An error with its causes; those that its own text tells already are not told again.
-pub(crate) fn told(error: &anyhow::Error) -> String {
+pub(crate) fn describe(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !text.contains(&cause) {
@@ -110,8 +110,8 @@ fn is_abandoned(error: &anyhow::Error) -> bool {
 /// True when a setting is at fault, not the world.
 pub(crate) fn is_configuration(error: &anyhow::Error) -> bool {
     is_because_of(error, |_: &ConfigError| true)
-        || is_because_of(error, |error: &LettersError| {
-            matches!(error, LettersError::NoSelection)
+        || is_because_of(error, |error: &DeadLettersError| {
+            matches!(error, DeadLettersError::NoSelection)
         })
         || is_because_of(error, |error: &LoaderError| {
             matches!(error, LoaderError::Config(_))
@@ -157,7 +157,7 @@ fn is_wrong_client(error: &anyhow::Error) -> bool {
         })
         || is_because_of(
             error,
-            |error: &LettersError| matches!(error, LettersError::Kafka(failure) if failure.is_configuration()),
+            |error: &DeadLettersError| matches!(error, DeadLettersError::Kafka(failure) if failure.is_configuration()),
         )
         || is_because_of(error, |error: &SqlError| {
             matches!(error, SqlError::Postgres(PostgresError::Settings(_)))
@@ -198,14 +198,14 @@ mod tests {
             RebuilderError::Abandoned.into(),
             healer().into(),
             HealerError::from(SinkError::Abandoned).into(),
-            LettersError::from(LoaderError::Abandoned).into(),
+            DeadLettersError::from(LoaderError::Abandoned).into(),
             RebuilderError::from(CompactorError::Abandoned).into(),
             RebuilderError::from(LoaderError::Abandoned).into(),
             RebuilderError::from(healer()).into(),
         ];
         for error in abandoned {
             // Told once, however deep it stands.
-            let text = told(&error);
+            let text = describe(&error);
             assert_eq!(text.matches("abandoned").count(), 1, "{text}");
             assert_eq!(code_of(&error), ABANDONED, "{text}");
             assert_eq!(code_of(&error.context("rebuilding")), ABANDONED, "{text}");
@@ -219,10 +219,10 @@ mod tests {
     fn causes_are_told_once() {
         let inner = anyhow::anyhow!("no such file");
         assert_eq!(
-            told(&inner.context("x cannot be read")),
+            describe(&inner.context("x cannot be read")),
             "x cannot be read: no such file"
         );
         let said = anyhow::anyhow!("gone").context("server: gone");
-        assert_eq!(told(&said), "server: gone");
+        assert_eq!(describe(&said), "server: gone");
     }
 }

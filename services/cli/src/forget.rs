@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pulseline_eraser::{Connections, Count, Eraser, Person, Report};
+use pulseline_eraser::{Count, Eraser, EraserConnections, ErasureReport, Person};
 use pulseline_runtime::telemetry;
 
 use crate::args::ForgetArgs;
@@ -15,7 +15,7 @@ pub(crate) async fn run(settings: Settings, arguments: &ForgetArgs) -> anyhow::R
     settings.require_mongo()?;
     settings.require_timescale()?;
     telemetry::init_logs();
-    let connections = Connections {
+    let connections = EraserConnections {
         kafka: settings.kafka,
         mongo: settings.mongo,
         timescale: settings.timescale,
@@ -77,7 +77,7 @@ fn introduce(person: &Person) {
     }
 }
 
-fn conclude(report: &Report) {
+fn conclude(report: &ErasureReport) {
     let total: u64 = report.removed.iter().map(|count| count.count).sum();
     print::line(&format!(
         "removed {} documents and rows",

@@ -1,8 +1,8 @@
-//! `heal`: holes in the accounting, mended from what is still there.
+//! `heal`: holes in the accounting, repaired from what is still there.
 
 use std::time::Duration;
 
-use pulseline_healer::{Healed, Healer, Report, Rounds};
+use pulseline_healer::{HealReport, Healed, Healer, Rounds};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry;
 
@@ -47,16 +47,16 @@ pub(crate) async fn run(settings: Settings, arguments: &HealArgs) -> anyhow::Res
             print::line(&said(healed));
         }
     };
-    let report = Report {
-        holes: healer.mend(holes, &mut tell).await?,
+    let report = HealReport {
+        holes: healer.repair(holes, &mut tell).await?,
         in_flight,
     };
     if arguments.json {
         print::line(&serde_json::to_string_pretty(&report)?);
     } else {
-        let mended = report.holes.iter().filter(|healed| healed.left.is_none()).count();
+        let repaired = report.holes.iter().filter(|healed| healed.left.is_none()).count();
         print::line(&format!(
-            "{found} holes, {mended} mended, {in_flight} offsets in flight"
+            "{found} holes, {repaired} repaired, {in_flight} offsets in flight"
         ));
     }
     Ok(outcome(report.is_whole() && report.holes.len() == found))
@@ -85,7 +85,7 @@ pub(crate) fn said(healed: &Healed) -> String {
     } = healed;
     let from = format!("{documents} documents and {messages} messages of Kafka");
     match left {
-        None => format!("{hole}: mended from {from}"),
+        None => format!("{hole}: repaired from {from}"),
         Some(left) => format!("{hole}: {from} were there; nothing is anywhere at {left}"),
     }
 }

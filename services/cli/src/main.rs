@@ -4,14 +4,15 @@ mod args;
 mod backfill;
 mod config_check;
 mod config_show;
+mod dead_letters;
 mod demo;
 mod exit;
 mod forget;
 mod heal;
-mod letters;
 mod manual;
 mod print;
 mod rebuild;
+mod renamed;
 mod replay;
 mod report;
 mod services;
@@ -46,7 +47,7 @@ async fn run(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Load => services::load(settings()?).await,
         Command::Compact(arguments) => services::compact(settings()?, arguments).await,
         Command::Backfill(arguments) => backfill::run(settings()?, arguments).await,
-        Command::DeadLetters(command) => letters::run(settings()?, command).await,
+        Command::DeadLetters(command) => dead_letters::run(settings()?, command).await,
         Command::Heal(arguments) => heal::run(settings()?, arguments).await,
         Command::Forget(arguments) => forget::run(settings()?, arguments).await,
         Command::Rebuild(arguments) => rebuild::run(settings()?, arguments).await,

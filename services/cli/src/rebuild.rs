@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pulseline_rebuilder::{Rebuilder, Report, Step};
+use pulseline_rebuilder::{RebuildReport, Rebuilder, Step};
 use pulseline_runtime::config::ConfigError;
 use pulseline_runtime::telemetry;
 
@@ -74,7 +74,7 @@ fn show(bar: &ProgressBar, step: &Step) {
     }
 }
 
-fn conclude(report: &Report) {
+fn conclude(report: &RebuildReport) {
     if let Some(verdict) = &report.verdict {
         print::line(&verdict.to_string());
     }
@@ -95,7 +95,7 @@ fn conclude(report: &Report) {
     });
 }
 
-fn outcome(report: &Report) -> Outcome {
+fn outcome(report: &RebuildReport) -> Outcome {
     match &report.verdict {
         _ if report.is_swapped => Outcome::Done,
         Some(verdict) if !verdict.differences.is_empty() => Outcome::Different,

@@ -48,7 +48,7 @@ pub(crate) async fn replay(settings: Settings, arguments: &ReplayArgs) -> anyhow
         consumed: AtomicU64::new(0),
     });
     let Settings { kafka, registry, .. } = settings.clone();
-    let connections = pulseline_generator::Connections { kafka, registry };
+    let connections = pulseline_generator::GeneratorConnections { kafka, registry };
     serve(&settings, "generator", |health, shutdown| async move {
         let counts = Arc::new(Counts::new());
         health.set_ready(true);
@@ -115,7 +115,7 @@ fn tell(summary: &Summary, is_stopped: bool) {
         },
         readings(total.acknowledged),
         readings(total.readings),
-        readings(summary.letters.acknowledged)
+        readings(summary.dead_letters.acknowledged)
     ));
 }
 

@@ -27,7 +27,7 @@ pub(crate) async fn sink(settings: Settings) -> anyhow::Result<Outcome> {
         sink,
         ..
     } = settings.clone();
-    let connections = pulseline_sink::Connections {
+    let connections = pulseline_sink::SinkConnections {
         kafka,
         registry,
         mongo,
@@ -47,7 +47,7 @@ pub(crate) async fn load(settings: Settings) -> anyhow::Result<Outcome> {
         loader,
         ..
     } = settings.clone();
-    let connections = pulseline_loader::Connections { mongo, timescale };
+    let connections = pulseline_loader::LoaderConnections { mongo, timescale };
     serve(&settings, "loader", |health, shutdown| {
         pulseline_loader::run(loader, connections, health, shutdown)
     })
@@ -84,7 +84,7 @@ pub(crate) async fn compact(settings: Settings, arguments: &CompactArgs) -> anyh
 }
 
 pub(crate) async fn console(settings: Settings) -> anyhow::Result<Outcome> {
-    let connections = pulseline_console::Connections {
+    let connections = pulseline_console::ConsoleConnections {
         audited: settings.audited()?,
         compactor: settings.compactor.clone(),
     };
@@ -115,7 +115,7 @@ pub(crate) async fn simulate(settings: Settings, arguments: &SimulateArgs) -> an
     settings.require_registry()?;
     let config = simulate_config(arguments)?;
     let Settings { kafka, registry, .. } = settings.clone();
-    let connections = pulseline_generator::Connections { kafka, registry };
+    let connections = pulseline_generator::GeneratorConnections { kafka, registry };
     serve(&settings, "generator", |health, shutdown| async move {
         let counts = Arc::new(Counts::new());
         health.set_ready(true);

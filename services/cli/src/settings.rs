@@ -6,14 +6,15 @@ use pulseline_compactor::CompactorConfig;
 use pulseline_console::ConsoleConfig;
 use pulseline_loader::LoaderConfig;
 use pulseline_runtime::config::{
-    ConfigError, KafkaConfig, MongoConfig, RegistryConfig, Secret, TimescaleConfig, load, require,
+    ConfigError, KafkaConfig, MongoConfig, RegistryConfig, Secret, TimescaleConfig, load, origins, require,
 };
-use pulseline_runtime::telemetry::TelemetryConfig;
+use pulseline_runtime::telemetry::{self, TelemetryConfig};
 use pulseline_sink::SinkConfig;
 use pulseline_stack::Endpoints;
 use serde::{Deserialize, Serialize};
 
 use crate::args::Cli;
+use crate::renamed;
 
 /// How long a stop may take before unfinished work is abandoned: below the 30 s that orchestrators give by default.
 const DRAIN_MS: u64 = 20_000;
@@ -56,6 +57,10 @@ impl Settings {
     /// Defaults, then the file, then the environment; what is still empty comes from the stack.
     pub(crate) fn load(cli: &Cli) -> anyhow::Result<Self> {
         let mut settings: Self = load(cli.config.as_deref())?;
+        for warning in renamed::warnings(&origins(cli.config.as_deref())?) {
+            telemetry::init_logs();
+            tracing::warn!("{warning}");
+        }
         if let Some(name) = &cli.stack {
             settings.fill(&pulseline_stack::endpoints(&cli.stack_root, name)?);
         }
@@ -108,11 +113,11 @@ impl Settings {
     }
 
     /// What `status` and `verify` compare.
-    pub(crate) fn audited(&self) -> Result<pulseline_auditor::Connections, ConfigError> {
+    pub(crate) fn audited(&self) -> Result<pulseline_auditor::AuditorConnections, ConfigError> {
         self.require_kafka()?;
         self.require_mongo()?;
         self.require_timescale()?;
-        Ok(pulseline_auditor::Connections {
+        Ok(pulseline_auditor::AuditorConnections {
             kafka: self.kafka.clone(),
             mongo: self.mongo.clone(),
             timescale: self.timescale.clone(),

@@ -155,15 +155,15 @@ fn a_console_says_that_its_address_is_taken_and_never_its_token() -> Result<()> 
         let output = console.env("PULSELINE__CONSOLE__TOKEN", token).output()?;
         Ok((output.status.code(), text(&output)))
     };
-    let (code, told) = said("0123456789-abcdef-hunter2")?;
+    let (code, text) = said("0123456789-abcdef-hunter2")?;
     ensure!(
-        code == Some(3) && told.contains("console.listen") && !told.contains("hunter2"),
-        "{told}"
+        code == Some(3) && text.contains("console.listen") && !text.contains("hunter2"),
+        "{text}"
     );
-    let (code, told) = said("hunter2")?;
+    let (code, text) = said("hunter2")?;
     ensure!(
-        code == Some(2) && told.contains("console.token") && !told.contains("hunter2"),
-        "{told}"
+        code == Some(2) && text.contains("console.token") && !text.contains("hunter2"),
+        "{text}"
     );
     Ok(())
 }

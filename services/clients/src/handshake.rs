@@ -1,17 +1,17 @@
-//! What a TLS handshake failed on, and whether waiting mends it. Registry and MongoDB share this.
+//! What a TLS handshake failed on, and whether waiting fixes it. Registry and MongoDB share this.
 
 use std::error::Error;
 use std::io;
 
 use rustls::AlertDescription as Alert;
 
-/// The text of the first TLS error among an error and its causes that no waiting mends: a certificate that is not trusted,
+/// The text of the first TLS error among an error and its causes that no waiting fixes: a certificate that is not trusted,
 /// has expired or names another host, and a server that refuses ours.
 pub(crate) fn refusal(error: &(dyn Error + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-            return is_lasting(tls).then(|| told(&tls.to_string()));
+            return is_lasting(tls).then(|| describe(&tls.to_string()));
         }
         // An I/O error leaves what it wraps out of its causes.
         next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
@@ -25,14 +25,14 @@ pub(crate) fn refusal(error: &(dyn Error + 'static)) -> Option<String> {
 /// As [`refusal`], for what is known as text only.
 pub(crate) fn refusal_in(text: &str) -> Option<String> {
     if let Some((_, reason)) = text.split_once(CERTIFICATE) {
-        return Some(told(&format!("{CERTIFICATE}{}", first_of(reason))));
+        return Some(describe(&format!("{CERTIFICATE}{}", first_of(reason))));
     }
     let (_, alert) = text.split_once(ALERT)?;
     let alert = first_of(alert);
     LASTING_ALERTS
         .iter()
         .any(|lasting| format!("{lasting:?}") == alert)
-        .then(|| told(&format!("{ALERT}{alert}")))
+        .then(|| describe(&format!("{ALERT}{alert}")))
 }
 
 /// How rustls begins to say that a server's certificate is refused.
@@ -74,7 +74,7 @@ fn first_of(text: &str) -> &str {
 }
 
 /// rustls's words with what they mean for whoever set this up.
-fn told(said: &str) -> String {
+fn describe(said: &str) -> String {
     let meaning = if said.contains("UnknownIssuer") {
         "no trusted authority has signed it"
     } else if said.contains("xpired") {

@@ -1,8 +1,8 @@
-//! What a look at one server tells, for `config check`.
+//! What checking one server gives, for `config check`.
 
 use serde::Serialize;
 
-/// What a look at one server tells.
+/// What checking one server gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HopReport {
     /// The server's name, such as `Kafka`.

@@ -9,7 +9,7 @@
 
 mod check;
 mod class;
-mod first_look;
+mod first_heartbeats;
 mod uri;
 
 use std::time::Duration;
@@ -27,8 +27,8 @@ use rustls::pki_types::pem::PemObject;
 use tokio::time::timeout;
 
 pub use check::{MongoCheckError, check};
-pub use class::{Fault, class_of, fault_of, is_dead_token, is_duplicate, told};
-use first_look::{FirstLook, LOOK};
+pub use class::{Fault, class_of, describe, fault_of, is_dead_token, is_duplicate};
+use first_heartbeats::{FIRST_HEARTBEATS, FirstHeartbeats};
 
 /// How long the driver looks for a server before the outage is ours to wait out, with a line in the log.
 pub const SERVER_SELECTION: Duration = Duration::from_secs(5);
@@ -52,7 +52,7 @@ pub enum MongoOpenError {
     #[error("MongoDB: {0}")]
     Refused(String),
     /// The servers' names could not be looked up.
-    #[error("MongoDB: looking up the servers of mongo.uri: {}", told(.0))]
+    #[error("MongoDB: looking up the servers of mongo.uri: {}", describe(.0))]
     Lookup(#[source] Box<mongodb::error::Error>),
 }
 
@@ -92,22 +92,22 @@ pub fn open<'a>(
             );
         }
         let hosts = options.hosts.len();
-        let (look, handler) = FirstLook::new();
+        let (heartbeats, handler) = FirstHeartbeats::new();
         options.sdam_event_handler = Some(handler);
         let unusable = |error| MongoOpenError::Setting(uri::refused(uri, &error));
         let client = Client::with_options(options).map_err(unusable)?;
-        if has_monitors && let Some(refusal) = look.refusal(hosts).await {
+        if has_monitors && let Some(refusal) = heartbeats.refusal(hosts).await {
             client.shutdown().immediate(true).await;
             return Err(MongoOpenError::Refused(class::with_tls_settings(&refusal)));
         }
         let database = client.database(&config.database);
         // A wrong password is told now, and not when a stand-by takes over.
-        let asked = timeout(LOOK, database.run_command(doc! { "ping": 1 })).await;
+        let asked = timeout(FIRST_HEARTBEATS, database.run_command(doc! { "ping": 1 })).await;
         if let Ok(Err(error)) = asked
             && class_of(&error) == Class::Fatal
         {
             client.shutdown().immediate(true).await;
-            return Err(MongoOpenError::Refused(told(&error)));
+            return Err(MongoOpenError::Refused(describe(&error)));
         }
         Ok(database)
     })
@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(database.name(), "pulseline");
         let error = database.run_command(doc! { "ping": 1 }).await.unwrap_err();
         assert_eq!(class_of(&error), Class::Transient);
-        assert!(!format!("{error:?} {}", told(&error)).contains("hunter2"));
+        assert!(!format!("{error:?} {}", describe(&error)).contains("hunter2"));
     }
 
     #[tokio::test]

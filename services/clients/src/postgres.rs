@@ -60,7 +60,7 @@ pub fn cancel<'a>(
 ) -> BoxFuture<'a, Result<(), PostgresError>> {
     Box::pin(async move {
         let settings = Settings::parse(timescale)?;
-        let told = match &settings.tls {
+        let checked = match &settings.tls {
             // A session without TLS is ended without.
             Some(tls) => {
                 token
@@ -69,7 +69,7 @@ pub fn cancel<'a>(
             }
             None => token.cancel_query(NoTls).await,
         };
-        Ok(told?)
+        Ok(checked?)
     })
 }
 

@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 use crate::handshake;
 pub use check::check;
 
-use answer::{Asked, body_of, judged, reason_of};
+use answer::{Asked, body_of, interpret, reason_of};
 use settings::{Endpoint, Login};
 
 /// Longest a connection may take before the next URL is asked.
@@ -300,7 +300,7 @@ impl Registry {
             // Its status says enough.
             Err(_) => Vec::new(),
         };
-        judged(status, &body, call.asked, place)
+        interpret(status, &body, call.asked, place)
     }
 }
 

@@ -9,10 +9,10 @@ use pulseline_sql::periods::date_of;
 use pulseline_sql::{Client, GenericClient};
 use tokio_postgres::error::SqlState;
 
-use crate::books::{self, Entry};
 use crate::config::CompactorConfig;
 use crate::error::CompactorError;
 use crate::locks::keep;
+use crate::ops_tables::{self, NewEntry};
 use crate::plan::{Dirty, Plan, Refresh, plan};
 use crate::{facts, metrics, pack, retain};
 
@@ -49,8 +49,8 @@ pub(crate) struct Work {
     waiting: usize,
 }
 
-/// Looks what there is to do; changes nothing.
-pub(crate) async fn look(
+/// Finds what there is to do; changes nothing.
+pub(crate) async fn find_work(
     client: &Client,
     config: &CompactorConfig,
     clock: &Clock,
@@ -58,8 +58,8 @@ pub(crate) async fn look(
     let floor = floor(client)
         .await
         .map_err(CompactorError::sql("reading the floor"))?;
-    let dirty = books::dirty(client, config.dirty_rows).await?;
-    let waiting = books::waiting(client).await?;
+    let dirty = ops_tables::dirty(client, config.dirty_rows).await?;
+    let waiting = ops_tables::waiting(client).await?;
     let mut plan = plan(&dirty, &waiting, clock.now_utc_millis(), config.bounds(floor));
     plan.more |= is_full(dirty.len(), config.dirty_rows);
     let sleeps = facts::touched(client, &plan, floor).await?;
@@ -79,13 +79,13 @@ pub(crate) async fn cycle(
     clock: &Clock,
 ) -> Result<CycleReport, CompactorError> {
     let began = Instant::now();
-    let folded = books::fold(client, config.fold_rows).await?;
+    let folded = ops_tables::fold(client, config.fold_rows).await?;
     let Work {
         dirty,
         plan,
         sleeps,
         waiting,
-    } = look(client, config, clock).await?;
+    } = find_work(client, config, clock).await?;
     for window in &plan.refreshes {
         keep(client, lease).await?;
         let began = Instant::now();
@@ -94,17 +94,17 @@ pub(crate) async fn cycle(
             .iter()
             .filter(|row| row.stream == window.stream && window.days.contains(&row.day));
         let entry = entry(window, changes.count());
-        books::journal(client, &entry, began.elapsed()).await?;
+        ops_tables::journal(client, &entry, began.elapsed()).await?;
         metrics::record_refresh(window, began.elapsed());
     }
     let changed = facts::recompute(client, lease, &sleeps, config.slice_sleeps).await?;
     if !plan.done.is_empty() || !plan.closed.is_empty() {
-        books::close(client, lease, &plan).await?;
+        ops_tables::close(client, lease, &plan).await?;
     }
     let deleted = retain::retain(client, lease, config, clock.now_utc_millis()).await?;
     let due = pack::due(client, config, clock.now_utc_millis()).await?;
     let packed = pack::pack(client, lease, &due).await?;
-    books::trim(client, config.journal_days).await?;
+    ops_tables::trim(client, config.journal_days).await?;
     let report = CycleReport {
         days: plan.done.len(),
         refreshes: plan.refreshes.len(),
@@ -119,7 +119,7 @@ pub(crate) async fn cycle(
             || is_full(deleted, config.retain_chunks)
             || packed > 0 && is_full(due.len(), config.pack_chunks),
     };
-    metrics::record_books(&books::standing(client).await?);
+    metrics::record_backlog(&ops_tables::backlog(client).await?);
     metrics::record_cycle(&report, began.elapsed());
     Ok(report)
 }
@@ -128,8 +128,8 @@ fn is_full(taken: usize, limit: i64) -> bool {
     i64::try_from(taken).is_ok_and(|taken| taken >= limit)
 }
 
-fn entry(window: &Refresh, changes: usize) -> Entry<'static> {
-    Entry {
+fn entry(window: &Refresh, changes: usize) -> NewEntry<'static> {
+    NewEntry {
         task: "refresh",
         relation: window.relation,
         days: window.days.clone(),

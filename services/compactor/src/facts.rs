@@ -5,14 +5,14 @@ use std::ops::Range;
 use std::time::Instant;
 
 use pulseline_sql::lease::Lease;
-use pulseline_sql::periods::{DayNumber, date_of, sleeps_reach};
+use pulseline_sql::periods::{DayNumber, date_of, sleep_window};
 use pulseline_sql::{Client, GenericClient};
 use uuid::Uuid;
 
-use crate::books::{self, Entry};
 use crate::error::CompactorError;
 use crate::locks::keep;
 use crate::metrics;
+use crate::ops_tables::{self, NewEntry};
 use crate::plan::Plan;
 
 /// Sleeps near a changed day of their device, newest first; their moments in hours on the UTC line.
@@ -49,9 +49,9 @@ pub(crate) async fn touched(
     floor: Option<DayNumber>,
 ) -> Result<Vec<Sleep>, CompactorError> {
     let devices: Vec<_> = plan.slept.iter().map(|(device, _)| *device).collect();
-    let reaches = || plan.slept.iter().map(|(_, day)| sleeps_reach(*day));
-    let low: Vec<_> = reaches().map(|reach| reach.start).collect();
-    let high: Vec<_> = reaches().map(|reach| reach.end).collect();
+    let windows = || plan.slept.iter().map(|(_, day)| sleep_window(*day));
+    let low: Vec<_> = windows().map(|window| window.start).collect();
+    let high: Vec<_> = windows().map(|window| window.end).collect();
     let rows = client
         .query(NEAR, &[&devices, &low, &high, &floor.map(first_start)])
         .await
@@ -91,7 +91,7 @@ fn due(near: impl Iterator<Item = (Sleep, Range<DayNumber>)>, plan: &Plan) -> Ve
 
 /// The first day on which a sleep may start so that all its readings lie at or above the floor.
 fn first_start(floor: DayNumber) -> DayNumber {
-    floor + (floor - sleeps_reach(floor).start)
+    floor + (floor - sleep_window(floor).start)
 }
 
 /// Recomputes them, at most `most` in a statement; says how many have another heart rate than before.
@@ -106,7 +106,7 @@ pub(crate) async fn recompute(
         let began = Instant::now();
         let written = write(client, lease, sleeps).await?;
         changed += written;
-        let entry = Entry {
+        let entry = NewEntry {
             task: "facts",
             relation: "stage.sleep_heart_rates",
             days: days(sleeps),
@@ -114,7 +114,7 @@ pub(crate) async fn recompute(
             rows: i64::try_from(written).unwrap_or(i64::MAX),
         };
         if written > 0 {
-            books::journal(client, &entry, began.elapsed()).await?;
+            ops_tables::journal(client, &entry, began.elapsed()).await?;
         }
         metrics::record_sleeps(sleeps.len(), began.elapsed());
     }
@@ -159,7 +159,7 @@ fn slices(sleeps: &[Sleep], most: usize) -> Vec<&[Sleep]> {
 fn days(sleeps: &[Sleep]) -> Range<DayNumber> {
     let low = sleeps.iter().map(|sleep| sleep.days.start).min().unwrap_or(0);
     let high = sleeps.iter().map(|sleep| sleep.days.end).max().unwrap_or(0);
-    sleeps_reach(low).start..sleeps_reach(high).end
+    sleep_window(low).start..sleep_window(high).end
 }
 
 /// On the UTC line, from the start up to, not including, the end. The 15-minute figures, read once and by dates that the planner knows,

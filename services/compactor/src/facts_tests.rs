@@ -72,8 +72,8 @@ fn b_20_a_sleep_waits_for_the_refresh_of_every_day_that_it_can_have_readings_on(
     assert_eq!(days, LAST_DAY - 1..LAST_DAY + 2);
     for day in days.clone() {
         // The index is asked for more than that.
-        let reach = sleeps_reach(day);
-        assert!(reach.contains(&(LAST_DAY - 1)) || reach.contains(&LAST_DAY));
+        let window = sleep_window(day);
+        assert!(window.contains(&(LAST_DAY - 1)) || window.contains(&LAST_DAY));
     }
     let night = sleep(DEVICE, 1, LAST_DAY - 1..LAST_DAY + 1);
     let due_with = |slept: &[(Uuid, DayNumber)], pending: &[(Uuid, DayNumber)]| {
@@ -207,16 +207,16 @@ async fn b_20_a_sleep_costs_its_own_readings_however_long_the_history() -> Resul
             .batch_execute("delete from stage.sleep_heart_rates")
             .await?;
         let whole = warehouse.cost(&sleeps).await?;
-        let told = format!("half: {half:?}, whole: {whole:?}, own readings: {own}");
+        let text = format!("half: {half:?}, whole: {whole:?}, own readings: {own}");
         // Twice the nights, twice the work.
         ensure!(
             whole.scans * 10 <= half.scans * 22 && whole.rows * 10 <= half.rows * 22,
-            "{told}"
+            "{text}"
         );
         // Chunks of two days and of the other offset, and those of a statement's span once. Twice the night's readings: those of the days
         // around it, which tell the offsets, are as many quarters of an hour as they are readings here.
-        ensure!(whole.scans <= 8 * 64, "{told}");
-        ensure!(whole.rows <= 10 * u64::try_from(own)?, "{told}");
+        ensure!(whole.scans <= 8 * 64, "{text}");
+        ensure!(whole.rows <= 10 * u64::try_from(own)?, "{text}");
         ensure!(
             warehouse.count(DIFFERENT).await? == 0,
             "refreshed: {is_refreshed}"

@@ -12,7 +12,7 @@ const NEWEST: &str = "select id, (extract(epoch from started_at) * 1000)::bigint
 
 /// A line of `ops.compactions`.
 #[derive(Clone, Debug, Serialize)]
-pub struct Entry {
+pub struct JournalEntry {
     /// Rises.
     pub id: i64,
     /// When it began, in UTC milliseconds.
@@ -37,11 +37,11 @@ pub struct Entry {
 ///
 /// # Errors
 /// What the server says.
-pub fn journal(client: &Client, limit: i64) -> BoxFuture<'_, Result<Vec<Entry>, CompactorError>> {
+pub fn journal(client: &Client, limit: i64) -> BoxFuture<'_, Result<Vec<JournalEntry>, CompactorError>> {
     Box::pin(async move {
         let rows = client.query(NEWEST, &[&limit]).await;
         let rows = rows.map_err(CompactorError::sql("reading the journal"))?;
-        let entry = |row: &tokio_postgres::Row| Entry {
+        let entry = |row: &tokio_postgres::Row| JournalEntry {
             id: row.get(0),
             started_at: row.get(1),
             task: row.get(2),

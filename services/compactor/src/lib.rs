@@ -9,7 +9,6 @@
 //!  ops.accounted_log ──▶ fold ──▶ ops.accounted ──▶ ops.accounted_pages
 //! ```
 
-mod books;
 mod config;
 mod cycle;
 mod error;
@@ -17,6 +16,7 @@ mod facts;
 mod journal;
 mod locks;
 mod metrics;
+mod ops_tables;
 mod pack;
 mod plan;
 mod preview;
@@ -26,6 +26,6 @@ mod service;
 pub use config::CompactorConfig;
 pub use cycle::CycleReport;
 pub use error::CompactorError;
-pub use journal::{Entry, journal};
+pub use journal::{JournalEntry, journal};
 pub use preview::{preview, preview_with};
 pub use service::{run, run_once};

@@ -36,15 +36,15 @@ pub(crate) async fn hold<T>(
 /// Waits until no refresh runs that was begun before this term: up to TimescaleDB 2.26.2 a second one passes over the days that the
 /// first works on and says that all is done, whatever becomes of the first.
 pub(crate) async fn settle(client: &Client, shutdown: &Shutdown) -> Result<(), CompactorError> {
-    let mut is_told = false;
+    let mut is_reported = false;
     loop {
         let running = client.query_one(RUNNING, &[]).await;
         let running = running.map_err(CompactorError::sql("looking for refreshes that still run"))?;
         if !running.get::<_, bool>(0) {
             return Ok(());
         }
-        if !is_told {
-            is_told = true;
+        if !is_reported {
+            is_reported = true;
             tracing::info!("waiting for a refresh that was begun before: its days must not be passed over");
         }
         if !shutdown.sleep(POLL).await {
@@ -63,12 +63,12 @@ pub(crate) async fn keep(client: &impl GenericClient, lease: &Lease) -> Result<(
 }
 
 /// From here on no lock is waited for longer than half a second: who waits for a lock makes all others wait behind it.
-pub(crate) async fn be_impatient(client: &Client) -> Result<(), CompactorError> {
+pub(crate) async fn set_short_lock_timeout(client: &Client) -> Result<(), CompactorError> {
     set(client, "set lock_timeout = '500ms'").await
 }
 
 /// From here on locks are waited for as long as the server says.
-pub(crate) async fn be_patient(client: &Client) -> Result<(), CompactorError> {
+pub(crate) async fn reset_lock_timeout(client: &Client) -> Result<(), CompactorError> {
     set(client, "reset lock_timeout").await
 }
 

@@ -11,8 +11,8 @@ use pulseline_auditor::Sample;
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_sql::periods::date_of;
 
-use crate::books::Standing;
 use crate::cycle::CycleReport;
+use crate::ops_tables::Backlog;
 use crate::plan::Refresh;
 
 const CYCLES: &str = "pulseline_compactor_cycles_total";
@@ -93,15 +93,15 @@ pub(crate) fn describe() {
     for name in [DIRTY, WAITING, LEADER, LAST_SUCCESS] {
         gauge!(name).set(0.0);
     }
-    record_books(&Standing::default());
+    record_backlog(&Backlog::default());
 }
 
-/// How the books stand; a topic without a hole is reported too.
+/// The backlog in the ops tables; a topic without a hole is reported too.
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-pub(crate) fn record_books(standing: &Standing) {
-    gauge!(OLDEST).set(standing.oldest_seconds);
+pub(crate) fn record_backlog(backlog: &Backlog) {
+    gauge!(OLDEST).set(backlog.oldest_seconds);
     for topic in pulseline_auditor::topics() {
-        let missing = standing.unaccounted.get(topic).copied().unwrap_or(0);
+        let missing = backlog.unaccounted.get(topic).copied().unwrap_or(0);
         gauge!(UNACCOUNTED, "topic" => topic).set(missing as f64);
     }
 }
@@ -166,7 +166,7 @@ pub(crate) fn record_sample(sample: &Sample, took: Duration) {
 pub(crate) fn record_leader(is_leader: bool) {
     gauge!(LEADER).set(if is_leader { 1.0 } else { 0.0 });
     if !is_leader {
-        // Who stands by does not see the books: what it saw last would stand there for ever.
-        record_books(&Standing::default());
+        // Who stands by does not see the ops tables: what it saw last would stand there for ever.
+        record_backlog(&Backlog::default());
     }
 }

@@ -7,11 +7,11 @@ use pulseline_sql::lease::Lease;
 use pulseline_sql::periods::DayNumber;
 use pulseline_sql::{Client, GenericClient};
 
-use crate::books::{self, Entry};
 use crate::config::CompactorConfig;
 use crate::error::CompactorError;
-use crate::locks::{be_impatient, be_patient, is_passing, keep};
+use crate::locks::{is_passing, keep, reset_lock_timeout, set_short_lock_timeout};
 use crate::metrics;
+use crate::ops_tables::{self, NewEntry};
 
 const DAY_MS: i64 = 86_400_000;
 /// Newest first: what was loaded last is read most.
@@ -57,7 +57,7 @@ pub(crate) async fn pack(client: &Client, lease: &Lease, chunks: &[Chunk]) -> Re
     if chunks.is_empty() {
         return Ok(0);
     }
-    be_impatient(client).await?;
+    set_short_lock_timeout(client).await?;
     let mut packed = 0;
     for chunk in chunks {
         keep(client, lease).await?;
@@ -71,7 +71,7 @@ pub(crate) async fn pack(client: &Client, lease: &Lease, chunks: &[Chunk]) -> Re
             }
             Err(error) => return Err(CompactorError::sql("packing a chunk")(error)),
         }
-        let entry = Entry {
+        let entry = NewEntry {
             task: if chunk.is_packed { "repack" } else { "pack" },
             relation: &format!("raw.{}", chunk.stream),
             days: chunk.days.clone(),
@@ -83,9 +83,9 @@ pub(crate) async fn pack(client: &Client, lease: &Lease, chunks: &[Chunk]) -> Re
             .to_owned(),
             rows: 1,
         };
-        books::journal(client, &entry, began.elapsed()).await?;
+        ops_tables::journal(client, &entry, began.elapsed()).await?;
         metrics::record_pack(began.elapsed());
     }
-    be_patient(client).await?;
+    reset_lock_timeout(client).await?;
     Ok(packed)
 }

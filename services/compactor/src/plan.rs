@@ -59,7 +59,7 @@ pub(crate) struct Bounds {
     pub(crate) device_days: usize,
 }
 
-/// What to do in a cycle, in this order: refresh, recompute sleeps, then change the books in one transaction.
+/// What to do in a cycle, in this order: refresh, recompute sleeps, then change the ops tables in one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) refreshes: Vec<Refresh>,

@@ -10,7 +10,7 @@ use pulseline_sql::Client;
 use pulseline_sql::periods::{DayNumber, date_of};
 
 use crate::config::CompactorConfig;
-use crate::cycle::{Work, look};
+use crate::cycle::{Work, find_work};
 use crate::error::CompactorError;
 use crate::pack::{self, Chunk};
 use crate::retain::{self, Overdue};
@@ -41,7 +41,7 @@ pub fn preview_with<'a>(
     clock: &'a Clock,
 ) -> BoxFuture<'a, Result<Vec<String>, CompactorError>> {
     Box::pin(async move {
-        let work = look(client, config, clock).await?;
+        let work = find_work(client, config, clock).await?;
         let overdue = retain::overdue(client, config, clock.now_utc_millis()).await?;
         let chunks = pack::due(client, config, clock.now_utc_millis()).await?;
         Ok(sentences(&work, &overdue, &chunks))

@@ -7,13 +7,13 @@ use std::time::Instant;
 use pulseline_sql::SqlError;
 use pulseline_sql::floor::{floor, raise, seize};
 use pulseline_sql::lease::Lease;
-use pulseline_sql::periods::{DayNumber, Level, date_of, sleeps_reach};
+use pulseline_sql::periods::{DayNumber, Level, date_of, sleep_window};
 use pulseline_sql::{Client, GenericClient};
 
-use crate::books::{self, Entry};
 use crate::config::CompactorConfig;
 use crate::error::CompactorError;
-use crate::locks::{be_impatient, be_patient, is_passing, keep};
+use crate::locks::{is_passing, keep, reset_lock_timeout, set_short_lock_timeout};
+use crate::ops_tables::{self, NewEntry};
 
 const DAY_MS: i64 = 86_400_000;
 /// What has to be refreshed before the readings that it needs may go; sleeps need those of the days around them.
@@ -25,7 +25,7 @@ const PENDING: &str = "select count(*) from ( \
 const BELOW: &str = "select stream, starts_on - date '1970-01-01', ends_on - date '1970-01-01' from ops.chunks \
     where ends_on <= date '1970-01-01' + $1::int order by ends_on, stream limit $2";
 
-const LOOKING: &str = "looking for readings that are too old";
+const SEARCHING: &str = "looking for readings that are too old";
 const RAISING: &str = "raising the floor";
 const DELETING: &str = "deleting readings";
 
@@ -52,7 +52,7 @@ fn target(retain_days: i32, now_utc_millis: i64) -> Option<DayNumber> {
     (retain_days > 0).then(|| Level::Month.period(today - retain_days).start)
 }
 
-/// Looks what is too old; changes nothing.
+/// Finds what is too old; changes nothing.
 pub(crate) async fn overdue(
     client: &Client,
     config: &CompactorConfig,
@@ -61,11 +61,11 @@ pub(crate) async fn overdue(
     let Some(target) = target(config.retain_days, now_utc_millis) else {
         return Ok(Overdue::default());
     };
-    let raised = floor(client).await.map_err(CompactorError::sql(LOOKING))?;
+    let raised = floor(client).await.map_err(CompactorError::sql(SEARCHING))?;
     let rows = client
         .query(BELOW, &[&target, &config.retain_chunks])
         .await
-        .map_err(CompactorError::sql(LOOKING))?;
+        .map_err(CompactorError::sql(SEARCHING))?;
     let chunks = rows.iter().map(|row| Old {
         stream: row.get(0),
         days: row.get(1)..row.get(2),
@@ -88,7 +88,7 @@ pub(crate) async fn retain(
         return Ok(0);
     }
     keep(client, lease).await?;
-    be_impatient(client).await?;
+    set_short_lock_timeout(client).await?;
     let may_delete = match overdue.raise_to {
         Some(to) => raise_floor(client, to).await?,
         None => true,
@@ -98,7 +98,7 @@ pub(crate) async fn retain(
         keep(client, lease).await?;
         deleted += usize::from(delete(client, old).await?);
     }
-    be_patient(client).await?;
+    reset_lock_timeout(client).await?;
     Ok(deleted)
 }
 
@@ -110,7 +110,7 @@ async fn raise_floor(client: &mut Client, to: DayNumber) -> Result<bool, Compact
         Err(SqlError::Postgres(error)) if is_passing(error.code()) => return Ok(false),
         seized => seized.map_err(CompactorError::sql(RAISING))?,
     }
-    let of_sleeps = sleeps_reach(to).end;
+    let of_sleeps = sleep_window(to).end;
     let pending: i64 = transaction
         .query_one(PENDING, &[&to, &of_sleeps])
         .await
@@ -143,14 +143,14 @@ async fn delete(client: &Client, old: &Old) -> Result<bool, CompactorError> {
         }
         Err(error) => return Err(CompactorError::sql(DELETING)(error)),
     }
-    let entry = Entry {
+    let entry = NewEntry {
         task: "retain",
         relation: &relation,
         days: old.days.clone(),
         reason: "older than what is kept".to_owned(),
         rows: 1,
     };
-    books::journal(client, &entry, began.elapsed()).await?;
+    ops_tables::journal(client, &entry, began.elapsed()).await?;
     Ok(true)
 }
 

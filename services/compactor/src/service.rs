@@ -151,15 +151,15 @@ async fn stand_by(
     mut waits: impl FnMut(),
 ) -> Result<Option<Lease>, CompactorError> {
     let ttl = config.lease_ttl();
-    let mut is_told = false;
+    let mut is_reported = false;
     loop {
         let won = Lease::acquire(client, LEASE, owner, ttl).await;
         if let Some(lease) = won.map_err(CompactorError::sql("acquiring the lease"))? {
             return Ok(Some(lease));
         }
         waits();
-        if !is_told {
-            is_told = true;
+        if !is_reported {
+            is_reported = true;
             tracing::info!("standing by: another compactor holds the lease");
         }
         if !shutdown.sleep(ttl / 3).await {

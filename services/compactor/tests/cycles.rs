@@ -16,7 +16,7 @@ use pulseline_stack::{Server, Stack, StackOptions};
 const HOUR_MS: i64 = 3_600_000;
 /// 2019-11-06T00:00Z.
 const NOVEMBER_6_MS: i64 = 18_206 * 24 * HOUR_MS;
-/// Ten steps at noon of each of `$1` days up to November 6, and the books that the loader writes with them.
+/// Ten steps at noon of each of `$1` days up to November 6, and the ops tables that the loader writes with them.
 const LOAD: &str = "with days as (select date '2019-11-06' - n as day from generate_series(0, $1::int - 1) n), \
     loaded as (insert into raw.steps select '00000000-0000-0000-0000-000000000001', day + time '12:00', 60, 10, now(), \
         gen_random_uuid() from days) \
@@ -130,14 +130,14 @@ async fn a_backlog_is_worked_off_newest_days_first_and_a_preview_changes_nothing
         ..CompactorConfig::default()
     };
     warehouse.load(40).await?;
-    let told = preview(&config, &warehouse.timescale, &clock).await?;
+    let lines = preview(&config, &warehouse.timescale, &clock).await?;
     ensure!(
-        told[0] == "refresh stage.steps_15m of 2019-10-22 to 2019-11-06: 16 changes",
-        "{told:?}"
+        lines[0] == "refresh stage.steps_15m of 2019-10-22 to 2019-11-06: 16 changes",
+        "{lines:?}"
     );
     ensure!(
-        told.last().is_some_and(|line| line.starts_with("more is left")),
-        "{told:?}"
+        lines.last().is_some_and(|line| line.starts_with("more is left")),
+        "{lines:?}"
     );
     ensure!(warehouse.count(DIRTY).await? == 40 && warehouse.count(JOURNAL).await? == 0);
     ensure!(warehouse.count("select count(*) from ops.leases").await? == 0);
@@ -159,8 +159,8 @@ async fn a_backlog_is_worked_off_newest_days_first_and_a_preview_changes_nothing
     warehouse.work(&config, &clock).await?;
     ensure!(warehouse.count(JOURNAL).await? == before + 2);
     ensure!(warehouse.count(SUMMED).await? == 401);
-    let told = preview(&config, &warehouse.timescale, &clock).await?;
-    ensure!(told == ["nothing to do"], "{told:?}");
+    let lines = preview(&config, &warehouse.timescale, &clock).await?;
+    ensure!(lines == ["nothing to do"], "{lines:?}");
     warehouse.stack.stop().await?;
     Ok(())
 }
@@ -259,14 +259,15 @@ async fn p_12_old_readings_are_deleted_once_they_are_refreshed_and_their_figures
     let floor = "select count(*) from ops.floors where floor_date = '2019-11-01'";
     let deleted = "select count(*) from ops.compactions where task = 'retain' and relation = 'raw.steps'";
     warehouse.load(40).await?;
-    let told = preview(&config, &warehouse.timescale, &clock).await?;
+    let lines = preview(&config, &warehouse.timescale, &clock).await?;
     let raise =
         "raise the floor to 2019-11-01: readings of days before it are deleted and not loaded any more";
-    ensure!(told.iter().any(|line| line == raise), "{told:?}");
+    ensure!(lines.iter().any(|line| line == raise), "{lines:?}");
     ensure!(
-        told.iter()
+        lines
+            .iter()
             .any(|line| line == "delete readings of steps, 2019-09-28"),
-        "{told:?}"
+        "{lines:?}"
     );
     ensure!(warehouse.count("select count(*) from ops.floors").await? == 0);
     warehouse.work(&config, &clock).await?;
@@ -290,8 +291,8 @@ async fn p_12_old_readings_are_deleted_once_they_are_refreshed_and_their_figures
         .await?;
     warehouse.work(&config, &clock).await?;
     ensure!(warehouse.count(DIRTY).await? == 0 && warehouse.count(monthly).await? == 310);
-    let told = preview(&config, &warehouse.timescale, &clock).await?;
-    ensure!(told == ["nothing to do"], "{told:?}");
+    let lines = preview(&config, &warehouse.timescale, &clock).await?;
+    ensure!(lines == ["nothing to do"], "{lines:?}");
     warehouse.stack.stop().await?;
     Ok(())
 }
@@ -299,7 +300,7 @@ async fn p_12_old_readings_are_deleted_once_they_are_refreshed_and_their_figures
 /// A13: each transaction of a producer leaves an offset without a message, and the row that is rewritten must not hold them all.
 #[tokio::test]
 async fn p_1_exceptional_offsets_go_to_pages_that_are_never_rewritten() -> Result<()> {
-    const VOIDS: &str = "insert into ops.accounted_log (topic, generation, partition, from_offset, to_offset, kind) \
+    const GAPS: &str = "insert into ops.accounted_log (topic, generation, partition, from_offset, to_offset, kind) \
         select 'fitbit.steps', 0, 0, n, n + 1, case n % 2 when 1 then 'void' else 'loaded' end \
         from generate_series($1::bigint, $1::bigint + 2999) n";
     const STANDING: &str = "select offsets::text || ' ' || (select sum(upper(r) - lower(r)) from unnest(void) r) \
@@ -310,7 +311,7 @@ async fn p_1_exceptional_offsets_go_to_pages_that_are_never_rewritten() -> Resul
     let (config, clock) = (CompactorConfig::default(), Clock::fixed(NOVEMBER_6_MS));
     let standing = async || -> Result<String> { Ok(warehouse.client.query_one(STANDING, &[]).await?.get(0)) };
     for (round, expected) in [(0_i64, "{[0,3000)} 1500"), (1, "{[0,6000)} 3000")] {
-        warehouse.client.execute(VOIDS, &[&(round * 3_000)]).await?;
+        warehouse.client.execute(GAPS, &[&(round * 3_000)]).await?;
         ensure!(
             standing().await? == expected,
             "before the fold: {}",

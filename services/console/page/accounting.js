@@ -52,7 +52,7 @@ function line(partition) {
     'data-in-flight': partition.in_flight, 'data-lost': partition.lost };
   const count = (kind, name) => h('td', { class: `number count ${partition[kind] > 0 ? kind : 'zero'}`, 'data-name': name, role: 'cell' }, number(partition[kind]));
   return h('tr', { ...data, role: 'row' },
-    h('th', { scope: 'row', class: 'partition', role: 'rowheader' }, `/${partition.partition}`, partition.generation > 0 && ` (life ${partition.generation + 1})`),
+    h('th', { scope: 'row', class: 'partition', role: 'rowheader' }, `/${partition.partition}`, partition.generation > 0 && ` (incarnation ${partition.generation})`),
     h('td', { class: 'drawn', role: 'cell' }, bar(partition), partition.holes.length > 0 && h('p', { class: 'holes' }, `missing: ${partition.holes.join(' ')}`)),
     h('td', { class: 'number', 'data-name': 'end', role: 'cell' }, number(partition.end)), count('duplicate', 'duplicate'), count('dead', 'dead'), count('in_flight', 'on way'), count('lost', 'missing'));
 }
@@ -94,7 +94,7 @@ export function accounting(main) {
   replace(main, h('section', { 'aria-labelledby': 'accounting-title' },
     h('h2', { id: 'accounting-title' }, 'What became of every message'),
     h('p', { class: 'lead' }, 'Each bar is a partition of Kafka, from offset 0 to its end. A hole is an offset that sink and loader are past and nobody has accounted for: ',
-      h('code', null, 'pulseline heal'), ' mends what MongoDB still has.'),
+      h('code', null, 'pulseline heal'), ' repairs what MongoDB still has.'),
     legend(), place));
   return {
     async refresh() {

@@ -4,7 +4,7 @@ import { accounting } from './accounting.js';
 import { compactor } from './compactor.js';
 import { clock, h } from './dom.js';
 import { flow } from './flow.js';
-import { letters } from './letters.js';
+import { letters } from './dead_letters.js';
 import { person } from './person.js';
 import { Unanswered, ask } from './server.js';
 

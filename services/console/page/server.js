@@ -25,7 +25,7 @@ export function ask(path, fields) {
   return answer(address(path, fields), { headers: { Accept: 'application/json' } });
 }
 
-/** Replays the letters of an origin. The token goes into a header of its own and nowhere else: the browser fills in `Authorization`. */
+/** Replays the dead letters of an origin. The token goes into a header of its own and nowhere else: the browser fills in `Authorization`. */
 export function replay(origin, token) {
   const headers = { 'Pulseline-Token': token };
   return answer(address('replay', { origin }), { method: 'POST', headers });

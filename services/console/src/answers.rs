@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use pulseline_compactor::{CompactorConfig, CompactorError};
-use pulseline_letters::{LettersError, Selection};
+use pulseline_dead_letters::{DeadLettersError, Selection};
 use pulseline_runtime::clock::Clock;
 use pulseline_sql::Client;
 use pulseline_sql::SqlError;
@@ -19,8 +19,8 @@ use crate::warehouse::{PATIENCE, Warehouse};
 
 /// Lines of the journal that are shown.
 const JOURNAL_LINES: i64 = 60;
-/// Letters that are shown; filters find the others.
-const LETTERS: i64 = 200;
+/// Dead letters that are shown; filters find the others.
+const DEAD_LETTERS: i64 = 200;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ pub(crate) enum Unanswered {
     #[error("TimescaleDB: {0}")]
     Sql(#[from] SqlError),
     #[error(transparent)]
-    Letters(#[from] LettersError),
+    DeadLetters(#[from] DeadLettersError),
     #[error(transparent)]
     Compactor(#[from] CompactorError),
     #[error("the answer cannot be written: {0}")]
@@ -97,7 +97,7 @@ impl Answers {
                 "plan": pulseline_compactor::preview_with(&self.compactor, client, &self.clock).await?,
                 "journal": pulseline_compactor::journal(client, JOURNAL_LINES).await?,
             }),
-            Question::Letters {
+            Question::DeadLetters {
                 reason,
                 stream,
                 with_resolved,
@@ -108,15 +108,16 @@ impl Answers {
                     with_resolved: *with_resolved,
                     ..Selection::default()
                 };
-                let kinds = pulseline_letters::kinds(client, *with_resolved).await?;
-                let (letters, count) = pulseline_letters::list(client, &selection, LETTERS).await?;
-                json!({ "letters": letters, "count": count, "kinds": kinds })
+                let kinds = pulseline_dead_letters::kinds(client, *with_resolved).await?;
+                let (dead_letters, count) =
+                    pulseline_dead_letters::list(client, &selection, DEAD_LETTERS).await?;
+                json!({ "letters": dead_letters, "count": count, "kinds": kinds })
             }
-            Question::Letter { origin } => {
-                let found = pulseline_letters::find(client, origin).await?;
-                let shown = found.iter().map(|(letter, payload)| {
-                    let text = pulseline_letters::show(letter, payload.as_deref());
-                    json!({ "letter": letter, "shown": text })
+            Question::DeadLetter { origin } => {
+                let found = pulseline_dead_letters::find(client, origin).await?;
+                let shown = found.iter().map(|(dead_letter, payload)| {
+                    let text = pulseline_dead_letters::show(dead_letter, payload.as_deref());
+                    json!({ "letter": dead_letter, "shown": text })
                 });
                 json!({ "letters": shown.collect::<Vec<_>>() })
             }

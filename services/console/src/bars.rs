@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_partition_has_no_bar_and_books_ahead_of_kafka_are_cut() {
+    fn an_empty_partition_has_no_bar_and_what_is_accounted_for_beyond_kafkas_end_is_cut() {
         assert!(bar(&Ledger::default()).is_empty());
         let ahead = Ledger {
             end: 5,

@@ -16,7 +16,7 @@ pub(crate) enum State {
     Good,
     /// Messages are on their way.
     Moving,
-    /// Offsets are missing, or the books contradict Kafka.
+    /// Offsets are missing, or the ops tables contradict Kafka.
     Bad,
     /// A server is away.
     Away,
@@ -30,7 +30,7 @@ pub(crate) struct Headline {
     pub(crate) detail: String,
 }
 
-/// A loss comes first: it is seen in this very look, whoever else is away.
+/// A loss comes first: it is seen in this very poll, whoever else is away.
 pub(crate) fn headline(view: &View) -> Headline {
     let (state, text) = sentence(view);
     Headline {
@@ -81,7 +81,7 @@ fn missing(lost: i64, ledgers: &[Ledger]) -> String {
 fn away(unreachable: &[String]) -> String {
     let names: Vec<_> = unreachable
         .iter()
-        .map(|told| told.split(':').next().unwrap_or_default())
+        .map(|reason| reason.split(':').next().unwrap_or_default())
         .collect();
     let verb = if names.len() == 1 { "is" } else { "are" };
     format!("{} {verb} away", names.join(" and "))

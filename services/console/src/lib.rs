@@ -1,10 +1,10 @@
-//! One page for people who would rather look: what flows where, and whether anything is wrong.
+//! The console, one page: what flows where, and whether anything is wrong.
 //!
 //! ```text
 //!  browser ──▶ guard (host, credentials, origin, token) ──▶ routes ──▶ watcher ──▶ auditor: status and every partition's ranges
-//!                                                                  └─▶ answers ──▶ letters, compactor, agg and stage
+//!                                                                  └─▶ answers ──▶ dead letters, compactor, agg and stage
 //! ```
-//! However many look on, the servers are asked as for one: a look serves everybody for two seconds, and so does an answer.
+//! All viewers share one poll: it serves every viewer for two seconds, and so does an answer.
 
 mod answers;
 mod bars;
@@ -27,4 +27,4 @@ mod watcher;
 
 pub use config::ConsoleConfig;
 pub use error::ConsoleError;
-pub use service::{Connections, run};
+pub use service::{ConsoleConnections, run};

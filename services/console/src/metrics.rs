@@ -14,8 +14,8 @@ use crate::guard::Refusal;
 
 const REQUESTS: &str = "pulseline_console_requests_total";
 const REFUSED: &str = "pulseline_console_refused_total";
-const LOOKS: &str = "pulseline_console_looks_total";
-const LOOK_SECONDS: &str = "pulseline_console_look_seconds";
+const POLLS: &str = "pulseline_console_looks_total";
+const POLL_SECONDS: &str = "pulseline_console_look_seconds";
 const AWAY: &str = "pulseline_console_servers_away";
 const QUESTIONS: &str = "pulseline_console_questions_total";
 const FAILED: &str = "pulseline_console_failed_questions_total";
@@ -27,16 +27,16 @@ pub(crate) fn describe() {
     describe_counter!(REQUESTS, Unit::Count, "Requests answered, refused ones included");
     describe_counter!(REFUSED, Unit::Count, "Requests refused, by reason");
     describe_counter!(
-        LOOKS,
+        POLLS,
         Unit::Count,
-        "Looks at all servers, for however many viewers"
+        "Polls of all servers, for however many viewers"
     );
-    describe_histogram!(LOOK_SECONDS, Unit::Seconds, "Time of a look");
-    describe_gauge!(AWAY, Unit::Count, "Servers that the last look did not reach");
+    describe_histogram!(POLL_SECONDS, Unit::Seconds, "Time of a poll");
+    describe_gauge!(AWAY, Unit::Count, "Servers that the last poll did not reach");
     describe_counter!(
         QUESTIONS,
         Unit::Count,
-        "Questions to the warehouse beside the looks; repeated ones are answered from memory"
+        "Questions to the warehouse beside the polls; repeated ones are answered from memory"
     );
     describe_counter!(FAILED, Unit::Count, "Questions that the warehouse did not answer");
     describe_counter!(
@@ -47,9 +47,9 @@ pub(crate) fn describe() {
     describe_gauge!(
         LAST_SUCCESS,
         Unit::Seconds,
-        "When a look last reached every server, in seconds since 1970"
+        "When a poll last reached every server, in seconds since 1970"
     );
-    for name in [REQUESTS, LOOKS, QUESTIONS, FAILED] {
+    for name in [REQUESTS, POLLS, QUESTIONS, FAILED] {
         counter!(name).absolute(0);
     }
     for refusal in Refusal::ALL {
@@ -70,9 +70,9 @@ pub(crate) fn record_refused(refusal: Refusal) {
     counter!(REFUSED, "reason" => refusal.word()).increment(1);
 }
 
-pub(crate) fn record_look(status: &Status, took: Duration) {
-    counter!(LOOKS).increment(1);
-    histogram!(LOOK_SECONDS).record(took.as_secs_f64());
+pub(crate) fn record_poll(status: &Status, took: Duration) {
+    counter!(POLLS).increment(1);
+    histogram!(POLL_SECONDS).record(took.as_secs_f64());
     let away = u32::try_from(status.unreachable.len()).unwrap_or(u32::MAX);
     gauge!(AWAY).set(f64::from(away));
     if away == 0 {
@@ -90,8 +90,8 @@ pub(crate) fn record_question(is_answered: bool) {
     }
 }
 
-/// The log says which letter; never the token.
-pub(crate) fn record_replay(origin: &str, item: i32, fate: &pulseline_letters::Fate) {
+/// The log says which dead letter; never the token.
+pub(crate) fn record_replay(origin: &str, item: i32, fate: &pulseline_dead_letters::Fate) {
     let done = if fate.is_done() { "yes" } else { "no" };
     counter!(REPLAYED, "done" => done).increment(1);
     tracing::info!(origin, item, %fate, "replayed a dead letter from the page");

@@ -1,4 +1,4 @@
-//! `status.json` and `accounting.json`: a look, as the page draws it.
+//! `status.json` and `accounting.json`: a poll, as the page draws it.
 
 use pulseline_auditor::{Ledger, Status};
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::bars::{Cell, bar};
 use crate::headline::{Headline, headline};
 use crate::rates::Rates;
-use crate::watcher::Look;
+use crate::watcher::Poll;
 
 /// The top of the page and the drawing of the flow.
 #[derive(Debug, Serialize)]
@@ -18,7 +18,7 @@ pub(crate) struct Overview<'a> {
     status: &'a Status,
     /// Offsets that sink and loader are past and nobody has accounted for.
     lost: i64,
-    /// Messages per second; none until two looks are far enough apart.
+    /// Messages per second; none until two polls are far enough apart.
     rates: Option<Rates>,
     /// Whether a token is configured.
     can_replay: bool,
@@ -26,13 +26,13 @@ pub(crate) struct Overview<'a> {
 }
 
 impl<'a> Overview<'a> {
-    pub(crate) fn new(look: &'a Look, can_replay: bool) -> Self {
+    pub(crate) fn new(poll: &'a Poll, can_replay: bool) -> Self {
         Self {
-            at: look.at,
-            headline: headline(&look.view),
-            status: &look.view.status,
-            lost: look.view.lost(),
-            rates: look.rates,
+            at: poll.at,
+            headline: headline(&poll.view),
+            status: &poll.view.status,
+            lost: poll.view.lost(),
+            rates: poll.rates,
             can_replay,
             version: pulseline_runtime::VERSION,
         }
@@ -44,7 +44,8 @@ impl<'a> Overview<'a> {
 pub(crate) struct Partition<'a> {
     topic: &'a str,
     partition: i32,
-    generation: i32,
+    #[serde(rename = "generation")]
+    incarnation: i32,
     /// The first offset that was not produced yet.
     end: i64,
     stored: i64,
@@ -62,8 +63,8 @@ pub(crate) struct Partition<'a> {
 const NAMED: usize = 20;
 
 /// Every partition, by topic and number.
-pub(crate) fn partitions(look: &Look) -> Vec<Partition<'_>> {
-    look.view.ledgers.iter().map(partition).collect()
+pub(crate) fn partitions(poll: &Poll) -> Vec<Partition<'_>> {
+    poll.view.ledgers.iter().map(partition).collect()
 }
 
 fn partition(ledger: &Ledger) -> Partition<'_> {
@@ -73,7 +74,7 @@ fn partition(ledger: &Ledger) -> Partition<'_> {
     Partition {
         topic: &ledger.topic,
         partition: ledger.partition,
-        generation: ledger.generation,
+        incarnation: ledger.incarnation,
         end: ledger.end,
         stored: ledger.stored,
         accounted: sum(|cell| cell.accounted + cell.duplicate + cell.dead),

@@ -15,7 +15,11 @@ const FILES: [(&str, &str, &str); 12] = [
     ("/server.js", SCRIPT, include_str!("../page/server.js")),
     ("/flow.js", SCRIPT, include_str!("../page/flow.js")),
     ("/accounting.js", SCRIPT, include_str!("../page/accounting.js")),
-    ("/letters.js", SCRIPT, include_str!("../page/letters.js")),
+    (
+        "/dead_letters.js",
+        SCRIPT,
+        include_str!("../page/dead_letters.js"),
+    ),
     ("/compactor.js", SCRIPT, include_str!("../page/compactor.js")),
     ("/person.js", SCRIPT, include_str!("../page/person.js")),
     ("/charts.js", SCRIPT, include_str!("../page/charts.js")),

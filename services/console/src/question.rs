@@ -13,14 +13,14 @@ const DAYS_MAX: i32 = 31;
 pub(crate) enum Question {
     /// The journal, and the plan of the next cycle.
     Compactor,
-    /// Letters, newest first.
-    Letters {
+    /// Dead letters, newest first.
+    DeadLetters {
         reason: Option<String>,
         stream: Option<String>,
         with_resolved: bool,
     },
-    /// The letters of an origin with their bytes.
-    Letter { origin: String },
+    /// The dead letters of an origin with their bytes.
+    DeadLetter { origin: String },
     /// Everybody.
     People,
     /// A person's days.
@@ -49,20 +49,20 @@ impl Fields {
     }
 }
 
-/// The question about letters.
-pub(crate) fn letters(query: Option<&str>) -> Question {
+/// The question about dead letters.
+pub(crate) fn dead_letters(query: Option<&str>) -> Question {
     let Fields(mut fields) = Fields::read(query);
-    Question::Letters {
+    Question::DeadLetters {
         reason: fields.remove("reason"),
         stream: fields.remove("stream"),
         with_resolved: fields.remove("all").is_some(),
     }
 }
 
-/// The question about one letter.
-pub(crate) fn letter(query: Option<&str>) -> Result<Question, String> {
+/// The question about one dead letter.
+pub(crate) fn dead_letter(query: Option<&str>) -> Result<Question, String> {
     let origin = Fields::read(query).take("origin")?;
-    Ok(Question::Letter { origin })
+    Ok(Question::DeadLetter { origin })
 }
 
 /// The question about a person's days, `to` included.
@@ -83,13 +83,13 @@ mod tests {
 
     #[test]
     fn fields_are_read_and_what_is_missing_is_named() {
-        let expected = Question::Letter {
+        let expected = Question::DeadLetter {
             origin: "mongo:steps/a b".into(),
         };
-        assert_eq!(letter(Some("origin=mongo%3Asteps%2Fa+b")), Ok(expected));
-        assert_eq!(letter(Some("origin=")), Err("origin is missing".into()));
-        let all = letters(Some("reason=out_of_range&stream=&all=1"));
-        let expected = Question::Letters {
+        assert_eq!(dead_letter(Some("origin=mongo%3Asteps%2Fa+b")), Ok(expected));
+        assert_eq!(dead_letter(Some("origin=")), Err("origin is missing".into()));
+        let all = dead_letters(Some("reason=out_of_range&stream=&all=1"));
+        let expected = Question::DeadLetters {
             reason: Some("out_of_range".into()),
             stream: None,
             with_resolved: true,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// Rates are means over about this long: shorter ones jump, longer ones lag.
 const WINDOW: Duration = Duration::from_secs(12);
-/// Two looks that are nearer say little.
+/// Two polls that are nearer say little.
 const LEAST: Duration = Duration::from_secs(1);
 
 /// Messages that a hop is past.
@@ -35,7 +35,7 @@ pub(crate) struct Rates {
 pub(crate) struct Seen(VecDeque<(Instant, Totals)>);
 
 impl Seen {
-    /// Notes a look; a look at which a server was away says nothing, and ends what was known.
+    /// Notes a poll; one at which a server was away says nothing, and ends what was known.
     pub(crate) fn note(&mut self, status: &Status, now: Instant) {
         if !status.unreachable.is_empty() {
             self.0.clear();
@@ -53,7 +53,7 @@ impl Seen {
         self.0.push_back((now, totals));
     }
 
-    /// None until two looks are far enough apart.
+    /// None until two polls are far enough apart.
     pub(crate) fn rates(&self) -> Option<Rates> {
         let ((first, from), (last, to)) = (self.0.front()?, self.0.back()?);
         let apart = last.duration_since(*first);

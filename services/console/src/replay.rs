@@ -1,12 +1,12 @@
-//! The one thing that the page can change: the letters of an origin are processed again, after a fix.
+//! The one thing that the page can change: the dead letters of an origin are processed again, after a fix.
 
-use pulseline_letters::{Connections, Fate, Letter, LettersError, Selection};
+use pulseline_dead_letters::{DeadLetter, DeadLettersError, Fate, ReplayConnections, Selection};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
 use crate::metrics;
 
-/// What became of a letter.
+/// What became of a dead letter.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Replayed {
     item: i32,
@@ -18,35 +18,35 @@ pub(crate) struct Replayed {
 /// Replays, one at a time.
 #[derive(Debug)]
 pub(crate) struct Replayer {
-    connections: Connections,
-    turn: Mutex<()>,
+    connections: ReplayConnections,
+    one_at_a_time: Mutex<()>,
 }
 
 impl Replayer {
-    pub(crate) fn new(connections: Connections) -> Self {
+    pub(crate) fn new(connections: ReplayConnections) -> Self {
         Self {
             connections,
-            turn: Mutex::default(),
+            one_at_a_time: Mutex::default(),
         }
     }
 
-    /// What became of each letter of the origin; none when nothing is left to do.
-    pub(crate) async fn replay(&self, origin: String) -> Result<Vec<Replayed>, LettersError> {
-        let _turn = self.turn.lock().await;
+    /// What became of each dead letter of the origin; none when nothing is left to do.
+    pub(crate) async fn replay(&self, origin: String) -> Result<Vec<Replayed>, DeadLettersError> {
+        let _alone = self.one_at_a_time.lock().await;
         let selection = Selection {
             origins: vec![origin],
             ..Selection::default()
         };
         let mut replayed = Vec::new();
-        let mut tell = |letter: &Letter, fate: &Fate| {
-            metrics::record_replay(&letter.origin, letter.item, fate);
+        let mut tell = |dead_letter: &DeadLetter, fate: &Fate| {
+            metrics::record_replay(&dead_letter.origin, dead_letter.item, fate);
             replayed.push(Replayed {
-                item: letter.item,
+                item: dead_letter.item,
                 done: fate.is_done(),
                 said: fate.to_string(),
             });
         };
-        pulseline_letters::replay(&self.connections, &selection, &mut tell).await?;
+        pulseline_dead_letters::replay(&self.connections, &selection, &mut tell).await?;
         Ok(replayed)
     }
 }

@@ -43,8 +43,8 @@ pub(crate) fn router(console: Arc<Console>) -> Router {
     Router::new()
         .route("/api/status.json", get(status))
         .route("/api/accounting.json", get(accounting))
-        .route("/api/letters.json", get(letters))
-        .route("/api/letter.json", get(letter))
+        .route("/api/letters.json", get(dead_letters))
+        .route("/api/letter.json", get(dead_letter))
         .route("/api/replay.json", post(replay))
         .route("/api/compactor.json", get(compactor))
         .route("/api/people.json", get(people))
@@ -81,28 +81,28 @@ async fn file(uri: Uri) -> Response<Body> {
 }
 
 async fn status(State(console): Shared) -> Response<Body> {
-    match console.watcher.look().await {
-        Some(look) => written(StatusCode::OK, &Overview::new(&look, console.guard.can_replay())),
+    match console.watcher.poll().await {
+        Some(poll) => written(StatusCode::OK, &Overview::new(&poll, console.guard.can_replay())),
         None => failed(StatusCode::SERVICE_UNAVAILABLE, "no server has answered yet"),
     }
 }
 
 async fn accounting(State(console): Shared) -> Response<Body> {
-    match console.watcher.look().await {
-        Some(look) => written(
+    match console.watcher.poll().await {
+        Some(poll) => written(
             StatusCode::OK,
-            &json!({ "at": look.at, "partitions": partitions(&look) }),
+            &json!({ "at": poll.at, "partitions": partitions(&poll) }),
         ),
         None => failed(StatusCode::SERVICE_UNAVAILABLE, "no server has answered yet"),
     }
 }
 
-async fn letters(State(console): Shared, RawQuery(query): RawQuery) -> Response<Body> {
-    ask(&console, Ok(question::letters(query.as_deref()))).await
+async fn dead_letters(State(console): Shared, RawQuery(query): RawQuery) -> Response<Body> {
+    ask(&console, Ok(question::dead_letters(query.as_deref()))).await
 }
 
-async fn letter(State(console): Shared, RawQuery(query): RawQuery) -> Response<Body> {
-    ask(&console, question::letter(query.as_deref())).await
+async fn dead_letter(State(console): Shared, RawQuery(query): RawQuery) -> Response<Body> {
+    ask(&console, question::dead_letter(query.as_deref())).await
 }
 
 async fn compactor(State(console): Shared) -> Response<Body> {

@@ -19,11 +19,11 @@ use crate::routes::{Console, router};
 use crate::warehouse::Warehouse;
 use crate::watcher::Watcher;
 
-/// What the console looks at.
+/// What the console polls.
 #[derive(Clone, Debug)]
-pub struct Connections {
+pub struct ConsoleConnections {
     /// The three stores, as `status` reads them.
-    pub audited: pulseline_auditor::Connections,
+    pub audited: pulseline_auditor::AuditorConnections,
     /// What the next cycle would do depends on it.
     pub compactor: CompactorConfig,
 }
@@ -34,7 +34,7 @@ pub struct Connections {
 /// A wrong setting, or an address that is taken.
 pub fn run(
     config: ConsoleConfig,
-    connections: Connections,
+    connections: ConsoleConnections,
     health: Health,
     shutdown: Shutdown,
 ) -> BoxFuture<'static, Result<(), ConsoleError>> {
@@ -49,17 +49,17 @@ pub fn run(
                 source,
             },
         })?;
-        let Connections { audited, compactor } = connections;
+        let ConsoleConnections { audited, compactor } = connections;
         // One for each of the two who ask, so that neither waits for the other, nor ends the other's statement with its own.
-        let [looked_at, asked] = std::array::from_fn(|_| Warehouse::new(audited.timescale.clone()));
-        let replayer = Replayer::new(pulseline_letters::Connections {
+        let [polled, asked] = std::array::from_fn(|_| Warehouse::new(audited.timescale.clone()));
+        let replayer = Replayer::new(pulseline_dead_letters::ReplayConnections {
             kafka: audited.kafka.clone(),
             mongo: audited.mongo.clone(),
             timescale: audited.timescale.clone(),
         });
         let console = Arc::new(Console {
             guard: Guard::new(&config, server.address()),
-            watcher: Watcher::start(Watch::new(audited), looked_at, shutdown.clone()),
+            watcher: Watcher::start(Watch::new(audited), polled, shutdown.clone()),
             answers: Answers::new(asked, compactor),
             replayer,
         });

@@ -1,4 +1,4 @@
-//! One who looks for everybody: while somebody asks, and no more often than a second and a half apart.
+//! Polls the servers for all viewers: only while one asks, and at most every second and a half.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,18 +13,18 @@ use crate::metrics;
 use crate::rates::{Rates, Seen};
 use crate::warehouse::Warehouse;
 
-/// Pause between two looks, however many ask.
+/// Pause between two polls, for however many viewers.
 const PAUSE: Duration = Duration::from_millis(1_500);
-/// A look serves whoever asks within this time.
+/// A poll serves every viewer within this time.
 const FRESH: Duration = Duration::from_secs(2);
-/// Longest to wait for a new look; after it the last one is shown with its age, as during an outage.
+/// Longest to wait for a new poll; after it the last one is shown with its age, as during an outage.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// The very first look has no older one to fall back to.
+/// The very first poll has no older one to fall back to.
 const FIRST: Duration = Duration::from_secs(20);
 
-/// What a look saw.
+/// What a poll found.
 #[derive(Clone, Debug)]
-pub(crate) struct Look {
+pub(crate) struct Poll {
     finished: Instant,
     /// When, in UTC milliseconds.
     pub(crate) at: i64,
@@ -32,32 +32,32 @@ pub(crate) struct Look {
     pub(crate) rates: Option<Rates>,
 }
 
-/// Where the newest look is found.
+/// Holds the newest poll.
 #[derive(Debug)]
 pub(crate) struct Watcher {
     asked: Arc<Notify>,
-    latest: watch::Receiver<Option<Arc<Look>>>,
+    latest: watch::Receiver<Option<Arc<Poll>>>,
 }
 
 impl Watcher {
-    /// Starts looking; ends with the console.
+    /// Starts polling; ends with the console.
     pub(crate) fn start(watch: Watch, warehouse: Warehouse, shutdown: Shutdown) -> Self {
         let asked = Arc::new(Notify::new());
         let (tell, latest) = watch::channel(None);
         let waiting = Arc::clone(&asked);
         tokio::spawn(async move {
-            let looking = look_on(watch, &warehouse, &waiting, &tell);
+            let polling = poll_servers(watch, &warehouse, &waiting, &tell);
             tokio::select! {
                 biased;
                 () = shutdown.stopping() => {}
-                () = looking => {}
+                () = polling => {}
             }
         });
         Self { asked, latest }
     }
 
-    /// A look of the last two seconds; the last one there is when a server keeps the next one waiting.
-    pub(crate) async fn look(&self) -> Option<Arc<Look>> {
+    /// The poll of the last two seconds, or the last one there is when a server keeps the next one waiting.
+    pub(crate) async fn poll(&self) -> Option<Arc<Poll>> {
         self.asked.notify_one();
         let mut latest = self.latest.clone();
         let patience = if latest.borrow().is_some() {
@@ -66,18 +66,18 @@ impl Watcher {
             FIRST
         };
         let is_fresh =
-            |look: &Option<Arc<Look>>| look.as_ref().is_some_and(|look| look.finished.elapsed() < FRESH);
+            |poll: &Option<Arc<Poll>>| poll.as_ref().is_some_and(|poll| poll.finished.elapsed() < FRESH);
         // Out of patience, or the console ends: what there is is shown.
         let _late = timeout(patience, latest.wait_for(is_fresh)).await;
         self.latest.borrow().clone()
     }
 }
 
-async fn look_on(
+async fn poll_servers(
     mut watch: Watch,
     warehouse: &Warehouse,
     asked: &Notify,
-    tell: &watch::Sender<Option<Arc<Look>>>,
+    tell: &watch::Sender<Option<Arc<Poll>>>,
 ) {
     let mut seen = Seen::default();
     loop {
@@ -88,17 +88,17 @@ async fn look_on(
             None => Err("no answer in time".to_owned()),
         };
         let client = client.as_deref().map_err(Clone::clone);
-        let view = watch.look(client).await;
+        let view = watch.poll(client).await;
         let finished = Instant::now();
-        metrics::record_look(&view.status, finished - began);
+        metrics::record_poll(&view.status, finished - began);
         seen.note(&view.status, finished);
-        let look = Look {
+        let poll = Poll {
             finished,
             at: system_utc_millis(),
             view,
             rates: seen.rates(),
         };
-        tell.send_replace(Some(Arc::new(look)));
+        tell.send_replace(Some(Arc::new(poll)));
         tokio::time::sleep(PAUSE).await;
     }
 }

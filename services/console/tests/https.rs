@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pulseline_console::{Connections, ConsoleConfig, ConsoleError, run};
+use pulseline_console::{ConsoleConfig, ConsoleConnections, ConsoleError, run};
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, Secret, TimescaleConfig};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry::Health;
@@ -19,10 +19,10 @@ const STARTS: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 
 /// Nobody answers there.
-fn nowhere() -> Connections {
+fn nowhere() -> ConsoleConnections {
     let closed = "127.0.0.1:1";
-    Connections {
-        audited: pulseline_auditor::Connections {
+    ConsoleConnections {
+        audited: pulseline_auditor::AuditorConnections {
             kafka: KafkaConfig {
                 brokers: closed.into(),
                 ..KafkaConfig::default()

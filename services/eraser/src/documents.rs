@@ -21,7 +21,7 @@ pub(crate) struct Documents<'a> {
     database: &'a Database,
     devices: Vec<String>,
     user: String,
-    /// What a letter's key or bytes may name.
+    /// What a dead letter's key or bytes may name.
     texts: Vec<String>,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Documents<'a> {
         }
     }
 
-    /// Deletes uploads and letters, not yet the profile.
+    /// Deletes uploads and dead letters, not yet the profile.
     pub(crate) async fn remove(&self, note: &mut (dyn FnMut(Count) + Send)) -> Result<(), EraserError> {
         for stream in Stream::ALL
             .into_iter()
@@ -51,7 +51,7 @@ impl<'a> Documents<'a> {
         {
             note(self.remove_stream(stream).await?);
         }
-        note(self.remove_letters().await?);
+        note(self.remove_dead_letters().await?);
         Ok(())
     }
 
@@ -91,35 +91,37 @@ impl<'a> Documents<'a> {
         }
     }
 
-    /// Letters are few and are found by their bytes too: they are read one by one.
-    async fn remove_letters(&self) -> Result<Count, EraserError> {
+    /// Dead letters are few and are found by their bytes too: they are read one by one.
+    async fn remove_dead_letters(&self) -> Result<Count, EraserError> {
         let name = collections::DEAD_LETTERS;
-        let letters = self.letters().await?;
-        let offsets = letters.iter().filter(|letter| holds_offset(letter));
+        let dead_letters = self.dead_letters().await?;
+        let offsets = dead_letters
+            .iter()
+            .filter(|dead_letter| holds_offset(dead_letter));
         let positions: Result<Vec<Position>, EraserError> =
-            offsets.map(|letter| position(name, letter)).collect();
+            offsets.map(|dead_letter| position(name, dead_letter)).collect();
         self.receipts(&positions?).await?;
         let mut count = 0;
-        for some in letters.chunks(CHUNK) {
+        for some in dead_letters.chunks(CHUNK) {
             count += delete(&self.database.collection(name), some).await?;
         }
         Ok(counted(name, count))
     }
 
-    /// The person's letters, without their bytes.
-    async fn letters(&self) -> Result<Vec<RawDocumentBuf>, EraserError> {
+    /// The person's dead letters, without their bytes.
+    async fn dead_letters(&self) -> Result<Vec<RawDocumentBuf>, EraserError> {
         let collection = self
             .database
             .collection::<RawDocumentBuf>(collections::DEAD_LETTERS);
         let mut cursor = collection.find(doc! {}).await?;
         let mut found = Vec::new();
-        while let Some(letter) = cursor.try_next().await? {
+        while let Some(dead_letter) = cursor.try_next().await? {
             let names_person = ["message_key", "payload"].iter().any(|field| {
-                let bytes = letter.get_binary(field).map(|binary| binary.bytes);
+                let bytes = dead_letter.get_binary(field).map(|binary| binary.bytes);
                 bytes.is_ok_and(|bytes| self.texts.iter().any(|text| contains(bytes, text.as_bytes())))
             });
             if names_person {
-                found.push(without_bytes(&letter));
+                found.push(without_bytes(&dead_letter));
             }
         }
         Ok(found)
@@ -161,7 +163,7 @@ impl<'a> Documents<'a> {
         }
         found.push(counted(
             collections::DEAD_LETTERS,
-            self.letters().await?.len() as u64,
+            self.dead_letters().await?.len() as u64,
         ));
         found.retain(|count| count.count > 0);
         Ok(found)
@@ -190,17 +192,17 @@ async fn delete(
         .deleted_count)
 }
 
-/// True when the letter is all there is at its offset, so that a receipt takes its place: one of the loader stands
+/// True when the dead letter is all there is at its offset, so that a receipt takes its place: one of the loader stands
 /// beside its document (P9).
-fn holds_offset(letter: &RawDocument) -> bool {
-    let origin = letter.get_str("origin").unwrap_or_default();
-    let is_whole = letter.get_i32("item").is_ok_and(|item| item == WHOLE);
+fn holds_offset(dead_letter: &RawDocument) -> bool {
+    let origin = dead_letter.get_str("origin").unwrap_or_default();
+    let is_whole = dead_letter.get_i32("item").is_ok_and(|item| item == WHOLE);
     origin.starts_with("file:") || (is_whole && origin.starts_with("kafka:"))
 }
 
-fn without_bytes(letter: &RawDocument) -> RawDocumentBuf {
+fn without_bytes(dead_letter: &RawDocument) -> RawDocumentBuf {
     let mut kept = RawDocumentBuf::new();
-    for element in letter.iter().flatten() {
+    for element in dead_letter.iter().flatten() {
         let (name, value) = element;
         if ["_id", "origin", "item", "kafka"].contains(&name.as_str()) {
             kept.append(name, value);

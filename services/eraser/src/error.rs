@@ -1,7 +1,7 @@
 //! Why a person could not be erased.
 
 use pulseline_clients::kafka::KafkaFailure;
-use pulseline_clients::mongo::{MongoOpenError, told};
+use pulseline_clients::mongo::{MongoOpenError, describe};
 use pulseline_sql::SqlError;
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ pub enum EraserError {
     #[error(transparent)]
     MongoOpen(#[from] MongoOpenError),
     /// The document store.
-    #[error("MongoDB: {}", told(.0))]
+    #[error("MongoDB: {}", describe(.0))]
     Mongo(#[from] mongodb::error::Error),
     /// A document without what every document has.
     #[error("MongoDB: {collection}: a document is not one of ours: {reason}")]

@@ -1,7 +1,7 @@
 //! A person, removed from every store, with a proof (E-1, P13).
 //!
 //! ```text
-//!  whose devices? ─▶ tombstones: MongoDB, then ops.forgotten ─▶ documents, each leaves a receipt ─▶ rows and letters
+//!  whose devices? ─▶ tombstones: MongoDB, then ops.forgotten ─▶ documents, each leaves a receipt ─▶ rows and dead letters
 //!    ─▶ stored figures ─▶ the compactor refreshes the days ─▶ profile, last ─▶ every store is searched
 //! ```
 //!
@@ -33,7 +33,7 @@ use warehouses::{Part, Warehouses, warehouses};
 
 /// The servers that hold something of a person.
 #[derive(Clone, Debug)]
-pub struct Connections {
+pub struct EraserConnections {
     /// Messages, which go with their retention.
     pub kafka: KafkaConfig,
     /// Documents.
@@ -62,7 +62,7 @@ pub struct Kept {
 
 /// What was removed, and what is left.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct ErasureReport {
     /// Who.
     pub person: Person,
     /// What was removed.
@@ -75,7 +75,7 @@ pub struct Report {
     pub kafka: Vec<Kept>,
 }
 
-impl Report {
+impl ErasureReport {
     /// True when nothing of the person is found anywhere, and no refresh is outstanding.
     #[must_use]
     pub fn is_erased(&self) -> bool {
@@ -95,7 +95,7 @@ impl Eraser {
     ///
     /// # Errors
     /// A store that is away, or a wrong address.
-    pub fn open(connections: &Connections) -> BoxFuture<'_, Result<Self, EraserError>> {
+    pub fn open(connections: &EraserConnections) -> BoxFuture<'_, Result<Self, EraserError>> {
         Box::pin(async move {
             Ok(Self {
                 kafka: connections.kafka.clone(),
@@ -122,9 +122,9 @@ impl Eraser {
             let mut found = Documents::of(&self.database, person).search().await?;
             for schemas in warehouses() {
                 if schemas.are_there(&self.client).await? {
-                    self.client.turn_to(schemas);
+                    self.client.use_schemas(schemas);
                     let there = warehouse::search(&self.client, person).await;
-                    self.client.turn_to(Schemas::default());
+                    self.client.use_schemas(Schemas::default());
                     found.extend(there?);
                 }
             }
@@ -141,7 +141,7 @@ impl Eraser {
         person: Person,
         settle: Duration,
         tell: &'a mut (dyn FnMut(&Count) + Send),
-    ) -> BoxFuture<'a, Result<Report, EraserError>> {
+    ) -> BoxFuture<'a, Result<ErasureReport, EraserError>> {
         Box::pin(async move {
             let hashes = Register::of(&self.database).add(&person.ids()).await?;
             let hashes: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.to_vec()).collect();
@@ -166,7 +166,7 @@ impl Eraser {
             warehouses.remove(Part::Profile, &mut note).await?;
             documents.remove_profile(&mut note).await?;
             kafka::remove_zones(&self.kafka, &person.devices).await?;
-            Ok(Report {
+            Ok(ErasureReport {
                 found: self.search(&person).await?,
                 kafka: kafka::kept(&self.kafka).await?,
                 person,

@@ -1,4 +1,4 @@
-//! The warehouse: rows, letters, stored figures. Packed chunks are written as any others.
+//! The warehouse: rows, dead letters, stored figures. Packed chunks are written as any others.
 
 use std::ops::Range;
 
@@ -36,7 +36,7 @@ const READINGS: [Stream; 4] = [
 const STORED: &str = "select format('%I.%I', view_schema, view_name), \
     format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) \
     from timescaledb_information.continuous_aggregates where view_schema = any($1) order by 1";
-const LETTERS: &str = "from ops.dead_letters where exists (select from unnest($1::text[]) as t(id) \
+const DEAD_LETTERS: &str = "from ops.dead_letters where exists (select from unnest($1::text[]) as t(id) \
     where position(convert_to(t.id, 'UTF8') in coalesce(message_key, '')) > 0 \
     or position(convert_to(t.id, 'UTF8') in coalesce(payload, '')) > 0)";
 /// Every relation that says whose a row is; what waits for the compactor is told apart.
@@ -52,7 +52,8 @@ pub(crate) struct Warehouse<'a> {
 }
 
 impl Warehouse<'_> {
-    /// Deletes readings, days, sessions and letters; the days of readings are marked, so that their figures are made anew.
+    /// Deletes readings, days, sessions and dead letters; the days of readings are marked, so that their figures are made
+    /// anew.
     pub(crate) async fn remove_rows(
         &mut self,
         note: &mut (dyn FnMut(Count) + Send),
@@ -66,9 +67,9 @@ impl Warehouse<'_> {
             note(self.counted(table, self.client.execute(&sql, &[&self.person.devices]).await?));
         }
         let texts = self.person.texts();
-        let letters = format!("delete {LETTERS}");
-        let letters = self.client.execute(&letters, &[&texts]).await?;
-        note(self.counted("ops.dead_letters", letters));
+        let dead_letters = format!("delete {DEAD_LETTERS}");
+        let dead_letters = self.client.execute(&dead_letters, &[&texts]).await?;
+        note(self.counted("ops.dead_letters", dead_letters));
         let backfills = "delete from ops.backfills where device = any($1)";
         note(self.counted("ops.backfills", self.client.execute(backfills, &[&texts]).await?));
         Ok(())
@@ -165,7 +166,7 @@ async fn remove_slice(
         .await?)
 }
 
-/// What is there of the person: every table and view that names a person or a device, and letters by their bytes.
+/// What is there of the person: every table and view that names a person or a device, and dead letters by their bytes.
 pub(crate) async fn search(client: &Client, person: &Person) -> Result<Vec<Count>, EraserError> {
     let mut found = Vec::new();
     for row in client.query(RELATIONS, &[&client.schemas().names()]).await? {
@@ -178,10 +179,10 @@ pub(crate) async fn search(client: &Client, person: &Person) -> Result<Vec<Count
         let sql = format!("select count(*) from {stored} where device_id = any($1)");
         found.push((stored, client.query_one(&sql, &[&person.devices]).await?.get(0)));
     }
-    let letters = format!("select count(*) {LETTERS}");
-    let letters = client.query_one(&letters, &[&person.texts()]).await?;
+    let dead_letters = format!("select count(*) {DEAD_LETTERS}");
+    let dead_letters = client.query_one(&dead_letters, &[&person.texts()]).await?;
     let place = format!("{}ops.dead_letters", client.schemas().prefix());
-    found.push((place, letters.get::<_, i64>(0)));
+    found.push((place, dead_letters.get::<_, i64>(0)));
     let found = found.into_iter().filter(|(_, count)| *count > 0);
     Ok(found
         .map(|(place, count)| counted(&place, u64::try_from(count).unwrap_or_default()))

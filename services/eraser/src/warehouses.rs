@@ -20,7 +20,7 @@ pub(crate) fn warehouses() -> [Schemas; 3] {
 /// What is removed at once.
 #[derive(Clone, Copy)]
 pub(crate) enum Part {
-    /// Readings, days, sessions, letters, and the figures that are stored.
+    /// Readings, days, sessions, dead letters, and the figures that are stored.
     Rows,
     /// The figures that are stored.
     Figures,
@@ -42,9 +42,9 @@ impl Warehouses<'_> {
             if !schemas.are_there(self.client).await? {
                 continue;
             }
-            self.client.turn_to(schemas);
+            self.client.use_schemas(schemas);
             let added = self.add(hashes).await;
-            self.client.turn_to(Schemas::default());
+            self.client.use_schemas(Schemas::default());
             added?;
         }
         Ok(())
@@ -66,9 +66,9 @@ impl Warehouses<'_> {
             if !schemas.are_there(self.client).await? {
                 continue;
             }
-            self.client.turn_to(schemas);
+            self.client.use_schemas(schemas);
             let removed = self.remove_here(part, note).await;
-            self.client.turn_to(Schemas::default());
+            self.client.use_schemas(Schemas::default());
             removed?;
         }
         Ok(())

@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use pulseline_schemas::{Stream, UtcMillis};
 
-use crate::plan::Kind;
+use crate::plan::DeliveryKind;
 use crate::produce::message::Route;
 
 const STREAMS: usize = Stream::COUNT;
 const ROUTES: usize = Route::COUNT;
-const KINDS: usize = Kind::ALL.len();
+const KINDS: usize = DeliveryKind::ALL.len();
 
 /// Counters that go up while [`crate::simulate`] runs. Shared by reference; reading them costs nothing.
 #[derive(Debug, Default)]
@@ -41,9 +41,9 @@ pub struct Snapshot {
     /// In the order of [`Stream::ALL`].
     pub topics: [(Stream, TopicCounts); STREAMS],
     /// Records that no event could be made of.
-    pub letters: TopicCounts,
-    /// In the order of [`Kind::ALL`]; nothing of a replay.
-    pub kinds: [(Kind, u64); KINDS],
+    pub dead_letters: TopicCounts,
+    /// In the order of [`DeliveryKind::ALL`]; nothing of a replay.
+    pub kinds: [(DeliveryKind, u64); KINDS],
     /// Simulated instant up to which everything was handed to the producer.
     pub simulated_until: UtcMillis,
 }
@@ -72,13 +72,13 @@ impl Counts {
         };
         Snapshot {
             topics: Stream::ALL.map(|stream| (stream, of(Route::Stream(stream)))),
-            letters: of(Route::DeadLetters),
-            kinds: Kind::ALL.map(|kind| (kind, self.kinds[kind.index()].load(Relaxed))),
+            dead_letters: of(Route::DeadLetters),
+            kinds: DeliveryKind::ALL.map(|kind| (kind, self.kinds[kind.index()].load(Relaxed))),
             simulated_until: UtcMillis(self.simulated_until.load(Relaxed)),
         }
     }
 
-    pub(crate) fn issue(&self, route: Route, kind: Option<Kind>, until: UtcMillis) {
+    pub(crate) fn issue(&self, route: Route, kind: Option<DeliveryKind>, until: UtcMillis) {
         self.issued[route.index()].fetch_add(1, Relaxed);
         if let Some(kind) = kind {
             self.kinds[kind.index()].fetch_add(1, Relaxed);
@@ -102,7 +102,7 @@ impl Snapshot {
     pub fn total(&self) -> TopicCounts {
         self.topics
             .iter()
-            .fold(self.letters, |sum, (_, topic)| TopicCounts {
+            .fold(self.dead_letters, |sum, (_, topic)| TopicCounts {
                 issued: sum.issued + topic.issued,
                 acknowledged: sum.acknowledged + topic.acknowledged,
                 failed: sum.failed + topic.failed,

@@ -141,10 +141,10 @@ pub fn write_pmdata(
 
 fn open_folders<'a>(cohort: &'a Cohort, owner: usize, dir: &Path) -> Result<Vec<Folder<'a>>, GeneratorError> {
     let devices = cohort.devices.iter().filter(|device| device.owner == owner);
-    let open = |(letter, device): (char, &'a Device)| {
+    let open = |(suffix, device): (char, &'a Device)| {
         let mut name = format!("p{:02}", cohort.owner(device).index + 1);
         if device.secondary {
-            name.push(letter);
+            name.push(suffix);
         }
         Folder::create(cohort, device, dir, name)
     };

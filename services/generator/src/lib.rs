@@ -28,8 +28,8 @@ pub use metrics::describe as describe_metrics;
 pub use oracle::{
     CaloriesRow, DayKey, DayRow, Dead, DistanceRow, HeartRateRow, Oracle, ReadingKey, StepsRow, Version,
 };
-pub use plan::{Breakage, Kind, Payload, Plan, Planned, plan};
+pub use plan::{Breakage, DeliveryKind, Payload, Plan, Planned, plan};
 pub use produce::topics::ensure_topics;
 pub use quirks::{Quirk, Quirks};
 pub use replay::{ReplayConfig, SurveyedArchive, replay};
-pub use simulate::{Connections, simulate};
+pub use simulate::{GeneratorConnections, simulate};

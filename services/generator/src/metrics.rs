@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 
-use crate::plan::Kind;
+use crate::plan::DeliveryKind;
 use crate::produce::message::Route;
 
 /// Kind of what is no simulation's.
@@ -38,14 +38,18 @@ pub fn describe() {
         for name in [ACKNOWLEDGED, FAILED, READINGS] {
             counter!(name, "stream" => route.name()).absolute(0);
         }
-        for kind in Kind::ALL.map(Kind::name).into_iter().chain([REPLAYED]) {
+        for kind in DeliveryKind::ALL
+            .map(DeliveryKind::name)
+            .into_iter()
+            .chain([REPLAYED])
+        {
             counter!(ISSUED, "stream" => route.name(), "kind" => kind).absolute(0);
         }
     }
 }
 
-pub(crate) fn record_issued(route: Route, kind: Option<Kind>) {
-    let kind = kind.map_or(REPLAYED, Kind::name);
+pub(crate) fn record_issued(route: Route, kind: Option<DeliveryKind>) {
+    let kind = kind.map_or(REPLAYED, DeliveryKind::name);
     counter!(ISSUED, "stream" => route.name(), "kind" => kind).increment(1);
 }
 

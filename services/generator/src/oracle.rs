@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use pulseline_schemas::{Exercise, Sleep, SleepScore, Stream, User};
 use uuid::Uuid;
 
-use crate::plan::{Breakage, Kind, Payload, Planned};
+use crate::plan::{Breakage, DeliveryKind, Payload, Planned};
 use rows::Versioned;
 pub use rows::{CaloriesRow, DayKey, DayRow, DistanceRow, HeartRateRow, ReadingKey, StepsRow, Version};
 
@@ -54,7 +54,7 @@ pub struct Oracle {
     /// Messages per stream.
     pub issued: HashMap<Stream, u64>,
     /// Messages per stream and kind.
-    pub kinds: BTreeMap<(Stream, Kind), u64>,
+    pub kinds: BTreeMap<(Stream, DeliveryKind), u64>,
     /// Distinct events per stream: one document each.
     pub events: HashMap<Stream, HashSet<Uuid>>,
     /// Messages per stream that repeat an event: one receipt each.
@@ -80,7 +80,7 @@ impl Oracle {
         *self.issued.entry(planned.stream).or_default() += 1;
         *self.kinds.entry((planned.stream, planned.kind)).or_default() += 1;
         let Payload::Event(event) = &planned.payload else {
-            if let Kind::Broken(breakage) = planned.kind {
+            if let DeliveryKind::Broken(breakage) = planned.kind {
                 *self.dead_messages.entry(planned.stream).or_default() += 1;
                 self.dead.push((planned.stream, Dead::Undecodable(breakage)));
             }

@@ -44,7 +44,7 @@ impl Pace {
     }
 
     /// Waits until a simulated instant comes; false when a stop was asked for first.
-    pub(crate) async fn reach(&self, until: UtcMillis, shutdown: &Shutdown) -> bool {
+    pub(crate) async fn wait_until(&self, until: UtcMillis, shutdown: &Shutdown) -> bool {
         loop {
             let wait = self.wait(until);
             if wait.is_zero() {
@@ -81,13 +81,13 @@ mod tests {
         let far = UtcMillis(i64::MAX / 2);
         assert!(
             Pace::new(Clock::fixed(0), Speed::Max, START)
-                .reach(far, &shutdown)
+                .wait_until(far, &shutdown)
                 .await
         );
         shutdown.stop();
         assert!(
             !Pace::new(Clock::fixed(0), Speed::Times(1.0), START)
-                .reach(far, &shutdown)
+                .wait_until(far, &shutdown)
                 .await
         );
     }

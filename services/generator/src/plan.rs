@@ -20,7 +20,7 @@ use crate::cohort::Cohort;
 use crate::cohort::day::{Day, opens_at};
 use crate::cohort::zone::days_of;
 use crate::config::{SimulateConfig, Start};
-pub use delivery::{Breakage, Kind, Payload, Planned};
+pub use delivery::{Breakage, DeliveryKind, Payload, Planned};
 use fate::Fate;
 use schedule::Subject;
 

@@ -65,9 +65,9 @@ quirks! {
     Gaps = "gaps";
     /// 13: an hour with steps and no heart rate.
     StepsWithoutHeartRate = "steps_without_heart_rate";
-    /// 14: keys that nobody has heard of.
+    /// 14: unknown keys.
     UnknownKeys = "unknown_keys";
-    /// 14: levels, zones and activities that nobody has heard of.
+    /// 14: unknown levels, zones and activities.
     UnknownValues = "unknown_values";
     /// 70 beats per minute with confidence 0 in the moment in which a device is put on.
     PutOnPlaceholder = "put_on_placeholder";

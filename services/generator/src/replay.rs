@@ -22,7 +22,7 @@ use crate::pace::Pace;
 use crate::produce::deliver::deliver;
 use crate::produce::message::Message;
 use crate::produce::sender::Sender;
-use crate::simulate::{Connections, prepare};
+use crate::simulate::{GeneratorConnections, prepare};
 
 /// Encoded messages between reading and sending: at most a few kB each.
 const READ_MESSAGES: usize = 128;
@@ -70,7 +70,7 @@ impl SurveyedArchive {
 pub fn replay(
     source: Arc<SurveyedArchive>,
     config: ReplayConfig,
-    connections: &Connections,
+    connections: &GeneratorConnections,
     (clock, counts): (Clock, Arc<Counts>),
     shutdown: Shutdown,
 ) -> BoxFuture<'_, Result<Summary, GeneratorError>> {

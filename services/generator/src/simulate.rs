@@ -29,7 +29,7 @@ const PLANNED_MESSAGES: usize = 128;
 
 /// Where to send.
 #[derive(Clone, Debug, Default)]
-pub struct Connections {
+pub struct GeneratorConnections {
     /// Kafka.
     pub kafka: KafkaConfig,
     /// The schema registry.
@@ -43,7 +43,7 @@ pub struct Connections {
 /// See [`GeneratorError`]; outages are waited out.
 pub fn simulate<'a>(
     config: &'a SimulateConfig,
-    connections: &'a Connections,
+    connections: &'a GeneratorConnections,
     clock: Clock,
     counts: Arc<Counts>,
     shutdown: Shutdown,
@@ -80,7 +80,7 @@ pub fn simulate<'a>(
 /// Topics and schema ids; none when a stop was asked for while an outage lasted.
 pub(crate) async fn prepare(
     partitions: i32,
-    connections: &Connections,
+    connections: &GeneratorConnections,
     shutdown: &Shutdown,
 ) -> Result<Option<[u32; Stream::COUNT]>, GeneratorError> {
     let registry = Registry::new(&connections.registry)?;

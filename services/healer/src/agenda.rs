@@ -1,4 +1,4 @@
-//! Which holes a round mends: those that were not tried yet go first, what is lost for good is tried again rarely. Pure.
+//! Which holes a round repairs: those that were not tried yet go first, what is lost for good is tried again rarely. Pure.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use pulseline_auditor::Hole;
 
-/// Which life of which partition: topic, generation, partition.
+/// Which incarnation of which partition: topic, number, partition.
 type Key = (String, i32, i32);
 
 /// What earlier rounds have found out.
@@ -90,7 +90,7 @@ impl Agenda {
 }
 
 fn key_of(hole: &Hole) -> Key {
-    (hole.topic.clone(), hole.generation, hole.partition)
+    (hole.topic.clone(), hole.incarnation, hole.partition)
 }
 
 fn common(one: &Range<i64>, other: &Range<i64>) -> Range<i64> {
@@ -138,7 +138,7 @@ mod tests {
     fn hole(partition: i32, offsets: Range<i64>) -> Hole {
         Hole {
             topic: "fitbit.steps".into(),
-            generation: 0,
+            incarnation: 0,
             partition,
             offsets,
         }

@@ -1,4 +1,4 @@
-//! Why holes could not be mended.
+//! Why holes could not be repaired.
 
 use pulseline_auditor::AuditError;
 use pulseline_loader::LoaderError;
@@ -7,7 +7,7 @@ use pulseline_runtime::waits::Hop;
 use pulseline_sink::SinkError;
 use pulseline_sql::SqlError;
 
-/// Why holes could not be mended.
+/// Why holes could not be repaired.
 #[derive(Debug, thiserror::Error)]
 pub enum HealerError {
     /// Finding them.

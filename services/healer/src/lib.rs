@@ -1,7 +1,7 @@
-//! Holes in the accounting, mended from what is still there (A-3).
+//! Holes in the accounting, repaired from what is still there (A-3).
 //!
 //! ```text
-//!  Kafka's ends, the books ──▶ holes that outlive the wait ──▶ MongoDB by position ──▶ loader: rows and books
+//!  Kafka's ends, the ops tables ──▶ holes that outlive the wait ──▶ MongoDB by position ──▶ loader: rows and ops tables
 //!                                                                  │ nothing there             ▲
 //!                                                                  ▼                           │
 //!                                                     Kafka, while it keeps the offset ──▶ sink: MongoDB
@@ -20,7 +20,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use pulseline_auditor::Hole;
 use pulseline_loader::LoaderConfig;
-use pulseline_loader::mend::{Mender, Offsets};
+use pulseline_loader::offset_loader::{OffsetLoader, Offsets};
 use pulseline_runtime::config::RegistryConfig;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_sink::SinkConfig;
@@ -44,7 +44,7 @@ pub struct Healed {
     pub documents: u64,
     /// Messages that MongoDB lacked, and Kafka still had.
     pub messages: u64,
-    /// Offsets that are nowhere, as `[3, 5)`; none when all of it is mended.
+    /// Offsets that are nowhere, as `[3, 5)`; none when all of it is repaired.
     pub left: Option<String>,
     /// The same, as ranges.
     #[serde(skip)]
@@ -53,14 +53,14 @@ pub struct Healed {
 
 /// What healing found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct HealReport {
     /// Every hole there was.
     pub holes: Vec<Healed>,
-    /// Offsets that are still on their way: neither a loss nor mended.
+    /// Offsets that are still on their way: neither a loss nor repaired.
     pub in_flight: i64,
 }
 
-impl Report {
+impl HealReport {
     /// True when nothing is lost any more.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -72,7 +72,7 @@ impl Report {
 #[derive(Clone)]
 pub struct Healer {
     /// The stores, as `verify` asks them.
-    pub audited: pulseline_auditor::Connections,
+    pub audited: pulseline_auditor::AuditorConnections,
     /// Schemas of what is read from Kafka again.
     pub registry: RegistryConfig,
     /// How Kafka is read.
@@ -86,7 +86,7 @@ pub struct Healer {
 /// Who reads what is lost: opened together, closed together.
 struct Readers {
     client: Client,
-    mender: Mender,
+    offset_loader: OffsetLoader,
     restorer: Restorer,
 }
 
@@ -99,27 +99,27 @@ impl Healer {
         Box::pin(async move { Ok(pulseline_auditor::holes(&self.audited, grace, &self.shutdown).await?) })
     }
 
-    /// Mends these holes, one after the other; told to stop, the rest stays for another time.
+    /// Repairs these holes, one after the other; told to stop, the rest stays for another time.
     ///
     /// # Errors
-    /// What the stores say; holes before that are mended.
-    pub fn mend<'a>(
+    /// What the stores say; holes before that are repaired.
+    pub fn repair<'a>(
         &'a self,
         holes: Vec<Hole>,
         tell: &'a mut (dyn FnMut(&Healed) + Send),
     ) -> BoxFuture<'a, Result<Vec<Healed>, HealerError>> {
         Box::pin(async move {
             let readers = self.open().await?;
-            let mut mended = Vec::new();
+            let mut repaired = Vec::new();
             let mut ended = Ok(());
             for hole in holes {
                 if self.shutdown.is_stopping() {
                     break;
                 }
-                match self.mend_one(&readers, hole).await {
+                match self.repair_one(&readers, hole).await {
                     Ok(healed) => {
                         tell(&healed);
-                        mended.push(healed);
+                        repaired.push(healed);
                     }
                     Err(error) => {
                         ended = Err(error);
@@ -127,45 +127,45 @@ impl Healer {
                     }
                 }
             }
-            readers.mender.close().await;
+            readers.offset_loader.close().await;
             readers.restorer.close().await;
-            ended.map(|()| mended)
+            ended.map(|()| repaired)
         })
     }
 
     async fn open(&self) -> Result<Readers, HealerError> {
-        let loading = pulseline_loader::Connections {
+        let loading = pulseline_loader::LoaderConnections {
             mongo: self.audited.mongo.clone(),
             timescale: self.audited.timescale.clone(),
         };
-        let storing = pulseline_sink::Connections {
+        let storing = pulseline_sink::SinkConnections {
             kafka: self.audited.kafka.clone(),
             registry: self.registry.clone(),
             mongo: self.audited.mongo.clone(),
         };
         Ok(Readers {
             client: pulseline_sql::open(&self.audited.timescale, "pulseline-healer").await?,
-            mender: Mender::open(&loading, &self.loader).await?,
+            offset_loader: OffsetLoader::open(&loading, &self.loader).await?,
             restorer: Restorer::open(&self.sink, &storing, &self.shutdown).await?,
         })
     }
 
-    async fn mend_one(&self, readers: &Readers, hole: Hole) -> Result<Healed, HealerError> {
+    async fn repair_one(&self, readers: &Readers, hole: Hole) -> Result<Healed, HealerError> {
         let at = |offsets: Range<i64>| Offsets {
             topic: hole.topic.clone(),
-            generation: hole.generation,
+            incarnation: hole.incarnation,
             partition: hole.partition,
             offsets,
         };
         let documents = readers
-            .mender
+            .offset_loader
             .load(&at(hole.offsets.clone()), &self.shutdown)
             .await?;
         let mut messages = 0;
         for missing in left(&readers.client, &hole).await? {
-            let of = (hole.topic.as_str(), hole.generation, hole.partition);
+            let of = (hole.topic.as_str(), hole.incarnation, hole.partition);
             messages += readers.restorer.restore(of, missing.clone()).await?;
-            readers.mender.load(&at(missing), &self.shutdown).await?;
+            readers.offset_loader.load(&at(missing), &self.shutdown).await?;
         }
         let left = left(&readers.client, &hole).await?;
         let named: Vec<String> = left
@@ -187,7 +187,7 @@ async fn left(client: &Client, hole: &Hole) -> Result<Vec<Range<i64>>, HealerErr
     let rows = client
         .query(
             LEFT,
-            &[&hole.topic, &hole.generation, &hole.partition, &from, &to],
+            &[&hole.topic, &hole.incarnation, &hole.partition, &from, &to],
         )
         .await?;
     Ok(rows.iter().map(|row| row.get(0)..row.get(1)).collect())

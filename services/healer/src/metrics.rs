@@ -9,7 +9,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 const LOST: &str = "pulseline_healer_lost_offsets";
 const KNOWN: &str = "pulseline_healer_known_lost_offsets";
 const IN_FLIGHT: &str = "pulseline_healer_in_flight_offsets";
-const MENDED: &str = "pulseline_healer_mended_offsets_total";
+const REPAIRED: &str = "pulseline_healer_mended_offsets_total";
 const LAST_SUCCESS: &str = "pulseline_healer_last_success_timestamp_seconds";
 
 /// Describes every metric and touches every counter, so that `rate()` sees the first happening.
@@ -17,7 +17,7 @@ pub(crate) fn describe() {
     describe_gauge!(
         LOST,
         Unit::Count,
-        "Offsets that nobody has accounted for: not mended yet, or nowhere any more"
+        "Offsets that nobody has accounted for: not repaired yet, or nowhere any more"
     );
     describe_gauge!(
         KNOWN,
@@ -30,16 +30,16 @@ pub(crate) fn describe() {
         "Offsets that were on their way at the last look"
     );
     describe_counter!(
-        MENDED,
+        REPAIRED,
         Unit::Count,
         "Offsets that were lost and are accounted for again"
     );
     describe_gauge!(
         LAST_SUCCESS,
         Unit::Seconds,
-        "When the books were last looked through"
+        "When the ops tables were last looked through"
     );
-    counter!(MENDED).increment(0);
+    counter!(REPAIRED).increment(0);
     gauge!(LOST).set(0.0);
     gauge!(KNOWN).set(0.0);
     gauge!(IN_FLIGHT).set(0.0);
@@ -52,7 +52,7 @@ pub(crate) struct Figures {
     pub(crate) lost: i64,
     /// Of these: tried, and nowhere.
     pub(crate) known: i64,
-    pub(crate) mended: i64,
+    pub(crate) repaired: i64,
     pub(crate) in_flight: i64,
 }
 
@@ -61,6 +61,6 @@ pub(crate) fn record(figures: Figures, now_ms: i64) {
     gauge!(LOST).set(figures.lost as f64);
     gauge!(KNOWN).set(figures.known as f64);
     gauge!(IN_FLIGHT).set(figures.in_flight as f64);
-    counter!(MENDED).increment(u64::try_from(figures.mended).unwrap_or_default());
+    counter!(REPAIRED).increment(u64::try_from(figures.repaired).unwrap_or_default());
     gauge!(LAST_SUCCESS).set(now_ms as f64 / 1_000.0);
 }

@@ -1,4 +1,4 @@
-//! Healing without being asked: looked for again and again, mended a bounded number of offsets at a time.
+//! Healing without being asked: looked for again and again, repaired a bounded number of offsets at a time.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::agenda::Agenda;
 use crate::error::HealerError;
 use crate::{Healed, Healer, metrics};
 
-/// Offsets that one round mends at most unless told otherwise: loading and storing of what is new go first.
+/// Offsets that one round repairs at most unless told otherwise: loading and storing of what is new go first.
 pub const ROUND_OFFSETS: i64 = 20_000;
 /// How long an offset rests that neither MongoDB nor Kafka has: somebody may restore a copy, or send it again.
 const LOST_REST: Duration = Duration::from_secs(3_600);
@@ -26,7 +26,7 @@ pub struct Rounds {
     pub pause: Duration,
     /// How long a round waits for what is on its way.
     pub grace: Duration,
-    /// Offsets that a round mends at most.
+    /// Offsets that a round repairs at most.
     pub offsets: i64,
 }
 
@@ -34,7 +34,7 @@ pub struct Rounds {
 /// what is nowhere is tried again after an hour.
 ///
 /// # Errors
-/// What waiting does not mend.
+/// What waiting does not fix.
 pub fn run(healer: Healer, rounds: Rounds, health: Health) -> BoxFuture<'static, Result<(), HealerError>> {
     Box::pin(async move {
         metrics::describe();
@@ -69,7 +69,7 @@ async fn round(healer: &Healer, grace: Duration, agenda: &mut Agenda) -> Result<
     let mut figures = metrics::Figures {
         lost: found,
         known: agenda.known(),
-        mended: 0,
+        repaired: 0,
         in_flight,
     };
     if !next.is_empty() {
@@ -77,12 +77,12 @@ async fn round(healer: &Healer, grace: Duration, agenda: &mut Agenda) -> Result<
             agenda.tried(&healed.hole, &healed.left_offsets, Instant::now());
             said(healed);
         };
-        healer.mend(next, &mut tell).await?;
-        // The books tell what it gave, for whoever is faster than this look.
+        healer.repair(next, &mut tell).await?;
+        // The ops tables tell what it gave, for whoever is faster than this look.
         let (holes, in_flight) = healer.find(Duration::ZERO).await?;
         figures.lost = count(&holes);
         figures.known = agenda.known();
-        figures.mended = (found - figures.lost).max(0);
+        figures.repaired = (found - figures.lost).max(0);
         figures.in_flight = in_flight;
     }
     if figures.known != known {
@@ -106,7 +106,7 @@ fn said(healed: &Healed) {
         ..
     } = healed;
     match left {
-        None => tracing::warn!(%hole, documents, messages, "a hole was mended"),
+        None => tracing::warn!(%hole, documents, messages, "a hole was repaired"),
         Some(left) => {
             tracing::error!(%hole, documents, messages, left, "lost: neither MongoDB nor Kafka has these offsets");
         }

@@ -4,7 +4,7 @@ use pulseline_schemas::Position;
 
 /// What became of an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Kind {
+pub(crate) enum AccountKind {
     /// Its rows are in raw.
     Loaded,
     /// The same event stands at another offset.
@@ -19,7 +19,7 @@ pub(crate) enum Kind {
     Revived,
 }
 
-impl Kind {
+impl AccountKind {
     /// As written in `ops.accounted_log`.
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -37,9 +37,9 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Account {
     pub(crate) topic: String,
-    pub(crate) generation: i32,
+    pub(crate) incarnation: i32,
     pub(crate) partition: i32,
-    pub(crate) kind: Kind,
+    pub(crate) kind: AccountKind,
     pub(crate) from: i64,
     /// Exclusive.
     pub(crate) to: i64,
@@ -47,10 +47,10 @@ pub(crate) struct Account {
 
 impl Account {
     /// The one offset of an event.
-    pub(crate) fn one(position: &Position, kind: Kind) -> Self {
+    pub(crate) fn one(position: &Position, kind: AccountKind) -> Self {
         Self {
             topic: position.topic.clone(),
-            generation: position.generation,
+            incarnation: position.incarnation,
             partition: position.partition,
             kind,
             from: position.offset,
@@ -63,14 +63,14 @@ impl Account {
         self.from == position.offset
             && self.to == position.offset.saturating_add(1)
             && self.partition == position.partition
-            && self.generation == position.generation
+            && self.incarnation == position.incarnation
             && self.topic == position.topic
     }
 
     /// As one that was dead until now, if its rows are loaded.
     pub(crate) fn revived(mut self) -> Self {
-        if self.kind == Kind::Loaded {
-            self.kind = Kind::Revived;
+        if self.kind == AccountKind::Loaded {
+            self.kind = AccountKind::Revived;
         }
         self
     }
@@ -79,7 +79,7 @@ impl Account {
         self.from <= before.to
             && self.kind == before.kind
             && self.partition == before.partition
-            && self.generation == before.generation
+            && self.incarnation == before.incarnation
             && self.topic == before.topic
     }
 }
@@ -105,10 +105,10 @@ mod tests {
 
     use super::*;
 
-    fn account(partition: i32, kind: Kind, from: i64, to: i64) -> Account {
+    fn account(partition: i32, kind: AccountKind, from: i64, to: i64) -> Account {
         Account {
             topic: "t".into(),
-            generation: 0,
+            incarnation: 0,
             partition,
             kind,
             from,
@@ -116,7 +116,7 @@ mod tests {
         }
     }
 
-    fn offsets(accounts: &[Account]) -> BTreeSet<(i32, Kind, i64)> {
+    fn offsets(accounts: &[Account]) -> BTreeSet<(i32, AccountKind, i64)> {
         accounts
             .iter()
             .flat_map(|a| (a.from..a.to).map(|o| (a.partition, a.kind, o)))
@@ -126,17 +126,17 @@ mod tests {
     #[test]
     fn d_4_neighbours_become_one_range_and_kinds_stay_apart() {
         let got = merge(vec![
-            account(0, Kind::Loaded, 2, 3),
-            account(0, Kind::Loaded, 0, 2),
-            account(0, Kind::Dead, 3, 4),
-            account(0, Kind::Loaded, 4, 5),
-            account(1, Kind::Loaded, 5, 6),
+            account(0, AccountKind::Loaded, 2, 3),
+            account(0, AccountKind::Loaded, 0, 2),
+            account(0, AccountKind::Dead, 3, 4),
+            account(0, AccountKind::Loaded, 4, 5),
+            account(1, AccountKind::Loaded, 5, 6),
         ]);
         let want = [
-            account(0, Kind::Loaded, 0, 3),
-            account(0, Kind::Loaded, 4, 5),
-            account(0, Kind::Dead, 3, 4),
-            account(1, Kind::Loaded, 5, 6),
+            account(0, AccountKind::Loaded, 0, 3),
+            account(0, AccountKind::Loaded, 4, 5),
+            account(0, AccountKind::Dead, 3, 4),
+            account(1, AccountKind::Loaded, 5, 6),
         ];
         assert_eq!(got, want);
     }
@@ -149,7 +149,7 @@ mod tests {
             let given: Vec<Account> = given
                 .into_iter()
                 .map(|(partition, dead, from, length)| {
-                    account(partition, if dead { Kind::Dead } else { Kind::Loaded }, from, from + length)
+                    account(partition, if dead { AccountKind::Dead } else { AccountKind::Loaded }, from, from + length)
                 })
                 .collect();
             let merged = merge(given.clone());

@@ -1,10 +1,10 @@
 //! Reading documents once more: a range of days of one stream, merged into raw while streaming goes on.
 //!
-//! It has no part in positions or accounting: it mends rows. Readings that are right already stay untouched, so that only
+//! It has no part in positions or accounting: it repairs rows. Readings that are right already stay untouched, so that only
 //! days on which one changed are refreshed; days, sessions and profiles are written again with what belongs to them.
 
-mod books;
 mod chunks;
+mod progress;
 
 use std::ops::{Range, RangeInclusive};
 
@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use mongodb::{Collection, Database};
 use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_schemas::pages::{Order, Pages, Place, WINDOW_START};
+use pulseline_schemas::pages::{Order, PagePosition, Pages, WINDOW_START};
 use pulseline_schemas::{Owner, Stream};
 use pulseline_sql::Client;
 use pulseline_sql::floor::floor;
@@ -23,13 +23,13 @@ use uuid::Uuid;
 use crate::config::LoaderConfig;
 use crate::error::LoaderError;
 use crate::map::guard::DAY_MILLIS;
-use crate::map::{Shape, Source, shape_of};
+use crate::map::{SourceCollection, TableMapping, table_mapping};
 use crate::order_index;
 use crate::reading::Reading;
-use crate::service::{self, Connections};
+use crate::service::{self, LoaderConnections};
 use crate::write::{Purpose, Writer};
-pub(crate) use books::Mark;
 pub use chunks::Chunk;
+pub(crate) use progress::Mark;
 
 /// A session may have begun so many days before the range that it reaches into: it lasts a week at most.
 const SESSION_DAYS: DayNumber = 8;
@@ -59,7 +59,7 @@ pub struct Progress {
     /// The days that are read now, or are left.
     pub days: Range<DayNumber>,
     /// After which document of these days it goes on.
-    pub(crate) place: Option<Place>,
+    pub(crate) page_position: Option<PagePosition>,
     /// False when it was stopped before its end.
     pub is_finished: bool,
 }
@@ -124,7 +124,7 @@ impl Backfill {
 pub fn backfill<'a>(
     mut job: Backfill,
     config: &'a LoaderConfig,
-    connections: &'a Connections,
+    connections: &'a LoaderConnections,
     shutdown: &'a Shutdown,
     tell: &'a (dyn Fn(&Progress) + Send + Sync),
 ) -> BoxFuture<'a, Result<Progress, LoaderError>> {
@@ -154,7 +154,7 @@ struct Run<'a> {
     job: Backfill,
     total: u64,
     config: &'a LoaderConfig,
-    connections: &'a Connections,
+    connections: &'a LoaderConnections,
     database: &'a Database,
     shutdown: &'a Shutdown,
     tell: &'a (dyn Fn(&Progress) + Send + Sync),
@@ -162,7 +162,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn chunks(&self, client: Client) -> Result<Progress, LoaderError> {
-        let mut progress = books::begin(&client, &self.job).await?;
+        let mut progress = progress::begin(&client, &self.job).await?;
         drop(client);
         progress.total = self.total;
         for days in self.job.chunks(progress.days.start) {
@@ -181,17 +181,17 @@ impl Run<'_> {
 
     /// Loads the documents of one chunk; none when told to stop before its end.
     async fn chunk(&self, before: &Progress) -> Result<Option<Progress>, LoaderError> {
-        let source = Source::Stream(self.job.stream);
-        let letters = self.database.collection(Source::DeadLetters.name());
+        let source = SourceCollection::Stream(self.job.stream);
+        let dead_letters = self.database.collection(SourceCollection::DeadLetters.name());
         // How far it is may have moved since, in an attempt that an outage ended.
-        let mut done = books::begin(&connect(self.connections).await?, &self.job).await?;
+        let mut done = progress::begin(&connect(self.connections).await?, &self.job).await?;
         (done.total, done.days) = (before.total, before.days.clone());
-        let purpose = Purpose::Repair(Mark::of(&self.job));
-        let mut writer = Writer::beside(&self.connections.timescale, source, purpose, letters).await?;
+        let purpose = Purpose::Backfill(Mark::of(&self.job));
+        let mut writer = Writer::beside(&self.connections.timescale, source, purpose, dead_letters).await?;
         let pages = self.job.pages(&before.days, self.config.page_documents);
         let reading = Reading {
             collection: self.database.collection(self.job.stream.collection()),
-            pages: pages.after(done.place.take()),
+            pages: pages.after(done.page_position.take()),
         };
         let ended = reading.load(&mut writer, self.config, self.shutdown, |written| {
             done.documents += written.documents as u64;
@@ -201,7 +201,7 @@ impl Run<'_> {
         if !ended.await? {
             return Ok(None);
         }
-        books::done(writer.client(), &self.job, &done).await?;
+        progress::done(writer.client(), &self.job, &done).await?;
         Ok(Some(done))
     }
 }
@@ -210,7 +210,7 @@ fn at(millis: i64) -> Bson {
     Bson::DateTime(DateTime::from_millis(millis))
 }
 
-async fn connect(connections: &Connections) -> Result<Client, LoaderError> {
+async fn connect(connections: &LoaderConnections) -> Result<Client, LoaderError> {
     pulseline_sql::open(&connections.timescale, "pulseline-backfill")
         .await
         .map_err(LoaderError::sql("connecting"))
@@ -225,7 +225,7 @@ async fn kept(client: &Client, job: &Backfill) -> Result<Range<DayNumber>, Loade
     let floor = floor(client)
         .await
         .map_err(LoaderError::sql("reading the floor"))?;
-    match floor.filter(|_| matches!(shape_of(job.stream), Shape::Readings(_))) {
+    match floor.filter(|_| matches!(table_mapping(job.stream), TableMapping::Readings(_))) {
         Some(floor) if floor >= days.end => Err(LoaderError::Config(format!(
             "readings of days before {} are deleted (compactor.retain_days)",
             date_of(floor)

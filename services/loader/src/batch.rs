@@ -1,14 +1,14 @@
-//! What one transaction writes: rows, accounting, dirty days, letters, and the position after them.
+//! What one transaction writes: rows, accounting, dirty days, dead letters, and the position after them.
 
 use pulseline_schemas::Position;
-use pulseline_schemas::pages::Place;
+use pulseline_schemas::pages::PagePosition;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
-use crate::account::{Account, Kind};
-use crate::letter::{Letter, Stage};
+use crate::account::{Account, AccountKind};
+use crate::dead_letter::{DeadLetter, Stage};
 use crate::map::guard::DAY_MILLIS;
-use crate::map::{Entry, Mapped, Origin, ReadingsUpload, Rows, UserRow};
+use crate::map::{Mapped, MappedEntry, Origin, ReadingsUpload, Rows, UserRow};
 use crate::resume::ResumePoint;
 
 /// How far a batch brings its collection. Later facts replace earlier ones; nothing is replaced by nothing.
@@ -21,7 +21,7 @@ pub(crate) struct Progress {
     /// When a poll last found nothing more, in UTC milliseconds.
     pub(crate) caught_up_at: Option<i64>,
     /// After which document reading a whole collection, or a range of it, goes on.
-    pub(crate) place: Option<Place>,
+    pub(crate) page_position: Option<PagePosition>,
 }
 
 impl Progress {
@@ -29,7 +29,7 @@ impl Progress {
         self.position = later.position.or(self.position.take());
         self.cluster_time = later.cluster_time.max(self.cluster_time);
         self.caught_up_at = later.caught_up_at.or(self.caught_up_at);
-        self.place = later.place.or(self.place.take());
+        self.page_position = later.page_position.or(self.page_position.take());
     }
 }
 
@@ -45,10 +45,10 @@ pub(crate) struct DirtyDay {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) readings: Vec<ReadingsUpload>,
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<MappedEntry>,
     pub(crate) users: Vec<UserRow>,
     pub(crate) accounts: Vec<Account>,
-    pub(crate) letters: Vec<Letter>,
+    pub(crate) dead_letters: Vec<DeadLetter>,
     pub(crate) progress: Progress,
     pub(crate) documents: usize,
     pub(crate) rows: usize,
@@ -66,10 +66,13 @@ impl Batch {
     /// Takes in a document of `bytes` bytes.
     pub(crate) fn push(&mut self, mapped: Mapped, bytes: usize, permit: Option<OwnedSemaphorePermit>) {
         self.documents += 1;
-        // A letter is written like a row.
-        self.rows += mapped.rows.count() + mapped.letters.len();
-        let own = mapped.letters.iter().filter(|letter| letter.stage == Stage::New);
-        self.bytes += bytes + own.map(Letter::bytes).sum::<usize>();
+        // A dead letter is written like a row.
+        self.rows += mapped.rows.count() + mapped.dead_letters.len();
+        let own = mapped
+            .dead_letters
+            .iter()
+            .filter(|dead_letter| dead_letter.stage == Stage::New);
+        self.bytes += bytes + own.map(DeadLetter::bytes).sum::<usize>();
         match mapped.rows {
             Rows::Nothing => {}
             Rows::Readings(upload) => self.readings.push(upload),
@@ -77,10 +80,10 @@ impl Batch {
             Rows::User(user) => self.users.push(*user),
         }
         self.accounts.extend(mapped.account);
-        self.letters.extend(mapped.letters);
+        self.dead_letters.extend(mapped.dead_letters);
         match (&mut self.permits, permit) {
-            (Some(held), Some(more)) => held.merge(more),
-            (held @ None, more) => *held = more,
+            (Some(permit), Some(more)) => permit.merge(more),
+            (permit @ None, more) => *permit = more,
             (Some(_), None) => {}
         }
     }
@@ -88,14 +91,14 @@ impl Batch {
     /// Takes an upload's offset from `loaded` to `dead`: the warehouse refused it as a whole.
     pub(crate) fn mark_dead(&mut self, origin: &Origin) {
         if let Some(position) = &origin.position {
-            self.mark(position, Kind::Dead);
+            self.mark(position, AccountKind::Dead);
         }
     }
 
-    /// Says that the offset of an upload or a letter had another fate.
-    pub(crate) fn mark(&mut self, position: &Position, kind: Kind) {
+    /// Says that the offset of an upload or a dead letter had another fate.
+    pub(crate) fn mark(&mut self, position: &Position, kind: AccountKind) {
         for account in &mut self.accounts {
-            if account.is_of(position) && matches!(account.kind, Kind::Loaded | Kind::Dead) {
+            if account.is_of(position) && matches!(account.kind, AccountKind::Loaded | AccountKind::Dead) {
                 account.kind = kind;
             }
         }

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 
 use crate::batch::Progress;
 use crate::error::LoaderError;
-use crate::map::Source;
+use crate::map::SourceCollection;
 use crate::resume::ResumePoint;
 use crate::snapshot::Snapshot;
 
@@ -40,7 +40,7 @@ pub(crate) enum Claim {
 /// Ownership of one collection's position.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
-    source: Source,
+    source: SourceCollection,
     epoch: i64,
     seq: i64,
     /// Where the change stream goes on, while the collection is read as a whole.
@@ -61,7 +61,7 @@ impl Checkpoint {
     /// says, in milliseconds: it must not hold up the other collections.
     pub(crate) async fn claim(
         client: &mut Client,
-        source: Source,
+        source: SourceCollection,
         epoch: i64,
         patience: Duration,
     ) -> Result<Claim, LoaderError> {
@@ -99,7 +99,7 @@ impl Checkpoint {
 
     async fn lock(
         client: &mut Client,
-        source: Source,
+        source: SourceCollection,
         epoch: i64,
         patience: Duration,
     ) -> Result<Option<Row>, LoaderError> {
@@ -120,12 +120,12 @@ impl Checkpoint {
 
     /// How far the collection is read once this is committed.
     fn snapshot(&self, progress: &Progress) -> Result<Option<Vec<u8>>, LoaderError> {
-        let (Some(begins), Some(place)) = (&self.begins, &progress.place) else {
+        let (Some(begins), Some(page_position)) = (&self.begins, &progress.page_position) else {
             return Ok(None);
         };
         let snapshot = Snapshot {
             begins: begins.clone(),
-            after: Some(place.clone()),
+            after: Some(page_position.clone()),
         };
         let encoded = snapshot.encode(self.seq + 1);
         encoded
@@ -175,6 +175,6 @@ impl Checkpoint {
     }
 }
 
-fn unreadable(source: Source, detail: &str) -> LoaderError {
+fn unreadable(source: SourceCollection, detail: &str) -> LoaderError {
     LoaderError::Protocol(format!("{}: {detail}", source.name()))
 }

@@ -20,7 +20,7 @@ pub const IDLE_SAVE_MS: u64 = 5_000;
 /// How long a loader that went silent keeps its lease: many renewals long, short enough for a quick takeover.
 pub const LEASE_TTL_MS: u64 = 10_000;
 /// Devices whose newest loaded reading is remembered, per stream (about 100 bytes each).
-pub const FRONTIER_DEVICES: usize = 100_000;
+pub const HIGH_WATERMARK_DEVICES: usize = 100_000;
 
 /// Documents that are asked for at once when a whole collection is read: a page is sorted by its server in memory where it
 /// has no index for that, and at most a page is read in vain when the loader stops.
@@ -53,8 +53,9 @@ pub struct LoaderConfig {
     pub idle_save_ms: u64,
     /// How long the lease lasts without renewal, and a transaction without a word, in milliseconds.
     pub lease_ttl_ms: u64,
-    /// Devices whose newest reading is remembered, per stream.
-    pub frontier_devices: usize,
+    /// Devices whose newest reading is remembered, per stream. Its name was `frontier_devices`.
+    #[serde(alias = "frontier_devices")]
+    pub high_watermark_devices: usize,
     /// Documents that are asked for at once when a whole collection, or a range of it, is read.
     pub page_documents: usize,
     /// What happens when the server no longer knows the position.
@@ -70,7 +71,7 @@ impl Default for LoaderConfig {
             max_await_ms: MAX_AWAIT_MS,
             idle_save_ms: IDLE_SAVE_MS,
             lease_ttl_ms: LEASE_TTL_MS,
-            frontier_devices: FRONTIER_DEVICES,
+            high_watermark_devices: HIGH_WATERMARK_DEVICES,
             page_documents: PAGE_DOCUMENTS,
             dead_token: DeadToken::default(),
         }
@@ -93,8 +94,8 @@ impl LoaderConfig {
         if self.lease_ttl_ms < 1_000 {
             return Err("loader.lease_ttl_ms must be at least 1000".into());
         }
-        if self.frontier_devices == 0 {
-            return Err("loader.frontier_devices must be at least 1".into());
+        if self.high_watermark_devices == 0 {
+            return Err("loader.high_watermark_devices must be at least 1".into());
         }
         if self.page_documents == 0 {
             return Err("loader.page_documents must be at least 1".into());

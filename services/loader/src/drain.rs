@@ -8,9 +8,9 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::Instant;
 
 use crate::batch::{Batch, Progress};
+use crate::byte_bounded::Message;
 use crate::config::LoaderConfig;
 use crate::error::LoaderError;
-use crate::feed::Message;
 use crate::metrics;
 use crate::write::Writer;
 

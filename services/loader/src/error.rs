@@ -34,7 +34,7 @@ pub enum LoaderError {
     #[error(transparent)]
     MongoOpen(MongoOpenError),
     /// The document store.
-    #[error("MongoDB: {what}: {}", mongo::told(source))]
+    #[error("MongoDB: {what}: {}", mongo::describe(source))]
     Mongo {
         /// What was being done.
         what: &'static str,
@@ -43,10 +43,10 @@ pub enum LoaderError {
         source: Box<MongoError>,
     },
     /// The floor, or who was erased, is not what the batch was prepared for: it is written again without what must not be.
-    #[error("floor and erasures have moved to {held:?}")]
+    #[error("floor and erasures have moved to {guard:?}")]
     Moved {
         /// What they are now.
-        held: pulseline_sql::held::Held,
+        guard: pulseline_sql::write_guard::WriteGuard,
     },
     /// Hashes of the erased without their key: nobody could be recognised.
     #[error(

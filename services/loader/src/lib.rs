@@ -1,8 +1,8 @@
 //! MongoDB change streams to TimescaleDB's raw layer, exactly once.
 //!
 //! ```text
-//!  change stream ──▶ feed ──▶ drain ──▶ resolve ──▶ write: ONE transaction
-//!  (or snapshot)     map      batches    who wins    rows, accounting, dirty days, letters, position
+//!  change stream ──▶ byte-bounded channel ──▶ drain ──▶ resolve ──▶ write: ONE transaction
+//!  (or snapshot)     map                      batches   who wins    rows, accounting, dirty days, dead letters, position
 //! ```
 //!
 //! A backfill reads a range of documents once more and merges it, beside the loader and without a position.
@@ -14,24 +14,24 @@
 mod account;
 pub mod backfill;
 mod batch;
+mod byte_bounded;
 mod checkpoint;
 pub mod config;
 mod copy;
+mod dead_letter;
 mod drain;
 mod error;
 mod event;
-mod feed;
-mod frontier;
-mod letter;
+mod high_watermarks;
 mod map;
-pub mod mend;
 mod metrics;
+pub mod offset_loader;
 mod order_index;
 mod owner;
 mod reading;
+pub mod replay_dead_letters;
 mod resolve;
 mod resume;
-pub mod revive;
 mod service;
 mod session;
 mod snapshot;
@@ -42,4 +42,4 @@ mod write;
 
 pub use config::{DeadToken, LoaderConfig};
 pub use error::LoaderError;
-pub use service::{Connections, run};
+pub use service::{LoaderConnections, run};

@@ -1,8 +1,9 @@
-//! From documents to rows: pure, strict, nothing is dropped without a letter.
+//! From documents to rows: pure, strict, nothing is dropped without a dead letter.
 
 mod activity_minutes;
 mod calories;
 pub(crate) mod column;
+mod dead_letters;
 mod distances;
 pub(crate) mod entries;
 mod exercises;
@@ -10,7 +11,6 @@ pub(crate) mod fields;
 pub(crate) mod guard;
 mod heart_rate_zones;
 mod heart_rates;
-mod letters;
 pub(crate) mod readings;
 mod receipts;
 mod resting_heart_rates;
@@ -24,17 +24,17 @@ use std::sync::Arc;
 use bson::RawDocument;
 use pulseline_schemas::{Owner, Position, Stream, collections};
 
-pub(crate) use entries::{Entries, Entry};
+pub(crate) use entries::{Entries, MappedEntry};
 pub(crate) use readings::{Reading, Readings, ReadingsUpload};
 pub(crate) use users::UserRow;
 
-use crate::account::{Account, Kind};
-use crate::letter::Letter;
+use crate::account::{Account, AccountKind};
+use crate::dead_letter::DeadLetter;
 use fields::Fields;
 
 /// Collections that are loaded, each by its own writer with its own checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Source {
+pub(crate) enum SourceCollection {
     /// Uploads of one stream.
     Stream(Stream),
     /// Offsets without a new event.
@@ -43,8 +43,8 @@ pub(crate) enum Source {
     DeadLetters,
 }
 
-/// How the documents of a stream become rows: the one place that names every stream in this crate.
-pub(crate) enum Shape {
+/// How the documents of a stream map to tables: the one place that names every stream in this crate.
+pub(crate) enum TableMapping {
     /// Many small readings.
     Readings(&'static Readings),
     /// Days or sessions.
@@ -53,23 +53,23 @@ pub(crate) enum Shape {
     Profiles,
 }
 
-pub(crate) const fn shape_of(stream: Stream) -> Shape {
+pub(crate) const fn table_mapping(stream: Stream) -> TableMapping {
     match stream {
-        Stream::HeartRates => Shape::Readings(&heart_rates::READINGS),
-        Stream::Steps => Shape::Readings(&steps::READINGS),
-        Stream::Distances => Shape::Readings(&distances::READINGS),
-        Stream::Calories => Shape::Readings(&calories::READINGS),
-        Stream::ActivityMinutes => Shape::Entries(&activity_minutes::ENTRIES),
-        Stream::HeartRateZones => Shape::Entries(&heart_rate_zones::ENTRIES),
-        Stream::RestingHeartRates => Shape::Entries(&resting_heart_rates::ENTRIES),
-        Stream::Sleeps => Shape::Entries(&sleeps::ENTRIES),
-        Stream::SleepScores => Shape::Entries(&sleep_scores::ENTRIES),
-        Stream::Exercises => Shape::Entries(&exercises::ENTRIES),
-        Stream::Users => Shape::Profiles,
+        Stream::HeartRates => TableMapping::Readings(&heart_rates::READINGS),
+        Stream::Steps => TableMapping::Readings(&steps::READINGS),
+        Stream::Distances => TableMapping::Readings(&distances::READINGS),
+        Stream::Calories => TableMapping::Readings(&calories::READINGS),
+        Stream::ActivityMinutes => TableMapping::Entries(&activity_minutes::ENTRIES),
+        Stream::HeartRateZones => TableMapping::Entries(&heart_rate_zones::ENTRIES),
+        Stream::RestingHeartRates => TableMapping::Entries(&resting_heart_rates::ENTRIES),
+        Stream::Sleeps => TableMapping::Entries(&sleeps::ENTRIES),
+        Stream::SleepScores => TableMapping::Entries(&sleep_scores::ENTRIES),
+        Stream::Exercises => TableMapping::Entries(&exercises::ENTRIES),
+        Stream::Users => TableMapping::Profiles,
     }
 }
 
-impl Source {
+impl SourceCollection {
     /// Every collection.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         let streams = Stream::ALL.into_iter().map(Self::Stream);
@@ -86,10 +86,10 @@ impl Source {
     }
 }
 
-/// Where rows come from: enough to write a letter about them later.
+/// Where rows come from: enough to write a dead letter about them later.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Origin {
-    pub(crate) source: Source,
+    pub(crate) source: SourceCollection,
     pub(crate) id: String,
     pub(crate) position: Option<Position>,
     /// Key of the Kafka message: the device's or the user's id.
@@ -106,7 +106,7 @@ pub(crate) enum Rows {
     /// Readings of one upload.
     Readings(ReadingsUpload),
     /// Days or sessions.
-    Entries(Vec<Entry>),
+    Entries(Vec<MappedEntry>),
     /// A version of a profile.
     User(Box<UserRow>),
 }
@@ -128,15 +128,15 @@ impl Rows {
 pub(crate) struct Mapped {
     pub(crate) rows: Rows,
     pub(crate) account: Option<Account>,
-    pub(crate) letters: Vec<Letter>,
+    pub(crate) dead_letters: Vec<DeadLetter>,
 }
 
 impl Mapped {
     fn loaded(rows: Rows, origin: &Origin) -> Self {
         Self {
             rows,
-            account: account_of(origin, Kind::Loaded),
-            letters: Vec::new(),
+            account: account_of(origin, AccountKind::Loaded),
+            dead_letters: Vec::new(),
         }
     }
 }
@@ -171,30 +171,30 @@ impl Refusal {
     }
 }
 
-pub(crate) fn account_of(origin: &Origin, kind: Kind) -> Option<Account> {
+pub(crate) fn account_of(origin: &Origin, kind: AccountKind) -> Option<Account> {
     origin
         .position
         .as_ref()
         .map(|position| Account::one(position, kind))
 }
 
-/// Maps a document. What cannot be mapped becomes a letter about the whole document; it is never an error.
-pub(crate) fn map(source: Source, document: &RawDocument, now: i64) -> Mapped {
+/// Maps a document. What cannot be mapped becomes a dead letter about the whole document; it is never an error.
+pub(crate) fn map(source: SourceCollection, document: &RawDocument, now: i64) -> Mapped {
     let origin = Arc::new(origin_of(source, document));
     let fields = Fields(document);
     let mapped = match source {
-        Source::Stream(stream) => match shape_of(stream) {
-            Shape::Readings(readings) => readings::map(readings, &fields, &origin, now),
-            Shape::Entries(entries) => entries::map(entries, &fields, &origin, now),
-            Shape::Profiles => users::map(&fields, &origin),
+        SourceCollection::Stream(stream) => match table_mapping(stream) {
+            TableMapping::Readings(readings) => readings::map(readings, &fields, &origin, now),
+            TableMapping::Entries(entries) => entries::map(entries, &fields, &origin, now),
+            TableMapping::Profiles => users::map(&fields, &origin),
         },
-        Source::Receipts => receipts::map(&fields),
-        Source::DeadLetters => letters::map(&fields, now),
+        SourceCollection::Receipts => receipts::map(&fields),
+        SourceCollection::DeadLetters => dead_letters::map(&fields, now),
     };
     mapped.unwrap_or_else(|refusal| Mapped {
         rows: Rows::Nothing,
-        account: account_of(&origin, Kind::Dead),
-        letters: vec![Letter::about(
+        account: account_of(&origin, AccountKind::Dead),
+        dead_letters: vec![DeadLetter::about(
             &origin,
             -1,
             &refusal,
@@ -205,18 +205,18 @@ pub(crate) fn map(source: Source, document: &RawDocument, now: i64) -> Mapped {
 }
 
 /// What can be told about a document even when it cannot be mapped.
-fn origin_of(source: Source, document: &RawDocument) -> Origin {
+fn origin_of(source: SourceCollection, document: &RawDocument) -> Origin {
     let fields = Fields(document);
     let key_field = match source {
-        Source::Stream(stream) if stream.owner() == Owner::User => "user_id",
+        SourceCollection::Stream(stream) if stream.owner() == Owner::User => "user_id",
         _ => "device_id",
     };
-    let small = matches!(source, Source::Stream(stream) if !matches!(shape_of(stream), Shape::Readings(_)));
-    let streams = matches!(source, Source::Stream(_));
+    let small = matches!(source, SourceCollection::Stream(stream) if !matches!(table_mapping(stream), TableMapping::Readings(_)));
+    let streams = matches!(source, SourceCollection::Stream(_));
     Origin {
         source,
         id: fields.id_text(),
-        // A receipt's or a letter's own position is accounted by its content, never by its envelope.
+        // A receipt's or a dead letter's own position is accounted by its content, never by its envelope.
         position: if streams { fields.position().ok() } else { None },
         key: fields.text(key_field).ok().map(|key| key.as_bytes().to_vec()),
         document: small.then(|| document.as_bytes().to_vec()),

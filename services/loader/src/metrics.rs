@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
-use crate::letter::Letter;
-use crate::map::Source;
+use crate::dead_letter::DeadLetter;
+use crate::map::SourceCollection;
 
 /// Which way rows went into the warehouse.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +89,7 @@ pub(crate) fn describe() {
     describe_histogram!(
         BLOCKED,
         Unit::Seconds,
-        "Time reading stood still because writing was behind"
+        "Time that reading was blocked because writing was behind"
     );
     describe_gauge!(
         LAG,
@@ -128,7 +128,7 @@ pub(crate) fn describe() {
         "1 while a collection is read as a whole, before its changes are followed"
     );
     gauge!(OWNER).set(0.0);
-    for source in Source::all() {
+    for source in SourceCollection::all() {
         let collection = source.name();
         for path in Path::ALL {
             counter!(ROWS, "collection" => collection, "path" => path.name()).increment(0);
@@ -148,7 +148,7 @@ pub(crate) fn describe() {
 }
 
 /// Documents of the erased were left out.
-pub(crate) fn record_erased(source: Source, documents: usize) {
+pub(crate) fn record_erased(source: SourceCollection, documents: usize) {
     if documents > 0 {
         counter!(ERASED, "collection" => source.name()).increment(documents as u64);
     }
@@ -165,7 +165,7 @@ pub(crate) struct BatchFigures {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "metrics are floating point")]
-pub(crate) fn record_batch(source: Source, figures: BatchFigures, took: Duration) {
+pub(crate) fn record_batch(source: SourceCollection, figures: BatchFigures, took: Duration) {
     let collection = source.name();
     let rows = figures.direct + figures.merged + figures.whole;
     for (path, count) in [
@@ -193,20 +193,23 @@ pub(crate) fn record_batch(source: Source, figures: BatchFigures, took: Duration
 
 /// The position of a collection moved, or a poll found nothing more.
 #[allow(clippy::cast_precision_loss, reason = "metrics are floating point")]
-pub(crate) fn record_progress(source: Source, now: i64, lag_millis: i64) {
+pub(crate) fn record_progress(source: SourceCollection, now: i64, lag_millis: i64) {
     gauge!(LAG, "collection" => source.name()).set(lag_millis.max(0) as f64 / 1e3);
     gauge!(LAST_SUCCESS, "collection" => source.name()).set(now as f64 / 1e3);
 }
 
-pub(crate) fn record_blocked(source: Source, stood: Duration) {
-    histogram!(BLOCKED, "collection" => source.name()).record(stood.as_secs_f64());
+pub(crate) fn record_blocked(source: SourceCollection, blocked_for: Duration) {
+    histogram!(BLOCKED, "collection" => source.name()).record(blocked_for.as_secs_f64());
 }
 
-/// Letters of a batch were written: one line for each reason, with the first of them.
-pub(crate) fn record_dead_letters<'a>(source: Source, letters: impl Iterator<Item = &'a Letter>) {
-    let mut by_reason: BTreeMap<&str, (&Letter, u64)> = BTreeMap::new();
-    for letter in letters {
-        by_reason.entry(&letter.reason).or_insert((letter, 0)).1 += 1;
+/// Dead letters of a batch were written: one line for each reason, with the first of them.
+pub(crate) fn record_dead_letters<'a>(
+    source: SourceCollection,
+    dead_letters: impl Iterator<Item = &'a DeadLetter>,
+) {
+    let mut by_reason: BTreeMap<&str, (&DeadLetter, u64)> = BTreeMap::new();
+    for dead_letter in dead_letters {
+        by_reason.entry(&dead_letter.reason).or_insert((dead_letter, 0)).1 += 1;
     }
     for (reason, (first, count)) in by_reason {
         let label = REASONS
@@ -214,7 +217,7 @@ pub(crate) fn record_dead_letters<'a>(source: Source, letters: impl Iterator<Ite
             .find(|known| *known == reason)
             .unwrap_or("other");
         counter!(DEAD, "reason" => label).increment(count);
-        let Letter {
+        let DeadLetter {
             origin, item, detail, ..
         } = first;
         tracing::warn!(
@@ -229,11 +232,11 @@ pub(crate) fn record_dead_letters<'a>(source: Source, letters: impl Iterator<Ite
     }
 }
 
-pub(crate) fn record_recovery(source: Source, cause: Recovery) {
+pub(crate) fn record_recovery(source: SourceCollection, cause: Recovery) {
     counter!(RECOVERIES, "collection" => source.name(), "cause" => cause.name()).increment(1);
 }
 
-pub(crate) fn record_fallback(source: Source) {
+pub(crate) fn record_fallback(source: SourceCollection) {
     counter!(FALLBACKS, "collection" => source.name()).increment(1);
     tracing::warn!(
         collection = source.name(),
@@ -242,7 +245,7 @@ pub(crate) fn record_fallback(source: Source) {
 }
 
 /// A collection is read as a whole, or has been.
-pub(crate) fn record_snapshot(source: Source, is_read: bool) {
+pub(crate) fn record_snapshot(source: SourceCollection, is_read: bool) {
     gauge!(SNAPSHOT, "collection" => source.name()).set(if is_read { 1.0 } else { 0.0 });
 }
 

@@ -49,7 +49,7 @@ pub(crate) async fn await_it(
     poll: Duration,
     shutdown: &Shutdown,
 ) -> Result<bool, LoaderError> {
-    let mut is_told = false;
+    let mut is_reported = false;
     while !shutdown.is_stopping() {
         let wanted = collection.clone();
         // Apart: a driver's future is not dropped half way. The server goes on with what it has begun.
@@ -61,8 +61,8 @@ pub(crate) async fn await_it(
         };
         match ensured {
             Ok(()) => return Ok(true),
-            Err(error @ LoaderError::NoIndex { .. }) if !is_told => {
-                is_told = true;
+            Err(error @ LoaderError::NoIndex { .. }) if !is_reported => {
+                is_reported = true;
                 tracing::warn!(%error, "waiting for an index");
             }
             Err(LoaderError::NoIndex { .. }) => {}

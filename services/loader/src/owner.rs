@@ -15,13 +15,13 @@ use uuid::Uuid;
 
 use crate::error::LoaderError;
 use crate::metrics;
-use crate::waits::{Blockers, told};
+use crate::waits::{Blockers, report_wait};
 
 /// Name of the lease.
 const LEASE: &str = "loader";
 /// Application name of the connection that holds it.
 const APPLICATION: &str = "pulseline-loader-lease";
-/// What is waited for, as it is told.
+/// What is waited for, as it is reported.
 const ACQUIRING: &str = "acquiring the loader's lease";
 const RENEWING: &str = "renewing the loader's lease";
 /// Renewals per lifetime of the lease: two may fail without a loss.
@@ -50,7 +50,7 @@ impl Owner {
             heart.beat();
             let attempt = || async {
                 let mut wait = shutdown.waits().prepare(ACQUIRING);
-                told(&mut wait, Self::attempt(timescale, owner, ttl)).await
+                report_wait(&mut wait, Self::attempt(timescale, owner, ttl)).await
             };
             // Until the lease is ours there is nothing to drain: a stop ends the wait for an outage as well.
             let won = tokio::select! {
@@ -117,10 +117,10 @@ impl Owner {
                 () = done.cancelled() => return (self, Ok(())),
                 () = tokio::time::sleep(pause) => {}
             }
-            match told(&mut wait, self.lease.renew(&self.client)).await {
+            match report_wait(&mut wait, self.lease.renew(&self.client)).await {
                 Ok(true) => {
                     wait.over();
-                    if let Err(error) = blockers.look(&self.client, self.epoch()).await {
+                    if let Err(error) = blockers.check(&self.client, self.epoch()).await {
                         tracing::debug!(%error, "who holds up this loader is not known");
                     }
                 }
@@ -134,7 +134,7 @@ impl Owner {
                 }
                 Err(error) => {
                     wait.failed(Hop::Timescale, &error);
-                    match told(&mut wait, connect(&self.timescale)).await {
+                    match report_wait(&mut wait, connect(&self.timescale)).await {
                         Ok(client) => self.client = client,
                         Err(error) => wait.failed(Hop::Timescale, &error),
                     }

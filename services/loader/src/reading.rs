@@ -6,10 +6,10 @@ use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::pages::{Pages, Request};
 
 use crate::batch::Progress;
+use crate::byte_bounded::ByteBoundedSender;
 use crate::config::LoaderConfig;
 use crate::drain::{self, Written};
 use crate::error::LoaderError;
-use crate::feed::Feed;
 use crate::write::Writer;
 
 /// Documents a server sends at once.
@@ -31,9 +31,9 @@ impl Reading {
         committed: impl FnMut(Written),
     ) -> Result<bool, LoaderError> {
         let shutdown = shutdown.child();
-        let (feed, messages) = Feed::new(writer.source(), config, &shutdown);
+        let (sender, messages) = ByteBoundedSender::new(writer.source(), config, &shutdown);
         // Apart: should this be given up, a driver's future is not dropped half way.
-        let reader = tokio::spawn(self.scan(feed));
+        let reader = tokio::spawn(self.scan(sender));
         let drained = drain::drain(writer, messages, config, committed).await;
         shutdown.stop();
         let read = reader
@@ -44,9 +44,9 @@ impl Reading {
         read
     }
 
-    async fn scan(mut self, feed: Feed) -> Result<bool, LoaderError> {
+    async fn scan(mut self, sender: ByteBoundedSender) -> Result<bool, LoaderError> {
         while let Some(request) = self.pages.request() {
-            if feed.is_stopped() || !self.page(request, &feed).await? {
+            if sender.is_stopped() || !self.page(request, &sender).await? {
                 return Ok(false);
             }
             self.pages.end();
@@ -55,7 +55,7 @@ impl Reading {
     }
 
     /// Hands a page over; false when reading should end.
-    async fn page(&mut self, request: Request, feed: &Feed) -> Result<bool, LoaderError> {
+    async fn page(&mut self, request: Request, sender: &ByteBoundedSender) -> Result<bool, LoaderError> {
         let failed = || LoaderError::mongo("reading a collection");
         let mut found = self
             .collection
@@ -69,10 +69,10 @@ impl Reading {
         while cursor.advance().await.map_err(failed())? {
             let document = cursor.current();
             let progress = Progress {
-                place: self.pages.read(document),
+                page_position: self.pages.read(document),
                 ..Progress::default()
             };
-            if !request.is_look && (feed.is_stopped() || !feed.document(document, progress).await) {
+            if !request.is_probe && (sender.is_stopped() || !sender.document(document, progress).await) {
                 return Ok(false);
             }
         }

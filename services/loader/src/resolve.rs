@@ -103,15 +103,15 @@ pub(crate) fn ends(rows: &[Row]) -> Vec<(Uuid, i64)> {
 pub(crate) fn split(mut rows: Vec<Row>, newest: impl Fn(&Uuid) -> Option<i64>) -> (Vec<Row>, Vec<Row>) {
     let mut current: Option<(Uuid, Option<i64>)> = None;
     let met = rows.extract_if(.., |row| {
-        let frontier = match current {
-            Some((device_id, frontier)) if device_id == row.device_id => frontier,
+        let watermark = match current {
+            Some((device_id, watermark)) if device_id == row.device_id => watermark,
             _ => {
-                let frontier = newest(&row.device_id);
-                current = Some((row.device_id, frontier));
-                frontier
+                let watermark = newest(&row.device_id);
+                current = Some((row.device_id, watermark));
+                watermark
             }
         };
-        frontier.is_some_and(|frontier| row.local_ts <= frontier)
+        watermark.is_some_and(|watermark| row.local_ts <= watermark)
     });
     let met = met.collect();
     (rows, met)

@@ -7,9 +7,9 @@ use bson::Timestamp;
 use mongodb::change_stream::event::ResumeToken;
 use serde::{Deserialize, Serialize};
 
-/// How far a stream is: greater after every event, the same for everybody who reads it.
+/// The position in a stream: greater after every event, the same for everybody who reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Place {
+pub(crate) struct StreamPosition {
     at: Timestamp,
     /// Number among the events of that time, from 1: those of one transaction have one. 0 is before all of them.
     index: u32,
@@ -18,7 +18,7 @@ pub(crate) struct Place {
 /// Earliest time that a token is believed to tell (2004): other servers' tokens may begin as mongod's do.
 const FIRST_SECONDS: u32 = 1 << 30;
 
-impl Place {
+impl StreamPosition {
     /// Before every event.
     pub(crate) const START: Self = Self {
         at: Timestamp {
@@ -28,7 +28,7 @@ impl Place {
         index: 0,
     };
 
-    /// Of the event that comes after this place. Should a server's time go back, the order of its stream is what counts.
+    /// Of the event that comes after this position. Should a server's time go back, the order of its stream is what counts.
     pub(crate) fn next(self, at: Timestamp) -> Self {
         if at > self.at {
             Self { at, index: 1 }
@@ -45,8 +45,8 @@ impl Place {
         (self != Self::START).then(|| i64::from(self.at.time) * 1_000)
     }
 
-    /// The place inside a token, where the server puts it there as mongod does: hexadecimal text that begins with the type
-    /// of a timestamp, its seconds and its increment. An idle stream has no other sign of the server's time.
+    /// The position inside a token, where the server puts it there as mongod does: hexadecimal text that begins with the
+    /// type of a timestamp, its seconds and its increment. An idle stream has no other sign of the server's time.
     pub(crate) fn in_token(token: &ResumeToken) -> Option<Self> {
         let raw = bson::serialize_to_raw_document_buf(token).ok()?;
         let text = raw.get_str("_data").ok()?.strip_prefix("82")?;
@@ -64,7 +64,9 @@ impl Place {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ResumePoint {
     pub(crate) token: ResumeToken,
-    pub(crate) place: Place,
+    /// Stored as `place`.
+    #[serde(rename = "place")]
+    pub(crate) stream_position: StreamPosition,
 }
 
 /// A position as it is stored: a BSON document, because a token may be any BSON value.
@@ -72,25 +74,31 @@ pub(crate) struct ResumePoint {
 struct Stored {
     token: ResumeToken,
     /// Earlier versions stored none.
-    #[serde(default)]
-    place: Option<Place>,
+    #[serde(default, rename = "place")]
+    stream_position: Option<StreamPosition>,
 }
 
 impl ResumePoint {
     pub(crate) fn encode(&self) -> Result<Vec<u8>, String> {
         let stored = Stored {
             token: self.token.clone(),
-            place: Some(self.place),
+            stream_position: Some(self.stream_position),
         };
         bson::serialize_to_vec(&stored).map_err(|error| format!("resume token: {error}"))
     }
 
-    /// None for a token of an earlier version in which no place can be read: it may be anywhere.
+    /// None for a token of an earlier version in which no position can be read: it may be anywhere.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Option<Self>, String> {
-        let Stored { token, place } = bson::deserialize_from_slice(bytes)
+        let Stored {
+            token,
+            stream_position,
+        } = bson::deserialize_from_slice(bytes)
             .map_err(|error| format!("the stored resume token cannot be read: {error}"))?;
-        let place = place.or_else(|| Place::in_token(&token));
-        Ok(place.map(|place| Self { token, place }))
+        let stream_position = stream_position.or_else(|| StreamPosition::in_token(&token));
+        Ok(stream_position.map(|stream_position| Self {
+            token,
+            stream_position,
+        }))
     }
 }
 
@@ -110,26 +118,26 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_mongod_tells_its_place() {
+    fn a_token_of_mongod_tells_its_position() {
         let time = at(0x63F0_A1B2, 1);
-        let place = Place::in_token(&token("8263F0A1B2000000012B0429296E1404")).unwrap();
-        assert_eq!(place.millis(), Some(0x63F0_A1B2 * 1_000));
-        // An event of that time comes after it, and has the same place for whoever has not seen the token.
-        assert!(place.next(time) > place);
-        assert_eq!(place.next(time), Place::START.next(time));
+        let stream_position = StreamPosition::in_token(&token("8263F0A1B2000000012B0429296E1404")).unwrap();
+        assert_eq!(stream_position.millis(), Some(0x63F0_A1B2 * 1_000));
+        // An event of that time comes after it, and has the same position for whoever has not seen the token.
+        assert!(stream_position.next(time) > stream_position);
+        assert_eq!(stream_position.next(time), StreamPosition::START.next(time));
         assert_eq!(
-            Place::in_token(&token("8200000012730001000000000000001174")),
+            StreamPosition::in_token(&token("8200000012730001000000000000001174")),
             None
         );
-        assert_eq!(Place::in_token(&token("something else")), None);
-        assert_eq!(Place::START.millis(), None);
+        assert_eq!(StreamPosition::in_token(&token("something else")), None);
+        assert_eq!(StreamPosition::START.millis(), None);
     }
 
     #[test]
-    fn a_position_is_read_as_it_was_stored_and_one_of_an_earlier_version_where_its_token_tells_the_place() {
+    fn a_position_is_read_as_it_was_stored_and_one_of_an_earlier_version_where_its_token_tells_it() {
         let position = ResumePoint {
             token: token("opaque"),
-            place: Place::START.next(at(7, 2)).next(at(7, 2)),
+            stream_position: StreamPosition::START.next(at(7, 2)).next(at(7, 2)),
         };
         let stored = position.encode().unwrap();
         assert_eq!(ResumePoint::decode(&stored), Ok(Some(position)));
@@ -138,14 +146,14 @@ mod tests {
         let read = ResumePoint::decode(&earlier("8263F0A1B200000001"))
             .unwrap()
             .unwrap();
-        assert!(read.place < Place::START.next(at(0x63F0_A1B2, 1)));
+        assert!(read.stream_position < StreamPosition::START.next(at(0x63F0_A1B2, 1)));
         assert_eq!(ResumePoint::decode(&earlier("opaque")), Ok(None));
         assert!(ResumePoint::decode(b"\x01").is_err());
     }
 
     proptest! {
         /// Collections that are differently far go on together from the one that is least far: each takes what comes after
-        /// its own place, whatever the times of events.
+        /// its own position, whatever the times of events.
         #[test]
         fn d_2_nothing_is_left_out_and_nothing_is_read_twice_when_collections_are_differently_far(
             steps in prop::collection::vec((0_u32..3, 0_u32..2), 1..60),
@@ -156,17 +164,17 @@ mod tests {
                 time = at(time.time + seconds, if *seconds > 0 { 0 } else { time.increment + increments });
                 time
             }).collect();
-            let walk = |from: Place, times: &[Timestamp]| -> Vec<Place> {
-                times.iter().scan(from, |place, at| { *place = place.next(*at); Some(*place) }).collect()
+            let walk = |from: StreamPosition, times: &[Timestamp]| -> Vec<StreamPosition> {
+                times.iter().scan(from, |stream_position, at| { *stream_position = stream_position.next(*at); Some(*stream_position) }).collect()
             };
-            let places = walk(Place::START, &times);
-            let place_after = |events: usize| events.checked_sub(1).map_or(Place::START, |last| places[last]);
+            let stream_positions = walk(StreamPosition::START, &times);
+            let position_after = |events: usize| events.checked_sub(1).map_or(StreamPosition::START, |last| stream_positions[last]);
             let far: Vec<usize> = far.iter().map(|events| *events.min(&times.len())).collect();
-            let least = far.iter().copied().min_by_key(|events| place_after(*events)).unwrap();
-            let again = walk(place_after(least), &times[least..]);
+            let least = far.iter().copied().min_by_key(|events| position_after(*events)).unwrap();
+            let again = walk(position_after(least), &times[least..]);
             for events in far {
                 let taken: Vec<usize> = (least..times.len())
-                    .filter(|event| again[event - least] > place_after(events)).collect();
+                    .filter(|event| again[event - least] > position_after(events)).collect();
                 prop_assert_eq!(taken, (events..times.len()).collect::<Vec<_>>());
             }
         }

@@ -19,7 +19,7 @@ use crate::write::Expected;
 
 /// The servers between which documents travel.
 #[derive(Clone, Debug)]
-pub struct Connections {
+pub struct LoaderConnections {
     /// Where documents come from.
     pub mongo: MongoConfig,
     /// Where their rows go.
@@ -34,7 +34,7 @@ pub struct Connections {
 /// was not committed is loaded at the next start.
 pub fn run(
     config: LoaderConfig,
-    connections: Connections,
+    connections: LoaderConnections,
     health: Health,
     shutdown: Shutdown,
 ) -> BoxFuture<'static, Result<(), LoaderError>> {

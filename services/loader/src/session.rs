@@ -14,7 +14,7 @@ use pulseline_runtime::waits::Wait;
 use crate::checkpoint::Claimed;
 use crate::config::{DeadToken, LoaderConfig};
 use crate::error::LoaderError;
-use crate::map::Source;
+use crate::map::SourceCollection;
 use crate::metrics::{self, Recovery};
 use crate::resume::ResumePoint;
 use crate::snapshot::Snapshot;
@@ -35,7 +35,7 @@ pub(crate) struct Context {
     pub(crate) timescale: TimescaleConfig,
     pub(crate) database: Database,
     pub(crate) epoch: i64,
-    /// The loader's own letters that come back through their collection.
+    /// The loader's own dead letters that come back through their collection.
     pub(crate) expected: Expected,
     pub(crate) health: Health,
     pub(crate) shutdown: Shutdown,
@@ -43,7 +43,11 @@ pub(crate) struct Context {
 
 impl Context {
     /// Opens a collection; waits at most `patience` for a session that holds its checkpoint.
-    pub(crate) async fn open(&self, source: Source, patience: Duration) -> Result<Opened, LoaderError> {
+    pub(crate) async fn open(
+        &self,
+        source: SourceCollection,
+        patience: Duration,
+    ) -> Result<Opened, LoaderError> {
         let term = Term {
             timescale: &self.timescale,
             database: &self.database,
@@ -59,11 +63,11 @@ impl Context {
 #[derive(Default)]
 pub(crate) struct Memory {
     /// Recoveries from a dead position since the last progress.
-    recoveries: HashMap<Source, u32>,
+    recoveries: HashMap<SourceCollection, u32>,
     /// Whose stored position is dead, and where the collection begins anew, where that is known.
-    lost: HashMap<Source, Option<ResumePoint>>,
+    lost: HashMap<SourceCollection, Option<ResumePoint>>,
     /// Whose position the stream was opened at.
-    start: Option<Source>,
+    start: Option<SourceCollection>,
     /// Whose position was brought forward by this opening.
     moved: Moved,
     /// Of which a part is read and stored by this opening.
@@ -112,7 +116,7 @@ pub(crate) async fn load(context: &Context) -> Result<(), LoaderError> {
         // What was read is still in MongoDB, after the durable positions.
         let wait = || context.shutdown.waits().prepare("loading");
         memory.wait.get_or_insert_with(wait).failed(error.hop(), &error);
-        Source::all().for_each(|source| metrics::record_recovery(source, Recovery::Outage));
+        SourceCollection::all().for_each(|source| metrics::record_recovery(source, Recovery::Outage));
         context.shutdown.sleep(pause).await;
     }
     Ok(())
@@ -127,7 +131,7 @@ async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, Loader
     } = open_all(context, memory).await?;
     let start = followed
         .iter()
-        .min_by_key(|(_, position)| position.place)
+        .min_by_key(|(_, position)| position.stream_position)
         .map(|(writer, position)| (writer.source(), position.clone()));
     memory.start = start.as_ref().map(|(source, _)| *source);
     let mut tasks = Tasks::new(context.clone(), memory.moved.clone(), memory.begun.clone());
@@ -135,7 +139,7 @@ async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, Loader
         Some((_, position)) => {
             let token = Some(position.token.clone());
             let stream = stream::open(&context.database, token, &context.config).await?;
-            tasks.follow(stream, position.place, followed);
+            tasks.follow(stream, position.stream_position, followed);
             position
         }
         None => stream::present(&context.database, &context.config).await?,
@@ -173,7 +177,7 @@ struct Openings {
     /// With how far they are read, where that is begun.
     unread: Vec<(Writer, Option<Snapshot>)>,
     /// Their checkpoints are held by other sessions.
-    locked: Vec<Source>,
+    locked: Vec<SourceCollection>,
 }
 
 /// What has to be done with a collection.
@@ -190,7 +194,7 @@ async fn open_all(context: &Context, memory: &Memory) -> Result<Openings, Loader
         Ok::<_, LoaderError>((source, opened))
     };
     let mut openings = Openings::default();
-    for (source, opened) in try_join_all(Source::all().map(open)).await? {
+    for (source, opened) in try_join_all(SourceCollection::all().map(open)).await? {
         match opened {
             Opened::Ours(writer, claimed) => match memory.judge(source, *claimed) {
                 Verdict::Loaded(position) => openings.followed.push((*writer, position)),
@@ -213,7 +217,7 @@ impl Memory {
         !moved.is_empty()
     }
 
-    fn judge(&self, source: Source, claimed: Claimed) -> Verdict {
+    fn judge(&self, source: SourceCollection, claimed: Claimed) -> Verdict {
         match (self.lost.get(&source), claimed) {
             (Some(begins), _) => Verdict::Unread(begins.clone().map(Snapshot::new)),
             (
@@ -234,7 +238,7 @@ impl Memory {
         }
     }
 
-    fn has_read(&mut self, source: Source) {
+    fn has_read(&mut self, source: SourceCollection) {
         self.lost.remove(&source);
         tracing::info!(
             collection = source.name(),
@@ -246,7 +250,7 @@ impl Memory {
     fn recover(
         &mut self,
         policy: DeadToken,
-        source: Source,
+        source: SourceCollection,
         begins: Option<ResumePoint>,
         reason: &str,
     ) -> Result<(), LoaderError> {

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use mongodb::Database;
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_schemas::pages::{Order, Pages, Place};
+use pulseline_schemas::pages::{Order, PagePosition, Pages};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Progress;
 use crate::config::LoaderConfig;
 use crate::error::LoaderError;
-use crate::map::Source;
+use crate::map::SourceCollection;
 use crate::metrics;
 use crate::order_index;
 use crate::reading::Reading;
@@ -29,7 +29,7 @@ pub(crate) struct Snapshot {
     /// Where the change stream goes on once all is read.
     pub(crate) begins: ResumePoint,
     /// After which document reading goes on; none at the beginning.
-    pub(crate) after: Option<Place>,
+    pub(crate) after: Option<PagePosition>,
 }
 
 /// A snapshot as it is stored: of use as long as nobody else has moved the checkpoint.
@@ -91,10 +91,10 @@ impl Snapshot {
 }
 
 /// The order in which a collection is read.
-fn order_of(source: Source) -> Order {
+fn order_of(source: SourceCollection) -> Order {
     match source {
-        Source::Stream(stream) => Order::of(stream),
-        Source::Receipts | Source::DeadLetters => Order::Id,
+        SourceCollection::Stream(stream) => Order::of(stream),
+        SourceCollection::Receipts | SourceCollection::DeadLetters => Order::Id,
     }
 }
 
@@ -109,9 +109,9 @@ mod tests {
         let snapshot = Snapshot {
             begins: ResumePoint {
                 token,
-                place: resume::Place::START,
+                stream_position: resume::StreamPosition::START,
             },
-            after: Some(Place::Window {
+            after: Some(PagePosition::Window {
                 at: 5,
                 id: "a".into(),
             }),

@@ -17,12 +17,12 @@ use pulseline_runtime::health::Heart;
 use tokio::sync::oneshot;
 
 use crate::batch::Progress;
+use crate::byte_bounded::{ByteBoundedSender, Message};
 use crate::config::LoaderConfig;
 use crate::error::LoaderError;
 use crate::event::{self, Change};
-use crate::feed::{Feed, Message};
-use crate::map::Source;
-use crate::resume::{Place, ResumePoint};
+use crate::map::SourceCollection;
+use crate::resume::{ResumePoint, StreamPosition};
 
 /// Documents a server sends at once: about a megabyte of them is held undecoded.
 const FETCH_DOCUMENTS: u32 = 250;
@@ -35,9 +35,9 @@ const PRESENT_MS: i64 = 5_000;
 
 /// A collection that is followed.
 pub(crate) struct Route {
-    pub(crate) feed: Feed,
+    pub(crate) sender: ByteBoundedSender,
     /// What comes up to here is loaded already.
-    pub(crate) loaded: Place,
+    pub(crate) loaded: StreamPosition,
 }
 
 /// Why following ended.
@@ -45,7 +45,7 @@ pub(crate) enum Followed {
     /// It was told to.
     Stopped,
     /// What a collection holds was replaced, at this position.
-    Replaced(Source, ResumePoint),
+    Replaced(SourceCollection, ResumePoint),
     /// The database was dropped.
     Dropped,
 }
@@ -74,7 +74,9 @@ pub(crate) async fn open(
 
 /// What is asked for. Deletes come from erasure and are no news; what ends or replaces a collection has to be seen.
 fn wanted() -> Document {
-    let names: Vec<Bson> = Source::all().map(|source| source.name().into()).collect();
+    let names: Vec<Bson> = SourceCollection::all()
+        .map(|source| source.name().into())
+        .collect();
     doc! { "$match": { "$or": [
         { "ns.coll": { "$in": &names }, "operationType": { "$in": ["insert", "drop", "rename"] } },
         { "to.coll": { "$in": &names }, "operationType": "rename" },
@@ -87,8 +89,11 @@ pub(crate) async fn present(database: &Database, config: &LoaderConfig) -> Resul
     for _ in 0..TOKEN_ATTEMPTS {
         // A stream whose very first reply holds events does not tell where it began: opened again.
         if let Some(token) = open(database, None, config).await?.resume_token() {
-            let place = Place::in_token(&token).unwrap_or(Place::START);
-            return Ok(ResumePoint { token, place });
+            let stream_position = StreamPosition::in_token(&token).unwrap_or(StreamPosition::START);
+            return Ok(ResumePoint {
+                token,
+                stream_position,
+            });
         }
     }
     Err(LoaderError::Protocol(
@@ -96,16 +101,16 @@ pub(crate) async fn present(database: &Database, config: &LoaderConfig) -> Resul
     ))
 }
 
-/// Follows a change stream that was opened at a place, until told to stop. Tells when it has come to the present.
+/// Follows a change stream that was opened at a position, until told to stop. Tells when it has come to the present.
 pub(crate) async fn follow(
     mut stream: ChangeStream<RawDocumentBuf>,
-    mut place: Place,
+    mut stream_position: StreamPosition,
     routes: Vec<Route>,
     mut caught_up: Option<oneshot::Sender<()>>,
     heart: Heart,
 ) -> Result<Followed, LoaderError> {
     let routes = Routes(routes);
-    let mut told = Instant::now();
+    let mut passed_at = Instant::now();
     while !routes.are_stopped() {
         heart.beat();
         let asked_at = system_utc_millis();
@@ -117,46 +122,57 @@ pub(crate) async fn follow(
                 return Ok(Followed::Dropped);
             }
             // Where a token tells it, an idle stream goes on as well.
-            place = token
+            stream_position = token
                 .as_ref()
-                .and_then(Place::in_token)
-                .map_or(place, |seen| seen.max(place));
-            let progress = progress(token, place, Some(asked_at));
-            if !routes.tell(place, || Message::Idle(progress.clone())).await {
+                .and_then(StreamPosition::in_token)
+                .map_or(stream_position, |seen| seen.max(stream_position));
+            let progress = progress(token, stream_position, Some(asked_at));
+            if !routes
+                .tell(stream_position, || Message::Idle(progress.clone()))
+                .await
+            {
                 break;
             }
             tell_present(&mut caught_up);
             continue;
         };
         let event = event::read(&raw).map_err(LoaderError::Protocol)?;
-        place = place.next(event.at);
-        if place.millis().is_some_and(|at| at + PRESENT_MS >= asked_at) {
+        stream_position = stream_position.next(event.at);
+        if stream_position
+            .millis()
+            .is_some_and(|at| at + PRESENT_MS >= asked_at)
+        {
             tell_present(&mut caught_up);
         }
-        let progress = progress(token, place, None);
+        let progress = progress(token, stream_position, None);
         match event.change {
             Change::Inserted { collection, document } => {
-                let route = routes.of(collection, place);
-                if let Some(Route { feed, .. }) = route
-                    && !feed.document(document, progress.clone()).await
+                let route = routes.of(collection, stream_position);
+                if let Some(Route { sender, .. }) = route
+                    && !sender.document(document, progress.clone()).await
                 {
                     break;
                 }
             }
             Change::Replaced(collections) => {
-                let mut followed = collections.iter().filter_map(|name| routes.of(name, place));
+                let mut followed = collections
+                    .iter()
+                    .filter_map(|name| routes.of(name, stream_position));
                 if let (Some(route), Some(position)) = (followed.next(), progress.position.clone()) {
-                    return Ok(Followed::Replaced(route.feed.source(), position));
+                    return Ok(Followed::Replaced(route.sender.source(), position));
                 }
             }
             Change::Invalidated => return Ok(Followed::Dropped),
             Change::Other => {}
         }
-        if told.elapsed() >= PASSED_EVERY {
-            if !routes.tell(place, || Message::Passed(progress.clone())).await {
+        if passed_at.elapsed() >= PASSED_EVERY {
+            if !routes
+                .tell(stream_position, || Message::Passed(progress.clone()))
+                .await
+            {
                 break;
             }
-            told = Instant::now();
+            passed_at = Instant::now();
         }
     }
     Ok(Followed::Stopped)
@@ -170,10 +186,17 @@ fn tell_present(caught_up: &mut Option<oneshot::Sender<()>>) {
     }
 }
 
-fn progress(token: Option<ResumeToken>, place: Place, caught_up_at: Option<i64>) -> Progress {
+fn progress(
+    token: Option<ResumeToken>,
+    stream_position: StreamPosition,
+    caught_up_at: Option<i64>,
+) -> Progress {
     Progress {
-        position: token.map(|token| ResumePoint { token, place }),
-        cluster_time: place.millis(),
+        position: token.map(|token| ResumePoint {
+            token,
+            stream_position,
+        }),
+        cluster_time: stream_position.millis(),
         caught_up_at,
         ..Progress::default()
     }
@@ -182,20 +205,23 @@ fn progress(token: Option<ResumeToken>, place: Place, caught_up_at: Option<i64>)
 struct Routes(Vec<Route>);
 
 impl Routes {
-    /// The collection of an event at a place, unless it is loaded already or nobody's.
-    fn of(&self, collection: &str, place: Place) -> Option<&Route> {
-        let is_it = |route: &&Route| route.feed.source().name() == collection;
-        self.0.iter().find(is_it).filter(|route| place > route.loaded)
+    /// The collection of an event at a position, unless it is loaded already or nobody's.
+    fn of(&self, collection: &str, stream_position: StreamPosition) -> Option<&Route> {
+        let is_it = |route: &&Route| route.sender.source().name() == collection;
+        self.0
+            .iter()
+            .find(is_it)
+            .filter(|route| stream_position > route.loaded)
     }
 
     fn are_stopped(&self) -> bool {
-        self.0.iter().any(|route| route.feed.is_stopped())
+        self.0.iter().any(|route| route.sender.is_stopped())
     }
 
     /// Tells everybody who is not further already: a position never goes back. False when reading should end.
-    async fn tell(&self, place: Place, message: impl Fn() -> Message) -> bool {
-        for route in self.0.iter().filter(|route| place >= route.loaded) {
-            if !route.feed.send(message()).await {
+    async fn tell(&self, stream_position: StreamPosition, message: impl Fn() -> Message) -> bool {
+        for route in self.0.iter().filter(|route| stream_position >= route.loaded) {
+            if !route.sender.send(message()).await {
                 return false;
             }
         }
@@ -213,23 +239,24 @@ mod tests {
 
     #[tokio::test]
     async fn d_2_a_collection_that_is_further_is_passed_over_and_never_told_an_earlier_position() {
-        let at = |time| Place::START.next(Timestamp { time, increment: 1 });
+        let at = |time| StreamPosition::START.next(Timestamp { time, increment: 1 });
         let config = LoaderConfig::default();
         let route = |stream, loaded| {
-            let source = Source::Stream(stream);
-            let (feed, messages) = Feed::new(source, &config, &Shutdown::new());
-            (Route { feed, loaded }, messages)
+            let source = SourceCollection::Stream(stream);
+            let (sender, messages) = ByteBoundedSender::new(source, &config, &Shutdown::new());
+            (Route { sender, loaded }, messages)
         };
-        let (behind, mut told) = route(Stream::Steps, at(1));
+        let (behind, mut received) = route(Stream::Steps, at(1));
         let (ahead, mut spared) = route(Stream::Sleeps, at(3));
         let routes = Routes(vec![behind, ahead]);
-        let is_taken = |stream: Stream, place| routes.of(stream.collection(), place).is_some();
+        let is_taken =
+            |stream: Stream, stream_position| routes.of(stream.collection(), stream_position).is_some();
         assert!(is_taken(Stream::Steps, at(2)) && !is_taken(Stream::Steps, at(1)));
         assert!(is_taken(Stream::Sleeps, at(4)) && !is_taken(Stream::Sleeps, at(3)));
         assert!(!is_taken(Stream::Users, at(4)));
         assert!(routes.tell(at(2), || Message::Passed(Progress::default())).await);
-        assert!(told.try_recv().is_ok() && spared.try_recv().is_err());
+        assert!(received.try_recv().is_ok() && spared.try_recv().is_err());
         assert!(routes.tell(at(3), || Message::Idle(Progress::default())).await);
-        assert!(told.try_recv().is_ok() && spared.try_recv().is_ok());
+        assert!(received.try_recv().is_ok() && spared.try_recv().is_ok());
     }
 }

@@ -14,11 +14,11 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 
+use crate::byte_bounded::ByteBoundedSender;
 use crate::drain;
 use crate::error::LoaderError;
-use crate::feed::Feed;
-use crate::map::Source;
-use crate::resume::{Place, ResumePoint};
+use crate::map::SourceCollection;
+use crate::resume::{ResumePoint, StreamPosition};
 use crate::session::Context;
 use crate::snapshot::Snapshot;
 use crate::stream::{self, Followed, Route};
@@ -38,17 +38,17 @@ pub(crate) enum Ended {
     Together,
     /// Positions are dead, or collections begin anew at new ones.
     Lost {
-        sources: Vec<(Source, Option<ResumePoint>)>,
+        sources: Vec<(SourceCollection, Option<ResumePoint>)>,
         reason: String,
     },
 }
 
 /// Collections to which something happened, such as a position that was brought forward.
 #[derive(Clone, Default)]
-pub(crate) struct Moved(Arc<Mutex<HashSet<Source>>>);
+pub(crate) struct Moved(Arc<Mutex<HashSet<SourceCollection>>>);
 
 impl Moved {
-    fn insert(&self, source: Source) {
+    fn insert(&self, source: SourceCollection) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -56,7 +56,7 @@ impl Moved {
     }
 
     /// Those since the last call.
-    pub(crate) fn take(&self) -> HashSet<Source> {
+    pub(crate) fn take(&self) -> HashSet<SourceCollection> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -85,7 +85,7 @@ enum Done {
     /// A collection is read, and waits to be followed.
     Read(Box<(Writer, ResumePoint)>),
     /// No other session holds its checkpoint any more.
-    Released(Source),
+    Released(SourceCollection),
     /// A stream was opened beside the first one.
     Joined,
     /// It has come to the present.
@@ -110,15 +110,15 @@ impl Tasks {
         }
     }
 
-    /// Follows a stream that was opened at a place, for collections that are loaded up to theirs.
+    /// Follows a stream that was opened at a position, for collections that are loaded up to theirs.
     pub(crate) fn follow(
         &mut self,
         stream: ChangeStream<RawDocumentBuf>,
-        place: Place,
+        stream_position: StreamPosition,
         collections: Vec<(Writer, ResumePoint)>,
     ) {
         let routes = self.routes(collections);
-        let reader = self.reader(stream, place, routes, None);
+        let reader = self.reader(stream, stream_position, routes, None);
         self.running
             .spawn(async move { reader.await.map_err(died)?.map(Done::Followed) });
     }
@@ -127,12 +127,12 @@ impl Tasks {
     fn reader(
         &self,
         stream: ChangeStream<RawDocumentBuf>,
-        place: Place,
+        stream_position: StreamPosition,
         routes: Vec<Route>,
         caught_up: Option<oneshot::Sender<()>>,
     ) -> JoinHandle<Result<Followed, LoaderError>> {
         let heart = self.context.health.watch("change_stream", READING_PATIENCE);
-        tokio::spawn(stream::follow(stream, place, routes, caught_up, heart))
+        tokio::spawn(stream::follow(stream, stream_position, routes, caught_up, heart))
     }
 
     /// A writer for each collection, and the way to it.
@@ -140,10 +140,10 @@ impl Tasks {
         let mut routes = Vec::with_capacity(collections.len());
         for (mut writer, position) in collections {
             let (source, config) = (writer.source(), self.context.config.clone());
-            let (feed, messages) = Feed::new(source, &config, &self.shutdown);
+            let (sender, messages) = ByteBoundedSender::new(source, &config, &self.shutdown);
             routes.push(Route {
-                feed,
-                loaded: position.place,
+                sender,
+                loaded: position.stream_position,
             });
             let moved = self.moved.clone();
             self.running.spawn(async move {
@@ -174,7 +174,7 @@ impl Tasks {
     }
 
     /// Waits until no other session holds the checkpoint of a collection any more.
-    pub(crate) fn wait_for(&mut self, source: Source) {
+    pub(crate) fn wait_for(&mut self, source: SourceCollection) {
         let (context, shutdown) = (self.context.clone(), self.shutdown.clone());
         let released = async move {
             let patience = context.config.lease_ttl();
@@ -191,7 +191,10 @@ impl Tasks {
     }
 
     /// Waits for all of them: the first one that ends for a reason ends the others, each after its own drain.
-    pub(crate) async fn ended(mut self, mut has_read: impl FnMut(Source)) -> Result<Ended, LoaderError> {
+    pub(crate) async fn ended(
+        mut self,
+        mut has_read: impl FnMut(SourceCollection),
+    ) -> Result<Ended, LoaderError> {
         let mut ended = Ok(Ended::Stopped);
         loop {
             let done = tokio::select! {
@@ -241,7 +244,7 @@ impl Tasks {
             }
             Ok(Done::Followed(Followed::Dropped)) => {
                 return Some(Ok(Ended::Lost {
-                    sources: Source::all().map(|source| (source, None)).collect(),
+                    sources: SourceCollection::all().map(|source| (source, None)).collect(),
                     reason: "the database was dropped".into(),
                 }));
             }
@@ -264,7 +267,7 @@ impl Tasks {
     async fn join(&mut self) -> Result<Done, LoaderError> {
         let collections = std::mem::take(&mut self.read);
         let least = collections.iter().map(|(_, position)| position);
-        let Some(from) = least.min_by_key(|position| position.place).cloned() else {
+        let Some(from) = least.min_by_key(|position| position.stream_position).cloned() else {
             return Ok(Done::Joined);
         };
         let names: Vec<&str> = collections
@@ -284,7 +287,7 @@ impl Tasks {
         };
         let routes = self.routes(collections);
         let (caught_up, has_caught_up) = oneshot::channel();
-        let reader = self.reader(stream, from.place, routes, Some(caught_up));
+        let reader = self.reader(stream, from.stream_position, routes, Some(caught_up));
         self.running.spawn(async move {
             match reader.await.map_err(died)? {
                 Err(error) if error.is_dead_token() => Ok(Done::Unfollowed(error)),

@@ -12,10 +12,10 @@ use tokio::time::timeout;
 use crate::error::LoaderError;
 use crate::write::{is_superseded, sessions_of};
 
-/// A wait is told when it has lasted so long.
-const TOLD_AFTER: Duration = Duration::from_secs(3);
-/// How often it is told again.
-const TOLD_EVERY: Duration = Duration::from_secs(30);
+/// A wait is reported once it has lasted this long.
+const REPORTED_AFTER: Duration = Duration::from_secs(3);
+/// How often it is reported again.
+const REPORTED_EVERY: Duration = Duration::from_secs(30);
 
 /// Sessions of this epoch that wait for a lock, and who holds it. Of other people's sessions the server may tell the number only.
 const BLOCKERS: &str = "select w.application_name, extract(epoch from clock_timestamp() - w.query_start)::double precision, \
@@ -29,10 +29,10 @@ const END: &str = "select pg_terminate_backend(pid) from pg_stat_activity \
     where pid = $1 and application_name = $2 and datname = current_database()";
 
 /// Waits for `answer`, and shows that it does when it does not come soon.
-pub(crate) async fn told<F: Future>(wait: &mut Wait, answer: F) -> F::Output {
+pub(crate) async fn report_wait<F: Future>(wait: &mut Wait, answer: F) -> F::Output {
     let mut answer = pin!(answer);
     loop {
-        if let Ok(answer) = timeout(TOLD_AFTER, answer.as_mut()).await {
+        if let Ok(answer) = timeout(REPORTED_AFTER, answer.as_mut()).await {
             return answer;
         }
         wait.failed(Hop::Timescale, &"TimescaleDB does not answer yet");
@@ -53,7 +53,7 @@ struct Blocked {
 /// What is done about a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Measure {
-    /// It may pass at once, or was told a moment ago.
+    /// It may pass at once, or was reported a moment ago.
     Nothing,
     Tell,
     /// The holder's lease has gone to us: its transaction is ended, as the server would once it was silent for long enough.
@@ -63,13 +63,13 @@ enum Measure {
 /// Looks after the locks that this loader waits for.
 #[derive(Debug, Default)]
 pub(crate) struct Blockers {
-    /// When each wait was told last.
-    told: HashMap<(String, i32), Instant>,
+    /// When each wait was last reported.
+    reported_at: HashMap<(String, i32), Instant>,
 }
 
 impl Blockers {
     /// Tells who waits for whom, and ends the transactions of loaders that were superseded.
-    pub(crate) async fn look(&mut self, client: &Client, epoch: i64) -> Result<(), LoaderError> {
+    pub(crate) async fn check(&mut self, client: &Client, epoch: i64) -> Result<(), LoaderError> {
         let rows = client.query(BLOCKERS, &[&sessions_of(epoch)]).await;
         let rows = rows.map_err(LoaderError::statement("looking who holds up this loader"))?;
         let waits: Vec<Blocked> = rows.iter().map(wait).collect();
@@ -84,7 +84,7 @@ impl Blockers {
                 }
             }
         }
-        self.told.retain(|(waiting, pid), _| {
+        self.reported_at.retain(|(waiting, pid), _| {
             waits
                 .iter()
                 .any(|wait| wait.waiting == *waiting && wait.pid == *pid)
@@ -97,11 +97,11 @@ impl Blockers {
             return Measure::End;
         }
         let key = (wait.waiting.clone(), wait.pid);
-        let is_fresh = |at: &Instant| now.duration_since(*at) < TOLD_EVERY;
-        if wait.waited < TOLD_AFTER || self.told.get(&key).is_some_and(is_fresh) {
+        let is_fresh = |at: &Instant| now.duration_since(*at) < REPORTED_EVERY;
+        if wait.waited < REPORTED_AFTER || self.reported_at.get(&key).is_some_and(is_fresh) {
             return Measure::Nothing;
         }
-        self.told.insert(key, now);
+        self.reported_at.insert(key, now);
         Measure::Tell
     }
 }
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_told_once_and_then_rarely_and_only_who_was_superseded_is_ended() {
+    fn a_wait_is_reported_once_and_then_rarely_and_only_who_was_superseded_is_ended() {
         let (mut waits, now) = (Blockers::default(), Instant::now());
         let after = |seconds| now + Duration::from_secs(seconds);
         assert_eq!(waits.measure(&wait("psql", 1), 7, now), Measure::Nothing);

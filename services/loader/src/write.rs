@@ -1,18 +1,18 @@
-//! One batch, one transaction: rows, accounting, dirty days, letters and the position, or nothing of them.
+//! One batch, one transaction: rows, accounting, dirty days, dead letters and the position, or nothing of them.
 
 mod bisect;
-mod books;
 mod copying;
+mod dead_letters;
 mod entries;
 mod erase;
 mod expected;
 mod floor;
-mod held;
-mod letters;
 mod limits;
+mod ops_tables;
 mod profiles;
 mod readings;
 mod transaction;
+mod write_guard;
 
 use std::time::{Duration, Instant};
 
@@ -26,29 +26,29 @@ use crate::backfill::Mark;
 use crate::batch::{Batch, Progress};
 use crate::checkpoint::{Checkpoint, Claim, Claimed};
 use crate::config::{LEASE_TTL_MS, LoaderConfig};
+use crate::dead_letter::Stage;
 use crate::error::LoaderError;
-use crate::frontier::Frontier;
-use crate::letter::Stage;
-use crate::map::Source;
+use crate::high_watermarks::HighWatermarks;
+use crate::map::SourceCollection;
 use crate::metrics;
 use crate::resolve::{self, Row};
 use crate::resume::ResumePoint;
 pub(crate) use expected::Expected;
-use held::Known;
 use limits::Limits;
 pub(crate) use limits::{is_superseded, sessions_of};
-use transaction::{Cargo, Pieces, Table};
+use transaction::{BatchRows, Pieces, Table};
+use write_guard::Known;
 
-/// Writes the batches of one collection over one connection. After an error that is not its own to mend it is
+/// Writes the batches of one collection over one connection. After an error that it cannot deal with itself it is
 /// thrown away: the next one starts from the durable position.
 pub(crate) struct Writer {
-    source: Source,
+    source: SourceCollection,
     client: Client,
     purpose: Purpose,
-    frontier: Frontier,
+    high_watermarks: HighWatermarks,
     table: Table,
-    letters: Collection<RawDocumentBuf>,
-    /// The loader's own letters, which come back through their collection; none beside it.
+    dead_letters: Collection<RawDocumentBuf>,
+    /// The loader's own dead letters, which come back through their collection; none beside it.
     expected: Option<Expected>,
     known: Known,
     limits: Limits,
@@ -76,12 +76,12 @@ pub(crate) enum Opened {
 pub(crate) enum Purpose {
     /// To follow a collection: position and accounting move with its rows.
     Follow(Checkpoint),
-    /// To write rows once more whose offsets are accounted for: how far that is moves with them.
-    Repair(Mark),
-    /// To write rows whose uploads were dead.
-    Revive,
-    /// To write rows that were lost, with their accounting.
-    Mend,
+    /// To load a range of documents again, whose offsets are accounted for: its progress moves with the rows.
+    Backfill(Mark),
+    /// To load documents again that became dead letters.
+    ReplayDeadLetter,
+    /// To load the rows of a gap, with their accounting.
+    RepairGap,
 }
 
 impl Purpose {
@@ -89,9 +89,9 @@ impl Purpose {
     fn accounts(&self, batch: &Batch) -> Vec<Account> {
         let accounts = batch.accounts.iter().cloned();
         account::merge(match self {
-            Self::Follow(_) | Self::Mend => accounts.collect(),
-            Self::Revive => accounts.map(Account::revived).collect(),
-            Self::Repair(_) => Vec::new(),
+            Self::Follow(_) | Self::RepairGap => accounts.collect(),
+            Self::ReplayDeadLetter => accounts.map(Account::revived).collect(),
+            Self::Backfill(_) => Vec::new(),
         })
     }
 }
@@ -107,8 +107,8 @@ struct Plan {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trust {
     /// Rows after the newest loaded one go straight in.
-    Frontier,
-    /// Every row is merged: the frontier was proven wrong.
+    HighWatermarks,
+    /// Every row is merged: the high watermarks were proven wrong.
     Nothing,
 }
 
@@ -116,7 +116,7 @@ impl Writer {
     /// Connects, and takes the checkpoint over; waits at most `patience` for another session that holds it.
     pub(crate) async fn open(
         term: Term<'_>,
-        source: Source,
+        source: SourceCollection,
         patience: Duration,
     ) -> Result<Opened, LoaderError> {
         let application = limits::application(source, term.epoch);
@@ -126,10 +126,10 @@ impl Writer {
             Claim::Ours(checkpoint, claimed) => (checkpoint, claimed),
             Claim::Locked => return Ok(Opened::Locked),
         };
-        let letters = term.database.collection(Source::DeadLetters.name());
-        let writer = Self::new(source, client, Purpose::Follow(checkpoint), letters);
+        let dead_letters = term.database.collection(SourceCollection::DeadLetters.name());
+        let writer = Self::new(source, client, Purpose::Follow(checkpoint), dead_letters);
         let writer = Self {
-            frontier: Frontier::new(term.config.frontier_devices),
+            high_watermarks: HighWatermarks::new(term.config.high_watermark_devices),
             expected: Some(term.expected.clone()),
             limits: Limits::new(term.config.lease_ttl()),
             ..writer
@@ -140,26 +140,31 @@ impl Writer {
     /// Connects to write documents beside whoever follows the collection.
     pub(crate) async fn beside(
         timescale: &TimescaleConfig,
-        source: Source,
+        source: SourceCollection,
         purpose: Purpose,
-        letters: Collection<RawDocumentBuf>,
+        dead_letters: Collection<RawDocumentBuf>,
     ) -> Result<Self, LoaderError> {
         let client = connect(timescale, &format!("pulseline-beside-{}", source.name())).await?;
-        Ok(Self::new(source, client, purpose, letters))
+        Ok(Self::new(source, client, purpose, dead_letters))
     }
 
-    fn new(source: Source, client: Client, purpose: Purpose, letters: Collection<RawDocumentBuf>) -> Self {
+    fn new(
+        source: SourceCollection,
+        client: Client,
+        purpose: Purpose,
+        dead_letters: Collection<RawDocumentBuf>,
+    ) -> Self {
         let table = match source {
-            Source::Stream(stream) => Table::of(Some(stream)),
-            Source::Receipts | Source::DeadLetters => Table::of(None),
+            SourceCollection::Stream(stream) => Table::of(Some(stream)),
+            SourceCollection::Receipts | SourceCollection::DeadLetters => Table::of(None),
         };
         Self {
             source,
             client,
             purpose,
-            frontier: Frontier::new(1),
+            high_watermarks: HighWatermarks::new(1),
             table,
-            letters,
+            dead_letters,
             expected: None,
             known: Known::default(),
             limits: Limits::new(Duration::from_millis(LEASE_TTL_MS)),
@@ -170,7 +175,7 @@ impl Writer {
         &self.client
     }
 
-    pub(crate) fn source(&self) -> Source {
+    pub(crate) fn source(&self) -> SourceCollection {
         self.source
     }
 
@@ -191,21 +196,21 @@ impl Writer {
     }
 
     /// Writes a batch; says how many rows were written. Conflicts are tried again, met rows are merged, refused
-    /// rows become letters.
+    /// rows become dead letters.
     pub(crate) async fn write(&mut self, batch: &mut Batch) -> Result<u64, LoaderError> {
         let began = Instant::now();
         let mut trust = match self.purpose {
-            Purpose::Follow(_) | Purpose::Repair(_) => Trust::Frontier,
-            Purpose::Revive | Purpose::Mend => Trust::Nothing,
+            Purpose::Follow(_) | Purpose::Backfill(_) => Trust::HighWatermarks,
+            Purpose::ReplayDeadLetter | Purpose::RepairGap => Trust::Nothing,
         };
         self.limits.unpacking = false;
-        if let (Source::DeadLetters, Some(expected)) = (self.source, &self.expected) {
-            expected.leave_out(&mut batch.letters);
+        if let (SourceCollection::DeadLetters, Some(expected)) = (self.source, &self.expected) {
+            expected.leave_out(&mut batch.dead_letters);
         }
         loop {
             self.leave_out(batch).await?;
             let expected = self.expected.as_ref();
-            letters::store(self.source, &self.letters, &mut batch.letters, expected).await?;
+            dead_letters::store(self.source, &self.dead_letters, &mut batch.dead_letters, expected).await?;
             let plan = self.plan(batch, trust).await?;
             let error = match self.transact(batch, &plan).await {
                 Ok(changed) => {
@@ -216,12 +221,12 @@ impl Writer {
             };
             if error.is_conflict() {
                 tracing::info!(collection = self.source.name(), %error, "conflict: the batch is tried again");
-            } else if error.is_unique_violation() && trust == Trust::Frontier {
+            } else if error.is_unique_violation() && trust == Trust::HighWatermarks {
                 metrics::record_fallback(self.source);
-                self.frontier.clear();
+                self.high_watermarks.clear();
                 trust = Trust::Nothing;
-            } else if let LoaderError::Moved { held } = error {
-                self.known.learn(held, &self.client, &self.letters).await?;
+            } else if let LoaderError::Moved { guard } = error {
+                self.known.learn(guard, &self.client, &self.dead_letters).await?;
             } else if error.is_unpacking_limit() && !self.limits.unpacking {
                 self.limits.unpacking = true;
             } else if error.is_data_error() {
@@ -236,15 +241,17 @@ impl Writer {
 
     /// Takes out of a batch what must not be written.
     async fn leave_out(&mut self, batch: &mut Batch) -> Result<(), LoaderError> {
-        if let Some(floor) = self.known.held.floor {
+        if let Some(floor) = self.known.guard.retention_floor {
             match self.purpose {
-                Purpose::Follow(_) | Purpose::Revive | Purpose::Mend => floor::shed(batch, floor),
+                Purpose::Follow(_) | Purpose::ReplayDeadLetter | Purpose::RepairGap => {
+                    floor::shed(batch, floor)
+                }
                 // They were loaded in their time, and deleted.
-                Purpose::Repair(_) => floor::leave_out(batch, floor),
+                Purpose::Backfill(_) => floor::leave_out(batch, floor),
             }
         }
         let erased = erase::erase(batch, &self.known.tombstones);
-        erase::delete(&self.letters, &erased).await?;
+        erase::delete(&self.dead_letters, &erased).await?;
         metrics::record_erased(self.source, erased.documents);
         Ok(())
     }
@@ -260,52 +267,53 @@ impl Writer {
                 merge: rows,
             });
         }
-        if matches!(self.purpose, Purpose::Repair(_)) {
+        if matches!(self.purpose, Purpose::Backfill(_)) {
             // There are newer rows: what counts is whether the part that is written has any.
             let found = readings::newest_until(&self.client, statements, &resolve::ends(&rows)).await?;
             let (direct, merge) = resolve::split(rows, |device_id| found.get(device_id).copied().flatten());
             return Ok(Plan { direct, merge });
         }
-        let unseen = self.frontier.unseen(&rows);
+        let unseen = self.high_watermarks.unseen(&rows);
         if !unseen.is_empty() {
             for (device_id, newest) in readings::newest(&self.client, statements, &unseen).await? {
-                self.frontier.learn(device_id, newest);
+                self.high_watermarks.learn(device_id, newest);
             }
         }
-        let (direct, merge) = resolve::split(rows, |device_id| self.frontier.newest(device_id));
+        let (direct, merge) = resolve::split(rows, |device_id| self.high_watermarks.newest(device_id));
         Ok(Plan { direct, merge })
     }
 
     async fn transact(&mut self, batch: &Batch, plan: &Plan) -> Result<u64, LoaderError> {
-        let pieces = Pieces::encode(&self.table, plan, batch.cargo());
+        let pieces = Pieces::encode(&self.table, plan, batch.batch_rows());
         let tx = limits::begin(&mut self.client, "beginning a transaction").await?;
         let holding = async {
             match self.source {
                 // Receipts are nobody's.
-                Source::Receipts => Ok(()),
-                Source::Stream(_) | Source::DeadLetters => self.known.hold(&tx).await,
+                SourceCollection::Receipts => Ok(()),
+                SourceCollection::Stream(_) | SourceCollection::DeadLetters => self.known.hold(&tx).await,
             }
         };
         // Sent in one go, in this order.
         tokio::try_join!(biased; self.limits.set(&tx), holding)?;
         let touched = pieces.apply(&tx).await?;
-        letters::insert(&tx, &batch.letters).await?;
+        dead_letters::insert(&tx, &batch.dead_letters).await?;
         let accounts = self.purpose.accounts(batch);
         let moved = async {
             match &self.purpose {
                 Purpose::Follow(checkpoint) => checkpoint.advance(&tx, &batch.progress).await,
-                Purpose::Repair(mark) => {
+                Purpose::Backfill(mark) => {
                     let figures = (batch.documents, touched.rows);
-                    mark.advance(&tx, batch.progress.place.as_ref(), figures).await
+                    mark.advance(&tx, batch.progress.page_position.as_ref(), figures)
+                        .await
                 }
-                Purpose::Revive | Purpose::Mend => Ok(()),
+                Purpose::ReplayDeadLetter | Purpose::RepairGap => Ok(()),
             }
         };
         // Sent in one go, in this order.
         tokio::try_join!(
             biased;
-            books::dirty_days(&tx, self.source, &touched.days),
-            books::accounts(&tx, &accounts),
+            ops_tables::dirty_days(&tx, self.source, &touched.days),
+            ops_tables::accounts(&tx, &accounts),
             moved
         )?;
         // From here the outcome may stay unknown: whoever opens this collection next reads it from the checkpoint.
@@ -317,8 +325,8 @@ impl Writer {
         if let Purpose::Follow(checkpoint) = &mut self.purpose {
             checkpoint.committed();
         }
-        self.frontier.advance(&plan.direct);
-        self.frontier.advance(&plan.merge);
+        self.high_watermarks.advance(&plan.direct);
+        self.high_watermarks.advance(&plan.merge);
         let children: usize = batch.entries.iter().map(|entry| entry.children.len()).sum();
         let figures = metrics::BatchFigures {
             documents: batch.documents,
@@ -329,9 +337,9 @@ impl Writer {
         };
         metrics::record_batch(self.source, figures, began.elapsed());
         let own = batch
-            .letters
+            .dead_letters
             .iter()
-            .filter(|letter| letter.stage == Stage::Stored);
+            .filter(|dead_letter| dead_letter.stage == Stage::Stored);
         metrics::record_dead_letters(self.source, own);
     }
 }
@@ -343,8 +351,8 @@ async fn connect(timescale: &TimescaleConfig, application: &str) -> Result<Clien
 }
 
 impl Batch {
-    fn cargo(&self) -> Cargo<'_> {
-        Cargo {
+    fn batch_rows(&self) -> BatchRows<'_> {
+        BatchRows {
             uploads: &self.readings,
             entries: &self.entries,
             users: &self.users,

@@ -42,7 +42,7 @@ async fn drop(
     if let Some(dependents) = dependents.get::<_, Option<String>>(0) {
         return Err(RebuilderError::IsNeeded(dependents));
     }
-    client.turn_to(schemas.clone());
+    client.use_schemas(schemas.clone());
     tokio::select! {
         biased;
         lost = lease.lost(rebuilder.timescale()) => Err(lost),

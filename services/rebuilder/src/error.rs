@@ -43,7 +43,7 @@ pub enum RebuilderError {
     /// Checking it.
     #[error("{0}")]
     Audit(#[from] AuditError),
-    /// Mending it.
+    /// Repairing it.
     #[error("{0}")]
     Healer(#[from] HealerError),
     /// The database.

@@ -26,7 +26,7 @@ pub(crate) struct Filling {
 impl Filling {
     pub(crate) fn start(beside: &Rebuilder) -> Self {
         let (shutdown, healer) = (Shutdown::new(), &beside.healer);
-        let connections = pulseline_loader::Connections {
+        let connections = pulseline_loader::LoaderConnections {
             mongo: healer.audited.mongo.clone(),
             timescale: healer.audited.timescale.clone(),
         };

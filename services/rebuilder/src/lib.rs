@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  next_raw, next_stage, next_agg, next_ops: migrated ─▶ loader and compactor fill them, while the services go on in the
-//!    warehouse in use ─▶ caught up ─▶ holes mended from Kafka ─▶ verified in full ─▶ ONE transaction: what only the old one
+//!    warehouse in use ─▶ caught up ─▶ holes repaired from Kafka ─▶ verified in full ─▶ ONE transaction: what only the old one
 //!    knows is carried over, the old one becomes old_…, the next one takes its names ─▶ the services go on in it
 //! ```
 //!
@@ -42,7 +42,7 @@ pub enum Step {
     Begun(bool),
     /// Documents are loaded and days refreshed.
     Filling(Standing),
-    /// A hole was mended, or not.
+    /// A hole was repaired, or not.
     Healed(Box<Healed>),
     /// The comparison that is made.
     Verifying(String),
@@ -52,7 +52,7 @@ pub enum Step {
 
 /// What became of it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct RebuildReport {
     /// True when the new warehouse is in use.
     pub is_swapped: bool,
     /// Offsets that it has dealt with.
@@ -101,7 +101,7 @@ impl Rebuilder {
     pub fn run<'a>(
         &'a self,
         tell: &'a (dyn Fn(Step) + Send + Sync),
-    ) -> BoxFuture<'a, Result<Report, RebuilderError>> {
+    ) -> BoxFuture<'a, Result<RebuildReport, RebuilderError>> {
         Box::pin(async move {
             let lease = build::begin(self, tell).await?;
             let beside = self.beside();
@@ -120,9 +120,9 @@ impl Rebuilder {
         lease: &build::Lease,
         filling: &mut Filling,
         tell: &(dyn Fn(Step) + Send + Sync),
-    ) -> Result<Report, RebuilderError> {
+    ) -> Result<RebuildReport, RebuilderError> {
         let began = Instant::now();
-        let mut report = Report {
+        let mut report = RebuildReport {
             is_swapped: false,
             offsets: 0,
             fill_seconds: 0.0,
@@ -147,9 +147,9 @@ impl Rebuilder {
     async fn check_and_swap(
         &self,
         beside: &Self,
-        mut report: Report,
+        mut report: RebuildReport,
         tell: &(dyn Fn(Step) + Send + Sync),
-    ) -> Result<Report, RebuilderError> {
+    ) -> Result<RebuildReport, RebuilderError> {
         if self.shutdown().is_stopping() {
             return Ok(report);
         }
@@ -164,11 +164,11 @@ impl Rebuilder {
         Ok(report)
     }
 
-    /// Mends holes, and compares everything.
+    /// Repairs holes, and compares everything.
     async fn check(&self, tell: &(dyn Fn(Step) + Send + Sync)) -> Result<Verdict, RebuilderError> {
         let (holes, _) = self.healer.find(self.settle).await?;
-        let mut told = |healed: &Healed| tell(Step::Healed(Box::new(healed.clone())));
-        self.healer.mend(holes, &mut told).await?;
+        let mut tell_healed = |healed: &Healed| tell(Step::Healed(Box::new(healed.clone())));
+        self.healer.repair(holes, &mut tell_healed).await?;
         let config = VerifyConfig {
             settle: self.settle,
             scope: Scope {

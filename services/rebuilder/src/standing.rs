@@ -56,7 +56,7 @@ pub(crate) async fn caught_up(
     let mut built = 0;
     loop {
         let began = Instant::now();
-        match look(&client).await {
+        match read_standing(&client).await {
             Ok(standing) => {
                 tell(Step::Filling(standing));
                 built = standing.built;
@@ -75,7 +75,7 @@ pub(crate) async fn caught_up(
     }
 }
 
-async fn look(client: &Client) -> Result<Standing, RebuilderError> {
+async fn read_standing(client: &Client) -> Result<Standing, RebuilderError> {
     let sql = STANDING
         .replace(
             "counted(o.offsets * coalesce(n.offsets, '{}'))",

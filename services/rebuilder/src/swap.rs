@@ -1,8 +1,8 @@
 //! The swap: one transaction, in which nobody writes, carries over what only the old warehouse knows and exchanges the names.
 //!
-//! Whoever writes rows or books holds one of the locked tables for its transaction, so each such transaction lies wholly before
-//! or wholly after. The loader goes on under its lease: its checkpoints are where the next warehouse's are, which it notices by
-//! their number (D-2). The compactor loses its lease, and with it the plan that it made for the old one.
+//! Whoever writes rows or ops tables holds one of the locked tables for its transaction, so each such transaction lies
+//! wholly before or wholly after. The loader goes on under its lease: its checkpoints are where the next warehouse's are,
+//! which it notices by their number (D-2). The compactor loses its lease, and with it the plan that it made for the old one.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ const LOCKED: [&str; 11] = [
     "backfills",
 ];
 /// Whoever waits for a lock makes all others wait behind it.
-const IMPATIENT: &str = "set local lock_timeout = '2s'";
+const SHORT_LOCK_TIMEOUT: &str = "set local lock_timeout = '2s'";
 /// What the next warehouse lacks: offsets that the old one has dealt with, collections that are not read to their end, changes
 /// below the floor, whose readings may go once it is carried over.
 const LACKING: &str = "select \
@@ -44,7 +44,7 @@ const CARRY: [&str; 8] = [
     "insert into next_ops.floors select * from ops.floors on conflict do nothing",
     "update next_ops.dead_letters n set resolved_at = o.resolved_at, resolution = o.resolution, why = o.why \
         from ops.dead_letters o where (o.origin, o.item) = (n.origin, n.item) and o.resolved_at is not null",
-    // A letter about a whole document that is loaded now.
+    // A dead letter about a whole document that is loaded now.
     "update next_ops.dead_letters l set resolved_at = clock_timestamp(), resolution = 'replayed', why = 'loaded by a rebuild' \
         from next_ops.accounted_offsets a where l.resolved_at is null and l.item = -1 and l.origin like 'mongo:%' \
             and (a.topic, a.generation, a.partition) = (l.topic, l.generation, l.partition) \
@@ -64,7 +64,7 @@ const CARRY: [&str; 8] = [
 /// Swaps as soon as the next warehouse lacks nothing of the old one; false when told to stop before.
 pub(crate) async fn swap(rebuilder: &Rebuilder) -> Result<bool, RebuilderError> {
     let mut client = open(rebuilder).await?;
-    let mut told = Instant::now();
+    let mut logged_at = Instant::now();
     while !rebuilder.shutdown().is_stopping() {
         match attempt(&mut client).await {
             Ok(true) => return Ok(true),
@@ -81,8 +81,8 @@ pub(crate) async fn swap(rebuilder: &Rebuilder) -> Result<bool, RebuilderError> 
             }
             Err(error) => return Err(error),
         }
-        if told.elapsed() > Duration::from_secs(30) {
-            told = Instant::now();
+        if logged_at.elapsed() > Duration::from_secs(30) {
+            logged_at = Instant::now();
             tracing::info!("not swapped yet: the next warehouse still lacks something that the old one has");
         }
         rebuilder.shutdown().sleep(POLL / 4).await;
@@ -92,7 +92,7 @@ pub(crate) async fn swap(rebuilder: &Rebuilder) -> Result<bool, RebuilderError> 
 
 async fn attempt(client: &mut Client) -> Result<bool, RebuilderError> {
     let transaction = client.transaction().await?;
-    transaction.batch_execute(IMPATIENT).await?;
+    transaction.batch_execute(SHORT_LOCK_TIMEOUT).await?;
     for prefix in [Schemas::default(), Schemas::next()] {
         let tables: Vec<String> = LOCKED
             .iter()

@@ -132,12 +132,12 @@ mod tests {
         batch.take();
         batch.push('c', 1, 1);
         assert!(!batch.is_due());
-        let mut impatient = Batch::new(Limits {
+        let mut without_wait = Batch::new(Limits {
             batch_wait_ms: 0,
             ..LIMITS
         });
-        impatient.push('d', 1, 1);
-        assert!(impatient.is_due() && !impatient.is_full());
+        without_wait.push('d', 1, 1);
+        assert!(without_wait.is_due() && !without_wait.is_full());
     }
 
     #[test]

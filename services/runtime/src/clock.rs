@@ -6,10 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A source of the present instant, in milliseconds since 1970-01-01T00:00Z.
 #[derive(Clone, Debug)]
-pub struct Clock(Source);
+pub struct Clock(TimeSource);
 
 #[derive(Clone, Debug)]
-enum Source {
+enum TimeSource {
     System,
     Fixed(Arc<AtomicI64>),
 }
@@ -18,27 +18,27 @@ impl Clock {
     /// The machine's clock.
     #[must_use]
     pub fn system() -> Self {
-        Self(Source::System)
+        Self(TimeSource::System)
     }
 
     /// A clock that stands at `utc_millis` until [`Clock::set`] moves it.
     #[must_use]
     pub fn fixed(utc_millis: i64) -> Self {
-        Self(Source::Fixed(Arc::new(AtomicI64::new(utc_millis))))
+        Self(TimeSource::Fixed(Arc::new(AtomicI64::new(utc_millis))))
     }
 
     /// The present, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn now_utc_millis(&self) -> i64 {
         match &self.0 {
-            Source::System => system_utc_millis(),
-            Source::Fixed(at) => at.load(Ordering::Relaxed),
+            TimeSource::System => system_utc_millis(),
+            TimeSource::Fixed(at) => at.load(Ordering::Relaxed),
         }
     }
 
     /// Moves a fixed clock; the machine's clock is left alone.
     pub fn set(&self, utc_millis: i64) {
-        if let Source::Fixed(at) = &self.0 {
+        if let TimeSource::Fixed(at) = &self.0 {
             at.store(utc_millis, Ordering::Relaxed);
         }
     }

@@ -184,13 +184,13 @@ pub(crate) fn routes(health: &Health) -> Router {
 pub(crate) fn record(health: &Health) {
     metrics::record_waiting(&health.waiting());
     let known = health.state().known.clone();
-    let mut told: BTreeMap<&str, (Duration, bool)> =
+    let mut longest_silences: BTreeMap<&str, (Duration, bool)> =
         known.into_iter().map(|name| (name, Default::default())).collect();
     for silence in health.silences(Instant::now()) {
-        let longest = told.entry(silence.name).or_default();
+        let longest = longest_silences.entry(silence.name).or_default();
         *longest = (longest.0.max(silence.lasts), longest.1 || silence.is_stalled);
     }
-    for (name, (lasts, is_stalled)) in told {
+    for (name, (lasts, is_stalled)) in longest_silences {
         metrics::record_silence(name, lasts, is_stalled);
     }
 }
@@ -240,18 +240,18 @@ mod tests {
     fn ready_works_or_stands_by_and_waits_for_nothing() {
         let waits = Waits::new();
         let health = Health::watching(&waits);
-        let told = || readiness(&health);
+        let answer = || readiness(&health);
         assert_eq!(
-            told(),
+            answer(),
             (StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned())
         );
         health.set_ready(true);
-        assert_eq!(told(), (StatusCode::OK, "ready\n".to_owned()));
+        assert_eq!(answer(), (StatusCode::OK, "ready\n".to_owned()));
         health.standing_by();
-        assert_eq!(told(), (StatusCode::OK, "ready: standing by\n".to_owned()));
+        assert_eq!(answer(), (StatusCode::OK, "ready: standing by\n".to_owned()));
         let mut wait = waits.prepare("acquiring the lease");
         wait.failed(Hop::Timescale, &"refused");
-        let (status, body) = told();
+        let (status, body) = answer();
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(
             body,
@@ -267,22 +267,22 @@ mod tests {
     fn alive_is_whose_loops_moved_lately() {
         let (health, start) = (Health::new(), Instant::now());
         let after = |seconds| start + Duration::from_secs(seconds);
-        let told = |seconds| liveness(&health, after(seconds));
-        assert_eq!(told(0).0, StatusCode::OK);
+        let answer = |seconds| liveness(&health, after(seconds));
+        assert_eq!(answer(0).0, StatusCode::OK);
         let heart = health.watch("intake", Duration::from_secs(100));
         let other = health.watch("cycle", Duration::from_secs(900));
-        assert_eq!(told(99), (StatusCode::OK, "alive\n".to_owned()));
+        assert_eq!(answer(99), (StatusCode::OK, "alive\n".to_owned()));
         heart.beat_at(after(99));
         let said = "stalled: the loop intake has not moved for 101 s\n".to_owned();
-        assert_eq!(told(200), (StatusCode::SERVICE_UNAVAILABLE, said));
+        assert_eq!(answer(200), (StatusCode::SERVICE_UNAVAILABLE, said));
         heart.beat_at(after(200));
-        assert_eq!(told(200).0, StatusCode::OK);
+        assert_eq!(answer(200).0, StatusCode::OK);
         drop(heart);
-        assert_eq!(told(800).0, StatusCode::OK);
-        assert!(told(1_000).1.contains("cycle"));
+        assert_eq!(answer(800).0, StatusCode::OK);
+        assert!(answer(1_000).1.contains("cycle"));
         // It ended by itself.
         drop(other);
-        assert_eq!(told(1_000).0, StatusCode::OK);
+        assert_eq!(answer(1_000).0, StatusCode::OK);
     }
 
     #[test]

@@ -59,7 +59,7 @@ struct Shown {
     tried: Instant,
 }
 
-/// What is waited for, as it is told.
+/// What is waited for, as it is reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// Which server does not do what it should.
@@ -104,12 +104,12 @@ impl Waits {
     fn at(&self, now: Instant) -> Vec<Waiting> {
         let mut shown = self.shown().clone();
         shown.sort_by_key(|wait| (wait.since, wait.id));
-        let told = |wait: Shown| Waiting {
+        let shown_as = |wait: Shown| Waiting {
             hop: wait.hop,
             lasts: now.saturating_duration_since(wait.since),
             what: wait.what,
         };
-        shown.into_iter().map(told).collect()
+        shown.into_iter().map(shown_as).collect()
     }
 
     /// How long ago any wait was last tried again; none while nothing is waited for.
@@ -211,9 +211,9 @@ mod tests {
         let mut second = waits.prepare("asking");
         second.failed_at(later, Hop::Kafka, &"refused");
         first.failed_at(later, Hop::Mongo, &"refused");
-        let told: Vec<String> = waits.at(later).iter().map(ToString::to_string).collect();
+        let shown_as: Vec<String> = waits.at(later).iter().map(ToString::to_string).collect();
         assert_eq!(
-            told,
+            shown_as,
             [
                 "waiting for mongo for 70 s: storing",
                 "waiting for kafka for 0 s: asking"

@@ -8,16 +8,16 @@ use rdkafka::consumer::Consumer;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::consumer::{SinkConsumer, blocking};
-use crate::entry::Identity;
+use crate::entry::TopicIncarnation;
 use crate::error::SinkError;
 use crate::gaps::Gap;
-use crate::generations::{self, Bound};
+use crate::incarnations::{self, Bound};
 use crate::outage::Server;
 use crate::service::Context;
 use crate::source::Partition;
 
-/// How often an end before the committed offset is looked at again: a broker that starts may report it for a moment.
-const TRUNCATED_LOOKS: u32 = 20;
+/// How often an end before the committed offset is read again: a broker that starts may report it for a moment.
+const TRUNCATED_ATTEMPTS: u32 = 20;
 const TRUNCATED_PAUSE: Duration = Duration::from_millis(500);
 
 /// What the group had committed for a partition.
@@ -65,14 +65,14 @@ pub(crate) fn begin(committed: Option<&Committed>, bound: &Bound, log: std::ops:
 #[derive(Clone, Debug)]
 pub(crate) struct Start {
     pub(crate) partition: Partition,
-    pub(crate) identity: Identity,
+    pub(crate) identity: TopicIncarnation,
     pub(crate) offset: i64,
     /// Where the partition ended when it was asked: what lies between is its lag.
     pub(crate) end: i64,
     pub(crate) lost: Option<Gap>,
 }
 
-/// Finds the generation and the start of each partition. Outages are waited out.
+/// Finds the incarnation and the start of each partition. Outages are waited out.
 pub(crate) async fn resolve(
     context: Context,
     consumer: Arc<SinkConsumer>,
@@ -84,7 +84,7 @@ pub(crate) async fn resolve(
         .collect();
     let topics: Vec<String> = topics.into_iter().map(str::to_owned).collect();
     let ids = || async {
-        let ids = context.asker.topic_ids(topics.clone()).await?;
+        let ids = context.metadata_client.topic_ids(topics.clone()).await?;
         match topics.iter().find(|topic| !ids.contains_key(*topic)) {
             Some(topic) => Err(SinkError::NoTopic { topic: topic.clone() }),
             None => Ok(ids),
@@ -92,10 +92,10 @@ pub(crate) async fn resolve(
     };
     let ids = context.outages.outlast(Server::Kafka, "topic ids", ids).await?;
     let now = context.clock.now_utc_millis();
-    let bind = || generations::bind_all(&context.store, &ids, now);
+    let bind = || incarnations::bind_all(&context.store, &ids, now);
     let bound = context
         .outages
-        .outlast(Server::Mongo, "generations", bind)
+        .outlast(Server::Mongo, "incarnations", bind)
         .await?;
     let timeout = context.config.request_timeout();
     let committed = || {
@@ -123,7 +123,7 @@ async fn start(
     bound: &Bound,
     committed: Option<&Committed>,
 ) -> Result<Start, SinkError> {
-    let mut looks = 0;
+    let mut attempts = 0;
     loop {
         let log = watermarks(context, partition).await?;
         match begin(committed, bound, log.clone()) {
@@ -137,15 +137,15 @@ async fn start(
                 });
             }
             Begin::Truncated { committed } => {
-                looks += 1;
-                if looks >= TRUNCATED_LOOKS {
+                attempts += 1;
+                if attempts >= TRUNCATED_ATTEMPTS {
                     return Err(SinkError::Truncated {
                         partition: partition.to_string(),
                         committed,
                         end: log.end,
                     });
                 }
-                tracing::warn!(%partition, committed, end = log.end, "ends before the committed offset: looking again");
+                tracing::warn!(%partition, committed, end = log.end, "ends before the committed offset: reading it again");
                 tokio::time::sleep(TRUNCATED_PAUSE).await;
             }
         }
@@ -157,7 +157,7 @@ pub(crate) async fn watermarks(
     context: &Context,
     partition: Partition,
 ) -> Result<std::ops::Range<i64>, SinkError> {
-    let ask = || context.asker.watermarks(partition);
+    let ask = || context.metadata_client.watermarks(partition);
     context
         .outages
         .outlast(Server::Kafka, "ends of a partition", ask)
@@ -199,9 +199,9 @@ mod tests {
 
     fn bound(is_new: bool) -> Bound {
         Bound {
-            identity: Identity {
+            identity: TopicIncarnation {
                 topic_id: Arc::from("new"),
-                generation: 1,
+                number: 1,
             },
             is_new,
         }

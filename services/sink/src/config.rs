@@ -17,13 +17,13 @@ pub const COMMIT_INTERVAL_MS: u32 = 1_000;
 pub const QUEUED_KBYTES: u32 = 1_024;
 /// Documents after which a batch is written: an insert of that many takes well under a second.
 pub const BATCH_ROWS: usize = 1_000;
-/// Bytes (documents and the messages they came from) after which a batch is written. One is in flight, twice while
+/// Bytes (documents and the messages they came from) after which a batch is written. One is flushed, twice while
 /// the driver makes a command of it, and one fills: a small multiple of this is the most the sink holds. With 2 MB it held 3 MB
 /// more; 1 MB was up to a tenth slower.
 pub const BATCH_BYTES: usize = 1_536 << 10;
 /// How long a batch waits for more: a small share of the second in which live data should become visible.
 pub const BATCH_WAIT_MS: u64 = 50;
-/// How often lag and the ends of partitions are looked at; a tail without messages is closed after two looks.
+/// How often lag and the ends of partitions are read; a trailing gap is closed after two snapshots.
 pub const STATISTICS_INTERVAL_MS: u32 = 1_000;
 /// Longest a single request to Kafka may take before it counts as an outage.
 pub const REQUEST_TIMEOUT_MS: u64 = 10_000;
@@ -66,7 +66,7 @@ pub struct SinkConfig {
     pub batch_wait_ms: u64,
     /// Largest message that is decoded, in bytes; a larger one becomes a dead letter.
     pub message_bytes_max: Option<u32>,
-    /// How often lag and the ends of partitions are looked at, in milliseconds.
+    /// How often lag and the ends of partitions are read, in milliseconds.
     pub statistics_interval_ms: u32,
     /// Longest a request to Kafka may take, in milliseconds.
     pub request_timeout_ms: u64,

@@ -18,12 +18,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::config::{GroupProtocol, SinkConfig};
 use crate::error::SinkError;
 use crate::metrics;
-use crate::source::{Partition, Raw, Source};
-use crate::statistics::Look;
+use crate::source::{Partition, Raw, SourceTopic};
+use crate::statistics::StatsSnapshot;
 
 /// Room for what the group says; it waits for our answer to one before it says the next.
 const REBALANCES: usize = 16;
-/// How often it is looked whether anybody still uses the consumer at the end.
+/// How often the end checks whether the consumer is still in use.
 const CALLED_BACK_PAUSE: Duration = Duration::from_millis(5);
 /// Smallest value that the client takes for the size of a fetch.
 const FETCH_BYTES_MIN: u64 = 1_000_000;
@@ -51,7 +51,7 @@ pub(crate) enum RebalanceKind {
 #[derive(Debug)]
 pub(crate) struct Group {
     rebalances: mpsc::Sender<Rebalance>,
-    looks: watch::Sender<Look>,
+    stats: watch::Sender<StatsSnapshot>,
     is_closing: AtomicBool,
     guard: Guard,
 }
@@ -71,7 +71,7 @@ impl ClientContext for Group {
     }
 
     fn stats(&self, statistics: Statistics) {
-        self.looks.send_replace(Look::at(&statistics));
+        self.stats.send_replace(StatsSnapshot::at(&statistics));
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -126,7 +126,7 @@ impl ConsumerContext for Group {
 fn partitions_of(list: &TopicPartitionList) -> Vec<Partition> {
     let elements = list.elements();
     let known = elements.iter().filter_map(|element| {
-        let source = Source::from_topic(element.topic())?;
+        let source = SourceTopic::from_topic(element.topic())?;
         Some(Partition {
             source,
             number: element.partition(),
@@ -139,7 +139,7 @@ fn partitions_of(list: &TopicPartitionList) -> Vec<Partition> {
 #[derive(Debug)]
 pub(crate) struct Channels {
     pub(crate) rebalances: mpsc::Receiver<Rebalance>,
-    pub(crate) looks: watch::Receiver<Look>,
+    pub(crate) stats: watch::Receiver<StatsSnapshot>,
 }
 
 /// A consumer that has subscribed to every topic.
@@ -149,7 +149,7 @@ pub(crate) fn subscribe(
 ) -> Result<(Arc<SinkConsumer>, Channels), SinkError> {
     let (consumer, channels) = create(&settings(config, kafka)?)?;
     consumer
-        .subscribe(&Source::topics())
+        .subscribe(&SourceTopic::topics())
         .map_err(SinkError::kafka("subscribing"))?;
     Ok((Arc::new(consumer), channels))
 }
@@ -161,10 +161,10 @@ pub(crate) fn bystander(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Sink
 
 fn create(settings: &Settings) -> Result<(SinkConsumer, Channels), SinkError> {
     let (rebalances, received) = mpsc::channel(REBALANCES);
-    let (looks, seen) = watch::channel(Look::default());
+    let (stats, seen) = watch::channel(StatsSnapshot::default());
     let consumer = settings.create_with(|guard| Group {
         rebalances,
-        looks,
+        stats,
         is_closing: AtomicBool::new(false),
         guard,
     })?;
@@ -172,7 +172,7 @@ fn create(settings: &Settings) -> Result<(SinkConsumer, Channels), SinkError> {
         consumer,
         Channels {
             rebalances: received,
-            looks: seen,
+            stats: seen,
         },
     ))
 }
@@ -193,7 +193,7 @@ fn settings(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Settings, SinkEr
         )
         .set("queued.max.messages.kbytes", config.queued_kbytes.to_string())
         .set_default("fetch.max.bytes", fetch_bytes.to_string())
-        // A full queue is looked at again soon: the default of a second would starve a small queue.
+        // A full queue is checked again soon: the default of a second would starve a small queue.
         .set_default("fetch.queue.backoff.ms", "20")
         // Topics that are created after us are found in seconds, not in minutes.
         .set_default("topic.metadata.refresh.interval.ms", "5000");
@@ -241,9 +241,9 @@ pub(crate) fn second_reader(config: &SinkConfig, kafka: &KafkaConfig) -> Result<
 
 /// A message as it came, or none when it is of a topic we did not ask for.
 pub(crate) fn raw_of(message: &impl Message) -> Option<Raw> {
-    let source = Source::from_topic(message.topic())?;
+    let source = SourceTopic::from_topic(message.topic())?;
     let mut headers = Vec::new();
-    if let (Source::DeadLetters, Some(given)) = (source, message.headers()) {
+    if let (SourceTopic::DeadLetters, Some(given)) = (source, message.headers()) {
         headers.extend(
             given
                 .iter()

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use pulseline_runtime::retry::{Class, Classify};
 use pulseline_schemas::{Position, Stream, UtcMillis, WriterSchema, decode, to_document, unframe};
 
-use crate::entry::{Entry, Pending};
+use crate::dead_letters::{DOCUMENT_BYTES_MAX, DeadLetter, Reason};
+use crate::entry::{BatchEntry, Pending};
 use crate::error::SinkError;
-use crate::letters::{DOCUMENT_BYTES_MAX, Letter, Reason};
 use crate::outage::Server;
 use crate::service::Context;
-use crate::source::{Raw, Source};
+use crate::source::{Raw, SourceTopic};
 
 /// How far a device's clock may be ahead of this one, in milliseconds: a day, as between wall clocks that were taken for
 /// UTC. A later `synced_at` would win for ever (P7), and open days that have not come.
@@ -45,7 +45,7 @@ impl Decoder {
 
     /// The schema that has to be asked for before this message can be dealt with.
     pub(crate) fn needs(&self, raw: &Raw) -> Option<u32> {
-        let Source::Stream(_) = raw.partition.source else {
+        let SourceTopic::Stream(_) = raw.partition.source else {
             return None;
         };
         let payload = raw
@@ -68,13 +68,13 @@ impl Decoder {
     }
 
     /// Makes an entry of a message whose schema is known.
-    pub(crate) fn entry(&mut self, raw: Raw, position: Position, now: i64) -> Entry {
-        let Source::Stream(stream) = raw.partition.source else {
-            return Entry::Letter(Box::new(Letter::reported(raw, position)));
+    pub(crate) fn entry(&mut self, raw: Raw, position: Position, now: i64) -> BatchEntry {
+        let SourceTopic::Stream(stream) = raw.partition.source else {
+            return BatchEntry::DeadLetter(Box::new(DeadLetter::reported(raw, position)));
         };
         let Raw { key, payload, .. } = raw;
         match self.event(stream, payload.as_deref(), &position, now) {
-            Ok((document, event_id)) => Entry::Event(Box::new(Pending {
+            Ok((document, event_id)) => BatchEntry::Event(Box::new(Pending {
                 stream,
                 position,
                 event_id,
@@ -82,7 +82,7 @@ impl Decoder {
                 key,
                 payload: payload.unwrap_or_default(),
             })),
-            Err((reason, detail)) => Entry::Letter(Box::new(Letter {
+            Err((reason, detail)) => BatchEntry::DeadLetter(Box::new(DeadLetter {
                 position,
                 stream: Some(stream),
                 key,
@@ -158,7 +158,7 @@ mod tests {
     use crate::source::Partition;
 
     const PARTITION: Partition = Partition {
-        source: Source::Stream(Stream::Steps),
+        source: SourceTopic::Stream(Stream::Steps),
         number: 0,
     };
 
@@ -207,9 +207,9 @@ mod tests {
         decoder
     }
 
-    fn letter(decoder: &mut Decoder, payload: Option<Vec<u8>>) -> Letter {
+    fn dead_letter(decoder: &mut Decoder, payload: Option<Vec<u8>>) -> DeadLetter {
         match decoder.entry(raw(payload), PARTITION.position(0, 7), 5) {
-            Entry::Letter(letter) => *letter,
+            BatchEntry::DeadLetter(dead_letter) => *dead_letter,
             other => panic!("{other:?}"),
         }
     }
@@ -218,7 +218,8 @@ mod tests {
     fn an_event_carries_its_id_and_its_bytes() {
         let mut decoder = decoder();
         assert_eq!(decoder.needs(&raw(Some(steps()))), None);
-        let Entry::Event(pending) = decoder.entry(raw(Some(steps())), PARTITION.position(0, 7), 5) else {
+        let BatchEntry::Event(pending) = decoder.entry(raw(Some(steps())), PARTITION.position(0, 7), 5)
+        else {
             panic!("not an event")
         };
         assert_eq!(pending.event_id, uuid::Uuid::from_u128(1));
@@ -230,33 +231,33 @@ mod tests {
     }
 
     #[test]
-    fn d3_what_is_no_event_is_a_letter_with_its_bytes() {
+    fn d3_what_is_no_event_is_a_dead_letter_with_its_bytes() {
         let mut decoder = decoder();
         let mut cut = steps();
         cut.pop();
         for payload in [None, Some(vec![]), Some(b"{\"steps\": 1}".to_vec()), Some(cut)] {
-            let letter = letter(&mut decoder, payload.clone());
-            assert_eq!(letter.reason, Reason::Undecodable);
-            assert_eq!((letter.payload, letter.key), (payload, Some(vec![9])));
+            let dead_letter = dead_letter(&mut decoder, payload.clone());
+            assert_eq!(dead_letter.reason, Reason::Undecodable);
+            assert_eq!((dead_letter.payload, dead_letter.key), (payload, Some(vec![9])));
         }
         let large = vec![0; (1 << 20) + 1];
         assert_eq!(decoder.needs(&raw(Some(large.clone()))), None);
-        assert_eq!(letter(&mut decoder, Some(large)).reason, Reason::Oversized);
+        assert_eq!(dead_letter(&mut decoder, Some(large)).reason, Reason::Oversized);
     }
 
     #[test]
-    fn a11_a_clock_more_than_a_day_ahead_is_a_letter_and_one_at_most_a_day_is_not() {
+    fn a11_a_clock_more_than_a_day_ahead_is_a_dead_letter_and_one_at_most_a_day_is_not() {
         let (mut decoder, now) = (decoder(), 5);
         let day = CLOCK_AHEAD_MAX_MS;
         for synced_at in [0, now, now + day] {
             let entry = decoder.entry(raw(Some(steps_at(synced_at))), PARTITION.position(0, 7), now);
-            assert!(matches!(entry, Entry::Event(_)), "{synced_at}");
+            assert!(matches!(entry, BatchEntry::Event(_)), "{synced_at}");
         }
         for synced_at in [now + day + 1, 253_402_300_799_999, i64::MAX] {
             let payload = steps_at(synced_at);
-            let letter = letter(&mut decoder, Some(payload.clone()));
-            assert_eq!(letter.reason, Reason::ClockInFuture, "{synced_at}");
-            assert_eq!(letter.payload, Some(payload));
+            let dead_letter = dead_letter(&mut decoder, Some(payload.clone()));
+            assert_eq!(dead_letter.reason, Reason::ClockInFuture, "{synced_at}");
+            assert_eq!(dead_letter.payload, Some(payload));
         }
     }
 
@@ -267,9 +268,9 @@ mod tests {
         assert_eq!(decoder.needs(&raw(Some(payload.clone()))), Some(8));
         decoder.learn(8, Answer::Unusable("gone".into()));
         assert_eq!(decoder.needs(&raw(Some(payload.clone()))), None);
-        let letter = letter(&mut decoder, Some(payload.clone()));
+        let dead_letter = dead_letter(&mut decoder, Some(payload.clone()));
         assert_eq!(
-            (letter.reason, letter.detail.as_str()),
+            (dead_letter.reason, dead_letter.detail.as_str()),
             (Reason::UnknownSchema, "gone")
         );
         assert_eq!(decoder.needs(&raw(Some(payload))), Some(8));

@@ -55,10 +55,10 @@ pub(crate) fn judge(
 mod tests {
     use super::*;
 
-    fn position(offset: i64, generation: i32) -> Position {
+    fn position(offset: i64, incarnation: i32) -> Position {
         Position {
             topic: "fitbit.steps".into(),
-            generation,
+            incarnation,
             partition: 0,
             offset,
         }

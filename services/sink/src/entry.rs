@@ -7,8 +7,8 @@ use bson::RawDocumentBuf;
 use pulseline_schemas::{Position, Stream};
 use uuid::Uuid;
 
+use crate::dead_letters::DeadLetter;
 use crate::gaps::Gap;
-use crate::letters::Letter;
 use crate::source::Partition;
 
 /// An event that is ready to be stored.
@@ -18,31 +18,31 @@ pub(crate) struct Pending {
     pub(crate) position: Position,
     pub(crate) event_id: Uuid,
     pub(crate) document: RawDocumentBuf,
-    /// The message itself: should the event turn out to contradict a stored one, the letter carries it.
+    /// The message itself: should the event turn out to contradict a stored one, the dead letter carries it.
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) payload: Vec<u8>,
 }
 
 /// One thing to be stored.
 #[derive(Debug)]
-pub(crate) enum Entry {
+pub(crate) enum BatchEntry {
     Event(Box<Pending>),
-    Letter(Box<Letter>),
+    DeadLetter(Box<DeadLetter>),
     Gap {
         partition: Partition,
-        generation: i32,
+        incarnation: i32,
         gap: Gap,
         /// True when a second reading has shown already that nothing is there.
         is_proven: bool,
     },
 }
 
-impl Entry {
+impl BatchEntry {
     /// Bytes that this entry holds in memory, roughly.
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Event(pending) => pending.document.as_bytes().len() + pending.payload.len(),
-            Self::Letter(letter) => letter.bytes(),
+            Self::DeadLetter(dead_letter) => dead_letter.bytes(),
             Self::Gap { .. } => size_of::<Self>(),
         }
     }
@@ -50,9 +50,9 @@ impl Entry {
 
 /// Which topic it is, not only what it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct TopicIncarnation {
     pub(crate) topic_id: Arc<str>,
-    pub(crate) generation: i32,
+    pub(crate) number: i32,
 }
 
 /// Up to where a batch reaches in a partition.
@@ -60,15 +60,15 @@ pub(crate) struct Identity {
 pub(crate) struct End {
     /// The assignment under which the messages were read.
     pub(crate) epoch: u64,
-    pub(crate) identity: Identity,
+    pub(crate) identity: TopicIncarnation,
     /// The offset after the last one.
     pub(crate) next: i64,
 }
 
 /// What is written together.
 #[derive(Debug)]
-pub(crate) struct Cargo {
-    pub(crate) entries: Vec<Entry>,
+pub(crate) struct Batch {
+    pub(crate) entries: Vec<BatchEntry>,
     pub(crate) ends: HashMap<Partition, End>,
     pub(crate) bytes: usize,
 }

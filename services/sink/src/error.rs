@@ -2,7 +2,7 @@
 
 use mongodb::error::Error as MongoError;
 use pulseline_clients::kafka::KafkaFailure;
-use pulseline_clients::mongo::{Fault, MongoOpenError, class_of, fault_of, told};
+use pulseline_clients::mongo::{Fault, MongoOpenError, class_of, describe, fault_of};
 use pulseline_clients::registry::RegistryError;
 use pulseline_runtime::retry::{Class, Classify, RetryError};
 use pulseline_runtime::waits::Hop;
@@ -37,7 +37,7 @@ pub enum SinkError {
     #[error(
         "{partition} ends at {end}, before the committed offset {committed}: Kafka has lost messages that it had \
          acknowledged. New messages would stand at offsets that are taken. Restore the topic, or delete it and make \
-         it anew, which opens a new generation"
+         it anew, which opens a new incarnation"
     )]
     Truncated {
         /// Topic and partition.
@@ -47,16 +47,16 @@ pub enum SinkError {
         /// The end that Kafka reports now.
         end: i64,
     },
-    /// A topic has the id that an older generation had.
+    /// A topic has the id that an older incarnation had.
     #[error(
-        "the topic {topic} has the id of its generation {generation}, but generation {newest} was opened since"
+        "the topic {topic} has the id of its incarnation {incarnation}, but incarnation {newest} was opened since"
     )]
     OldTopicId {
         /// Its name.
         topic: String,
-        /// The generation that had the id.
-        generation: i32,
-        /// The newest generation.
+        /// The incarnation that had the id.
+        incarnation: i32,
+        /// The newest incarnation.
         newest: i32,
     },
     /// The consumer passed over a message.
@@ -77,7 +77,7 @@ pub enum SinkError {
     #[error(transparent)]
     MongoOpen(MongoOpenError),
     /// MongoDB.
-    #[error("MongoDB: {what}: {}", told(source))]
+    #[error("MongoDB: {what}: {}", describe(source))]
     Mongo {
         /// What was being done.
         what: &'static str,

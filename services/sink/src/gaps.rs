@@ -13,7 +13,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use crate::error::SinkError;
-use crate::source::{Partition, Source};
+use crate::source::{Partition, SourceTopic};
 
 /// How long one poll of the second reading waits.
 const POLL: Duration = Duration::from_millis(200);
@@ -67,7 +67,7 @@ pub(crate) type OfTopic = BTreeMap<i32, Vec<Gap>>;
 /// of the partition was seen there.
 pub(crate) fn read_again(
     settings: &Settings,
-    source: Source,
+    source: SourceTopic,
     gaps: &OfTopic,
     patience: Duration,
 ) -> Result<Vec<(Partition, i64)>, SinkError> {

@@ -1,17 +1,17 @@
-//! The loop of the sink: one batch in flight, one filling, and the consumer polled all the time.
+//! The loop of the sink: one batch is flushed while the next one fills, and the consumer is polled all the time.
 //!
 //! ```text
-//!        ┌──────────── next(): whatever happens first ───────────┐
-//!        │ abandon · landed · answered by the registry · resolved │
+//!        ┌──────────── next(): whatever happens first ────────────┐
+//!        │ abandon · flushed · schema answered · resolved         │
 //!        │ committed · group · stop · examined · message · timers │
-//!        └──────────────▶ handle() ─▶ advance(): launch, pause ───┘
+//!        └──────────────▶ handle() ─▶ advance(): flush, pause ────┘
 //! ```
 
 mod ends;
-mod errand;
 mod gate;
 pub(crate) mod group;
 mod partitions;
+mod task_slot;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -25,24 +25,24 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::errand::Errand;
-use self::gate::{Gate, Turn};
+use self::gate::{Gate, PauseAction};
 use self::partitions::{Accepted, Partitions};
+use self::task_slot::TaskSlot;
 use crate::assignment::Start;
 use crate::consumer::{Channels, Rebalance, SinkConsumer, raw_of};
 use crate::decode::{Answer, Decoder, fetch};
-use crate::entry::{Cargo, Entry};
+use crate::entry::{self, BatchEntry};
 use crate::error::SinkError;
-use crate::flight::{Examined, Landing, fly};
+use crate::flush::{Examined, FlushOutcome, flush_batch};
 use crate::metrics;
 use crate::service::Context;
 use crate::source::{Partition, Raw};
-use crate::statistics::Look;
-use crate::tails::Tails;
+use crate::statistics::StatsSnapshot;
+use crate::trailing_gaps::TrailingGaps;
 use crate::unreadable::unreadable;
 
-/// Longest a batch may be under way without an outage being waited for.
-const FLIGHT_PATIENCE: Duration = Duration::from_secs(600);
+/// Longest a flush may take without an outage being waited for.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(600);
 
 /// State of the loop.
 pub(crate) struct Intake {
@@ -51,39 +51,39 @@ pub(crate) struct Intake {
     channels: Channels,
     shutdown: Shutdown,
     partitions: Partitions,
-    tails: Tails,
+    trailing_gaps: TrailingGaps,
     decoder: Decoder,
     /// Messages that were received and not yet accepted: one that waits for its schema, and what a consumer that
     /// was just paused still had.
     inbox: VecDeque<Raw>,
-    filling: Batch<Entry>,
+    filling: Batch<BatchEntry>,
     gate: Gate,
     is_stopping: bool,
     /// What the group wants back, until everything taken from there is durable.
     revoked: Option<Rebalance>,
     /// Whether the assignment that is being resolved adds to what there is.
     is_incremental: bool,
-    flight: Errand<Landing>,
-    fetching: Errand<(u32, Answer)>,
-    resolving: Errand<Vec<Start>>,
-    committing: Errand<()>,
-    examining: Errand<Examined>,
+    flush: TaskSlot<FlushOutcome>,
+    fetching: TaskSlot<(u32, Answer)>,
+    resolving: TaskSlot<Vec<Start>>,
+    committing: TaskSlot<()>,
+    examining: TaskSlot<Examined>,
     /// Asks where the partitions end: a fetch tells it only of those that are fetched.
-    asking: Errand<HashMap<Partition, i64>>,
+    asking: TaskSlot<HashMap<Partition, i64>>,
     asked_at: Option<Instant>,
     disconnection: Wait,
 }
 
-/// Whatever happened.
-enum Happening {
-    Landed(Landing),
+/// An event that the loop handles.
+enum LoopEvent {
+    Flushed(FlushOutcome),
     Answered(u32, Answer),
     Resolved(Vec<Start>),
     Committed,
     Asked(Rebalance),
     Stop,
     Examined(Examined),
-    Looked(Look),
+    Stats(StatsSnapshot),
     Ends(HashMap<Partition, i64>),
     Message(Option<Raw>),
     Trouble(KafkaError),
@@ -105,18 +105,18 @@ impl Intake {
             channels,
             shutdown,
             partitions: Partitions::default(),
-            tails: Tails::default(),
+            trailing_gaps: TrailingGaps::default(),
             inbox: VecDeque::new(),
             gate: Gate::default(),
             is_stopping: false,
             revoked: None,
             is_incremental: false,
-            flight: Errand::default(),
-            fetching: Errand::default(),
-            resolving: Errand::default(),
-            committing: Errand::default(),
-            examining: Errand::default(),
-            asking: Errand::default(),
+            flush: TaskSlot::default(),
+            fetching: TaskSlot::default(),
+            resolving: TaskSlot::default(),
+            committing: TaskSlot::default(),
+            examining: TaskSlot::default(),
+            asking: TaskSlot::default(),
             asked_at: None,
         }
     }
@@ -126,18 +126,18 @@ impl Intake {
         let heart = self.context.outages.watch("intake", STALLED_AFTER);
         while !(self.is_stopping && self.is_drained()) {
             heart.beat();
-            let happening = self.next().await?;
-            self.handle(happening)?;
+            let event = self.next().await?;
+            self.handle(event)?;
             self.advance()?;
         }
         Ok(())
     }
 
     /// Waits for whatever happens first. Nothing is lost when another arm is faster: tasks go on by themselves.
-    async fn next(&mut self) -> Result<Happening, SinkError> {
+    async fn next(&mut self) -> Result<LoopEvent, SinkError> {
         let polls = !self.is_closed() || self.gate.is_paused();
         let due = [
-            self.filling.due_at().filter(|_| !self.flight.is_out()),
+            self.filling.due_at().filter(|_| !self.flush.is_running()),
             self.gate.due_at(),
         ];
         let due = due.into_iter().flatten().min();
@@ -148,77 +148,77 @@ impl Intake {
             () = self.shutdown.abandoned() => Err(SinkError::Abandoned),
             refused = guard.refused() => Err(refused.into()),
             // 2. What was under way and makes room, or lets the group go on.
-            landing = self.flight.ended() => Ok(Happening::Landed(landing?)),
-            answered = self.fetching.ended() => answered.map(|(id, answer)| Happening::Answered(id, answer)),
-            starts = self.resolving.ended() => Ok(Happening::Resolved(starts?)),
-            committed = self.committing.ended() => committed.map(|()| Happening::Committed),
+            outcome = self.flush.ended() => Ok(LoopEvent::Flushed(outcome?)),
+            answered = self.fetching.ended() => answered.map(|(id, answer)| LoopEvent::Answered(id, answer)),
+            starts = self.resolving.ended() => Ok(LoopEvent::Resolved(starts?)),
+            committed = self.committing.ended() => committed.map(|()| LoopEvent::Committed),
             // 3. The group waits for an answer. One at a time.
-            Some(asked) = self.channels.rebalances.recv(), if !self.is_answering() => Ok(Happening::Asked(asked)),
+            Some(asked) = self.channels.rebalances.recv(), if !self.is_answering() => Ok(LoopEvent::Asked(asked)),
             // 4. A stop ends intake, so it comes before intake.
-            () = self.shutdown.stopping(), if !self.is_stopping => Ok(Happening::Stop),
+            () = self.shutdown.stopping(), if !self.is_stopping => Ok(LoopEvent::Stop),
             // 5. Once a second each; behind messages they would never have their turn.
-            examined = self.examining.ended() => Ok(Happening::Examined(examined?)),
-            Ok(()) = self.channels.looks.changed() => {
-                Ok(Happening::Looked(self.channels.looks.borrow_and_update().clone()))
+            examined = self.examining.ended() => Ok(LoopEvent::Examined(examined?)),
+            Ok(()) = self.channels.stats.changed() => {
+                Ok(LoopEvent::Stats(self.channels.stats.borrow_and_update().clone()))
             }
-            ends = self.asking.ended() => Ok(Happening::Ends(ends?)),
-            // 6. A batch that waited long enough, or a gate that stood closed for too long.
-            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Ok(Happening::Time),
+            ends = self.asking.ended() => Ok(LoopEvent::Ends(ends?)),
+            // 6. A batch that waited long enough, or a gate that was closed for too long.
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Ok(LoopEvent::Time),
             // 7. Messages, and with them everything else that polling serves.
             received = self.consumer.recv(), if polls => Ok(match received {
-                Ok(message) => Happening::Message(raw_of(&message)),
-                Err(KafkaError::PartitionEOF(_)) => Happening::Message(None),
-                Err(error) => Happening::Trouble(error),
+                Ok(message) => LoopEvent::Message(raw_of(&message)),
+                Err(KafkaError::PartitionEOF(_)) => LoopEvent::Message(None),
+                Err(error) => LoopEvent::Trouble(error),
             }),
             // 8. With nothing to do, the loop still moves.
-            () = sleep(BEAT) => Ok(Happening::Time),
+            () = sleep(BEAT) => Ok(LoopEvent::Time),
         }
     }
 
-    fn handle(&mut self, happening: Happening) -> Result<(), SinkError> {
-        match happening {
-            Happening::Landed(Landing::Durable(ends)) => self.store_offsets(&ends),
-            Happening::Landed(Landing::TopicChanged(topic)) => self.begin_again(&topic)?,
-            Happening::Answered(id, answer) => self.decoder.learn(id, answer),
-            Happening::Resolved(starts) => self.assign(&starts),
-            Happening::Committed => self.give_back(),
-            Happening::Asked(rebalance) => self.asked(rebalance),
-            Happening::Stop => {
+    fn handle(&mut self, event: LoopEvent) -> Result<(), SinkError> {
+        match event {
+            LoopEvent::Flushed(FlushOutcome::Durable(ends)) => self.store_offsets(&ends),
+            LoopEvent::Flushed(FlushOutcome::TopicChanged(topic)) => self.begin_again(&topic)?,
+            LoopEvent::Answered(id, answer) => self.decoder.learn(id, answer),
+            LoopEvent::Resolved(starts) => self.assign(&starts),
+            LoopEvent::Committed => self.give_back(),
+            LoopEvent::Asked(rebalance) => self.asked(rebalance),
+            LoopEvent::Stop => {
                 // What was not accepted was not promised: it is read again at the next start.
                 self.is_stopping = true;
                 self.inbox.clear();
                 self.context.outages.set_member(false);
             }
-            Happening::Examined(examined) => self.examined(&examined),
-            Happening::Looked(look) => self.looked(&look),
-            Happening::Ends(ends) => self.learn_ends(&ends),
-            Happening::Message(raw) => self.inbox.extend(raw),
-            Happening::Trouble(error) => {
+            LoopEvent::Examined(examined) => self.examined(&examined),
+            LoopEvent::Stats(stats) => self.stats_changed(&stats),
+            LoopEvent::Ends(ends) => self.learn_ends(&ends),
+            LoopEvent::Message(raw) => self.inbox.extend(raw),
+            LoopEvent::Trouble(error) => {
                 let error = unreadable(error)?;
                 tracing::warn!(%error, "Kafka: waiting for it to recover");
             }
-            Happening::Time => {}
+            LoopEvent::Time => {}
         }
         Ok(())
     }
 
     /// Does what has become possible.
     fn advance(&mut self) -> Result<(), SinkError> {
-        self.digest();
-        if !self.flight.is_out() && self.is_ready_to_launch() {
-            self.launch();
-            self.digest();
+        self.drain_inbox();
+        if !self.flush.is_running() && self.is_ready_to_flush() {
+            self.start_flush();
+            self.drain_inbox();
         }
         self.commit_before_giving_back();
-        match self.gate.turn(self.is_closed(), Instant::now()) {
-            Turn::Stay => Ok(()),
-            Turn::Pause => self.pause(true),
-            Turn::Resume { stood } => {
-                metrics::record_blocked(stood);
+        match self.gate.pause_action(self.is_closed(), Instant::now()) {
+            PauseAction::Stay => Ok(()),
+            PauseAction::Pause => self.pause(true),
+            PauseAction::Resume { blocked_for } => {
+                metrics::record_blocked(blocked_for);
                 self.pause(false)
             }
-            Turn::Open { stood } => {
-                metrics::record_blocked(stood);
+            PauseAction::Open { blocked_for } => {
+                metrics::record_blocked(blocked_for);
                 Ok(())
             }
         }
@@ -226,15 +226,15 @@ impl Intake {
 
     /// True while no message may be accepted.
     fn is_closed(&self) -> bool {
-        self.is_stopping || self.revoked.is_some() || self.fetching.is_out() || self.filling.is_full()
+        self.is_stopping || self.revoked.is_some() || self.fetching.is_running() || self.filling.is_full()
     }
 
     /// True when everything that was accepted is durable, and known to be.
     fn is_drained(&self) -> bool {
-        self.filling.is_empty() && !self.flight.is_out() && !self.partitions.have_moved()
+        self.filling.is_empty() && !self.flush.is_running() && !self.partitions.have_moved()
     }
 
-    fn is_ready_to_launch(&self) -> bool {
+    fn is_ready_to_flush(&self) -> bool {
         if self.filling.is_empty() {
             // Positions that moved without anything to write: past what was lost.
             return self.partitions.have_moved();
@@ -243,7 +243,7 @@ impl Intake {
     }
 
     /// Accepts messages from the inbox as long as there is room.
-    fn digest(&mut self) {
+    fn drain_inbox(&mut self) {
         while !self.is_closed()
             && let Some(raw) = self.inbox.pop_front()
         {
@@ -263,41 +263,41 @@ impl Intake {
             return;
         };
         metrics::record_message(partition.source);
-        let generation = identity.generation;
+        let incarnation = identity.number;
         if let Some(gap) = gap {
-            let entry = Entry::Gap {
+            let entry = BatchEntry::Gap {
                 partition,
-                generation,
+                incarnation,
                 gap,
                 is_proven: false,
             };
             self.push(entry);
         }
-        let position = partition.position(generation, raw.offset);
+        let position = partition.position(incarnation, raw.offset);
         let entry = self
             .decoder
             .entry(raw, position, self.context.clock.now_utc_millis());
         self.push(entry);
     }
 
-    fn push(&mut self, entry: Entry) {
+    fn push(&mut self, entry: BatchEntry) {
         let bytes = entry.bytes();
         self.filling.push(entry, 1, bytes);
     }
 
-    fn launch(&mut self) {
+    fn start_flush(&mut self) {
         let bytes = self.filling.bytes();
-        let cargo = Cargo {
+        let batch = entry::Batch {
             entries: self.filling.take(),
             ends: self.partitions.take_moved(),
             bytes,
         };
-        let heart = self.context.outages.watch("flight", FLIGHT_PATIENCE);
-        let flying = fly(self.context.clone(), cargo);
-        self.flight.start(async move {
-            let landing = flying.await;
+        let heart = self.context.outages.watch("flush", FLUSH_PATIENCE);
+        let flushing = flush_batch(self.context.clone(), batch);
+        self.flush.start(async move {
+            let outcome = flushing.await;
             drop(heart);
-            landing
+            outcome
         });
     }
 

@@ -1,30 +1,30 @@
 //! Kafka to MongoDB: every message stored once, or kept as a dead letter.
 //!
 //! ```text
-//!  topics ──▶ intake ──▶ decode ──▶ filling batch ──▶ flight: gaps, insert_many, duplicates, letters, receipts
+//!  topics ──▶ intake ──▶ decode ──▶ filling batch ──▶ flush: gaps, insert_many, duplicates, dead letters, receipts
 //!  (group)    polls all   writer's    rows, bytes,       majority, unordered; one at a time
 //!     ▲       the time    schema      age                                          │
 //!     └───────────────────────────── store offsets ◀── only what is durable (D-1) ─┘
 //! ```
 //!
-//! One batch is in flight and one fills. Every offset that was read ends as exactly one of: the event's document,
+//! One batch is flushed while the next one fills. Every offset that was read ends as exactly one of: the event's document,
 //! a receipt (a duplicate, or a range without messages), a dead letter; or it is reported as lost, never papered
 //! over. Whatever was not committed is read again: documents are found by their `_id` and their position.
 
-mod asker;
 mod assignment;
 pub mod config;
 mod consumer;
+mod dead_letters;
 mod decode;
 mod duplicates;
 mod entry;
 mod erasures;
 mod error;
-mod flight;
+mod flush;
 mod gaps;
-mod generations;
+mod incarnations;
 mod intake;
-mod letters;
+mod metadata_client;
 mod metrics;
 mod outage;
 mod reading_indexes;
@@ -34,11 +34,11 @@ mod service;
 mod source;
 mod statistics;
 mod store;
-mod tails;
 mod topic_id;
+mod trailing_gaps;
 mod unreadable;
 
 pub use config::{GroupProtocol, SinkConfig};
 pub use error::SinkError;
 pub use metrics::describe as describe_metrics;
-pub use service::{Connections, run};
+pub use service::{SinkConnections, run};

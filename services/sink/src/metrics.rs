@@ -11,17 +11,17 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_schemas::Stream;
 
+use crate::dead_letters::{DeadLetter, Reason};
 use crate::gaps::Gap;
-use crate::letters::{Letter, Reason};
 use crate::outage::Server;
-use crate::source::{Partition, Source};
+use crate::source::{Partition, SourceTopic};
 
 const MESSAGES: &str = "pulseline_sink_messages_total";
 const STORED: &str = "pulseline_sink_stored_total";
 const DUPLICATES: &str = "pulseline_sink_duplicates_total";
 const RETRIES: &str = "pulseline_sink_own_retries_total";
 const DEAD: &str = "pulseline_sink_dead_letters_total";
-const VOID: &str = "pulseline_sink_void_offsets_total";
+const GAPS: &str = "pulseline_sink_void_offsets_total";
 const ERASED: &str = "pulseline_sink_erased_total";
 const LOST: &str = "pulseline_sink_lost_offsets_total";
 const BATCHES: &str = "pulseline_sink_batches_total";
@@ -34,7 +34,7 @@ const LAST_SUCCESS: &str = "pulseline_sink_last_success_timestamp_seconds";
 const OUTAGES: &str = "pulseline_sink_outages_total";
 const AWAY: &str = "pulseline_sink_server_away";
 const COMMIT_ERRORS: &str = "pulseline_sink_commit_errors_total";
-const GENERATIONS: &str = "pulseline_sink_generations_opened_total";
+const INCARNATIONS: &str = "pulseline_sink_generations_opened_total";
 const PARTITIONS: &str = "pulseline_sink_partitions";
 
 /// Describes every metric and touches every counter, so that `rate()` sees the first happening.
@@ -52,7 +52,7 @@ pub fn describe() {
         "Events that an earlier attempt had stored already, by stream"
     );
     describe_counter!(DEAD, Unit::Count, "Dead letters stored, by reason");
-    describe_counter!(VOID, Unit::Count, "Offsets without a message, by topic");
+    describe_counter!(GAPS, Unit::Count, "Offsets without a message, by topic");
     describe_counter!(
         ERASED,
         Unit::Count,
@@ -74,7 +74,7 @@ pub fn describe() {
     describe_histogram!(
         BLOCKED,
         Unit::Seconds,
-        "Time intake stood still because storing was behind"
+        "Time that intake was blocked because storing was behind"
     );
     describe_gauge!(
         LAG,
@@ -93,15 +93,19 @@ pub fn describe() {
         Unit::Count,
         "Commits of offsets that failed; they are repeated"
     );
-    describe_counter!(GENERATIONS, Unit::Count, "Generations of topics that were opened");
+    describe_counter!(
+        INCARNATIONS,
+        Unit::Count,
+        "Incarnations of topics that were opened"
+    );
     describe_gauge!(PARTITIONS, Unit::Count, "Partitions read here");
     touch();
 }
 
 /// Counters that were never touched are not there, and `rate()` misses their first step.
 fn touch() {
-    for source in Source::all() {
-        for name in [MESSAGES, VOID, LOST, ERASED] {
+    for source in SourceTopic::all() {
+        for name in [MESSAGES, GAPS, LOST, ERASED] {
             counter!(name, "topic" => source.name()).increment(0);
         }
     }
@@ -117,7 +121,7 @@ fn touch() {
         counter!(OUTAGES, "server" => server.name()).increment(0);
         gauge!(AWAY, "server" => server.name()).set(0.0);
     }
-    for name in [BATCHES, COMMIT_ERRORS, GENERATIONS] {
+    for name in [BATCHES, COMMIT_ERRORS, INCARNATIONS] {
         counter!(name).increment(0);
     }
     gauge!(LAST_SUCCESS).set(system_utc_millis() as f64 / 1_000.0);
@@ -126,7 +130,7 @@ fn touch() {
 /// Messages of the erased were refused.
 pub(crate) fn record_erased<'a>(topics: impl Iterator<Item = &'a str>) {
     for topic in topics {
-        let name = Source::from_topic(topic).map_or("unknown", Source::name);
+        let name = SourceTopic::from_topic(topic).map_or("unknown", SourceTopic::name);
         counter!(ERASED, "topic" => name).increment(1);
     }
 }
@@ -172,23 +176,23 @@ pub(crate) fn record_success(now: i64) {
     gauge!(LAST_SUCCESS).set(now as f64 / 1e3);
 }
 
-pub(crate) fn record_message(source: Source) {
+pub(crate) fn record_message(source: SourceTopic) {
     counter!(MESSAGES, "topic" => source.name()).increment(1);
 }
 
-pub(crate) fn record_dead_letter(letter: &Letter) {
-    counter!(DEAD, "reason" => letter.reason.label()).increment(1);
-    let Letter {
+pub(crate) fn record_dead_letter(dead_letter: &DeadLetter) {
+    counter!(DEAD, "reason" => dead_letter.reason.label()).increment(1);
+    let DeadLetter {
         position,
         reason,
         detail,
         ..
-    } = letter;
+    } = dead_letter;
     tracing::warn!(%position, reason = reason.name(), detail, "dead letter");
 }
 
-pub(crate) fn record_void(partition: Partition, gap: Gap) {
-    counter!(VOID, "topic" => partition.source.name()).increment(gap.count());
+pub(crate) fn record_gap(partition: Partition, gap: Gap) {
+    counter!(GAPS, "topic" => partition.source.name()).increment(gap.count());
     tracing::debug!(%partition, from = gap.from, to = gap.to, "no messages at these offsets");
 }
 
@@ -197,13 +201,13 @@ pub(crate) fn record_loss(partition: Partition, gap: Gap) {
     tracing::error!(%partition, from = gap.from, to = gap.to, "LOSS: Kafka deleted these offsets before they were read");
 }
 
-pub(crate) fn record_blocked(stood: Duration) {
-    histogram!(BLOCKED).record(stood.as_secs_f64());
+pub(crate) fn record_blocked(blocked_for: Duration) {
+    histogram!(BLOCKED).record(blocked_for.as_secs_f64());
 }
 
 /// Topics of which nothing is read here any more have no lag here.
-pub(crate) fn record_lags(lags: &HashMap<Source, i64>) {
-    for source in Source::all() {
+pub(crate) fn record_lags(lags: &HashMap<SourceTopic, i64>) {
+    for source in SourceTopic::all() {
         let lag = lags.get(&source).copied().unwrap_or(0);
         gauge!(LAG, "topic" => source.name()).set(lag as f64);
     }
@@ -223,9 +227,9 @@ pub(crate) fn record_commit_error(error: &rdkafka::error::KafkaError) {
     tracing::warn!(%error, "offsets were not committed; they are committed with the next ones");
 }
 
-pub(crate) fn record_generation(topic: &str, generation: i32, topic_id: &str) {
-    counter!(GENERATIONS).increment(1);
-    tracing::info!(topic, generation, topic_id, "a new generation of this topic");
+pub(crate) fn record_incarnation(topic: &str, incarnation: i32, topic_id: &str) {
+    counter!(INCARNATIONS).increment(1);
+    tracing::info!(topic, incarnation, topic_id, "a new incarnation of this topic");
 }
 
 pub(crate) fn record_partitions(count: usize) {

@@ -5,7 +5,7 @@ use pulseline_runtime::shutdown::Shutdown;
 
 use crate::store::Store;
 
-/// Makes them in the background. Outages are waited out; what waiting does not mend is told, and readers tell it too.
+/// Makes them in the background. Outages are waited out; what waiting does not fix is told, and readers tell it too.
 pub(crate) fn make(store: Store, shutdown: Shutdown) {
     tokio::spawn(async move {
         let attempt = || store.ensure_reading_indexes();

@@ -7,7 +7,7 @@ use crate::gaps::Gap;
 
 /// Why an offset holds no new event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ReceiptKind {
     /// An event that stands at another offset already.
     Duplicate,
     /// No message.
@@ -19,7 +19,7 @@ pub(crate) enum Kind {
 /// A receipt for one offset, or for a range without messages.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Receipt {
-    pub(crate) kind: Kind,
+    pub(crate) kind: ReceiptKind,
     /// The first offset.
     pub(crate) position: Position,
     /// The last offset.
@@ -31,7 +31,7 @@ impl Receipt {
     pub(crate) fn duplicate(position: Position, event_id: String) -> Self {
         let last = position.offset;
         Self {
-            kind: Kind::Duplicate,
+            kind: ReceiptKind::Duplicate,
             position,
             last,
             event_id: Some(event_id),
@@ -40,7 +40,7 @@ impl Receipt {
 
     pub(crate) fn erased(position: Position) -> Self {
         Self {
-            kind: Kind::Erased,
+            kind: ReceiptKind::Erased,
             last: position.offset,
             position,
             event_id: None,
@@ -49,7 +49,7 @@ impl Receipt {
 
     pub(crate) fn void(position: Position, gap: Gap) -> Self {
         Self {
-            kind: Kind::Void,
+            kind: ReceiptKind::Void,
             position: Position {
                 offset: gap.from,
                 ..position
@@ -61,17 +61,17 @@ impl Receipt {
 
     pub(crate) fn id(&self) -> String {
         match self.kind {
-            Kind::Duplicate | Kind::Erased => self.position.to_string(),
-            Kind::Void => format!("{}-{}", self.position, self.last),
+            ReceiptKind::Duplicate | ReceiptKind::Erased => self.position.to_string(),
+            ReceiptKind::Void => format!("{}-{}", self.position, self.last),
         }
     }
 
     /// The document of this receipt.
     pub(crate) fn to_document(&self, now: i64) -> RawDocumentBuf {
         let kind = match self.kind {
-            Kind::Duplicate => "duplicate",
-            Kind::Void => "void",
-            Kind::Erased => "erased",
+            ReceiptKind::Duplicate => "duplicate",
+            ReceiptKind::Void => "void",
+            ReceiptKind::Erased => "erased",
         };
         let document = ReceiptDocument {
             id: &self.id(),
@@ -104,7 +104,7 @@ mod tests {
     fn position(offset: i64) -> Position {
         Position {
             topic: "fitbit.steps".into(),
-            generation: 1,
+            incarnation: 1,
             partition: 2,
             offset,
         }

@@ -13,20 +13,20 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
-use crate::asker::Asker;
 use crate::assignment::watermarks;
 use crate::config::SinkConfig;
 use crate::consumer::{self, blocking, raw_of};
 use crate::decode::{Decoder, fetch};
-use crate::entry::{Cargo, End, Entry, Identity};
+use crate::entry::{Batch, BatchEntry, End, TopicIncarnation};
 use crate::erasures::Erasures;
 use crate::error::SinkError;
-use crate::flight::{Landing, fly};
+use crate::flush::{FlushOutcome, flush_batch};
 use crate::gaps::Gap;
-use crate::generations::{Binding, bind};
+use crate::incarnations::{Binding, bind};
+use crate::metadata_client::MetadataClient;
 use crate::outage::Outages;
-use crate::service::{Connections, Context, message_bytes_max};
-use crate::source::{Partition, Raw, Source};
+use crate::service::{Context, SinkConnections, message_bytes_max};
+use crate::source::{Partition, Raw, SourceTopic};
 use crate::store::Store;
 
 /// Reads ranges of offsets again, beside whoever reads the topics as a group.
@@ -41,14 +41,14 @@ impl Restorer {
     /// A wrong setting or address.
     pub fn open<'a>(
         config: &'a SinkConfig,
-        connections: &'a Connections,
+        connections: &'a SinkConnections,
         shutdown: &'a Shutdown,
     ) -> BoxFuture<'a, Result<Self, SinkError>> {
         Box::pin(async move {
             let store = Store::open(&connections.mongo).await?;
             Ok(Self {
                 context: Context {
-                    asker: Asker::new(config, &connections.kafka)?,
+                    metadata_client: MetadataClient::new(config, &connections.kafka)?,
                     second_reader: consumer::second_reader(config, &connections.kafka)?,
                     config: Arc::new(config.clone()),
                     message_bytes_max: message_bytes_max(config, &connections.kafka)?,
@@ -63,21 +63,21 @@ impl Restorer {
     }
 
     /// Stores what Kafka still has at these offsets; says how many messages that was. Offsets without a message get
-    /// their receipts; what Kafka has deleted, or held in an earlier life of the topic, stays a loss.
+    /// their receipts; what Kafka has deleted, or held in an earlier incarnation of the topic, stays a loss.
     ///
     /// # Errors
     /// What the stores say.
     pub fn restore<'a>(
         &'a self,
-        (topic, generation, number): (&'a str, i32, i32),
+        (topic, incarnation, number): (&'a str, i32, i32),
         offsets: Range<i64>,
     ) -> BoxFuture<'a, Result<u64, SinkError>> {
         Box::pin(async move {
-            let Some(source) = Source::from_topic(topic) else {
+            let Some(source) = SourceTopic::from_topic(topic) else {
                 return Ok(0);
             };
             let partition = Partition { source, number };
-            let Some(identity) = self.identity(topic, generation).await? else {
+            let Some(identity) = self.identity(topic, incarnation).await? else {
                 return Ok(0);
             };
             self.context.erasures.refresh().await?;
@@ -96,17 +96,21 @@ impl Restorer {
         })
     }
 
-    /// The topic's identity, if it is still in that generation.
-    async fn identity(&self, topic: &str, generation: i32) -> Result<Option<Identity>, SinkError> {
-        let ids = self.context.asker.topic_ids(vec![topic.to_owned()]).await?;
+    /// The topic's identity, if it is still in that incarnation.
+    async fn identity(&self, topic: &str, incarnation: i32) -> Result<Option<TopicIncarnation>, SinkError> {
+        let ids = self
+            .context
+            .metadata_client
+            .topic_ids(vec![topic.to_owned()])
+            .await?;
         let Some(topic_id) = ids.get(topic).map(ToString::to_string) else {
             return Ok(None);
         };
-        let known = self.context.store.generations(topic).await?;
+        let known = self.context.store.incarnations(topic).await?;
         Ok(
-            (bind(&known, &topic_id) == Binding::Known(generation)).then(|| Identity {
+            (bind(&known, &topic_id) == Binding::Known(incarnation)).then(|| TopicIncarnation {
                 topic_id: topic_id.into(),
-                generation,
+                number: incarnation,
             }),
         )
     }
@@ -125,17 +129,17 @@ impl Restorer {
     async fn store(
         &self,
         partition: Partition,
-        identity: &Identity,
+        identity: &TopicIncarnation,
         offsets: Range<i64>,
         raws: Vec<Raw>,
     ) -> Result<(), SinkError> {
         let mut decoder = Decoder::new(self.context.message_bytes_max);
-        let generation = identity.generation;
+        let incarnation = identity.number;
         let mut entries = Vec::with_capacity(raws.len());
         let gap = |from, end| {
-            Gap::between(from, end).map(|gap| Entry::Gap {
+            Gap::between(from, end).map(|gap| BatchEntry::Gap {
                 partition,
-                generation,
+                incarnation,
                 gap,
                 is_proven: false,
             })
@@ -148,7 +152,7 @@ impl Restorer {
             }
             entries.extend(gap(next, raw.offset));
             next = raw.offset + 1;
-            let position = partition.position(generation, raw.offset);
+            let position = partition.position(incarnation, raw.offset);
             entries.push(decoder.entry(raw, position, self.context.clock.now_utc_millis()));
         }
         entries.extend(gap(next, offsets.end));
@@ -157,15 +161,15 @@ impl Restorer {
             identity: identity.clone(),
             next: offsets.end,
         };
-        let cargo = Cargo {
-            bytes: entries.iter().map(Entry::bytes).sum(),
+        let batch = Batch {
+            bytes: entries.iter().map(BatchEntry::bytes).sum(),
             entries,
             ends: [(partition, end)].into(),
         };
-        match fly(self.context.clone(), cargo).await? {
-            Landing::Durable(_) => Ok(()),
-            // Made anew at this very moment: whoever asks next finds another generation.
-            Landing::TopicChanged(topic) => Err(SinkError::NoTopic { topic }),
+        match flush_batch(self.context.clone(), batch).await? {
+            FlushOutcome::Durable(_) => Ok(()),
+            // Made anew at this very moment: whoever asks next finds another incarnation.
+            FlushOutcome::TopicChanged(topic) => Err(SinkError::NoTopic { topic }),
         }
     }
 
@@ -173,7 +177,7 @@ impl Restorer {
     pub fn close(self) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let timeout = self.context.config.close_timeout();
-            self.context.asker.close(timeout).await;
+            self.context.metadata_client.close(timeout).await;
         })
     }
 }

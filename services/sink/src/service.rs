@@ -11,13 +11,13 @@ use pulseline_runtime::health::Health;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::codec::ALLOCATION_BYTES_MAX;
 
-use crate::asker::Asker;
 use crate::config::SinkConfig;
 use crate::consumer;
 use crate::erasures::Erasures;
 use crate::error::SinkError;
 use crate::intake::Intake;
 use crate::intake::group::commit;
+use crate::metadata_client::MetadataClient;
 use crate::metrics;
 use crate::outage::{Outages, Server};
 use crate::reading_indexes;
@@ -25,7 +25,7 @@ use crate::store::Store;
 
 /// The servers between which messages travel.
 #[derive(Clone, Debug)]
-pub struct Connections {
+pub struct SinkConnections {
     /// Where messages come from.
     pub kafka: KafkaConfig,
     /// Where their schemas are.
@@ -40,7 +40,7 @@ pub(crate) struct Context {
     pub(crate) config: Arc<SinkConfig>,
     /// Largest message that is decoded.
     pub(crate) message_bytes_max: usize,
-    pub(crate) asker: Asker,
+    pub(crate) metadata_client: MetadataClient,
     pub(crate) second_reader: Settings,
     pub(crate) registry: Arc<Registry>,
     pub(crate) store: Store,
@@ -77,13 +77,13 @@ pub(crate) fn message_bytes_max(config: &SinkConfig, kafka: &KafkaConfig) -> Res
 /// nobody knows; [`SinkError::Abandoned`] when the drain was cut short.
 pub fn run(
     config: SinkConfig,
-    connections: Connections,
+    connections: SinkConnections,
     health: Health,
     shutdown: Shutdown,
 ) -> BoxFuture<'static, Result<(), SinkError>> {
     Box::pin(async move {
         config.validate().map_err(SinkError::Config)?;
-        let Connections {
+        let SinkConnections {
             kafka,
             registry,
             mongo,
@@ -111,12 +111,12 @@ pub fn run(
             .await?;
         let close_timeout = config.close_timeout();
         let second_reader = consumer::second_reader(&config, &kafka)?;
-        let asker = Asker::new(&config, &kafka)?;
+        let metadata_client = MetadataClient::new(&config, &kafka)?;
         let (consumer, channels) = consumer::subscribe(&config, &kafka)?;
         let context = Context {
             message_bytes_max: message_bytes_max(&config, &kafka)?,
             config: Arc::new(config),
-            asker: asker.clone(),
+            metadata_client: metadata_client.clone(),
             second_reader,
             registry,
             erasures,
@@ -133,7 +133,7 @@ pub fn run(
             commit(Arc::clone(&consumer)).await?;
         }
         consumer::close(consumer, close_timeout).await;
-        asker.close(close_timeout).await;
+        metadata_client.close(close_timeout).await;
         ended
     })
 }

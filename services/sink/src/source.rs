@@ -4,14 +4,14 @@ use pulseline_schemas::{DEAD_LETTER_TOPIC, Position, Stream};
 
 /// A topic that the sink reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Source {
+pub(crate) enum SourceTopic {
     /// Events of a stream.
     Stream(Stream),
     /// What the generator could not make an event of.
     DeadLetters,
 }
 
-impl Source {
+impl SourceTopic {
     /// Every topic.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         Stream::ALL
@@ -47,16 +47,16 @@ impl Source {
 /// A partition of a topic that the sink reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Partition {
-    pub(crate) source: Source,
+    pub(crate) source: SourceTopic,
     pub(crate) number: i32,
 }
 
 impl Partition {
     /// The place of an offset in this partition.
-    pub(crate) fn position(self, generation: i32, offset: i64) -> Position {
+    pub(crate) fn position(self, incarnation: i32, offset: i64) -> Position {
         Position {
             topic: self.source.topic().to_owned(),
-            generation,
+            incarnation,
             partition: self.number,
             offset,
         }
@@ -86,9 +86,9 @@ mod tests {
 
     #[test]
     fn every_topic_leads_back_to_its_source() {
-        for source in Source::all() {
-            assert_eq!(Source::from_topic(source.topic()), Some(source));
+        for source in SourceTopic::all() {
+            assert_eq!(SourceTopic::from_topic(source.topic()), Some(source));
         }
-        assert_eq!(Source::from_topic("fitbit.other"), None);
+        assert_eq!(SourceTopic::from_topic("fitbit.other"), None);
     }
 }

@@ -2,19 +2,19 @@
 
 use rdkafka::Statistics;
 
-use crate::source::{Partition, Source};
+use crate::source::{Partition, SourceTopic};
 
-/// One look at the client.
+/// The client's statistics at one moment.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Look {
+pub(crate) struct StatsSnapshot {
     /// False while no broker is connected.
     pub(crate) is_connected: bool,
-    pub(crate) partitions: Vec<Sight>,
+    pub(crate) partitions: Vec<PartitionStats>,
 }
 
-/// What was seen of a partition.
+/// What the statistics say of one partition.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sight {
+pub(crate) struct PartitionStats {
     pub(crate) partition: Partition,
     /// Offset of the last end-of-partition event; negative before the first.
     pub(crate) end: i64,
@@ -22,12 +22,12 @@ pub(crate) struct Sight {
     pub(crate) stable: i64,
 }
 
-impl Look {
+impl StatsSnapshot {
     pub(crate) fn at(statistics: &Statistics) -> Self {
         let is_connected = statistics.brokers.values().any(|broker| broker.state == "UP");
         let mut partitions = Vec::new();
         for (topic, seen) in &statistics.topics {
-            let Some(source) = Source::from_topic(topic) else {
+            let Some(source) = SourceTopic::from_topic(topic) else {
                 continue;
             };
             for (number, seen) in &seen.partitions {
@@ -35,7 +35,7 @@ impl Look {
                 if *number < 0 {
                     continue;
                 }
-                partitions.push(Sight {
+                partitions.push(PartitionStats {
                     partition: Partition {
                         source,
                         number: *number,

@@ -174,7 +174,7 @@ impl Store {
     ) -> Result<Option<RawDocumentBuf>, SinkError> {
         let filter = doc! {
             "kafka.topic": &position.topic,
-            "kafka.generation": position.generation,
+            "kafka.generation": position.incarnation,
             "kafka.partition": position.partition,
             "kafka.offset": position.offset,
         };
@@ -197,10 +197,10 @@ impl Store {
         Register::of(&self.database)
     }
 
-    /// The generations that are known of a topic, with the topic ids they are bound to.
-    pub(crate) async fn generations(&self, topic: &str) -> Result<Vec<(i32, String)>, SinkError> {
-        const NAME: &str = collections::GENERATIONS;
-        let reading = || SinkError::mongo("reading generations");
+    /// The incarnations that are known of a topic, with the topic ids they are bound to.
+    pub(crate) async fn incarnations(&self, topic: &str) -> Result<Vec<(i32, String)>, SinkError> {
+        const NAME: &str = collections::INCARNATIONS;
+        let reading = || SinkError::mongo("reading incarnations");
         let mut cursor = self
             .collection(NAME)
             .find(doc! { "topic": topic })
@@ -209,43 +209,43 @@ impl Store {
         let mut known = Vec::new();
         while cursor.advance().await.map_err(reading())? {
             let document = cursor.current();
-            let generation = document.get_i32("generation").map_err(SinkError::foreign(NAME))?;
+            let incarnation = document.get_i32("generation").map_err(SinkError::foreign(NAME))?;
             let topic_id = document.get_str("topic_id").map_err(SinkError::foreign(NAME))?;
-            known.push((generation, topic_id.to_owned()));
+            known.push((incarnation, topic_id.to_owned()));
         }
         Ok(known)
     }
 
-    /// Opens a generation; false when somebody else has opened one of this number.
-    pub(crate) async fn open_generation(
+    /// Opens an incarnation; false when somebody else has opened one of this number.
+    pub(crate) async fn open_incarnation(
         &self,
         topic: &str,
-        generation: i32,
+        incarnation: i32,
         topic_id: &str,
         now: i64,
     ) -> Result<bool, SinkError> {
         let document = doc! {
-            "_id": format!("{topic}/{generation}"),
+            "_id": format!("{topic}/{incarnation}"),
             "topic": topic,
-            "generation": generation,
+            "generation": incarnation,
             "topic_id": topic_id,
             "opened_at": bson::DateTime::from_millis(now),
         };
         let inserted = self
             .database
-            .collection(collections::GENERATIONS)
+            .collection(collections::INCARNATIONS)
             .insert_one(document)
             .await;
         match inserted {
             Ok(_) => Ok(true),
             Err(error) if is_duplicate(&error) => Ok(false),
-            Err(error) => Err(SinkError::mongo("opening a generation")(error)),
+            Err(error) => Err(SinkError::mongo("opening an incarnation")(error)),
         }
     }
 }
 
 fn stored_of(collection: &str, document: &RawDocument) -> Result<Stored, bson::error::Error> {
-    // The id of a letter is all there is to it.
+    // The id of a dead letter is all there is to it.
     let content_hash = match collection {
         collections::DEAD_LETTERS => "",
         _ => document.get_str("content_hash")?,

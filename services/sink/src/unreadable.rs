@@ -7,7 +7,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use crate::error::SinkError;
 
-/// What polling returned, when no waiting mends it. The client recovers by itself from outages and from what the group
+/// What polling returned, when no waiting fixes it. The client recovers by itself from outages and from what the group
 /// does; anything else would leave a partition standing without a word, and ends the sink.
 pub(crate) fn unreadable(error: KafkaError) -> Result<KafkaError, SinkError> {
     use RDKafkaErrorCode as Code;
@@ -25,7 +25,7 @@ pub(crate) fn unreadable(error: KafkaError) -> Result<KafkaError, SinkError> {
                 // The commit is repeated with the next one.
                 | Code::NoOffset
                 | Code::PartitionEOF
-                // A broker that stops in the middle of a handshake says no more; what no waiting mends, the guard reports.
+                // A broker that stops in the middle of a handshake says no more; what no waiting fixes, the guard reports.
                 | Code::Authentication
                 | Code::SSL
         )
@@ -59,7 +59,7 @@ fn advice(code: Option<RDKafkaErrorCode>) -> &'static str {
             "the settings under [kafka] are not those that the brokers expect"
         }
         Some(Code::FencedInstanceId) => "another sink runs under the same sink.instance",
-        _ => "no waiting mends this; whoever runs the brokers has to look",
+        _ => "no waiting fixes this; whoever runs the brokers has to look",
     }
 }
 

@@ -26,7 +26,7 @@ fn starter() -> &'static SyncSender<Order> {
         let (orders, taken) = sync_channel::<Order>(4);
         std::thread::spawn(move || {
             for (mut command, answer) in taken {
-                // The asker waits for the answer; if it went away, dropping the child is all that is left.
+                // The caller waits for the answer; if it went away, dropping the child is all that is left.
                 drop(answer.send(command.spawn()));
             }
         });

@@ -56,7 +56,7 @@ pub(crate) async fn provision(layout: &Layout, progress: &dyn Progress) -> Resul
     fs::create_dir_all(&programs).map_err(StackError::io("create the programs' folder"))?;
     let lock =
         fs::File::create(programs.join("lock")).map_err(StackError::io("open the provisioning lock"))?;
-    let _held = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock))
+    let _lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock))
         .await
         .map_err(|error| StackError::io("wait for provisioning")(std::io::Error::other(error)))?
         .map_err(StackError::io("wait for provisioning"))?;

@@ -50,7 +50,8 @@ const DAY_TENTHS: i64 = 864_000;
 
 /// All rows of a relation.
 pub(super) async fn rows(client: &Client, relation: &str) -> Result<HashMap<Key, Figures>> {
-    let (key, columns) = shape(relation).with_context(|| format!("what are the columns of {relation}?"))?;
+    let (key, columns) =
+        key_and_columns(relation).with_context(|| format!("what are the columns of {relation}?"))?;
     let columns: Vec<_> = columns
         .split_whitespace()
         .map(|column| format!("({})::bigint", column.replace("epoch_from_", "epoch from ")))
@@ -68,7 +69,7 @@ pub(super) async fn rows(client: &Client, relation: &str) -> Result<HashMap<Key,
 }
 
 /// Key and figures of a relation.
-fn shape(relation: &str) -> Option<(String, &'static str)> {
+fn key_and_columns(relation: &str) -> Option<(String, &'static str)> {
     let bucket = "(extract(epoch from bucket) * 1000)::bigint";
     if relation.ends_with("quarters") {
         let owner = if relation.contains("user_") {

@@ -1,4 +1,4 @@
-//! A range of documents loaded once more while streaming goes on: it mends, and touches nothing else.
+//! A range of documents loaded once more while streaming goes on: it repairs, and touches nothing else.
 
 use anyhow::{Result, ensure};
 use bson::{Document, doc};
@@ -39,7 +39,7 @@ async fn backfill(world: &World, arguments: &[&str]) -> Result<(Option<i32>, Str
 }
 
 #[tokio::test]
-async fn a_backfill_mends_rows_while_others_are_loaded_and_goes_on_after_a_kill() -> Result<()> {
+async fn a_backfill_repairs_rows_while_others_are_loaded_and_goes_on_after_a_kill() -> Result<()> {
     let world = World::start("backfill").await?;
     let services = Service::start_all(&world)?;
     world.simulate(&cohort(1)).await?;
@@ -50,7 +50,7 @@ async fn a_backfill_mends_rows_while_others_are_loaded_and_goes_on_after_a_kill(
 
     // Others are loaded all the while.
     let others = cohort(2);
-    let (sent, mended) = tokio::join!(world.simulate(&others), async {
+    let (sent, repaired) = tokio::join!(world.simulate(&others), async {
         let mut killed = command(&world)?
             .arg("backfill")
             .args(RANGE)
@@ -62,7 +62,7 @@ async fn a_backfill_mends_rows_while_others_are_loaded_and_goes_on_after_a_kill(
         backfill(&world, &["--chunk", "day"]).await
     });
     sent?;
-    let (code, said) = mended?;
+    let (code, said) = repaired?;
     ensure!(code == Some(0) && !said.contains("heart_rates: 0 "), "{said}");
     ensure!(
         world

@@ -41,7 +41,7 @@ async fn the_console_shows_what_the_warehouse_says_and_replays_with_the_token() 
     let browser = Browser::new()?;
 
     flow_and_accounting(&world, &console, &browser).await?;
-    letters(&world, &console, &browser).await?;
+    dead_letters(&world, &console, &browser).await?;
     compactor_and_person(&world, &console, &browser).await?;
     strangers(&console).await?;
     warehouse.batch_execute(FIX).await?;
@@ -113,8 +113,8 @@ async fn flow_and_accounting(world: &World, console: &Console, browser: &Browser
     Ok(())
 }
 
-/// The list, and one letter whose bytes are markup: it is shown, not obeyed.
-async fn letters(world: &World, console: &Console, browser: &Browser) -> Result<()> {
+/// The list, and one dead letter whose bytes are markup: it is shown, not obeyed.
+async fn dead_letters(world: &World, console: &Console, browser: &Browser) -> Result<()> {
     let open = world
         .count("select count(*) from ops.dead_letters where resolved_at is null")
         .await?;
@@ -140,7 +140,7 @@ async fn origin_of(world: &World, reason: &str) -> Result<String> {
     Ok(world.warehouse().await?.query_one(sql, &[&reason]).await?.get(0))
 }
 
-/// An offset that is taken out of the books shows within seconds: in the sentence, and as a hole in its bar.
+/// An offset that is taken out of the ops tables shows within seconds: in the sentence, and as a hole in its bar.
 async fn hole(world: &World, console: &Console, browser: &Browser) -> Result<()> {
     world
         .until_count("select count(*) from ops.accounted_log", 0)
@@ -165,9 +165,9 @@ async fn hole(world: &World, console: &Console, browser: &Browser) -> Result<()>
         "{page}"
     );
     ensure!(std::fs::metadata(picture)?.len() > 10_000, "an empty picture");
-    let mended = "update ops.accounted set offsets = offsets + '{[0,1)}' \
+    let repaired = "update ops.accounted set offsets = offsets + '{[0,1)}' \
         where topic = 'fitbit.heart_rates' and offsets @> 1::bigint";
-    client.execute(mended, &[]).await?;
+    client.execute(repaired, &[]).await?;
     until_said(console, "good", &["Everything is accounted for"]).await
 }
 

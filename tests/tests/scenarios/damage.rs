@@ -36,7 +36,7 @@ async fn p_8_a_wrong_row_and_a_deleted_row_of_raw_are_reported() -> Result<()> {
         "unknown"
     );
     let warehouse = world.warehouse().await?;
-    // Each damage is found in raw itself and in the layers above it; mended, everything is equal again.
+    // Each damage is found in raw itself and in the layers above it; repaired, everything is equal again.
     let damages = [
         (
             "raw.heart_rates",
@@ -73,14 +73,14 @@ async fn p_8_a_wrong_row_and_a_deleted_row_of_raw_are_reported() -> Result<()> {
         );
         let named = verdict.differences.iter().any(|text| text.contains(table));
         ensure!(named, "{table} is not named: {verdict}");
-        let mend = format!(
+        let repair = format!(
             "begin; delete from {table}; insert into {table} table public.undamaged; drop table public.undamaged; commit"
         );
-        warehouse.batch_execute(&mend).await?;
+        warehouse.batch_execute(&repair).await?;
         world
             .verify_equal()
             .await
-            .with_context(|| format!("after mending {table}"))?;
+            .with_context(|| format!("after repairing {table}"))?;
     }
     drop(services);
     world.stop().await

@@ -102,7 +102,7 @@ async fn every_command(fortress: &Fortress, settings: &Settings, seed: u64) -> R
     Ok(())
 }
 
-/// Settings that no waiting mends, and what of them the sentence must name.
+/// Settings that no waiting fixes, and what of them the sentence must name.
 fn of_kafka(fortress: &Fortress) -> Vec<Refusal> {
     let certificates = &fortress.certificates;
     let (right, other) = (certificates.authority_file(), certificates.other_authority_file());

@@ -11,7 +11,7 @@ use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World};
 use uuid::Uuid;
 
-/// Who has most readings of those with a broken upload: their letters have to go too.
+/// Who has most readings of those with a broken upload: their dead letters have to go too.
 const PERSON: &str = "select user_id from raw.devices join raw.heart_rates using (device_id) \
     group by user_id order by count(*) desc limit 1";
 const PACK: &str = "select count(compress_chunk(c)) from show_chunks('raw.heart_rates') c";
@@ -64,11 +64,11 @@ async fn person(warehouse: &Client) -> Result<(Uuid, Vec<Uuid>)> {
     Ok((user, devices.iter().map(|row| row.get(0)).collect()))
 }
 
-/// A letter that somebody's gateway or a sink wrote at the moment of erasure: only its bytes say whose it is.
-async fn letter_of_the_erased_goes(world: &World, loader: &Service, device: Uuid) -> Result<()> {
+/// A dead letter that somebody's gateway or a sink wrote at the moment of erasure: only its bytes say whose it is.
+async fn dead_letter_of_the_erased_goes(world: &World, loader: &Service, device: Uuid) -> Result<()> {
     let (position, id) = ("fitbit.steps/0/9/5", "kafka:fitbit.steps/0/9/5#-1");
     let payload = format!("\0\u{1}H{device}\u{2}").into_bytes();
-    let letter = doc! {
+    let dead_letter = doc! {
         "_id": id, "origin": format!("kafka:{position}"), "item": -1, "stream": "steps",
         "kafka": { "topic": "fitbit.steps", "generation": 0, "partition": 9, "offset": 5_i64 },
         "message_key": bson::Bson::Null, "reason": "conflicting_content", "detail": "", "program_version": "",
@@ -76,11 +76,11 @@ async fn letter_of_the_erased_goes(world: &World, loader: &Service, device: Uuid
         "created_at": bson::DateTime::now(),
     };
     let documents = world.documents().await?;
-    let letters = documents.collection::<Document>("dead_letters");
+    let dead_letters = documents.collection::<Document>("dead_letters");
     let before = counter(loader, LOADER_ERASED).await?;
-    letters.insert_one(letter).await?;
+    dead_letters.insert_one(dead_letter).await?;
     until_risen(loader, LOADER_ERASED, before).await?;
-    ensure!(letters.count_documents(doc! { "_id": id }).await? == 0);
+    ensure!(dead_letters.count_documents(doc! { "_id": id }).await? == 0);
     let receipt = doc! { "_id": position, "kind": "erased" };
     let receipts = documents.collection::<Document>("receipts");
     ensure!(receipts.count_documents(receipt).await? == 1);
@@ -165,7 +165,7 @@ async fn e_1_a_person_is_removed_everywhere_and_does_not_come_back() -> Result<(
     let left_out = counter(&loader, LOADER_ERASED).await?;
     documents.insert_one(kept).await?;
     until_risen(&loader, LOADER_ERASED, left_out).await?;
-    letter_of_the_erased_goes(&world, &loader, devices[0]).await?;
+    dead_letter_of_the_erased_goes(&world, &loader, devices[0]).await?;
     let named: Vec<String> = devices.iter().map(ToString::to_string).collect();
     let mut again: Vec<&str> = vec![&user];
     again.extend(named.iter().flat_map(|device| ["--device", device.as_str()]));

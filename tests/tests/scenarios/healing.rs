@@ -20,7 +20,7 @@ const LOST: std::ops::Range<i64> = 3..9;
 const GONE: i64 = 8;
 /// Offsets after those, lost with their rows while one before them is nowhere.
 const LATER: std::ops::Range<i64> = 9..13;
-/// The books as if nobody had ever dealt with them, whatever they were.
+/// The ops tables as if nobody had ever dealt with them, whatever they were.
 const FORGET: &str = "update ops.accounted set offsets = offsets - int8range($2, $3)::int8multirange, \
     duplicate = duplicate - int8range($2, $3)::int8multirange, dead = dead - int8range($2, $3)::int8multirange \
     where topic = 'fitbit.steps' and partition = $1";
@@ -76,7 +76,7 @@ async fn vanish(world: &World, partition: i32) -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_3_what_is_lost_is_mended_from_mongodb_then_from_kafka_and_the_rest_is_told() -> Result<()> {
+async fn a_3_what_is_lost_is_repaired_from_mongodb_then_from_kafka_and_the_rest_is_named() -> Result<()> {
     let world = World::start("healing").await?;
     let services = Service::start_all(&world)?;
     let cohort = SimulateConfig {

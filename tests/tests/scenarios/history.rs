@@ -94,7 +94,7 @@ fn person() -> Event {
 }
 
 #[tokio::test]
-async fn b_20_three_years_of_one_person_cost_one_look_at_each_night_and_are_equal() -> Result<()> {
+async fn b_20_three_years_of_one_person_cost_one_read_of_each_night_and_are_equal() -> Result<()> {
     let world = World::start("history").await?;
     let services = [
         Service::start(&world, Role::Sink)?,

@@ -197,7 +197,7 @@ impl Flow {
 
 /// A link fails while a day flows, is named, and comes back; what was sent meanwhile is accounted for. Says how long each took.
 async fn fail(net: &mut Net, flow: &mut Flow, hops: &[Hop], mode: Mode) -> Result<String> {
-    let mut told = format!("{mode:?}:");
+    let mut report = format!("{mode:?}:");
     net.send_with_new_schema().await?;
     for hop in hops {
         net.set(*hop, mode);
@@ -208,7 +208,7 @@ async fn fail(net: &mut Net, flow: &mut Flow, hops: &[Hop], mode: Mode) -> Resul
     if mode != SLOW {
         for hop in hops {
             let took = named(flow.waiting(*hop), *hop).await?;
-            told += &format!(" {hop:?} named after {took:?},");
+            report += &format!(" {hop:?} named after {took:?},");
         }
     }
     let started = Instant::now();
@@ -221,7 +221,7 @@ async fn fail(net: &mut Net, flow: &mut Flow, hops: &[Hop], mode: Mode) -> Resul
     for hop in hops {
         net.set(*hop, Mode::Pass);
     }
-    Ok(told + &format!(" {hops:?} accounted for after {:?}", started.elapsed()))
+    Ok(report + &format!(" {hops:?} accounted for after {:?}", started.elapsed()))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

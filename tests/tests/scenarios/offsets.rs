@@ -70,7 +70,7 @@ async fn p_2_offsets_without_messages_are_receipts_and_leave_no_hole() -> Result
 }
 
 #[tokio::test]
-async fn p_4_a_topic_made_anew_opens_a_generation_and_starts_at_0() -> Result<()> {
+async fn p_4_a_topic_made_anew_opens_an_incarnation_and_starts_at_0() -> Result<()> {
     let world = World::start("generations").await?;
     let services = Service::start_all(&world)?;
     let events = steps()?;
@@ -90,10 +90,10 @@ async fn p_4_a_topic_made_anew_opens_a_generation_and_starts_at_0() -> Result<()
     for event in &events[3..8] {
         hand.event(event).await?;
     }
-    let generations = "select count(*) from ops.accounted_offsets where topic = 'fitbit.steps' and generation = 1 \
+    let incarnations = "select count(*) from ops.accounted_offsets where topic = 'fitbit.steps' and generation = 1 \
         and offsets = '{[0,5)}'";
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
-    while world.count(generations).await? == 0 {
+    while world.count(incarnations).await? == 0 {
         ensure!(std::time::Instant::now() < deadline, "{}", world.status().await);
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     }

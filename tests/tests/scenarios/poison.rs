@@ -65,7 +65,7 @@ async fn d_3_what_cannot_be_decoded_stands_in_nobodys_way() -> Result<()> {
     for bytes in poison {
         hand.bytes(Stream::HeartRates, "a device", bytes).await?;
     }
-    // Other content under a known id: the first stays, the second is kept as a letter.
+    // Other content under a known id: the first stays, the second is kept as a dead letter.
     let mut forged = another(&good, 0, 5);
     forged.set_event_id(good.upload.event_id);
     hand.event(&forged).await?;
@@ -84,8 +84,11 @@ async fn d_3_what_cannot_be_decoded_stands_in_nobodys_way() -> Result<()> {
     ensure!((flow.produced, flow.loaded, flow.dead) == (8, 2, 6), "{status}");
     let warehouse = world.warehouse().await?;
     let sql = "select origin, item, reason, payload, message_key, program_version, stream from ops.dead_letters order by \"offset\"";
-    let letters = warehouse.query(sql, &[]).await?;
-    let reasons: Vec<&str> = letters.iter().map(|letter| letter.get(2)).collect();
+    let dead_letters = warehouse.query(sql, &[]).await?;
+    let reasons: Vec<&str> = dead_letters
+        .iter()
+        .map(|dead_letter| dead_letter.get(2))
+        .collect();
     let expected = [
         "undecodable",
         "undecodable",
@@ -95,11 +98,13 @@ async fn d_3_what_cannot_be_decoded_stands_in_nobodys_way() -> Result<()> {
         "clock_in_future",
     ];
     ensure!(reasons == expected, "{reasons:?}");
-    for (offset, (letter, bytes)) in (1..).zip(letters.iter().zip(poison)) {
-        ensure!(letter.get::<_, &str>(0) == format!("kafka:fitbit.heart_rates/0/0/{offset}"));
-        ensure!(letter.get::<_, i32>(1) == -1 && letter.get::<_, &[u8]>(3) == bytes);
-        ensure!(letter.get::<_, &[u8]>(4) == b"a device" && letter.get::<_, &str>(6) == "heart_rates");
-        ensure!(!letter.get::<_, &str>(5).is_empty());
+    for (offset, (dead_letter, bytes)) in (1..).zip(dead_letters.iter().zip(poison)) {
+        ensure!(dead_letter.get::<_, &str>(0) == format!("kafka:fitbit.heart_rates/0/0/{offset}"));
+        ensure!(dead_letter.get::<_, i32>(1) == -1 && dead_letter.get::<_, &[u8]>(3) == bytes);
+        ensure!(
+            dead_letter.get::<_, &[u8]>(4) == b"a device" && dead_letter.get::<_, &str>(6) == "heart_rates"
+        );
+        ensure!(!dead_letter.get::<_, &str>(5).is_empty());
     }
     // The corrected upload has won, and verify agrees.
     let wanted = i64::from(good.samples[0].bpm + 1);
@@ -115,7 +120,7 @@ async fn d_3_what_cannot_be_decoded_stands_in_nobodys_way() -> Result<()> {
 }
 
 #[tokio::test]
-async fn d_3_documents_that_cannot_be_mapped_become_letters_and_verify_goes_on() -> Result<()> {
+async fn d_3_documents_that_cannot_be_mapped_become_dead_letters_and_verify_goes_on() -> Result<()> {
     let world = World::start("unmappable").await?;
     let services = Service::start_all(&world)?;
     let hand = Hand::new(&world).await?;
@@ -131,11 +136,11 @@ async fn d_3_documents_that_cannot_be_mapped_become_letters_and_verify_goes_on()
     documents
         .insert_one(doc! { "_id": 17, "kafka": position(1), "device_id": "x" })
         .await?;
-    let letters = || world.count("select count(*) from ops.dead_letters");
+    let dead_letters = || world.count("select count(*) from ops.dead_letters");
     world
-        .until("three letters", |status| status.dead_letters == 3)
+        .until("three dead letters", |status| status.dead_letters == 3)
         .await?;
-    ensure!(letters().await? == 3);
+    ensure!(dead_letters().await? == 3);
     let item = "select item::bigint from ops.dead_letters where reason = 'out_of_range'";
     ensure!(world.count(item).await? == 3);
     let rows = i64::try_from(event.samples.len())? - 1;
@@ -146,7 +151,7 @@ async fn d_3_documents_that_cannot_be_mapped_become_letters_and_verify_goes_on()
     hand.event(&another(&event, 5, 1)).await?;
     world.until_accounted().await?;
     world
-        .until("another letter", |status| status.dead_letters == 4)
+        .until("another dead letter", |status| status.dead_letters == 4)
         .await?;
     world.until_quiet().await?;
     world.verify_equal().await?;
@@ -174,14 +179,14 @@ async fn write_by_hand(documents: &mongodb::Database) -> Result<()> {
     let days = by_hand(&id, position("fitbit.activity_minutes", 7, 0), vec![level]);
     let minutes = documents.collection::<Document>("activity_minutes");
     minutes.insert_one(days).await?;
-    let letter = doc! {
+    let dead_letter = doc! {
         "_id": "kafka:fitbit.steps/0/7/5#-1", "origin": "kafka:fitbit.steps/0/7/5", "item": -1, "stream": "steps",
         "kafka": position("fitbit.steps", 7, 5), "reason": "a\0b", "detail": "c\0d", "program_version": "\0",
         "created_at": DateTime::from_millis(i64::MAX),
     };
     documents
         .collection::<Document>("dead_letters")
-        .insert_one(letter)
+        .insert_one(dead_letter)
         .await?;
     Ok(())
 }
@@ -190,8 +195,8 @@ async fn write_by_hand(documents: &mongodb::Database) -> Result<()> {
 const IMPOSSIBLE: usize = 30_000;
 
 #[tokio::test]
-async fn d_3_what_the_warehouse_refuses_is_a_letter_and_stops_nothing_even_after_it_was_deleted() -> Result<()>
-{
+async fn d_3_what_the_warehouse_refuses_is_a_dead_letter_and_stops_nothing_even_after_it_was_deleted()
+-> Result<()> {
     let world = World::start("refused").await?;
     let url = &world.endpoints.timescale_url;
     let upstream = url.split('@').nth(1).and_then(|rest| rest.split('/').next());
@@ -216,16 +221,19 @@ async fn d_3_what_the_warehouse_refuses_is_a_letter_and_stops_nothing_even_after
     steps.delete_many(doc! {}).await?;
     let loader = Service::start_with(&world, Role::Loader, &settings)?;
     world
-        .until("seven letters", |status| status.dead_letters == 7)
+        .until("seven dead letters", |status| status.dead_letters == 7)
         .await?;
     let refused = "select count(*) from ops.dead_letters where reason = 'refused' and item = 0 and stream = 'activity_minutes'";
     ensure!(world.count(refused).await? == 1);
     let replaced = "select count(*) from ops.dead_letters where reason = U&'a\\FFFDb' and \"offset\" = 5";
     ensure!(world.count(replaced).await? == 1);
     let dead = "select sum(upper(r) - lower(r))::bigint from ops.accounted_offsets, unnest(dead) as r where partition = 7";
-    ensure!(world.count(dead).await? == 1, "the offset of the reported letter");
+    ensure!(
+        world.count(dead).await? == 1,
+        "the offset of the reported dead letter"
+    );
 
-    // Many letters of one upload are few statements, and come back from their collection without being written again.
+    // Many dead letters of one upload are few statements, and come back from their collection without being written again.
     let before = relay.round_trips();
     let metric = doc! { "ts": DateTime::from_millis(1_572_742_800_000), "steps": 99_999 };
     let id = uuid::Uuid::from_u128(2).to_string();
@@ -233,7 +241,9 @@ async fn d_3_what_the_warehouse_refuses_is_a_letter_and_stops_nothing_even_after
     steps.insert_one(many).await?;
     let all = i64::try_from(IMPOSSIBLE)? + 7;
     world
-        .until("a letter for each reading", |status| status.dead_letters == all)
+        .until("a dead letter for each reading", |status| {
+            status.dead_letters == all
+        })
         .await?;
     hand.event(&another(&event, 5, 1)).await?;
     world.until_quiet().await?;

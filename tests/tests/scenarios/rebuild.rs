@@ -20,7 +20,7 @@ async fn run(world: &World, arguments: &[&str]) -> Result<(Option<i32>, String, 
     Ok((output.status.code(), text(&output.stdout), text(&output.stderr)))
 }
 
-/// Damage that only documents can undo, and what only the warehouse knows: a discarded letter, a floor.
+/// Damage that only documents can undo, and what only the warehouse knows: a discarded dead letter, a floor.
 async fn damage(world: &World) -> Result<()> {
     let client = world.warehouse().await?;
     client

@@ -87,10 +87,10 @@ async fn a_written_cohort_replays_to_the_rows_of_the_one_that_is_sent() -> Resul
         fingerprint(&world).await? == before,
         "a second replay changed rows"
     );
-    let letters = "select count(*) from ops.dead_letters where origin like 'file:%' and stream = 'steps' \
+    let dead_letters = "select count(*) from ops.dead_letters where origin like 'file:%' and stream = 'steps' \
         and detail like 'p01/fitbit/steps.json, byte 1: %'";
     ensure!(
-        world.count(letters).await? == 1,
+        world.count(dead_letters).await? == 1,
         "the damaged record is one dead letter"
     );
     world.verify_equal().await?;

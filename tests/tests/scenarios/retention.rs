@@ -17,7 +17,7 @@ const MINUTE_MS: i64 = 60_000;
 const FIGURES: &str = "select md5(string_agg(s::text, '' order by device_id, bucket)), count(*) from agg.daily_summary s \
     where bucket < date '1970-01-01' + $1::int";
 
-const LETTERS: &str = "select count(*) from ops.dead_letters";
+const DEAD_LETTERS: &str = "select count(*) from ops.dead_letters";
 
 /// Steps of one minute on each of these days, in one upload.
 fn late(id: u128, device_id: Uuid, days: &[DayNumber]) -> Event {
@@ -44,7 +44,7 @@ fn late(id: u128, device_id: Uuid, days: &[DayNumber]) -> Event {
 }
 
 #[tokio::test]
-async fn p_12_figures_outlive_their_readings_and_late_ones_become_letters() -> Result<()> {
+async fn p_12_figures_outlive_their_readings_and_late_ones_become_dead_letters() -> Result<()> {
     let Some(world) = World::start_owning("retention", &[Server::Timescale]).await? else {
         return Ok(());
     };
@@ -72,7 +72,7 @@ async fn p_12_figures_outlive_their_readings_and_late_ones_become_letters() -> R
     };
     let before = figures().await?;
     ensure!(before.1 >= 6, "{before:?}");
-    let letters = world.count(LETTERS).await?;
+    let dead_letters = world.count(DEAD_LETTERS).await?;
     drop(compactor);
 
     // With the rights of its group and no more.
@@ -104,7 +104,7 @@ async fn p_12_figures_outlive_their_readings_and_late_ones_become_letters() -> R
         ensure!(output.status.code() == Some(code), "{stream}: {output:?}");
     }
     come_late(&world, floor).await?;
-    ensure!(world.count(LETTERS).await? == letters + 2);
+    ensure!(world.count(DEAD_LETTERS).await? == dead_letters + 2);
     ensure!(figures().await? == before, "a late reading changed old figures");
     world.verify_equal().await?;
     drop((services, compactor));

@@ -53,10 +53,10 @@ async fn ours(url: &str) -> Result<Option<String>> {
                 "{url}: refused after {:?}",
                 started.elapsed()
             );
-            let told = format!("{error:#}");
+            let text = format!("{error:#}");
             ensure!(
-                !told.contains(postgres::PASSWORD),
-                "it tells the password: {told}"
+                !text.contains(postgres::PASSWORD),
+                "it tells the password: {text}"
             );
             Ok(None)
         }
@@ -161,7 +161,7 @@ async fn a_connection_url_means_what_libpq_says() -> Result<()> {
     refusals(&servers, &certificates).await
 }
 
-/// What no waiting mends, and what of it the sentence must name.
+/// What no waiting fixes, and what of it the sentence must name.
 async fn refusals(servers: &Postgreses, certificates: &Certificates) -> Result<()> {
     let right = format!(
         "sslmode=verify-full&sslrootcert={}",
@@ -197,8 +197,8 @@ async fn refusals(servers: &Postgreses, certificates: &Certificates) -> Result<(
             ..TimescaleConfig::default()
         };
         let error = pulseline_sql::connect(&config, "pulseline-tests").await.err();
-        let told = format!("{:#}", anyhow::Error::from(error.context("it was let in")?));
-        ensure!(told.contains(named), "{named} is not named: {told}");
+        let text = format!("{:#}", anyhow::Error::from(error.context("it was let in")?));
+        ensure!(text.contains(named), "{named} is not named: {text}");
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ async fn d_1_d_2_a_graceful_stop_leaves_positions_exactly_at_the_end_of_the_work
     let config = SimulateConfig {
         participants: 6,
         days: 3,
-        // Letters about single readings would be documents of the loader's.
+        // Dead letters about single readings would be documents of the loader's.
         broken: 0.0,
         ..SimulateConfig::default()
     };
@@ -61,8 +61,8 @@ async fn d_1_d_2_a_graceful_stop_leaves_positions_exactly_at_the_end_of_the_work
         })
         .await?;
     ensure!(loader.terminate().await? == Some(0), "the loader's exit code");
-    let letters = world.count("select count(*) from ops.accounted_log").await?;
-    ensure!(letters > 0, "the loader wrote no books");
+    let accounted = world.count("select count(*) from ops.accounted_log").await?;
+    ensure!(accounted > 0, "the loader wrote nothing to ops.accounted_log");
     // The next ones go on from there: nothing is read twice.
     let (sink, loader) = (
         Service::start(&world, Role::Sink)?,

@@ -1,7 +1,7 @@
 //! What a single file is.
 
 use crate::family::{Family, Layout, OF_A_PERSON};
-use crate::tree::Entry;
+use crate::tree::ArchiveEntry;
 
 /// What a file is.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ const KNOWN: [(&str, &str); 22] = [
 ];
 
 /// Knows a file by its name; its head tells a person's `steps.json` from the store's, and knows tables by their header.
-pub(super) fn recognise(entry: &Entry, head: &[u8]) -> Recognised {
+pub(super) fn recognise(entry: &ArchiveEntry, head: &[u8]) -> Recognised {
     let name = entry.name();
     let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
     let carried = match ending.to_ascii_lowercase().as_str() {

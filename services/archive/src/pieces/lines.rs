@@ -58,24 +58,24 @@ impl<R: Read> Lines<R> {
     /// Length of the next row with its line end.
     fn find(&mut self) -> io::Result<Option<(usize, Option<&'static str>)>> {
         let mut first_line = None;
-        let mut looked = 0;
+        let mut searched = 0;
         let mut quotes = 0;
         loop {
             let live = self.buffer.live();
-            while let Some(at) = live[looked..].iter().position(|&byte| byte == b'\n') {
-                quotes += count_quotes(&live[looked..looked + at]);
-                looked += at + 1;
+            while let Some(at) = live[searched..].iter().position(|&byte| byte == b'\n') {
+                quotes += count_quotes(&live[searched..searched + at]);
+                searched += at + 1;
                 if quotes % 2 == 0 {
-                    return Ok(Some((looked, None)));
+                    return Ok(Some((searched, None)));
                 }
-                let line = *first_line.get_or_insert(looked);
-                if looked > QUOTED_BYTES_MAX {
+                let line = *first_line.get_or_insert(searched);
+                if searched > QUOTED_BYTES_MAX {
                     return Ok(Some((line, Some("csv"))));
                 }
             }
             let len = live.len();
             if self.buffer.at_end() {
-                let open = (quotes + count_quotes(&live[looked..])) % 2 == 1;
+                let open = (quotes + count_quotes(&live[searched..])) % 2 == 1;
                 let row = if open { first_line.unwrap_or(len) } else { len };
                 return Ok((len > 0).then_some((row, open.then_some("csv"))));
             }

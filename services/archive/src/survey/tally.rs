@@ -13,7 +13,7 @@ use crate::family::{Family, Layout, OF_A_PERSON};
 use crate::moment::Moment;
 use crate::people::{People, Who};
 use crate::record::{Reading, Row, Sample};
-use crate::walk::Turn;
+use crate::walk::RecordOutcome;
 use crate::zone::Zone;
 
 /// What was counted so far.
@@ -64,9 +64,9 @@ impl Tally {
     }
 
     /// Counts a record.
-    pub(super) fn count(&mut self, archive: &Archive, turn: &Turn) {
-        let family = archive.files[turn.file].family;
-        for refused in &turn.refused {
+    pub(super) fn count(&mut self, archive: &Archive, outcome: &RecordOutcome) {
+        let family = archive.files[outcome.file].family;
+        for refused in &outcome.refused {
             let key = (refused.file.clone(), refused.reason);
             let problem = self.problems.entry(key).or_insert_with(|| Problem {
                 file: refused.file.clone(),
@@ -77,19 +77,19 @@ impl Tally {
             });
             problem.count += 1;
         }
-        let Some(who) = turn.owner else {
+        let Some(who) = outcome.owner else {
             return;
         };
         let person = self.people.entry(who).or_default();
-        if turn.records > 0 {
-            person.files.insert(turn.file);
+        if outcome.records > 0 {
+            person.files.insert(outcome.file);
             person.families.insert(family);
-            person.layouts.insert(archive.files[turn.file].layout);
+            person.layouts.insert(archive.files[outcome.file].layout);
         }
         let counts = person.counts.entry(family.stream()).or_default();
-        counts.records += turn.records;
-        counts.refused += turn.refused.len() as u64;
-        counts.sentinels += turn.sentinels;
+        counts.records += outcome.records;
+        counts.refused += outcome.refused.len() as u64;
+        counts.sentinels += outcome.sentinels;
     }
 
     /// Counts a row.

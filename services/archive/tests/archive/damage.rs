@@ -95,7 +95,7 @@ fn a_file_that_goes_away_is_an_error_and_the_end() {
 }
 
 #[test]
-fn p_9_what_was_changed_or_is_somebody_elses_is_another_letter() {
+fn p_9_what_was_changed_or_is_somebody_elses_is_another_dead_letter() {
     let origin = |word: &str, person: &str| {
         let step = r#"{"dateTime": "2019-11-01 00:00:00", "value": "7"}"#;
         let file = format!(r#"[{{"dateTime": "{word}", "value": "7"}},{step}]"#);

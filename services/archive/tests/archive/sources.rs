@@ -87,9 +87,9 @@ fn days_alone_were_sent_on_the_last_of_them_that_has_happened() {
     let found = read(options(&folder));
     let counts = found.survey.people[0].counts[&Stream::ActivityMinutes];
     assert_eq!((counts.rows, counts.not_yet), (3, 1), "the present is 2021-01-01");
-    let mut told = options(&folder);
-    told.exported_at = Some(UtcMillis(1_595_290_000_000));
-    let found = read(told);
+    let mut given = options(&folder);
+    given.exported_at = Some(UtcMillis(1_595_290_000_000));
+    let found = read(given);
     assert_eq!(found.survey.people[0].counts[&Stream::ActivityMinutes].rows, 1);
     assert_eq!(
         found.of(Stream::ActivityMinutes)[0].synced_at().0,

@@ -50,7 +50,7 @@ pub(super) fn sums(readings: Vec<Reading>) -> BTreeMap<DayNumber, DaySum> {
     for reading in readings {
         let key = (reading.local_ms, reading.offset);
         match winners.get(&key) {
-            Some(held) if rank(held) > rank(&reading) => {}
+            Some(kept) if rank(kept) > rank(&reading) => {}
             _ => drop(winners.insert(key, reading)),
         }
     }
@@ -113,10 +113,10 @@ mod tests {
             reading(1, "z", 9, 80),
         ];
         let alone = sums(vec![versions[2].clone()]);
-        for turn in 0..versions.len() {
-            let mut turned = versions.to_vec();
-            turned.rotate_left(turn);
-            assert_eq!(sums(turned), alone);
+        for rotation in 0..versions.len() {
+            let mut rotated = versions.to_vec();
+            rotated.rotate_left(rotation);
+            assert_eq!(sums(rotated), alone);
         }
     }
 

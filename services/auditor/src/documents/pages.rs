@@ -34,7 +34,7 @@ pub(super) async fn read(
         };
         while cursor.advance().await? {
             pages.read(cursor.current());
-            if !request.is_look {
+            if !request.is_probe {
                 take(cursor.current())?;
             }
         }

@@ -113,7 +113,7 @@ fn take(
             .transpose()?;
         let (key, shown) = split(table, values, event_id, &children.unwrap_or_default());
         let rank = (synced_at, event_id.to_owned(), item);
-        if newest.get(&key).is_none_or(|(held, _)| *held < rank) {
+        if newest.get(&key).is_none_or(|(kept, _)| *kept < rank) {
             newest.insert(key, (rank, shown));
         }
         Ok(())

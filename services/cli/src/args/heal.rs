@@ -19,10 +19,10 @@ pub(crate) struct HealArgs {
     /// Print the report as JSON.
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) json: bool,
-    /// Go on as a service: look again after so many seconds, and mend what is found.
+    /// Go on as a service: look again after so many seconds, and repair what is found.
     #[arg(long, value_name = "SECONDS", conflicts_with_all = ["dry_run", "json"])]
     pub(crate) every: Option<u64>,
-    /// As a service: offsets that one round mends at most. What is nowhere is tried again after an hour.
+    /// As a service: offsets that one round repairs at most. What is nowhere is tried again after an hour.
     #[arg(long, default_value_t = pulseline_healer::ROUND_OFFSETS, value_name = "OFFSETS", requires = "every")]
     pub(crate) round: i64,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pulseline_auditor::{Connections, Status};
+use pulseline_auditor::{AuditorConnections, Status};
 use pulseline_generator::{Counts, GeneratorError, SimulateConfig, Summary};
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::shutdown::Shutdown;
@@ -44,7 +44,7 @@ pub(super) async fn run(
         ..SimulateConfig::default()
     };
     config.validate().map_err(anyhow::Error::msg)?;
-    let connections = pulseline_generator::Connections {
+    let connections = pulseline_generator::GeneratorConnections {
         kafka: settings.kafka.clone(),
         registry: settings.registry.clone(),
     };
@@ -66,7 +66,7 @@ pub(super) async fn run(
 
 /// Looks at every hop while messages flow.
 struct Watch {
-    audited: Connections,
+    audited: AuditorConnections,
     began: Instant,
     simulating: JoinHandle<Result<Summary, GeneratorError>>,
     bar: ProgressBar,
@@ -78,7 +78,7 @@ struct Watch {
 
 impl Watch {
     fn new(
-        audited: Connections,
+        audited: AuditorConnections,
         began: Instant,
         simulating: JoinHandle<Result<Summary, GeneratorError>>,
     ) -> anyhow::Result<Self> {

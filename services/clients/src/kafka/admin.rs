@@ -1,7 +1,7 @@
 //! Clients for admin requests.
 //!
-//! The Rust wrapper never serves their main queue: what an admin client reports by itself is not heard, and it gets no token.
-//! So a consumer asks first, which hears both, and the token is handed over before the first request.
+//! The Rust wrapper never serves their main queue: what an admin client reports by itself is not delivered, and it gets no
+//! token. So a consumer asks first, which hears both, and the token is handed over before the first request.
 #![allow(
     unsafe_code,
     reason = "rd_kafka_oauthbearer_set_token has no safe wrapper; every pointer stays in this file"

@@ -1,4 +1,4 @@
-//! A look at the brokers, for `config check`.
+//! Checks the brokers, for `config check`.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub fn check<'a>(config: &'a KafkaConfig, group: &'a str) -> BoxFuture<'a, Result<HopReport, KafkaFailure>> {
     Box::pin(async move {
         let (asked, group) = (config.clone(), group.to_owned());
-        let looking = tokio::task::spawn_blocking(move || look(&asked, &group));
-        let (brokers, first, missing) = looking
+        let inspecting = tokio::task::spawn_blocking(move || inspect(&asked, &group));
+        let (brokers, first, missing) = inspecting
             .await
             .map_err(|error| KafkaFailure::Config(format!("asking Kafka ended early: {error}")))??;
         let tls = if config.security_protocol.is_encrypted() {
@@ -53,7 +53,7 @@ fn identity(config: &KafkaConfig) -> String {
 }
 
 /// How many brokers there are, the address of one, and what may not be done.
-fn look(config: &KafkaConfig, group: &str) -> Result<(usize, String, Vec<String>), KafkaFailure> {
+fn inspect(config: &KafkaConfig, group: &str) -> Result<(usize, String, Vec<String>), KafkaFailure> {
     let mut settings = Settings::new(config, "pulseline-check")?;
     settings.set("group.id", group).set("enable.auto.commit", "false");
     let consumer: BaseConsumer<Guard> = settings.create()?;

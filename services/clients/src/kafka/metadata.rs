@@ -8,8 +8,8 @@ use rdkafka::metadata::Metadata;
 use super::error::KafkaFailure;
 use super::guard::Guard;
 
-/// How long one request waits before it is looked whether the brokers refuse the client.
-const LOOK: Duration = Duration::from_millis(500);
+/// How long one request waits before it is checked whether the brokers refuse the client.
+const ATTEMPT: Duration = Duration::from_millis(500);
 
 /// The cluster's metadata, of all topics. Blocks for at most `timeout`; a refusal is told at once.
 ///
@@ -24,7 +24,7 @@ pub fn metadata(consumer: &BaseConsumer<Guard>, timeout: Duration) -> Result<Met
         if let Some(refusal) = guard.refusal() {
             return Err(refusal);
         }
-        match consumer.fetch_metadata(None, LOOK.min(timeout)) {
+        match consumer.fetch_metadata(None, ATTEMPT.min(timeout)) {
             Ok(metadata) => return Ok(metadata),
             Err(error) if began.elapsed() >= timeout => {
                 drop(consumer.poll(Duration::ZERO));

@@ -36,7 +36,7 @@ pub(super) enum TokenError {
 }
 
 impl TokenError {
-    /// The sentence for what no waiting mends.
+    /// The sentence for what no waiting fixes.
     pub(super) fn refusal(&self) -> Option<String> {
         match self {
             Self::Refused { .. } => Some(format!(
@@ -80,7 +80,7 @@ impl TokenSource {
     }
 
     async fn ask(&self) -> Result<OAuthToken, TokenError> {
-        let unavailable = |error: reqwest::Error| TokenError::Unavailable(told(&error));
+        let unavailable = |error: reqwest::Error| TokenError::Unavailable(describe(&error));
         let mut form = vec![("grant_type", "client_credentials")];
         if !self.scope.is_empty() {
             form.push(("scope", &self.scope));
@@ -129,12 +129,12 @@ impl TokenSource {
         }
         builder
             .build()
-            .map_err(|error| TokenError::Unavailable(told(&error)))
+            .map_err(|error| TokenError::Unavailable(describe(&error)))
     }
 }
 
 /// An error with its causes, without its URL.
-fn told(error: &reqwest::Error) -> String {
+fn describe(error: &reqwest::Error) -> String {
     let mut text = String::from("the call failed");
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

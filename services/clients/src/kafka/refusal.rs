@@ -1,4 +1,4 @@
-//! What no waiting mends when a broker is called: certificates, users, passwords.
+//! What no waiting fixes when a broker is called: certificates, users, passwords.
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
@@ -88,8 +88,8 @@ mod tests {
             ),
         ];
         for (code, reason, setting) in cases {
-            let told = refusal(Some(code), reason).unwrap();
-            assert!(told.contains(setting), "{told}");
+            let text = refusal(Some(code), reason).unwrap();
+            assert!(text.contains(setting), "{text}");
         }
         assert!(
             refusal(

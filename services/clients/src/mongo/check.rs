@@ -1,4 +1,4 @@
-//! A look at MongoDB, for `config check`.
+//! Checks MongoDB, for `config check`.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use mongodb::Database;
 use pulseline_runtime::config::MongoConfig;
 
-use super::{MongoOpenError, told};
+use super::{MongoOpenError, describe};
 use crate::hop::HopReport;
 use crate::tls;
 
@@ -20,14 +20,14 @@ const NEEDED: [(&str, &str); 5] = [
     ("remove", "forget deletes documents"),
 ];
 
-/// Why MongoDB could not be looked at.
+/// Why MongoDB could not be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum MongoCheckError {
     /// No client could be made.
     #[error(transparent)]
     Open(#[from] MongoOpenError),
     /// It did not answer, or refused.
-    #[error("MongoDB: {}", told(.0))]
+    #[error("MongoDB: {}", describe(.0))]
     Asked(#[source] Box<mongodb::error::Error>),
 }
 
@@ -38,14 +38,14 @@ pub enum MongoCheckError {
 pub fn check(config: &MongoConfig) -> BoxFuture<'_, Result<HopReport, MongoCheckError>> {
     Box::pin(async move {
         let database = super::open(config, "pulseline-check").await?;
-        let looked = look(&database).await;
+        let checked = server_status(&database).await;
         let client = database.client().clone();
-        let tls = match looked.is_ok() {
+        let tls = match checked.is_ok() {
             true => tls_of(config).await,
             false => None,
         };
         client.shutdown().immediate(true).await;
-        let (server, status) = looked.map_err(|error| MongoCheckError::Asked(Box::new(error)))?;
+        let (server, status) = checked.map_err(|error| MongoCheckError::Asked(Box::new(error)))?;
         let (identity, missing) = rights(&status, &config.database);
         Ok(HopReport {
             hop: "MongoDB",
@@ -57,7 +57,7 @@ pub fn check(config: &MongoConfig) -> BoxFuture<'_, Result<HopReport, MongoCheck
     })
 }
 
-async fn look(database: &Database) -> Result<(String, Document), mongodb::error::Error> {
+async fn server_status(database: &Database) -> Result<(String, Document), mongodb::error::Error> {
     let hello = database.run_command(doc! { "hello": 1 }).await?;
     let kind = match (hello.get_str("setName"), hello.get_str("msg")) {
         (Ok(name), _) => format!("replica set {name}"),

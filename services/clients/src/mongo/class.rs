@@ -211,7 +211,7 @@ pub fn is_dead_token(error: &Error) -> bool {
 
 /// An error for people: its cause, and the setting where one is wrong. It holds no secret.
 #[must_use]
-pub fn told(error: &Error) -> String {
+pub fn describe(error: &Error) -> String {
     if let Some(refusal) = tls_refusal(error) {
         return with_tls_settings(&refusal);
     }

@@ -184,10 +184,10 @@ mod tests {
     #[test]
     fn what_is_unknown_is_refused_by_its_name_and_never_by_its_value() {
         let error = |text| Parameters::read(text, &nothing).err().unwrap().to_string();
-        let told = error("postgres://u:hunter2@h/d?sslmod=hunter2");
-        assert!(told.contains("`sslmod`") && !told.contains("hunter2"), "{told}");
-        let told = error("host=h password=a Hunter2=x");
-        assert!(!told.contains("Hunter2"), "{told}");
+        let text = error("postgres://u:hunter2@h/d?sslmod=hunter2");
+        assert!(text.contains("`sslmod`") && !text.contains("hunter2"), "{text}");
+        let text = error("host=h password=a Hunter2=x");
+        assert!(!text.contains("Hunter2"), "{text}");
     }
 
     #[test]

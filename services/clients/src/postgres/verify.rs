@@ -68,11 +68,11 @@ impl ServerCertVerifier for Verifier {
                 is_for_host,
             } => (webpki, roots, *is_for_host),
         };
-        let judged = webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        let Err(Error::InvalidCertificate(reason)) = judged else {
-            return judged;
+        let verified = webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let Err(Error::InvalidCertificate(reason)) = verified else {
+            return verified;
         };
-        // The name is looked at last: whoever gets there has a chain that holds.
+        // The name is checked last: whoever gets there has a chain that holds.
         let is_wrong_name = is_about_name(&reason);
         let is_known =
             is_wrong_name || (is_overruled_by_trust(&reason) && roots.iter().any(|root| root == end_entity));

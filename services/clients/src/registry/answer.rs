@@ -13,8 +13,8 @@ use super::RegistryError;
 const SCHEMA_NOT_FOUND: i64 = 40_403;
 /// No schema is nearly as long; what is longer is somebody else's page.
 const BODY_BYTES_MAX: usize = 8 << 20;
-/// Of a foreign answer, so much is told.
-const TOLD_CHARS: usize = 120;
+/// Longest excerpt of a foreign answer.
+const EXCERPT_CHARS: usize = 120;
 
 /// What was asked for: it decides what a refusal means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ struct Said {
     message: Option<String>,
 }
 
-/// Reads the body of an answer, up to its bound; what is beyond it makes the answer unreadable, which is judged as such.
+/// Reads the body of an answer, up to its bound; what is beyond it makes the answer unreadable, and is treated as such.
 pub(super) async fn body_of(mut answer: Response) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await? {
@@ -50,7 +50,7 @@ pub(super) async fn body_of(mut answer: Response) -> Result<Vec<u8>, reqwest::Er
 }
 
 /// What an answer of `place` means.
-pub(super) fn judged(
+pub(super) fn interpret(
     status: StatusCode,
     body: &[u8],
     asked: Asked,
@@ -61,21 +61,24 @@ pub(super) fn judged(
             return Ok(Value::Null);
         }
         return serde_json::from_slice(body).map_err(|error| RegistryError::Unavailable {
-            reason: format!("{place}: its answer is no whole JSON: {error}: {}", told(body)),
+            reason: format!("{place}: its answer is no whole JSON: {error}: {}", excerpt(body)),
         });
     }
     let Ok(said) = serde_json::from_slice::<Said>(body) else {
         return Err(match status.as_u16() {
-            401 | 403 => denied(status, &told(body), place),
+            401 | 403 => denied(status, &excerpt(body), place),
             // nginx's words for a client's certificate that is missing or refused; TLS itself has let it through.
-            400 | 495 | 496 if told(body).contains("SSL certificate") => RegistryError::Denied {
+            400 | 495 | 496 if excerpt(body).contains("SSL certificate") => RegistryError::Denied {
                 reason: format!(
                     "{place} refuses us: {}; see registry.ssl_certificate and registry.ssl_key",
-                    told(body)
+                    excerpt(body)
                 ),
             },
             _ => RegistryError::Unavailable {
-                reason: format!("{place}: {status}, and not in a registry's words: {}", told(body)),
+                reason: format!(
+                    "{place}: {status}, and not in a registry's words: {}",
+                    excerpt(body)
+                ),
             },
         });
     };
@@ -168,13 +171,13 @@ pub(super) fn reason_of(error: &dyn Error) -> String {
 }
 
 /// The beginning of a foreign answer, on one line.
-fn told(body: &[u8]) -> String {
+fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     words
         .chars()
         .filter(|c| !c.is_control())
-        .take(TOLD_CHARS)
+        .take(EXCERPT_CHARS)
         .collect()
 }
 
@@ -183,7 +186,7 @@ mod tests {
     use super::*;
 
     fn of(status: u16, body: &str, asked: Asked) -> RegistryError {
-        judged(
+        interpret(
             StatusCode::from_u16(status).unwrap(),
             body.as_bytes(),
             asked,
@@ -284,7 +287,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_breaks_off_is_an_outage_and_another_format_a_dead_letter() {
-        let cut = judged(StatusCode::OK, br#"{"schema": "{\"ty"#, Asked::Schema(1), "r:1");
+        let cut = interpret(StatusCode::OK, br#"{"schema": "{\"ty"#, Asked::Schema(1), "r:1");
         assert!(matches!(cut, Err(RegistryError::Unavailable { .. })));
         let of = |answer: &str| schema_of(3, &serde_json::from_str(answer).unwrap()).unwrap_err();
         assert!(matches!(of("{}"), RegistryError::Unavailable { .. }));

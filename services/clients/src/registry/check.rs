@@ -1,4 +1,4 @@
-//! A look at the registry, for `config check`.
+//! Checks the registry, for `config check`.
 
 use futures_util::future::BoxFuture;
 use pulseline_runtime::config::RegistryConfig;

@@ -59,7 +59,7 @@ const HIKE: Sport = sport("Hike", Some(90_012), "manual");
 const RUN: Sport = sport("Run", Some(90_009), "auto_detected");
 const BIKE: Sport = sport("Bike", Some(90_001), "tracker");
 /// Neither this program nor any list knows it.
-const UNHEARD_OF: Sport = sport("Hover Boarding", None, "mobile_ride");
+const UNKNOWN_SPORT: Sport = sport("Hover Boarding", None, "mobile_ride");
 
 /// The exercises of a date, whose minutes begin at an instant.
 pub(crate) fn bouts(
@@ -77,7 +77,7 @@ pub(crate) fn bouts(
     let (seconds, absent) = (draw.between(0, 59), draw.bits());
     let recorded = (usize::try_from(at).unwrap_or_default(), BIKE);
     let found = match roll {
-        0 if cohort.has(Quirk::UnknownValues) => Some((recorded.0, UNHEARD_OF)),
+        0 if cohort.has(Quirk::UnknownValues) => Some((recorded.0, UNKNOWN_SPORT)),
         0..=2 => Some(recorded),
         _ => busiest(minutes, length),
     };

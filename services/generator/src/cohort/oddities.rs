@@ -6,7 +6,7 @@ use super::{Cohort, Device};
 use crate::quirks::Quirk;
 use crate::random::Purpose;
 
-/// Uploads of sessions with keys that nobody has heard of.
+/// Uploads of sessions with unknown keys.
 const UNKNOWN_IN_SESSIONS: f64 = 0.25;
 /// Uploads of minutes and days with such keys.
 const UNKNOWN_IN_SAMPLES: f64 = 0.02;

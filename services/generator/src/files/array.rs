@@ -14,7 +14,7 @@ use crate::random::Draw;
 
 /// Large enough that a record costs no system call.
 const BUFFER_BYTES: usize = 256 * 1024;
-/// Records with a key that nobody has heard of, of 65,536.
+/// Records with an unknown key, of 65,536.
 const UNKNOWN_OF_65536: u32 = 30;
 
 /// One file while it is written.
@@ -32,7 +32,7 @@ pub(super) struct Array {
 pub(super) struct Oddities {
     /// A whole number is written with a fraction.
     pub(super) as_float: bool,
-    /// It has a key that nobody has heard of.
+    /// It has an unknown key.
     pub(super) unknown_key: bool,
 }
 

@@ -7,7 +7,7 @@ use super::breakage::{make_unmappable, payload};
 use super::fate::Fate;
 use super::identity::id_of;
 use super::schedule::Subject;
-use super::{Breakage, Kind, Payload, Planned};
+use super::{Breakage, DeliveryKind, Payload, Planned};
 use crate::cohort::day::Day;
 use crate::cohort::oddities::{extra, repeat};
 use crate::cohort::{Cohort, daily, movement, score, vitals};
@@ -53,7 +53,7 @@ pub(super) fn of_upload(cohort: &Cohort, day: &Day, subject: Subject, fate: &Fat
         return None;
     }
     let mut draw = cohort.draw(device, fate.delivered_at, Purpose::Breakage);
-    if fate.kind == Kind::Broken(Breakage::Unmappable) {
+    if fate.kind == DeliveryKind::Broken(Breakage::Unmappable) {
         make_unmappable(&mut event, &mut draw);
     }
     Some(finished(event, fate, &mut draw))
@@ -131,10 +131,12 @@ fn finished(mut event: Event, fate: &Fate, draw: &mut Draw) -> Planned {
     let (delivered_at, synced_at) = fate.sent();
     let (stream, key) = (event.stream(), event.key());
     let payload = match fate.kind {
-        Kind::Broken(breakage) => payload(breakage, event, draw),
-        Kind::OnTime | Kind::Late | Kind::Duplicate | Kind::Correction | Kind::Partial => {
-            Payload::Event(event)
-        }
+        DeliveryKind::Broken(breakage) => payload(breakage, event, draw),
+        DeliveryKind::OnTime
+        | DeliveryKind::Late
+        | DeliveryKind::Duplicate
+        | DeliveryKind::Correction
+        | DeliveryKind::Partial => Payload::Event(event),
     };
     Planned {
         delivered_at,

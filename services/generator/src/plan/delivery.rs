@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 /// Why an upload is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum DeliveryKind {
     /// Within minutes of its window.
     OnTime,
     /// Hours to 7 days after its window.
@@ -20,7 +20,7 @@ pub enum Kind {
     Broken(Breakage),
 }
 
-impl Kind {
+impl DeliveryKind {
     /// Every kind.
     pub const ALL: [Self; 9] = [
         Self::OnTime,
@@ -50,7 +50,7 @@ impl Kind {
         }
     }
 
-    /// Position in [`Kind::ALL`].
+    /// Position in [`DeliveryKind::ALL`].
     pub(crate) const fn index(self) -> usize {
         match self {
             Self::OnTime => 0,
@@ -103,7 +103,7 @@ pub struct Planned {
     /// Device, or user of a profile.
     pub key: Uuid,
     /// Why.
-    pub kind: Kind,
+    pub kind: DeliveryKind,
     /// What.
     pub payload: Payload,
 }

@@ -3,7 +3,7 @@
 use pulseline_schemas::UtcMillis;
 use pulseline_schemas::time::{DAY_MS, MINUTE_MS};
 
-use super::{Breakage, Kind};
+use super::{Breakage, DeliveryKind};
 use crate::config::SimulateConfig;
 use crate::random::Draw;
 
@@ -22,7 +22,7 @@ const SAME_INSTANT: f64 = 0.05;
 pub(super) struct Fate {
     pub(super) synced_at: i64,
     pub(super) delivered_at: i64,
-    pub(super) kind: Kind,
+    pub(super) kind: DeliveryKind,
     /// True when the values are the corrected ones (a duplicate may repeat either).
     pub(super) corrected: bool,
 }
@@ -38,9 +38,9 @@ pub(super) fn fates(config: &SimulateConfig, draw: &mut Draw, on_time: i64) -> V
     );
     let delay = draw.between(LATE_MIN_MS / SECOND_MS, LATE_MAX_MS / SECOND_MS) * SECOND_MS;
     let (kind, at) = if late {
-        (Kind::Late, on_time + delay)
+        (DeliveryKind::Late, on_time + delay)
     } else {
-        (Kind::OnTime, on_time)
+        (DeliveryKind::OnTime, on_time)
     };
     let mut original = Fate {
         synced_at: at,
@@ -58,7 +58,7 @@ pub(super) fn fates(config: &SimulateConfig, draw: &mut Draw, on_time: i64) -> V
         let correction = Fate {
             synced_at: at + later,
             delivered_at: at + later,
-            kind: Kind::Correction,
+            kind: DeliveryKind::Correction,
             corrected: true,
         };
         if draw.chance(ORIGINAL_OVERTAKEN) {
@@ -85,7 +85,7 @@ pub(super) fn fates(config: &SimulateConfig, draw: &mut Draw, on_time: i64) -> V
         others.push(Fate {
             synced_at: at,
             delivered_at: at,
-            kind: Kind::Broken(breakage),
+            kind: DeliveryKind::Broken(breakage),
             corrected: false,
         });
     }
@@ -97,14 +97,14 @@ pub(super) fn fates(config: &SimulateConfig, draw: &mut Draw, on_time: i64) -> V
 pub(super) fn repeated(fate: &Fate, draw: &mut Draw) -> Fate {
     Fate {
         delivered_at: fate.delivered_at + draw.between(1, 7_200) * SECOND_MS,
-        kind: Kind::Duplicate,
+        kind: DeliveryKind::Duplicate,
         ..*fate
     }
 }
 
 impl Fate {
     /// Sent and delivered at an instant, as it should be.
-    pub(super) const fn plain(kind: Kind, at: i64) -> Self {
+    pub(super) const fn plain(kind: DeliveryKind, at: i64) -> Self {
         Self {
             synced_at: at,
             delivered_at: at,

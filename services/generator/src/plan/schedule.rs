@@ -3,7 +3,7 @@
 use pulseline_schemas::Stream;
 use pulseline_schemas::time::{DAY_MS, MINUTE_MS};
 
-use super::Kind;
+use super::DeliveryKind;
 use super::fate::{Fate, SECOND_MS, fates, repeated};
 use crate::cohort::day::Day;
 use crate::cohort::{Cohort, daily};
@@ -86,7 +86,7 @@ fn of_sleeps(cohort: &Cohort, config: &SimulateConfig, day: &Day, sent: &mut Sen
         if let Some(levels) = session.sent_after(cohort, device, day.start) {
             let at = session.first(levels).end.0 + draw.between(2 * 60, 10 * 60) * SECOND_MS;
             let subject = Subject::Sleep(index, Some(levels));
-            sent.push((subject, Fate::plain(Kind::Partial, at)));
+            sent.push((subject, Fate::plain(DeliveryKind::Partial, at)));
         }
         if session.is_scored() {
             // A score is made of what was sent.
@@ -139,7 +139,7 @@ fn of_figures(cohort: &Cohort, config: &SimulateConfig, day: &Day, sent: &mut Se
         if evening {
             let at = day.start + until * MINUTE_MS + draw.between(5, 240) * SECOND_MS;
             let subject = Subject::Day(stream, usize::try_from(until).ok());
-            sent.push((subject, Fate::plain(Kind::Partial, at)));
+            sent.push((subject, Fate::plain(DeliveryKind::Partial, at)));
         }
         let first = ended + draw.between(5 * 3_600, 9 * 3_600) * SECOND_MS + draw.between(0, 999);
         let subject = Subject::Day(stream, None);
@@ -159,7 +159,7 @@ pub(super) fn of_profiles(cohort: &Cohort, config: &SimulateConfig, start: i64) 
         for version in 0..=i32::from(newer) {
             let at = start + i64::from(version) * (DAY_MS * 3 / 2) + i64::from(profile.index) * 10;
             let subject = Subject::Profile { person, version };
-            let fate = Fate::plain(Kind::OnTime, at);
+            let fate = Fate::plain(DeliveryKind::OnTime, at);
             sent.push((subject, fate));
             let mut draw = cohort.draw(profile.index, version.into(), Purpose::FateOfUser);
             if draw.chance(config.duplicate) {

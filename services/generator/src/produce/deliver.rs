@@ -24,7 +24,7 @@ pub(crate) async fn deliver(
     let mut started = None;
     while let Some(message) = messages.recv().await {
         let pace = started.get_or_insert_with(|| pace(message.delivered_at));
-        if !pace.reach(message.delivered_at, shutdown).await {
+        if !pace.wait_until(message.delivered_at, shutdown).await {
             break;
         }
         sender.send(&message, shutdown).await.map_err(explained)?;

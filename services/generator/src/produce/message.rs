@@ -4,7 +4,7 @@ use pulseline_archive::Refused;
 use pulseline_schemas::{DEAD_LETTER_TOPIC, Event, Stream, UtcMillis, encode, frame};
 
 use crate::error::GeneratorError;
-use crate::plan::{Kind, Payload, Planned};
+use crate::plan::{DeliveryKind, Payload, Planned};
 
 /// A topic that is written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Route {
 pub(crate) struct Message {
     pub(crate) route: Route,
     /// Why, of a simulated one.
-    pub(crate) kind: Option<Kind>,
+    pub(crate) kind: Option<DeliveryKind>,
     pub(crate) delivered_at: UtcMillis,
     /// Device or user as hyphenated text: one device, one partition, in order.
     pub(crate) key: String,
@@ -108,7 +108,7 @@ impl Message {
         })
     }
 
-    /// A record of a file that is no event; its origin is the same in every replay, so that it is one letter (P9).
+    /// A record of a file that is no event; its origin is the same in every replay, so that it is one dead letter (P9).
     pub(crate) fn refused(refused: Refused, delivered_at: UtcMillis) -> Self {
         let Refused {
             file,

@@ -25,7 +25,7 @@ const QUEUE_KBYTES: &str = "8192";
 /// How long a batch waits for more: makes batches of a few hundred uploads at full speed.
 const LINGER_MS: &str = "10";
 /// A report wakes whoever waits for room; should one be missed, this looks again.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// What a delivery report is about.
 struct Sent {
@@ -37,7 +37,7 @@ struct Sent {
 /// Hears delivery reports on the producer's own thread.
 struct Reports {
     counts: Arc<Counts>,
-    heard: Arc<Notify>,
+    delivery_reported: Arc<Notify>,
     guard: Guard,
 }
 
@@ -72,7 +72,7 @@ impl ProducerContext for Reports {
                 metrics::record_failed(sent.route);
             }
         }
-        self.heard.notify_one();
+        self.delivery_reported.notify_one();
     }
 }
 
@@ -80,12 +80,12 @@ impl ProducerContext for Reports {
 pub(crate) struct Sender {
     producer: ThreadedProducer<Reports>,
     counts: Arc<Counts>,
-    heard: Arc<Notify>,
+    delivery_reported: Arc<Notify>,
 }
 
 impl Sender {
     pub(crate) fn new(kafka: &KafkaConfig, counts: Arc<Counts>) -> Result<Self, GeneratorError> {
-        let heard = Arc::new(Notify::new());
+        let delivery_reported = Arc::new(Notify::new());
         let mut settings = Settings::new(kafka, "pulseline-generator")?;
         settings
             .set("enable.idempotence", "true")
@@ -100,13 +100,13 @@ impl Sender {
             .set("message.timeout.ms", "0");
         let producer = settings.create_with(|guard| Reports {
             counts: Arc::clone(&counts),
-            heard: Arc::clone(&heard),
+            delivery_reported: Arc::clone(&delivery_reported),
             guard,
         })?;
         Ok(Self {
             producer,
             counts,
-            heard,
+            delivery_reported,
         })
     }
 
@@ -201,7 +201,7 @@ impl Sender {
 
     async fn report(&self) {
         // The end of the time is as good as a report: both make the caller look again.
-        let _ = tokio::time::timeout(LOOK_AGAIN, self.heard.notified()).await;
+        let _ = tokio::time::timeout(POLL_EVERY, self.delivery_reported.notified()).await;
     }
 
     fn unacknowledged(&self) -> u64 {

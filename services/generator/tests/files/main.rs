@@ -70,9 +70,9 @@ fn the_same_configuration_writes_the_same_bytes() {
 #[test]
 fn what_is_said_to_be_written_is_written() {
     let folder = TempDir::new().unwrap();
-    let mut heard = Vec::new();
+    let mut reported = Vec::new();
     let written = write_pmdata(&eventful(), UtcMillis(0), folder.path(), &mut |name, file| {
-        heard.push((name.to_owned(), *file));
+        reported.push((name.to_owned(), *file));
     })
     .unwrap();
     let names: Vec<_> = written
@@ -86,7 +86,7 @@ fn what_is_said_to_be_written_is_written() {
         for file in &of.files {
             let path = folder.path().join(&of.name).join("fitbit").join(file.name);
             assert_eq!(fs::metadata(path).unwrap().len(), file.bytes);
-            assert!(heard.contains(&(of.name.clone(), *file)));
+            assert!(reported.contains(&(of.name.clone(), *file)));
             bytes += file.bytes;
         }
     }

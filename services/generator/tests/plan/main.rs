@@ -14,7 +14,7 @@ mod windows;
 
 use std::collections::{HashMap, HashSet};
 
-use pulseline_generator::{Breakage, Kind, Oracle, Payload, Planned, SimulateConfig, plan};
+use pulseline_generator::{Breakage, DeliveryKind, Oracle, Payload, Planned, SimulateConfig, plan};
 use pulseline_schemas::{Event, Stream, UtcMillis, WriterSchema, decode, encode};
 use uuid::Uuid;
 
@@ -47,25 +47,25 @@ fn the_default_cohort_has_about_two_million_readings_in_the_stated_proportions()
     let readings: usize = events(&deliveries).map(Event::readings).sum();
     assert!((2_000_000..2_500_000).contains(&readings), "{readings} readings");
 
-    let mut kinds: HashMap<Kind, f64> = HashMap::new();
+    let mut kinds: HashMap<DeliveryKind, f64> = HashMap::new();
     for planned in &deliveries {
         *kinds.entry(planned.kind).or_default() += 1.0;
     }
     let of = |kind| kinds.get(&kind).copied().unwrap_or_default();
-    let uploads = of(Kind::OnTime) + of(Kind::Late);
+    let uploads = of(DeliveryKind::OnTime) + of(DeliveryKind::Late);
     let broken: f64 = [
         Breakage::Garbage,
         Breakage::Truncated,
         Breakage::UnknownSchema,
         Breakage::Unmappable,
     ]
-    .map(|b| of(Kind::Broken(b)))
+    .map(|b| of(DeliveryKind::Broken(b)))
     .iter()
     .sum();
     let shares = [
-        (of(Kind::Late), 0.05),
-        (of(Kind::Duplicate), 0.02),
-        (of(Kind::Correction), 0.02),
+        (of(DeliveryKind::Late), 0.05),
+        (of(DeliveryKind::Duplicate), 0.02),
+        (of(DeliveryKind::Correction), 0.02),
         (broken, 0.01),
     ];
     for (count, share) in shares {
@@ -74,7 +74,7 @@ fn the_default_cohort_has_about_two_million_readings_in_the_stated_proportions()
             "{count} of {uploads}, wanted {share}"
         );
     }
-    assert!(Kind::ALL.iter().all(|kind| of(*kind) > 0.0), "{kinds:?}");
+    assert!(DeliveryKind::ALL.iter().all(|kind| of(*kind) > 0.0), "{kinds:?}");
 
     let devices: HashSet<_> = events(&deliveries)
         .filter_map(|event| Some(event.upload()?.device_id))
@@ -110,12 +110,10 @@ fn everything_comes_in_the_order_of_delivery_and_never_before_it_was_sent() {
         broken: 0.0,
         ..small()
     });
-    assert!(
-        plain
-            .iter()
-            .all(|planned| matches!(planned.kind, Kind::OnTime | Kind::Partial)
-                && planned.synced_at == planned.delivered_at)
-    );
+    assert!(plain.iter().all(
+        |planned| matches!(planned.kind, DeliveryKind::OnTime | DeliveryKind::Partial)
+            && planned.synced_at == planned.delivered_at
+    ));
     assert!(plain.is_sorted_by_key(|planned| planned.synced_at));
 }
 
@@ -155,22 +153,22 @@ fn broken_uploads_are_broken_in_the_way_they_say() {
     });
     for planned in deliveries
         .iter()
-        .filter(|planned| matches!(planned.kind, Kind::Broken(_)))
+        .filter(|planned| matches!(planned.kind, DeliveryKind::Broken(_)))
     {
         let writer = WriterSchema::parse(planned.stream.schema_json()).unwrap();
         match (&planned.kind, &planned.payload) {
-            (Kind::Broken(Breakage::Garbage), Payload::Bytes(bytes)) => {
+            (DeliveryKind::Broken(Breakage::Garbage), Payload::Bytes(bytes)) => {
                 assert!(pulseline_schemas::unframe(bytes).is_err());
             }
-            (Kind::Broken(Breakage::UnknownSchema), Payload::Bytes(bytes)) => {
+            (DeliveryKind::Broken(Breakage::UnknownSchema), Payload::Bytes(bytes)) => {
                 let (id, datum) = pulseline_schemas::unframe(bytes).unwrap();
                 assert_eq!(id, 2_000_000_000);
                 decode(planned.stream, &writer, datum).unwrap();
             }
-            (Kind::Broken(Breakage::Truncated), Payload::Datum(datum)) => {
+            (DeliveryKind::Broken(Breakage::Truncated), Payload::Datum(datum)) => {
                 decode(planned.stream, &writer, datum).unwrap_err();
             }
-            (Kind::Broken(Breakage::Unmappable), Payload::Event(event)) => {
+            (DeliveryKind::Broken(Breakage::Unmappable), Payload::Event(event)) => {
                 let oracle = Oracle::of([planned.clone()]);
                 assert_eq!(oracle.dead.len(), 1, "{event:?}");
             }
@@ -199,8 +197,8 @@ fn corrections_differ_and_some_arrive_before_what_they_correct() {
         };
         let key = (event.stream(), upload.device_id, which, upload.utc_offset_minutes);
         match planned.kind {
-            Kind::OnTime | Kind::Late => originals.insert(key, planned),
-            Kind::Correction => corrections.insert(key, planned),
+            DeliveryKind::OnTime | DeliveryKind::Late => originals.insert(key, planned),
+            DeliveryKind::Correction => corrections.insert(key, planned),
             _ => None,
         };
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use pulseline_generator::{DayKey, Dead, Kind, Oracle, Payload, Planned, ReadingKey};
+use pulseline_generator::{DayKey, Dead, DeliveryKind, Oracle, Payload, Planned, ReadingKey};
 use pulseline_schemas::{
     ActivityMinute, ActivityMinutes, Event, Exercise, Extra, HeartRate, HeartRates, LocalDay, LocalMillis,
     Step, Steps, Stream, Upload, UtcMillis,
@@ -30,7 +30,7 @@ fn sent(event: Event) -> Planned {
         synced_at: event.synced_at(),
         stream: event.stream(),
         key: event.key(),
-        kind: Kind::OnTime,
+        kind: DeliveryKind::OnTime,
         payload: Payload::Event(event),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use proptest::prelude::*;
-use pulseline_generator::{Dead, Kind, Oracle, SimulateConfig};
+use pulseline_generator::{Dead, DeliveryKind, Oracle, SimulateConfig};
 use pulseline_schemas::{Event, Stream, encode};
 
 use crate::{events, planned};
@@ -57,7 +57,7 @@ proptest! {
             }
         }
         let oracle = Oracle::of(deliveries.clone());
-        let repeated = deliveries.iter().filter(|planned| planned.kind == Kind::Duplicate).count() as u64;
+        let repeated = deliveries.iter().filter(|planned| planned.kind == DeliveryKind::Duplicate).count() as u64;
         prop_assert_eq!(oracle.duplicates.values().sum::<u64>(), repeated);
         for stream in Stream::ALL {
             let documents = oracle.events.get(&stream).map_or(0, HashSet::len) as u64;

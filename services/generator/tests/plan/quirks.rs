@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use pulseline_generator::{Kind, Oracle, Payload, Planned, Quirk, Quirks, SimulateConfig};
+use pulseline_generator::{DeliveryKind, Oracle, Payload, Planned, Quirk, Quirks, SimulateConfig};
 use pulseline_schemas::{Event, Sleep, Stream};
 
 use crate::{events, planned};
@@ -31,7 +31,9 @@ fn sleeps(deliveries: &[Planned]) -> impl Iterator<Item = &Sleep> {
 }
 
 fn partial(deliveries: &[Planned], wanted: &[Stream]) -> usize {
-    let partial = deliveries.iter().filter(|planned| planned.kind == Kind::Partial);
+    let partial = deliveries
+        .iter()
+        .filter(|planned| planned.kind == DeliveryKind::Partial);
     partial.filter(|planned| wanted.contains(&planned.stream)).count()
 }
 
@@ -225,7 +227,7 @@ fn without_quirks_there_are_none() {
             "{quirk:?}"
         );
     }
-    assert!(none.iter().all(|planned| planned.kind == Kind::OnTime));
+    assert!(none.iter().all(|planned| planned.kind == DeliveryKind::OnTime));
 }
 
 #[test]
@@ -260,7 +262,7 @@ fn what_grows_is_sent_whole_later_and_the_whole_wins() {
     let all = deliveries(Quirks::ALL);
     let oracle = Oracle::of(all.iter().cloned());
     let mut nights = 0;
-    for planned in all.iter().filter(|planned| planned.kind == Kind::Partial) {
+    for planned in all.iter().filter(|planned| planned.kind == DeliveryKind::Partial) {
         match &planned.payload {
             Payload::Event(Event::Sleeps(part)) => {
                 let whole = &oracle.sleeps[&(part.upload.device_id, part.log_id)];

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use pulseline_generator::{Dead, Kind, Oracle, SimulateConfig};
+use pulseline_generator::{Dead, DeliveryKind, Oracle, SimulateConfig};
 use pulseline_schemas::{Event, Stream};
 
 use crate::{events, planned, small};
@@ -157,7 +157,7 @@ fn edited_exercises_keep_their_log() {
         _ => None,
     }) {
         let key = (event.upload.device_id, event.log_id);
-        if kind == Kind::Correction {
+        if kind == DeliveryKind::Correction {
             edits += 1;
             let original = originals.get(&key);
             moved += usize::from(original.is_some_and(|start| *start != event.upload.window_start));

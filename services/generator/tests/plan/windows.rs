@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use pulseline_generator::{Kind, Oracle, Payload, SimulateConfig, Start, plan};
+use pulseline_generator::{DeliveryKind, Oracle, Payload, SimulateConfig, Start, plan};
 use pulseline_schemas::time::{DAY_MS, MINUTE_MS};
 use pulseline_schemas::{Event, Stream, UtcMillis};
 
@@ -34,11 +34,11 @@ fn late_is_an_hour_to_seven_days_after_the_window() {
         } * MINUTE_MS;
         let delay = upload.synced_at.0 - upload.window_end.at_offset(offset).0;
         match planned.kind {
-            Kind::Late => assert!(
+            DeliveryKind::Late => assert!(
                 (60 * MINUTE_MS..=7 * DAY_MS + on_time).contains(&delay),
                 "{delay}"
             ),
-            Kind::OnTime => assert!((0..=on_time).contains(&delay), "{delay}"),
+            DeliveryKind::OnTime => assert!((0..=on_time).contains(&delay), "{delay}"),
             _ => {}
         }
     }

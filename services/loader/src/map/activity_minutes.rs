@@ -1,12 +1,12 @@
 //! Minutes of a day by level of activity.
 
 use super::column::{day, int4, text};
-use super::entries::{Entries, Per};
+use super::entries::{Entries, RowGranularity};
 use super::guard;
 
 pub(super) static ENTRIES: Entries = Entries {
     table: "raw.activity_minutes",
-    per: Per::Sample,
+    granularity: RowGranularity::Sample,
     keys: 2,
     columns: &[
         day("local_date"),

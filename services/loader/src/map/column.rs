@@ -8,7 +8,7 @@ use super::guard;
 
 /// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ColumnKind {
     Int2,
     Int4,
     Int8,
@@ -45,14 +45,14 @@ pub(crate) enum Cell {
 pub(crate) struct Column {
     pub(crate) name: &'static str,
     pub(crate) field: &'static str,
-    pub(crate) kind: Kind,
+    pub(crate) kind: ColumnKind,
     is_optional: bool,
     range: Option<(f64, f64)>,
     /// The field with the offset of this wall clock.
     offset: &'static str,
 }
 
-const fn column(name: &'static str, kind: Kind) -> Column {
+const fn column(name: &'static str, kind: ColumnKind) -> Column {
     Column {
         name,
         field: name,
@@ -66,7 +66,7 @@ const fn column(name: &'static str, kind: Kind) -> Column {
 macro_rules! kinds {
     ($($function:ident $kind:ident;)*) => {
         $(pub(crate) const fn $function(name: &'static str) -> Column {
-            column(name, Kind::$kind)
+            column(name, ColumnKind::$kind)
         })*
     };
 }
@@ -85,7 +85,7 @@ kinds! {
 
 /// Always optional: what a document does not have is null.
 pub(crate) const fn json(name: &'static str) -> Column {
-    column(name, Kind::Json).optional()
+    column(name, ColumnKind::Json).optional()
 }
 
 impl Column {
@@ -142,20 +142,20 @@ impl Column {
     fn checked(&self, value: RawBsonRef<'_>, clock: &Clock<'_>) -> Result<Cell, Refusal> {
         let name = self.field;
         let cell = match self.kind {
-            Kind::Int2 => Cell::Int2(as_integer(name, value)?),
-            Kind::Int4 => Cell::Int4(as_integer(name, value)?),
-            Kind::Int8 => Cell::Int8(as_integer(name, value)?),
-            Kind::Float8 => Cell::Float8(as_float(name, value)?),
-            Kind::Flag => Cell::Flag(value.as_bool().ok_or_else(|| wrong(name, "a boolean"))?),
-            Kind::Text => Cell::Text(as_text(name, value)?.to_owned()),
-            Kind::Json => Cell::Json(as_json(name, value)?),
-            Kind::Offset => Cell::Int2(guard::offset(name, as_integer(name, value)?)?),
-            Kind::Day => {
+            ColumnKind::Int2 => Cell::Int2(as_integer(name, value)?),
+            ColumnKind::Int4 => Cell::Int4(as_integer(name, value)?),
+            ColumnKind::Int8 => Cell::Int8(as_integer(name, value)?),
+            ColumnKind::Float8 => Cell::Float8(as_float(name, value)?),
+            ColumnKind::Flag => Cell::Flag(value.as_bool().ok_or_else(|| wrong(name, "a boolean"))?),
+            ColumnKind::Text => Cell::Text(as_text(name, value)?.to_owned()),
+            ColumnKind::Json => Cell::Json(as_json(name, value)?),
+            ColumnKind::Offset => Cell::Int2(guard::offset(name, as_integer(name, value)?)?),
+            ColumnKind::Day => {
                 let day = parse_day(name, as_text(name, value)?)?;
                 self.in_time(i64::from(day) * guard::DAY_MILLIS, clock)?;
                 Cell::Day(day)
             }
-            Kind::Wall => {
+            ColumnKind::Wall => {
                 let millis = as_millis(name, value)?;
                 self.in_time(millis, clock)?;
                 Cell::Millis(millis)

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use bson::{RawBsonRef, RawDocument};
 use uuid::Uuid;
 
-use super::column::{Cell, Clock, Column, Kind};
+use super::column::{Cell, Clock, Column, ColumnKind};
 use super::fields::{Fields, wrong};
 use super::{Mapped, Origin, Refusal, Rows, guard};
-use crate::letter::Letter;
+use crate::dead_letter::DeadLetter;
 
 /// What makes a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Per {
-    /// Each sample of a document. One that cannot be is a letter of its own.
+pub(crate) enum RowGranularity {
+    /// Each sample of a document. One that cannot be is a dead letter of its own.
     Sample,
     /// A whole document.
     Upload,
@@ -22,7 +22,7 @@ pub(crate) enum Per {
 /// How the documents of a stream become rows.
 pub(crate) struct Entries {
     pub(crate) table: &'static str,
-    pub(crate) per: Per,
+    pub(crate) granularity: RowGranularity,
     /// How many of the columns, from the first on, are the key behind the device.
     pub(crate) keys: usize,
     /// Without `device_id` before them and `synced_at`, `event_id` behind them, which every table has.
@@ -44,7 +44,7 @@ impl Entries {
     /// What most tables do not need.
     pub(crate) const NONE: Self = Self {
         table: "",
-        per: Per::Upload,
+        granularity: RowGranularity::Upload,
         keys: 0,
         columns: &[],
         check: |_| Ok(()),
@@ -57,7 +57,7 @@ pub(crate) type Child = (&'static str, i32, Vec<Cell>);
 
 /// One row, with those that belong to it.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Entry {
+pub(crate) struct MappedEntry {
     pub(crate) device_id: Uuid,
     pub(crate) event_id: Uuid,
     pub(crate) synced_at: i64,
@@ -68,7 +68,7 @@ pub(crate) struct Entry {
     pub(crate) origin: Arc<Origin>,
 }
 
-impl Entry {
+impl MappedEntry {
     /// First and last day that the row touches.
     pub(crate) fn days(&self) -> Option<(i32, i32)> {
         let days = || self.cells.iter().filter_map(Cell::day);
@@ -103,21 +103,25 @@ pub(super) fn map(
         envelope: fields,
         synced_at: envelope.synced_at,
     };
-    match entries.per {
-        Per::Upload => {
+    match entries.granularity {
+        RowGranularity::Upload => {
             let cells = whole(entries, fields, &clock)?;
             (entries.check)(fields)?;
             let children = children(entries.children.as_ref(), fields, &clock)?;
             let entry = envelope.entry((-1, cells, children), origin);
             Ok(Mapped::loaded(Rows::Entries(vec![entry]), origin))
         }
-        Per::Sample => samples(entries, &envelope, &clock, (origin, now)),
+        RowGranularity::Sample => samples(entries, &envelope, &clock, (origin, now)),
     }
 }
 
 impl Envelope {
-    fn entry(&self, (item, cells, children): (i32, Vec<Cell>, Vec<Child>), origin: &Arc<Origin>) -> Entry {
-        Entry {
+    fn entry(
+        &self,
+        (item, cells, children): (i32, Vec<Cell>, Vec<Child>),
+        origin: &Arc<Origin>,
+    ) -> MappedEntry {
+        MappedEntry {
             device_id: self.device_id,
             event_id: self.event_id,
             synced_at: self.synced_at,
@@ -140,7 +144,7 @@ fn whole(entries: &Entries, fields: &Fields<'_>, clock: &Clock<'_>) -> Result<Ve
         entries.columns.iter().any(|column| column.field == name) && matches!(fields.optional(name), Ok(None))
     };
     let cell = |column: &Column| {
-        if column.kind == Kind::Json && column.field == "extra" {
+        if column.kind == ColumnKind::Json && column.field == "extra" {
             let rest = extra.as_ref().map(|extra| extra.json_without("extra", known));
             return Ok(rest.transpose()?.flatten().map_or(Cell::Null, Cell::Json));
         }
@@ -160,7 +164,7 @@ fn samples(
         clock.envelope.integer("utc_offset_minutes")?,
     )?;
     let mut rows = Vec::new();
-    let mut letters = Vec::new();
+    let mut dead_letters = Vec::new();
     for (item, element) in (0_i32..).zip(clock.envelope.array("metrics")?) {
         let element = element.map_err(|error| Refusal::unmappable(format!("metrics[{item}]: {error}")))?;
         let document = document_of(element, &format!("metrics[{item}]"))?;
@@ -169,7 +173,7 @@ fn samples(
             Ok(cells) => rows.push(envelope.entry((item, cells, Vec::new()), origin)),
             Err(refusal) if refusal.is_of_value() => {
                 let payload = Some(document.as_bytes().to_vec());
-                letters.push(Letter::about(origin, item, &refusal, payload, now));
+                dead_letters.push(DeadLetter::about(origin, item, &refusal, payload, now));
             }
             Err(refusal) => {
                 let detail = format!("metrics[{item}]: {}", refusal.detail);
@@ -178,7 +182,7 @@ fn samples(
         }
     }
     let mut mapped = Mapped::loaded(Rows::Entries(rows), origin);
-    mapped.letters = letters;
+    mapped.dead_letters = dead_letters;
     Ok(mapped)
 }
 

@@ -1,12 +1,12 @@
 //! Exercises.
 
 use super::column::{flag, float8, int2, int4, int8, json, offset, text, wall};
-use super::entries::{Entries, Per};
+use super::entries::{Entries, RowGranularity};
 use super::guard;
 
 pub(super) static ENTRIES: Entries = Entries {
     table: "raw.exercises",
-    per: Per::Upload,
+    granularity: RowGranularity::Upload,
     keys: 1,
     columns: &[
         int8("log_id"),

@@ -120,7 +120,7 @@ impl<'a> Fields<'a> {
         let kafka = self.document("kafka")?;
         let position = Position {
             topic: kafka.text("topic")?.to_owned(),
-            generation: kafka.integer("generation")?,
+            incarnation: kafka.integer("generation")?,
             partition: kafka.integer("partition")?,
             offset: kafka.integer("offset")?,
         };
@@ -128,7 +128,7 @@ impl<'a> Fields<'a> {
         Ok(position)
     }
 
-    /// `_id` as text, whatever its type: part of a letter's origin.
+    /// `_id` as text, whatever its type: part of a dead letter's origin.
     pub(crate) fn id_text(&self) -> String {
         match self.0.get("_id") {
             Ok(Some(RawBsonRef::String(text))) => text.to_owned(),

@@ -46,7 +46,7 @@ pub(crate) fn position(position: &Position) -> Result<(), Refusal> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let Position {
         topic,
-        generation,
+        incarnation,
         partition,
         offset,
     } = position;
@@ -54,9 +54,9 @@ pub(crate) fn position(position: &Position) -> Result<(), Refusal> {
         return Err(Refusal::unmappable("kafka.topic is no name of a topic"));
     }
     // The offset after it is counted as well.
-    if *generation < 0 || *partition < 0 || !(0..i64::MAX).contains(offset) {
+    if *incarnation < 0 || *partition < 0 || !(0..i64::MAX).contains(offset) {
         return Err(Refusal::unmappable(format!(
-            "kafka: no message stands at offset {offset} of partition {partition}, generation {generation}"
+            "kafka: no message stands at offset {offset} of partition {partition}, incarnation {incarnation}"
         )));
     }
     Ok(())

@@ -1,12 +1,12 @@
 //! Minutes of a day by heart-rate zone.
 
 use super::column::{day, float8, text};
-use super::entries::{Entries, Per};
+use super::entries::{Entries, RowGranularity};
 use super::guard;
 
 pub(super) static ENTRIES: Entries = Entries {
     table: "raw.heart_rate_zones",
-    per: Per::Sample,
+    granularity: RowGranularity::Sample,
     keys: 2,
     columns: &[
         day("local_date"),

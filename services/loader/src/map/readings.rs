@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::fields::{Fields, as_integer, as_millis, wrong};
 use super::{Mapped, Origin, Refusal, Rows, guard};
-use crate::letter::Letter;
+use crate::dead_letter::DeadLetter;
 
 /// About what a reading takes in a document: room for it is made once.
 const METRIC_BYTES: usize = 40;
@@ -56,7 +56,7 @@ pub(crate) struct ReadingsUpload {
     pub(crate) origin: Arc<Origin>,
 }
 
-/// Reads the envelope, then every reading; those outside the guards become letters of their own.
+/// Reads the envelope, then every reading; those outside the guards become dead letters of their own.
 pub(super) fn map(
     stream: &Readings,
     fields: &Fields<'_>,
@@ -74,7 +74,7 @@ pub(super) fn map(
         readings: Vec::with_capacity(metrics.as_bytes().len() / METRIC_BYTES + 1),
         origin: Arc::clone(origin),
     };
-    let mut letters = Vec::new();
+    let mut dead_letters = Vec::new();
     for (item, element) in (0_u32..).zip(metrics) {
         let element = element.map_err(|error| Refusal::unmappable(format!("metrics[{item}]: {error}")))?;
         let RawBsonRef::Document(document) = element else {
@@ -89,7 +89,7 @@ pub(super) fn map(
             Ok(()) => upload.readings.push(reading),
             Err(refusal) => {
                 let item = i32::try_from(item).unwrap_or(i32::MAX);
-                letters.push(Letter::about(
+                dead_letters.push(DeadLetter::about(
                     origin,
                     item,
                     &refusal,
@@ -100,7 +100,7 @@ pub(super) fn map(
         }
     }
     let mut mapped = Mapped::loaded(Rows::Readings(upload), origin);
-    mapped.letters = letters;
+    mapped.dead_letters = dead_letters;
     Ok(mapped)
 }
 
@@ -112,7 +112,7 @@ fn read(stream: &Readings, item: u32, metric: &RawDocument) -> Result<Reading, R
         match key.as_str() {
             "ts" => ts = Some(as_millis("ts", found)?),
             "confidence" if stream.has_confidence && found != RawBsonRef::Null => {
-                // Too wide for the column is far outside the guard: that reading's letter, not the upload's.
+                // Too wide for the column is far outside the guard: that reading's dead letter, not the upload's.
                 let wide: i64 = as_integer("confidence", found)?;
                 confidence = Some(i16::try_from(wide).unwrap_or(i16::MAX));
             }

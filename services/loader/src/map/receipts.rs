@@ -2,13 +2,13 @@
 
 use super::fields::{Fields, wrong};
 use super::{Mapped, Refusal, Rows};
-use crate::account::{Account, Kind};
+use crate::account::{Account, AccountKind};
 
 pub(super) fn map(fields: &Fields<'_>) -> Result<Mapped, Refusal> {
     let kind = match fields.text("kind")? {
-        "duplicate" => Kind::Duplicate,
-        "void" => Kind::Void,
-        "erased" => Kind::Erased,
+        "duplicate" => AccountKind::Duplicate,
+        "void" => AccountKind::Void,
+        "erased" => AccountKind::Erased,
         _ => return Err(wrong("kind", "a kind of receipt")),
     };
     let position = fields.position()?;
@@ -23,6 +23,6 @@ pub(super) fn map(fields: &Fields<'_>) -> Result<Mapped, Refusal> {
     Ok(Mapped {
         rows: Rows::Nothing,
         account: Some(account),
-        letters: Vec::new(),
+        dead_letters: Vec::new(),
     })
 }

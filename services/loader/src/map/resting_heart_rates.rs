@@ -1,11 +1,11 @@
 //! The resting heart rate of a day.
 
 use super::column::{day, float8};
-use super::entries::{Entries, Per};
+use super::entries::{Entries, RowGranularity};
 
 pub(super) static ENTRIES: Entries = Entries {
     table: "raw.resting_heart_rates",
-    per: Per::Sample,
+    granularity: RowGranularity::Sample,
     keys: 1,
     columns: &[
         day("local_date"),

@@ -1,11 +1,11 @@
 //! Scores of sleeps.
 
 use super::column::{float8, int2, int4, int8, json, offset, wall};
-use super::entries::{Entries, Per};
+use super::entries::{Entries, RowGranularity};
 
 pub(super) static ENTRIES: Entries = Entries {
     table: "raw.sleep_scores",
-    per: Per::Upload,
+    granularity: RowGranularity::Upload,
     keys: 1,
     columns: &[
         int8("log_id"),

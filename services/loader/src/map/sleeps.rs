@@ -1,12 +1,12 @@
 //! Sleep sessions with their levels.
 
 use super::column::{day, flag, int2, int4, int8, json, offset, text, wall};
-use super::entries::{Children, Entries, Per};
+use super::entries::{Children, Entries, RowGranularity};
 use super::guard;
 
 pub(super) static ENTRIES: Entries = Entries {
     table: "raw.sleeps",
-    per: Per::Upload,
+    granularity: RowGranularity::Upload,
     keys: 1,
     columns: &[
         int8("log_id"),

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::column::Cell;
 use super::*;
-use crate::letter::Stage;
+use crate::dead_letter::Stage;
 
 const DEVICE: &str = "0f6d5c1e-7b0a-4f3e-9d55-0a1b2c3d4e5f";
 const EVENT: &str = "1f6d5c1e-7b0a-4f3e-9d55-0a1b2c3d4e5f";
@@ -31,11 +31,11 @@ fn metric(ts: i64, bpm: i32, confidence: i32) -> RawDocumentBuf {
     rawdoc! { "ts": DateTime::from_millis(ts), "bpm": bpm, "confidence": confidence }
 }
 
-fn of(source: Stream) -> Source {
-    Source::Stream(source)
+fn of(source: Stream) -> SourceCollection {
+    SourceCollection::Stream(source)
 }
 
-fn kind(mapped: &Mapped) -> Option<(Kind, i64, i64)> {
+fn kind(mapped: &Mapped) -> Option<(AccountKind, i64, i64)> {
     mapped
         .account
         .as_ref()
@@ -43,7 +43,7 @@ fn kind(mapped: &Mapped) -> Option<(Kind, i64, i64)> {
 }
 
 #[test]
-fn d_4_readings_outside_the_guards_are_letters_and_the_upload_is_loaded() {
+fn d_4_readings_outside_the_guards_are_dead_letters_and_the_upload_is_loaded() {
     let metrics = [
         metric(NIGHT, 60, 3),
         metric(NIGHT + 5_000, 19, 3),
@@ -56,19 +56,25 @@ fn d_4_readings_outside_the_guards_are_letters_and_the_upload_is_loaded() {
     ];
     let document = heart_rates(metrics.into_iter().collect());
     let mapped = map(of(Stream::HeartRates), &document, NOW);
-    assert_eq!(kind(&mapped), Some((Kind::Loaded, 41, 42)));
+    assert_eq!(kind(&mapped), Some((AccountKind::Loaded, 41, 42)));
     let items: Vec<_> = mapped
-        .letters
+        .dead_letters
         .iter()
-        .map(|letter| (letter.item, letter.reason.as_str()))
+        .map(|dead_letter| (dead_letter.item, dead_letter.reason.as_str()))
         .collect();
     assert_eq!(items, [1, 2, 3, 4, 5].map(|item| (item, "out_of_range")));
-    assert_eq!(mapped.letters[0].origin, format!("mongo:heart_rates/{EVENT}"));
     assert_eq!(
-        mapped.letters[0].payload.as_deref(),
+        mapped.dead_letters[0].origin,
+        format!("mongo:heart_rates/{EVENT}")
+    );
+    assert_eq!(
+        mapped.dead_letters[0].payload.as_deref(),
         Some(metric(NIGHT + 5_000, 19, 3).as_bytes())
     );
-    assert_eq!(mapped.letters[0].message_key.as_deref(), Some(DEVICE.as_bytes()));
+    assert_eq!(
+        mapped.dead_letters[0].message_key.as_deref(),
+        Some(DEVICE.as_bytes())
+    );
     let Rows::Readings(upload) = &mapped.rows else {
         panic!("no readings")
     };
@@ -81,7 +87,7 @@ fn d_4_readings_outside_the_guards_are_letters_and_the_upload_is_loaded() {
 }
 
 #[test]
-fn d_4_a_document_that_cannot_be_mapped_is_one_letter_and_a_dead_offset() {
+fn d_4_a_document_that_cannot_be_mapped_is_one_dead_letter_and_a_dead_offset() {
     let good = heart_rates([metric(NIGHT, 60, 3)].into_iter().collect());
     for field in ["device_id", "synced_at", "utc_offset_minutes", "metrics"] {
         let mut bad = RawDocumentBuf::new();
@@ -94,14 +100,17 @@ fn d_4_a_document_that_cannot_be_mapped_is_one_letter_and_a_dead_offset() {
             }
         }
         let mapped = map(of(Stream::HeartRates), &bad, NOW);
-        assert_eq!(kind(&mapped), Some((Kind::Dead, 41, 42)), "{field}");
+        assert_eq!(kind(&mapped), Some((AccountKind::Dead, 41, 42)), "{field}");
         assert_eq!(mapped.rows, Rows::Nothing);
-        let [letter] = &mapped.letters[..] else {
-            panic!("{field}: not one letter")
+        let [dead_letter] = &mapped.dead_letters[..] else {
+            panic!("{field}: not one dead letter")
         };
-        assert_eq!((letter.item, letter.reason.as_str()), (-1, "unmappable"));
-        assert!(letter.detail.contains(field), "{}", letter.detail);
-        assert_eq!(letter.payload.as_deref(), Some(bad.as_bytes()));
+        assert_eq!(
+            (dead_letter.item, dead_letter.reason.as_str()),
+            (-1, "unmappable")
+        );
+        assert!(dead_letter.detail.contains(field), "{}", dead_letter.detail);
+        assert_eq!(dead_letter.payload.as_deref(), Some(bad.as_bytes()));
     }
 }
 
@@ -113,25 +122,25 @@ fn a_metric_of_the_wrong_type_refuses_the_whole_upload() {
         &heart_rates([metric(NIGHT, 60, 3), bad].into_iter().collect()),
         NOW,
     );
-    assert_eq!(kind(&mapped), Some((Kind::Dead, 41, 42)));
+    assert_eq!(kind(&mapped), Some((AccountKind::Dead, 41, 42)));
     assert!(
-        mapped.letters[0].detail.starts_with("metrics[1]: ts"),
+        mapped.dead_letters[0].detail.starts_with("metrics[1]: ts"),
         "{}",
-        mapped.letters[0].detail
+        mapped.dead_letters[0].detail
     );
 }
 
 #[test]
-fn d_4_receipts_account_their_range_and_letters_of_kafka_a_dead_offset() {
+fn d_4_receipts_account_their_range_and_dead_letters_of_kafka_a_dead_offset() {
     let receipt = rawdoc! {
         "_id": "t/0/1/5-7", "kind": "void",
         "kafka": { "topic": "t", "generation": 0, "partition": 1, "offset": 5_i64, "last_offset": 7_i64 },
     };
     assert_eq!(
-        kind(&map(Source::Receipts, &receipt, NOW)),
-        Some((Kind::Void, 5, 8))
+        kind(&map(SourceCollection::Receipts, &receipt, NOW)),
+        Some((AccountKind::Void, 5, 8))
     );
-    let letter = |origin: &str, item: i32| {
+    let dead_letter = |origin: &str, item: i32| {
         rawdoc! {
             "_id": format!("{origin}#{item}"), "origin": origin, "item": item, "stream": "steps",
             "kafka": { "topic": "t", "generation": 0, "partition": 1, "offset": 5_i64 },
@@ -139,28 +148,24 @@ fn d_4_receipts_account_their_range_and_letters_of_kafka_a_dead_offset() {
             "detail": "d", "program_version": "1", "created_at": DateTime::from_millis(NIGHT),
         }
     };
-    let of_kafka = map(Source::DeadLetters, &letter("kafka:t/0/1/5", -1), NOW);
-    assert_eq!(kind(&of_kafka), Some((Kind::Dead, 5, 6)));
-    assert_eq!(of_kafka.letters[0].stage, Stage::Given);
+    let of_dead_letter =
+        |origin: &str, item: i32| map(SourceCollection::DeadLetters, &dead_letter(origin, item), NOW);
+    let of_kafka = of_dead_letter("kafka:t/0/1/5", -1);
+    assert_eq!(kind(&of_kafka), Some((AccountKind::Dead, 5, 6)));
+    assert_eq!(of_kafka.dead_letters[0].stage, Stage::Given);
+    assert_eq!(kind(&of_dead_letter("kafka:t/0/1/5", 3)), None);
     assert_eq!(
-        kind(&map(Source::DeadLetters, &letter("kafka:t/0/1/5", 3), NOW)),
-        None
+        kind(&of_dead_letter("file:ab/7", 3)),
+        Some((AccountKind::Dead, 5, 6))
     );
-    assert_eq!(
-        kind(&map(Source::DeadLetters, &letter("file:ab/7", 3), NOW)),
-        Some((Kind::Dead, 5, 6))
-    );
-    assert_eq!(
-        kind(&map(Source::DeadLetters, &letter("mongo:steps/x", -1), NOW)),
-        None
-    );
+    assert_eq!(kind(&of_dead_letter("mongo:steps/x", -1)), None);
 }
 
 #[test]
-fn d_3_a_position_that_cannot_be_is_a_letter_and_no_offset() {
+fn d_3_a_position_that_cannot_be_is_a_dead_letter_and_no_offset() {
     let long = "t".repeat(250);
-    let at = |topic: &str, generation: i32, partition: i32, offset: i64| {
-        rawdoc! { "topic": topic, "generation": generation, "partition": partition, "offset": offset }
+    let at = |topic: &str, incarnation: i32, partition: i32, offset: i64| {
+        rawdoc! { "topic": topic, "generation": incarnation, "partition": partition, "offset": offset }
     };
     let impossible = [
         at("t", 0, 0, -1),
@@ -176,7 +181,7 @@ fn d_3_a_position_that_cannot_be_is_a_letter_and_no_offset() {
             of(Stream::Steps),
             of(Stream::Users),
             of(Stream::Sleeps),
-            Source::Receipts,
+            SourceCollection::Receipts,
         ] {
             let mapped = map(
                 source,
@@ -184,42 +189,45 @@ fn d_3_a_position_that_cannot_be_is_a_letter_and_no_offset() {
                 NOW,
             );
             assert_eq!((kind(&mapped), &mapped.rows), (None, &Rows::Nothing), "{kafka:?}");
-            let [letter] = &mapped.letters[..] else {
-                panic!("{kafka:?}: not one letter")
+            let [dead_letter] = &mapped.dead_letters[..] else {
+                panic!("{kafka:?}: not one dead letter")
             };
-            assert!(letter.detail.starts_with("kafka"), "{}", letter.detail);
-            assert_eq!(letter.position, None);
+            assert!(dead_letter.detail.starts_with("kafka"), "{}", dead_letter.detail);
+            assert_eq!(dead_letter.position, None);
         }
     }
 }
 
 #[test]
-fn d_3_a_letter_is_never_refused_for_its_texts() {
-    let letter = rawdoc! {
+fn d_3_a_dead_letter_is_never_refused_for_its_texts() {
+    let dead_letter = rawdoc! {
         "_id": "x", "origin": "kafka:t/0/1/5", "item": -1, "stream": "\0", "reason": "a\0b", "detail": "\0",
         "kafka": { "topic": "t", "generation": 0, "partition": 1, "offset": 5_i64 }, "program_version": "\0",
         "created_at": DateTime::from_millis(i64::MAX),
     };
-    let mapped = map(Source::DeadLetters, &letter, NOW);
-    assert_eq!(kind(&mapped), Some((Kind::Dead, 5, 6)));
-    let letter = &mapped.letters[0];
-    assert_eq!((letter.reason.as_str(), letter.created_at), ("a\u{fffd}b", NOW));
-    assert_eq!(letter.stream.as_deref(), Some("\u{fffd}"));
+    let mapped = map(SourceCollection::DeadLetters, &dead_letter, NOW);
+    assert_eq!(kind(&mapped), Some((AccountKind::Dead, 5, 6)));
+    let dead_letter = &mapped.dead_letters[0];
+    assert_eq!(
+        (dead_letter.reason.as_str(), dead_letter.created_at),
+        ("a\u{fffd}b", NOW)
+    );
+    assert_eq!(dead_letter.stream.as_deref(), Some("\u{fffd}"));
 }
 
 #[test]
-fn a_letter_of_the_loader_comes_back_as_it_went_out() {
+fn a_dead_letter_of_the_loader_comes_back_as_it_went_out() {
     let mapped = map(of(Stream::Sleeps), &rawdoc! { "_id": "x" }, NOW);
-    let [letter] = &mapped.letters[..] else {
-        panic!("not one letter")
+    let [dead_letter] = &mapped.dead_letters[..] else {
+        panic!("not one dead letter")
     };
-    let again = map(Source::DeadLetters, &letter.to_document(), NOW + 5);
+    let again = map(SourceCollection::DeadLetters, &dead_letter.to_document(), NOW + 5);
     assert_eq!(again.account, None);
     assert_eq!(
-        again.letters,
-        [Letter {
+        again.dead_letters,
+        [DeadLetter {
             stage: Stage::Given,
-            ..letter.clone()
+            ..dead_letter.clone()
         }]
     );
 }
@@ -250,8 +258,8 @@ fn users_and_sleeps_are_read_whole() {
     assert_eq!(row.days(), Some((18_202, 18_203)));
     let late = map(of(Stream::Sleeps), &sleep(NIGHT + 200_000_000), NOW);
     assert_eq!(
-        (kind(&late), late.letters[0].reason.as_str()),
-        (Some((Kind::Dead, 0, 1)), "out_of_range")
+        (kind(&late), late.dead_letters[0].reason.as_str()),
+        (Some((AccountKind::Dead, 0, 1)), "out_of_range")
     );
 }
 
@@ -270,8 +278,8 @@ fn sleep(end: i64) -> RawDocumentBuf {
 }
 
 /// The cell of a column, by the column's name.
-fn cell<'a>(entry: &'a Entry, stream: Stream, name: &str) -> &'a Cell {
-    let Shape::Entries(entries) = shape_of(stream) else {
+fn cell<'a>(entry: &'a MappedEntry, stream: Stream, name: &str) -> &'a Cell {
+    let TableMapping::Entries(entries) = table_mapping(stream) else {
         panic!("{stream} has no such columns")
     };
     let at = entries.columns.iter().position(|column| column.name == name);
@@ -302,7 +310,7 @@ fn what_an_older_program_put_under_extra_moves_into_the_column_that_came_with_th
 }
 
 #[test]
-fn d_4_a_day_outside_the_guards_is_a_letter_and_the_others_are_loaded() {
+fn d_4_a_day_outside_the_guards_is_a_dead_letter_and_the_others_are_loaded() {
     let day = |date: &str, level: &str, minutes: i32| rawdoc! { "local_date": date, "level": level, "minutes": minutes };
     let days = [
         day("2019-11-01", "sedentary", 1_440),
@@ -313,8 +321,12 @@ fn d_4_a_day_outside_the_guards_is_a_letter_and_the_others_are_loaded() {
     ];
     let mut document = heart_rates(days.into_iter().collect());
     let mapped = map(of(Stream::ActivityMinutes), &document, NOW);
-    assert_eq!(kind(&mapped), Some((Kind::Loaded, 41, 42)));
-    let items: Vec<_> = mapped.letters.iter().map(|letter| letter.item).collect();
+    assert_eq!(kind(&mapped), Some((AccountKind::Loaded, 41, 42)));
+    let items: Vec<_> = mapped
+        .dead_letters
+        .iter()
+        .map(|dead_letter| dead_letter.item)
+        .collect();
     assert_eq!(items, [1, 2, 3]);
     let Rows::Entries(rows) = &mapped.rows else {
         panic!("no rows")
@@ -323,8 +335,8 @@ fn d_4_a_day_outside_the_guards_is_a_letter_and_the_others_are_loaded() {
     assert_eq!(items, [0, 4]);
     document = heart_rates([rawdoc! { "local_date": "2019-11-01" }].into_iter().collect());
     let mapped = map(of(Stream::ActivityMinutes), &document, NOW);
-    assert_eq!(kind(&mapped), Some((Kind::Dead, 41, 42)));
-    assert_eq!(mapped.letters[0].detail, "metrics[0]: level is missing");
+    assert_eq!(kind(&mapped), Some((AccountKind::Dead, 41, 42)));
+    assert_eq!(mapped.dead_letters[0].detail, "metrics[0]: level is missing");
 }
 
 #[test]
@@ -367,13 +379,13 @@ proptest! {
             extra: serde_json::Map::new(),
             content_hash: [0; 32],
         };
-        let position = Position { topic: "t".into(), generation: 0, partition: 0, offset };
+        let position = Position { topic: "t".into(), incarnation: 0, partition: 0, offset };
         let document = to_document(&decoded, &position, 1, UtcMillis(NIGHT));
         let mapped = map(of(Stream::HeartRates), &document, NOW);
-        prop_assert!(matches!(kind(&mapped), Some((Kind::Loaded | Kind::Dead, from, to)) if from == offset && to == offset + 1));
+        prop_assert!(matches!(kind(&mapped), Some((AccountKind::Loaded | AccountKind::Dead, from, to)) if from == offset && to == offset + 1));
         match &mapped.rows {
-            Rows::Readings(upload) => prop_assert_eq!(upload.readings.len() + mapped.letters.len(), total),
-            _ => prop_assert!(mapped.letters.len() == 1 && mapped.letters[0].item == -1),
+            Rows::Readings(upload) => prop_assert_eq!(upload.readings.len() + mapped.dead_letters.len(), total),
+            _ => prop_assert!(mapped.dead_letters.len() == 1 && mapped.dead_letters[0].item == -1),
         }
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use pulseline_schemas::Stream;
 
 use super::*;
-use crate::map::{Origin, Reading, Source};
+use crate::map::{Origin, Reading, SourceCollection};
 
 type Key = (Uuid, i64, i16);
 type Version = (i64, Uuid);
@@ -29,7 +29,7 @@ fn upload(device: u8, event: u8, synced_at: i64, readings: &[(i64, i32)]) -> Rea
             })
             .collect(),
         origin: Arc::new(Origin {
-            source: Source::Stream(Stream::HeartRates),
+            source: SourceCollection::Stream(Stream::HeartRates),
             id: String::new(),
             position: None,
             key: None,

@@ -7,19 +7,19 @@ use std::ops::Range;
 use pulseline_runtime::clock::system_utc_millis;
 
 use super::limits;
-use super::transaction::{Cargo, Pieces};
+use super::transaction::{BatchRows, Pieces};
 use super::{Plan, Writer};
 use crate::batch::Batch;
+use crate::dead_letter::{DeadLetter, WHOLE, payload};
 use crate::error::LoaderError;
-use crate::letter::{Letter, WHOLE, payload};
-use crate::map::{Entry, Origin, Reading, ReadingsUpload, Refusal, UserRow};
+use crate::map::{MappedEntry, Origin, Reading, ReadingsUpload, Refusal, UserRow};
 use crate::resolve::{self, Row};
 
 /// Rows of a batch that can be tried in part.
 #[derive(Clone, Copy)]
 enum Suspects<'a> {
     Readings(&'a [Row], &'a [ReadingsUpload]),
-    Entries(&'a [Entry]),
+    Entries(&'a [MappedEntry]),
     Users(&'a [UserRow]),
 }
 
@@ -33,25 +33,25 @@ impl<'a> Suspects<'a> {
     }
 
     /// Some of them, as a transaction writes them.
-    fn part(self, range: Range<usize>) -> (Plan, Cargo<'a>) {
+    fn part(self, range: Range<usize>) -> (Plan, BatchRows<'a>) {
         let mut plan = Plan::default();
-        let mut cargo = Cargo::default();
+        let mut batch_rows = BatchRows::default();
         match self {
             Self::Readings(rows, uploads) => {
                 plan.merge = rows[range].to_vec();
-                cargo.uploads = uploads;
+                batch_rows.uploads = uploads;
             }
-            Self::Entries(entries) => cargo.entries = &entries[range],
-            Self::Users(users) => cargo.users = &users[range],
+            Self::Entries(entries) => batch_rows.entries = &entries[range],
+            Self::Users(users) => batch_rows.users = &users[range],
         }
-        (plan, cargo)
+        (plan, batch_rows)
     }
 }
 
 impl Writer {
-    /// Takes the rows that the warehouse refuses out of a batch, as letters; true when there were any.
+    /// Takes the rows that the warehouse refuses out of a batch, as dead letters; true when there were any.
     pub(super) async fn bisect(&mut self, batch: &mut Batch) -> Result<bool, LoaderError> {
-        let before = batch.letters.len();
+        let before = batch.dead_letters.len();
         self.bisect_readings(batch).await?;
         let entries = take(&mut batch.entries);
         let mut refused = self.refused(Suspects::Entries(&entries)).await?;
@@ -69,7 +69,7 @@ impl Writer {
                 Some(detail) => refuse(batch, &user.origin, WHOLE, detail),
             }
         }
-        Ok(batch.letters.len() > before)
+        Ok(batch.dead_letters.len() > before)
     }
 
     async fn bisect_readings(&mut self, batch: &mut Batch) -> Result<(), LoaderError> {
@@ -86,8 +86,8 @@ impl Writer {
             let item = i32::try_from(row.item).unwrap_or(i32::MAX);
             let payload = payload(upload, &[reading]);
             batch
-                .letters
-                .push(letter(&upload.origin, item, detail, Some(payload)));
+                .dead_letters
+                .push(dead_letter(&upload.origin, item, detail, Some(payload)));
         }
         Ok(())
     }
@@ -100,8 +100,8 @@ impl Writer {
             open.push(0..suspects.len());
         }
         while let Some(range) = open.pop() {
-            let (plan, cargo) = suspects.part(range.clone());
-            let Some(detail) = self.probe(&plan, cargo).await? else {
+            let (plan, batch_rows) = suspects.part(range.clone());
+            let Some(detail) = self.probe(&plan, batch_rows).await? else {
                 continue;
             };
             if range.len() == 1 {
@@ -115,8 +115,8 @@ impl Writer {
     }
 
     /// Tries rows and takes them back; what the warehouse says when it refuses their values.
-    async fn probe(&mut self, plan: &Plan, cargo: Cargo<'_>) -> Result<Option<String>, LoaderError> {
-        let pieces = Pieces::encode(&self.table, plan, cargo);
+    async fn probe(&mut self, plan: &Plan, batch_rows: BatchRows<'_>) -> Result<Option<String>, LoaderError> {
+        let pieces = Pieces::encode(&self.table, plan, batch_rows);
         // Every row is merged here, and so may unpack what a batch that is copied straight in does not.
         let mut limits = self.limits;
         limits.unpacking = true;
@@ -139,21 +139,21 @@ impl Writer {
     }
 }
 
-/// A letter about an item; about the whole upload it also takes its offset from `loaded` to `dead`.
+/// A dead letter about an item; about the whole upload it also takes its offset from `loaded` to `dead`.
 fn refuse(batch: &mut Batch, origin: &Origin, item: i32, detail: String) {
     if item == WHOLE {
         batch.mark_dead(origin);
     }
-    let letter = letter(origin, item, detail, origin.document.clone());
-    batch.letters.push(letter);
+    let dead_letter = dead_letter(origin, item, detail, origin.document.clone());
+    batch.dead_letters.push(dead_letter);
 }
 
-fn letter(origin: &Origin, item: i32, detail: String, payload: Option<Vec<u8>>) -> Letter {
+fn dead_letter(origin: &Origin, item: i32, detail: String, payload: Option<Vec<u8>>) -> DeadLetter {
     let refusal = Refusal {
         reason: "refused",
         detail,
     };
-    Letter::about(origin, item, &refusal, payload, system_utc_millis())
+    DeadLetter::about(origin, item, &refusal, payload, system_utc_millis())
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use super::transaction::Touched;
 use crate::batch::DirtyDay;
 use crate::copy::CopyRows;
 use crate::error::LoaderError;
-use crate::map::Entry;
-use crate::map::column::{Cell, Column, Kind};
+use crate::map::MappedEntry;
+use crate::map::column::{Cell, Column, ColumnKind};
 use crate::map::entries::{Children, Entries};
 
 /// The statements of one stream's table.
@@ -69,7 +69,7 @@ impl Statements {
 fn old_days(table: &str, columns: &[Column], key: &str) -> String {
     let days: Vec<String> = columns
         .iter()
-        .filter(|column| matches!(column.kind, Kind::Day | Kind::Wall))
+        .filter(|column| matches!(column.kind, ColumnKind::Day | ColumnKind::Wall))
         .map(|column| format!("t.{}::date", column.name))
         .collect();
     let days = days.join(", ");
@@ -101,8 +101,8 @@ impl ChildStatements {
 }
 
 /// The winner of each key, sorted by key.
-pub(super) fn winners(keys: usize, entries: &[Entry]) -> Vec<&Entry> {
-    let mut winners: BTreeMap<String, &Entry> = BTreeMap::new();
+pub(super) fn winners(keys: usize, entries: &[MappedEntry]) -> Vec<&MappedEntry> {
+    let mut winners: BTreeMap<String, &MappedEntry> = BTreeMap::new();
     for entry in entries {
         // Only equality matters here: the statement that writes them sorts by the columns themselves.
         let key = format!("{} {:?}", entry.device_id, &entry.cells[..keys]);
@@ -118,7 +118,7 @@ pub(super) fn winners(keys: usize, entries: &[Entry]) -> Vec<&Entry> {
 pub(super) async fn apply(
     tx: &Transaction<'_>,
     statements: &Statements,
-    entries: &[&Entry],
+    entries: &[&MappedEntry],
 ) -> Result<Touched, LoaderError> {
     tx.batch_execute(&statements.create)
         .await
@@ -140,7 +140,7 @@ pub(super) async fn apply(
     })
 }
 
-fn days_of(entry: &Entry) -> impl Iterator<Item = DirtyDay> {
+fn days_of(entry: &MappedEntry) -> impl Iterator<Item = DirtyDay> {
     let device_id = entry.device_id;
     let on = entry.days().map_or(0..0, |(first, last)| first..last + 1);
     on.map(move |local_date| DirtyDay {
@@ -153,7 +153,7 @@ fn days_of(entry: &Entry) -> impl Iterator<Item = DirtyDay> {
 async fn replace(
     tx: &Transaction<'_>,
     statements: &ChildStatements,
-    entries: &[&Entry],
+    entries: &[&MappedEntry],
     written: &[Row],
 ) -> Result<(), LoaderError> {
     let devices: Vec<Uuid> = written.iter().map(|row| row.get(0)).collect();
@@ -200,7 +200,7 @@ async fn old(tx: &Transaction<'_>, statement: &str) -> Result<Vec<DirtyDay>, Loa
     Ok(days.collect())
 }
 
-fn encode(columns: usize, entries: &[&Entry]) -> CopyRows {
+fn encode(columns: usize, entries: &[&MappedEntry]) -> CopyRows {
     let mut copy = CopyRows::with_capacity(entries.len(), 256);
     for entry in entries {
         copy.row(width(columns)).uuid(entry.device_id);
@@ -211,7 +211,7 @@ fn encode(columns: usize, entries: &[&Entry]) -> CopyRows {
     copy
 }
 
-fn encode_children(columns: usize, entries: &[&Entry]) -> CopyRows {
+fn encode_children(columns: usize, entries: &[&MappedEntry]) -> CopyRows {
     let rows = entries.iter().map(|entry| entry.children.len()).sum();
     let mut copy = CopyRows::with_capacity(rows, 88);
     for entry in entries {

@@ -9,20 +9,20 @@ use pulseline_runtime::clock::system_utc_millis;
 use pulseline_schemas::{Position, ReceiptDocument, UtcMillis, collections};
 use pulseline_tombstones::{Tombstones, is_there_already};
 
-use crate::account::Kind;
+use crate::account::AccountKind;
 use crate::batch::Batch;
+use crate::dead_letter::{DeadLetter, Stage};
 use crate::error::LoaderError;
-use crate::letter::{Letter, Stage};
 use crate::map::Origin;
 
 /// What was taken out of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Erased {
-    /// Uploads and letters.
+    /// Uploads and dead letters.
     pub(super) documents: usize,
-    /// Ids of letters that stand in MongoDB, or may.
-    pub(super) letters: Vec<String>,
-    /// Offsets at which nothing else than one of these letters stands.
+    /// Ids of dead letters that stand in MongoDB, or may.
+    pub(super) dead_letters: Vec<String>,
+    /// Offsets at which nothing else than one of these dead letters stands.
     pub(super) offsets: Vec<Position>,
 }
 
@@ -55,32 +55,32 @@ pub(super) fn erase(batch: &mut Batch, tombstones: &Tombstones) -> Erased {
     gone.dedup_by(|a, b| Arc::ptr_eq(a, b));
     erased.documents = gone.len();
     let mut positions: Vec<Position> = gone.iter().filter_map(|origin| origin.position.clone()).collect();
-    let is_of_erased = |letter: &Letter| is_of(letter, tombstones);
-    let (dropped, kept): (Vec<_>, Vec<_>) = take(&mut batch.letters).into_iter().partition(is_of_erased);
-    batch.letters = kept;
-    for letter in dropped {
+    let is_of_erased = |dead_letter: &DeadLetter| is_of(dead_letter, tombstones);
+    let (dropped, kept): (Vec<_>, Vec<_>) = take(&mut batch.dead_letters).into_iter().partition(is_of_erased);
+    batch.dead_letters = kept;
+    for dead_letter in dropped {
         erased.documents += 1;
-        erased.letters.push(letter.id());
-        if letter.holds_offset() {
-            erased.offsets.extend(letter.position.clone());
+        erased.dead_letters.push(dead_letter.id());
+        if dead_letter.holds_offset() {
+            erased.offsets.extend(dead_letter.position.clone());
         }
-        positions.extend(letter.position);
+        positions.extend(dead_letter.position);
     }
     for position in &positions {
-        batch.mark(position, Kind::Erased);
+        batch.mark(position, AccountKind::Erased);
     }
     erased
 }
 
-/// Whose a letter is says its key; where somebody else wrote it, or it has none, its bytes are looked through as well, as
-/// whoever erases does.
-fn is_of(letter: &Letter, tombstones: &Tombstones) -> bool {
-    let key = letter.message_key.as_deref();
+/// Whose a dead letter is says its key; where somebody else wrote it, or it has none, its bytes are looked through as well,
+/// as whoever erases does.
+fn is_of(dead_letter: &DeadLetter, tombstones: &Tombstones) -> bool {
+    let key = dead_letter.message_key.as_deref();
     if key.is_some_and(|key| tombstones.hold_key(key)) {
         return true;
     }
-    let is_foreign = letter.stage == Stage::Given || key.is_none();
-    let bytes = [key, letter.payload.as_deref()];
+    let is_foreign = dead_letter.stage == Stage::Given || key.is_none();
+    let bytes = [key, dead_letter.payload.as_deref()];
     is_foreign
         && bytes
             .into_iter()
@@ -88,29 +88,35 @@ fn is_of(letter: &Letter, tombstones: &Tombstones) -> bool {
             .any(|bytes| tombstones.are_named_in(bytes))
 }
 
-/// Deletes letters of the erased: of the loader's own, and of others that came after their person had gone. Where nothing else
-/// stands at their offset, a receipt takes their place before (P13).
-pub(super) async fn delete(letters: &Collection<RawDocumentBuf>, erased: &Erased) -> Result<(), LoaderError> {
-    if erased.letters.is_empty() {
+/// Deletes dead letters of the erased: of the loader's own, and of others that came after their person had gone. Where
+/// nothing else stands at their offset, a receipt takes their place before (P13).
+pub(super) async fn delete(
+    dead_letters: &Collection<RawDocumentBuf>,
+    erased: &Erased,
+) -> Result<(), LoaderError> {
+    if erased.dead_letters.is_empty() {
         return Ok(());
     }
-    receipts(letters, &erased.offsets).await?;
-    let deleted = letters
-        .delete_many(doc! { "_id": { "$in": &erased.letters } })
+    receipts(dead_letters, &erased.offsets).await?;
+    let deleted = dead_letters
+        .delete_many(doc! { "_id": { "$in": &erased.dead_letters } })
         .await;
     deleted
         .map(drop)
-        .map_err(LoaderError::mongo("deleting letters of the erased"))
+        .map_err(LoaderError::mongo("deleting dead letters of the erased"))
 }
 
-async fn receipts(letters: &Collection<RawDocumentBuf>, offsets: &[Position]) -> Result<(), LoaderError> {
+async fn receipts(
+    dead_letters: &Collection<RawDocumentBuf>,
+    offsets: &[Position],
+) -> Result<(), LoaderError> {
     if offsets.is_empty() {
         return Ok(());
     }
     let receipt = |position: &Position| {
         let receipt = ReceiptDocument {
             id: &position.to_string(),
-            kind: Kind::Erased.name(),
+            kind: AccountKind::Erased.name(),
             event_id: None,
             position,
             last: position.offset,
@@ -118,7 +124,7 @@ async fn receipts(letters: &Collection<RawDocumentBuf>, offsets: &[Position]) ->
         receipt.stored(UtcMillis(system_utc_millis()))
     };
     let receipts: Vec<RawDocumentBuf> = offsets.iter().map(receipt).collect();
-    let database = letters.client().database(&letters.namespace().db);
+    let database = dead_letters.client().database(&dead_letters.namespace().db);
     let collection = database.collection::<RawDocumentBuf>(collections::RECEIPTS);
     match collection.insert_many(&receipts).ordered(false).await {
         Err(error) if !is_there_already(&error) => {
@@ -137,30 +143,32 @@ mod tests {
 
     use super::*;
     use crate::account::Account;
-    use crate::map::{ReadingsUpload, Refusal, Source};
+    use crate::map::{ReadingsUpload, Refusal, SourceCollection};
 
     fn push(batch: &mut Batch, device: u128, offset: i64, is_dead: bool) {
         let position = Position {
             topic: "fitbit.steps".into(),
-            generation: 0,
+            incarnation: 0,
             partition: 0,
             offset,
         };
         let device_id = Uuid::from_u128(device);
         let origin = Origin {
-            source: Source::Stream(Stream::Steps),
+            source: SourceCollection::Stream(Stream::Steps),
             id: offset.to_string(),
             position: Some(position.clone()),
             key: Some(device_id.to_string().into_bytes()),
             document: None,
         };
         if is_dead {
-            batch.accounts.push(Account::one(&position, Kind::Dead));
+            batch.accounts.push(Account::one(&position, AccountKind::Dead));
             let refusal = Refusal::unmappable("because");
-            batch.letters.push(Letter::about(&origin, -1, &refusal, None, 0));
+            batch
+                .dead_letters
+                .push(DeadLetter::about(&origin, -1, &refusal, None, 0));
             return;
         }
-        batch.accounts.push(Account::one(&position, Kind::Loaded));
+        batch.accounts.push(Account::one(&position, AccountKind::Loaded));
         batch.readings.push(ReadingsUpload {
             device_id,
             event_id: Uuid::nil(),
@@ -186,12 +194,12 @@ mod tests {
             let found = erase(&mut batch, &Tombstones::new(key, hashes));
             let gone = uploads.iter().filter(|(device, _)| erased.contains(device)).count();
             prop_assert_eq!(found.documents, gone);
-            prop_assert_eq!(batch.readings.len() + batch.letters.len(), uploads.len() - gone);
+            prop_assert_eq!(batch.readings.len() + batch.dead_letters.len(), uploads.len() - gone);
             for (account, (device, is_dead)) in batch.accounts.iter().zip(&uploads) {
                 let kind = match (erased.contains(device), is_dead) {
-                    (true, _) => Kind::Erased,
-                    (false, true) => Kind::Dead,
-                    (false, false) => Kind::Loaded,
+                    (true, _) => AccountKind::Erased,
+                    (false, true) => AccountKind::Dead,
+                    (false, false) => AccountKind::Loaded,
                 };
                 prop_assert_eq!(account.kind, kind);
             }
@@ -199,39 +207,39 @@ mod tests {
     }
 
     #[test]
-    fn e_1_a_letter_of_somebody_else_is_known_by_its_bytes_and_leaves_a_receipt() {
+    fn e_1_a_dead_letter_of_somebody_else_is_known_by_its_bytes_and_leaves_a_receipt() {
         let (key, device) = (Key::random(), Uuid::from_u128(7));
         let tombstones = Tombstones::new(key.clone(), [key.hash(device)].into());
         let position = Position {
             topic: "fitbit.steps".into(),
-            generation: 0,
+            incarnation: 0,
             partition: 0,
             offset: 5,
         };
-        let letter = |origin: &str, payload: String| {
+        let dead_letter = |origin: &str, payload: String| {
             let about = Origin {
-                source: Source::DeadLetters,
+                source: SourceCollection::DeadLetters,
                 id: String::new(),
                 position: Some(position.clone()),
                 key: Some(b"some gateway".to_vec()),
                 document: None,
             };
             let refusal = Refusal::unmappable("because");
-            Letter {
+            DeadLetter {
                 origin: origin.into(),
                 stage: Stage::Given,
-                ..Letter::about(&about, -1, &refusal, Some(payload.into_bytes()), 0)
+                ..DeadLetter::about(&about, -1, &refusal, Some(payload.into_bytes()), 0)
             }
         };
-        let conflicting = letter("kafka:fitbit.steps/0/0/5", format!("\0\u{1}H{device}\u{2}"));
-        let others = letter("kafka:fitbit.steps/0/0/6", Uuid::from_u128(8).to_string());
+        let conflicting = dead_letter("kafka:fitbit.steps/0/0/5", format!("\0\u{1}H{device}\u{2}"));
+        let others = dead_letter("kafka:fitbit.steps/0/0/6", Uuid::from_u128(8).to_string());
         let mut batch = Batch::default();
-        batch.accounts.push(Account::one(&position, Kind::Dead));
-        batch.letters.extend([conflicting.clone(), others.clone()]);
+        batch.accounts.push(Account::one(&position, AccountKind::Dead));
+        batch.dead_letters.extend([conflicting.clone(), others.clone()]);
         let erased = erase(&mut batch, &tombstones);
-        assert_eq!(erased.letters, [conflicting.id()]);
+        assert_eq!(erased.dead_letters, [conflicting.id()]);
         assert_eq!(erased.offsets, [position]);
-        assert_eq!(batch.letters, [others]);
-        assert_eq!(batch.accounts[0].kind, Kind::Erased);
+        assert_eq!(batch.dead_letters, [others]);
+        assert_eq!(batch.accounts[0].kind, AccountKind::Erased);
     }
 }

@@ -1,25 +1,25 @@
-//! The loader's own letters come back to it through the change stream of their collection. Their rows are written with
+//! The loader's own dead letters come back to it through the change stream of their collection. Their rows are written with
 //! the batch that they are of: written once more they would only cost.
 //!
-//! Should that batch not be committed, its documents are read again, and give their letters again. So one that is passed over here
-//! is never missing; one that is not recognised is written twice, which changes nothing.
+//! Should that batch not be committed, its documents are read again, and give their dead letters again. So one that is
+//! passed over here is never missing; one that is not recognised is written twice, which changes nothing.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
-use crate::letter::{Letter, Stage};
+use crate::dead_letter::{DeadLetter, Stage};
 
-/// Letters that are remembered: about 40 bytes each.
+/// Dead letters that are remembered: about 40 bytes each.
 const MOST: usize = 200_000;
 
-/// Ids of letters that will come back. Clones share one memory.
+/// Ids of dead letters that will come back. Clones share one memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Expected(Arc<Mutex<HashSet<Uuid>>>);
 
 impl Expected {
-    /// Remembers letters that are about to be stored.
+    /// Remembers dead letters that are about to be stored.
     pub(super) fn add(&self, ids: impl Iterator<Item = String>) {
         let mut expected = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // What never came back was there before.
@@ -29,13 +29,15 @@ impl Expected {
         expected.extend(ids.map(|id| key(&id)));
     }
 
-    /// Takes letters out that have come back.
-    pub(super) fn leave_out(&self, letters: &mut Vec<Letter>) {
-        if letters.is_empty() {
+    /// Takes dead letters out that have come back.
+    pub(super) fn leave_out(&self, dead_letters: &mut Vec<DeadLetter>) {
+        if dead_letters.is_empty() {
             return;
         }
         let mut expected = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        letters.retain(|letter| letter.stage != Stage::Given || !expected.remove(&key(&letter.id())));
+        dead_letters.retain(|dead_letter| {
+            dead_letter.stage != Stage::Given || !expected.remove(&key(&dead_letter.id()))
+        });
     }
 }
 
@@ -46,35 +48,35 @@ fn key(id: &str) -> Uuid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::map::{Origin, Refusal, Source};
+    use crate::map::{Origin, Refusal, SourceCollection};
 
-    fn letter(item: i32, stage: Stage) -> Letter {
+    fn dead_letter(item: i32, stage: Stage) -> DeadLetter {
         let origin = Origin {
-            source: Source::Receipts,
+            source: SourceCollection::Receipts,
             id: "x".into(),
             position: None,
             key: None,
             document: None,
         };
-        Letter {
+        DeadLetter {
             stage,
-            ..Letter::about(&origin, item, &Refusal::unmappable("because"), None, 0)
+            ..DeadLetter::about(&origin, item, &Refusal::unmappable("because"), None, 0)
         }
     }
 
     #[test]
-    fn p_9_an_own_letter_that_comes_back_is_passed_over_once_and_nothing_else_is() {
+    fn p_9_an_own_dead_letter_that_comes_back_is_passed_over_once_and_nothing_else_is() {
         let expected = Expected::default();
-        let own = [letter(0, Stage::New), letter(1, Stage::New)];
-        expected.add(own.iter().map(Letter::id));
+        let own = [dead_letter(0, Stage::New), dead_letter(1, Stage::New)];
+        expected.add(own.iter().map(DeadLetter::id));
         let mut back = vec![
-            letter(0, Stage::Given),
-            letter(2, Stage::Given),
-            letter(1, Stage::New),
+            dead_letter(0, Stage::Given),
+            dead_letter(2, Stage::Given),
+            dead_letter(1, Stage::New),
         ];
         expected.leave_out(&mut back);
-        assert_eq!(back, [letter(2, Stage::Given), letter(1, Stage::New)]);
-        let mut again = vec![letter(0, Stage::Given)];
+        assert_eq!(back, [dead_letter(2, Stage::Given), dead_letter(1, Stage::New)]);
+        let mut again = vec![dead_letter(0, Stage::Given)];
         expected.leave_out(&mut again);
         assert_eq!(again.len(), 1);
     }

@@ -6,10 +6,10 @@ use pulseline_runtime::clock::system_utc_millis;
 use pulseline_sql::periods::{DayNumber, date_of};
 
 use crate::batch::{Batch, day_of};
-use crate::letter::{Letter, WHOLE, payload};
+use crate::dead_letter::{DeadLetter, WHOLE, payload};
 use crate::map::{Reading, ReadingsUpload, Refusal};
 
-/// Takes readings of days before the floor out of a batch, as letters.
+/// Takes readings of days before the floor out of a batch, as dead letters.
 pub(super) fn shed(batch: &mut Batch, floor: DayNumber) {
     let is_gone = |reading: &Reading| day_of(reading.local_ts) < floor;
     for mut upload in take(&mut batch.readings) {
@@ -20,12 +20,14 @@ pub(super) fn shed(batch: &mut Batch, floor: DayNumber) {
         let (gone, kept): (Vec<_>, Vec<_>) = take(&mut upload.readings).into_iter().partition(is_gone);
         if kept.is_empty() {
             batch.mark_dead(&upload.origin);
-            batch.letters.push(letter(&upload, WHOLE, &gone, floor));
+            batch.dead_letters.push(dead_letter(&upload, WHOLE, &gone, floor));
             continue;
         }
         for reading in gone {
             let item = i32::try_from(reading.item).unwrap_or(i32::MAX);
-            batch.letters.push(letter(&upload, item, &[reading], floor));
+            batch
+                .dead_letters
+                .push(dead_letter(&upload, item, &[reading], floor));
         }
         upload.readings = kept;
         batch.readings.push(upload);
@@ -41,7 +43,7 @@ pub(super) fn leave_out(batch: &mut Batch, floor: DayNumber) {
     }
 }
 
-fn letter(upload: &ReadingsUpload, item: i32, readings: &[Reading], floor: DayNumber) -> Letter {
+fn dead_letter(upload: &ReadingsUpload, item: i32, readings: &[Reading], floor: DayNumber) -> DeadLetter {
     let refusal = Refusal {
         reason: "beyond_retention",
         detail: format!(
@@ -49,7 +51,7 @@ fn letter(upload: &ReadingsUpload, item: i32, readings: &[Reading], floor: DayNu
             date_of(floor)
         ),
     };
-    Letter::about(
+    DeadLetter::about(
         &upload.origin,
         item,
         &refusal,
@@ -67,20 +69,20 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::account::{Account, Kind};
+    use crate::account::{Account, AccountKind};
     use crate::map::guard::DAY_MILLIS;
-    use crate::map::{Origin, Source};
+    use crate::map::{Origin, SourceCollection};
 
     const FLOOR: DayNumber = 18_200;
 
     fn upload(offset: i64, days: &[DayNumber]) -> (ReadingsUpload, Account) {
         let position = Position {
             topic: "fitbit.steps".into(),
-            generation: 0,
+            incarnation: 0,
             partition: 0,
             offset,
         };
-        let account = Account::one(&position, Kind::Loaded);
+        let account = Account::one(&position, AccountKind::Loaded);
         let reading = |(item, day): (u32, &DayNumber)| Reading {
             local_ts: (i64::from(*day) + 1) * DAY_MILLIS - 1,
             item,
@@ -88,7 +90,7 @@ mod tests {
             confidence: None,
         };
         let origin = Origin {
-            source: Source::Stream(Stream::Steps),
+            source: SourceCollection::Stream(Stream::Steps),
             id: offset.to_string(),
             position: Some(position),
             key: None,
@@ -107,7 +109,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn p_12_every_reading_is_kept_or_in_a_letter_and_an_upload_without_any_left_is_dead(
+        fn p_12_every_reading_is_kept_or_in_a_dead_letter_and_an_upload_without_any_left_is_dead(
             uploads in prop::collection::vec(prop::collection::vec(FLOOR - 2..FLOOR + 2, 1..5), 0..6)
         ) {
             let mut batch = Batch::default();
@@ -118,18 +120,18 @@ mod tests {
             }
             shed(&mut batch, FLOOR);
             let kept = |days: &Vec<DayNumber>| days.iter().filter(|day| **day >= FLOOR).count();
-            let (mut letters, mut dead) = (0, 0);
+            let (mut dead_letters, mut dead) = (0, 0);
             for days in &uploads {
                 let gone = days.len() - kept(days);
-                letters += if gone == days.len() { 1 } else { gone };
+                dead_letters += if gone == days.len() { 1 } else { gone };
                 dead += usize::from(gone == days.len());
             }
             let readings: usize = batch.readings.iter().map(|upload| upload.readings.len()).sum();
             prop_assert_eq!(readings, uploads.iter().map(kept).sum::<usize>());
-            prop_assert_eq!(batch.letters.len(), letters);
+            prop_assert_eq!(batch.dead_letters.len(), dead_letters);
             prop_assert!(batch.readings.iter().all(|upload| upload.readings.iter().all(|r| day_of(r.local_ts) >= FLOOR)));
-            prop_assert_eq!(batch.accounts.iter().filter(|account| account.kind == Kind::Dead).count(), dead);
-            prop_assert_eq!(batch.letters.iter().filter(|letter| letter.item == WHOLE).count(), dead);
+            prop_assert_eq!(batch.accounts.iter().filter(|account| account.kind == AccountKind::Dead).count(), dead);
+            prop_assert_eq!(batch.dead_letters.iter().filter(|dead_letter| dead_letter.item == WHOLE).count(), dead);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pulseline_sql::{Client, GenericClient, Transaction};
 
 use crate::error::LoaderError;
-use crate::map::Source;
+use crate::map::SourceCollection;
 
 /// What stands before a collection in the name of a writer's session.
 const PREFIX: &str = "pulseline-loader-";
@@ -55,7 +55,7 @@ pub(super) async fn begin<'a>(
 }
 
 /// Name of a writer's session: it tells under which epoch of the lease it writes.
-pub(super) fn application(source: Source, epoch: i64) -> String {
+pub(super) fn application(source: SourceCollection, epoch: i64) -> String {
     format!("{PREFIX}{}-{epoch}", source.name())
 }
 
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn d_2_only_sessions_of_an_earlier_epoch_are_superseded() {
-        let session = |epoch| application(Source::Stream(Stream::RestingHeartRates), epoch);
+        let session = |epoch| application(SourceCollection::Stream(Stream::RestingHeartRates), epoch);
         // PostgreSQL cuts longer names.
         assert!(session(1_000_000).len() < 64, "{}", session(1_000_000));
         assert!(is_superseded(&session(6), 7));

@@ -10,7 +10,7 @@ use super::{Plan, entries, profiles, readings};
 use crate::batch::DirtyDay;
 use crate::copy::CopyRows;
 use crate::error::LoaderError;
-use crate::map::{Entry, ReadingsUpload, Shape, UserRow, shape_of};
+use crate::map::{MappedEntry, ReadingsUpload, TableMapping, UserRow, table_mapping};
 use crate::resolve::Row;
 
 /// The table that a collection's rows go to, with its statements.
@@ -22,19 +22,19 @@ pub(super) enum Table {
         statements: Box<entries::Statements>,
     },
     Profiles,
-    /// Receipts and letters have no rows in raw.
+    /// Receipts and dead letters have no rows in raw.
     None,
 }
 
 impl Table {
     pub(super) fn of(stream: Option<Stream>) -> Self {
-        match stream.map(shape_of) {
-            Some(Shape::Readings(readings)) => Self::Readings(readings::Statements::of(readings)),
-            Some(Shape::Entries(entries)) => Self::Entries {
+        match stream.map(table_mapping) {
+            Some(TableMapping::Readings(readings)) => Self::Readings(readings::Statements::of(readings)),
+            Some(TableMapping::Entries(entries)) => Self::Entries {
                 keys: entries.keys,
                 statements: Box::new(entries::Statements::of(entries)),
             },
-            Some(Shape::Profiles) => Self::Profiles,
+            Some(TableMapping::Profiles) => Self::Profiles,
             None => Self::None,
         }
     }
@@ -42,9 +42,9 @@ impl Table {
 
 /// The rows of a batch as they were mapped.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Cargo<'a> {
+pub(super) struct BatchRows<'a> {
     pub(super) uploads: &'a [ReadingsUpload],
-    pub(super) entries: &'a [Entry],
+    pub(super) entries: &'a [MappedEntry],
     pub(super) users: &'a [UserRow],
 }
 
@@ -69,20 +69,20 @@ pub(super) struct Pieces<'a> {
     direct: Bytes,
     direct_rows: &'a [Row],
     merge: Bytes,
-    entries: Vec<&'a Entry>,
+    entries: Vec<&'a MappedEntry>,
     users: &'a [UserRow],
 }
 
 impl<'a> Pieces<'a> {
-    pub(super) fn encode(table: &'a Table, plan: &'a Plan, cargo: Cargo<'a>) -> Self {
+    pub(super) fn encode(table: &'a Table, plan: &'a Plan, batch_rows: BatchRows<'a>) -> Self {
         let encoded = |rows: &[_]| match table {
             Table::Readings(statements) if !rows.is_empty() => {
-                CopyRows::finish(readings::encode(statements, rows, cargo.uploads))
+                CopyRows::finish(readings::encode(statements, rows, batch_rows.uploads))
             }
             _ => Bytes::new(),
         };
         let entries = match table {
-            Table::Entries { keys, .. } => entries::winners(*keys, cargo.entries),
+            Table::Entries { keys, .. } => entries::winners(*keys, batch_rows.entries),
             _ => Vec::new(),
         };
         Self {
@@ -91,7 +91,7 @@ impl<'a> Pieces<'a> {
             direct_rows: &plan.direct,
             merge: encoded(&plan.merge),
             entries,
-            users: cargo.users,
+            users: batch_rows.users,
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Certificates {
     certificate: PathBuf,
     key: PathBuf,
     provider: Arc<CryptoProvider>,
-    /// What the files held when they were looked at last, or why they could not be read.
+    /// What the files held when they were read last, or why they could not be read.
     seen: Result<[u8; 32], String>,
     current: Arc<Current>,
 }
@@ -39,9 +39,9 @@ impl ResolvesServerCert for Current {
     }
 }
 
-/// What a look at the files found.
+/// What reading the files again gave.
 #[derive(Debug, PartialEq, Eq)]
-enum Look {
+enum Reload {
     /// As before.
     Unchanged,
     /// Another certificate, which is used from now on.
@@ -82,20 +82,20 @@ impl Certificates {
         Ok(config)
     }
 
-    /// Looks at the files again and again; never ends.
+    /// Reads the files again and again; never ends.
     pub(super) async fn watch(&mut self) {
         loop {
             tokio::time::sleep(PAUSE).await;
             let section = self.section;
-            match self.look().await {
-                Look::Unchanged => {}
-                Look::Taken => {
+            match self.reload().await {
+                Reload::Unchanged => {}
+                Reload::Taken => {
                     tracing::info!(
                         section,
                         "the files have changed: new connections get the new certificate"
                     );
                 }
-                Look::Kept(why) => {
+                Reload::Kept(why) => {
                     tracing::warn!(
                         section,
                         why,
@@ -106,19 +106,19 @@ impl Certificates {
         }
     }
 
-    async fn look(&mut self) -> Look {
+    async fn reload(&mut self) -> Reload {
         let files = Files::read(self.section, &self.certificate, &self.key).await;
         let seen = files.as_ref().map(Files::digest).map_err(Clone::clone);
         if seen == self.seen {
-            return Look::Unchanged;
+            return Reload::Unchanged;
         }
         self.seen = seen;
         match files.and_then(|files| files.certified(self.section, &self.provider)) {
             Ok(certified) => {
                 *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certified);
-                Look::Taken
+                Reload::Taken
             }
-            Err(why) => Look::Kept(why),
+            Err(why) => Reload::Kept(why),
         }
     }
 }
@@ -223,23 +223,23 @@ mod tests {
         let current = Arc::clone(&certificates.current);
         let shown = || current.0.read().unwrap().cert.clone();
         let (first, no_key) = (shown(), "console.tls_key");
-        assert_eq!(certificates.look().await, Look::Unchanged);
+        assert_eq!(certificates.reload().await, Reload::Unchanged);
 
         // The certificate is written, the key not yet.
         write(folder.path(), &other.0, &one.1);
-        assert!(matches!(certificates.look().await, Look::Kept(why) if why.contains(no_key)));
-        assert_eq!(certificates.look().await, Look::Unchanged, "said once");
+        assert!(matches!(certificates.reload().await, Reload::Kept(why) if why.contains(no_key)));
+        assert_eq!(certificates.reload().await, Reload::Unchanged, "said once");
         assert_eq!(shown(), first);
 
         write(folder.path(), &other.0, &other.1);
-        assert_eq!(certificates.look().await, Look::Taken);
+        assert_eq!(certificates.reload().await, Reload::Taken);
         assert_ne!(shown(), first);
 
         std::fs::remove_file(folder.path().join("tls.key")).unwrap();
-        assert!(matches!(certificates.look().await, Look::Kept(why) if why.contains(no_key)));
+        assert!(matches!(certificates.reload().await, Reload::Kept(why) if why.contains(no_key)));
         assert_ne!(shown(), first);
         write(folder.path(), &one.0, &one.1);
-        assert_eq!(certificates.look().await, Look::Taken);
+        assert_eq!(certificates.reload().await, Reload::Taken);
         assert_eq!(shown(), first);
     }
 }

@@ -1,4 +1,4 @@
-//! Where the partitions end: the lag, and tails without messages.
+//! Where the partitions end: the lag, and trailing gaps.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,47 +8,52 @@ use pulseline_runtime::waits::Hop;
 use tokio::time::Instant;
 
 use super::Intake;
-use crate::asker::Asker;
-use crate::entry::Entry;
+use crate::entry::BatchEntry;
 use crate::error::SinkError;
-use crate::flight::{Examined, examine_tail};
+use crate::flush::{Examined, examine_trailing_gap};
+use crate::metadata_client::MetadataClient;
 use crate::metrics;
 use crate::outage::Server;
 use crate::source::Partition;
-use crate::statistics::Look;
+use crate::statistics::StatsSnapshot;
 
 /// How often the brokers are asked where the partitions end. What is fetched tells it sooner; a partition that is paused, or
 /// that stands for a reason that nobody knows, tells nothing.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
 impl Intake {
-    /// A look at the client, once a second.
-    pub(super) fn looked(&mut self, look: &Look) {
-        self.context.outages.note(Server::Kafka, !look.is_connected);
-        if look.is_connected {
+    /// Takes in the client's statistics, once a second.
+    pub(super) fn stats_changed(&mut self, stats: &StatsSnapshot) {
+        self.context.outages.note(Server::Kafka, !stats.is_connected);
+        if stats.is_connected {
             self.disconnection.over();
         } else {
             self.disconnection.failed(Hop::Kafka, &"no broker is connected");
         }
-        for sight in &look.partitions {
-            let Some(next) = self.partitions.next(sight.partition) else {
+        for seen in &stats.partitions {
+            let Some(next) = self.partitions.next(seen.partition) else {
                 continue;
             };
-            self.partitions.reaches(sight.partition, sight.stable);
-            let tail = self.tails.observe(sight.partition, next, sight.end);
-            if let Some(tail) = tail.filter(|_| !self.is_closed() && !self.examining.is_out()) {
-                self.examining
-                    .start(examine_tail(self.context.clone(), sight.partition, tail));
+            self.partitions.raise_end(seen.partition, seen.stable);
+            let trailing_gap = self.trailing_gaps.observe(seen.partition, next, seen.end);
+            if let Some(trailing_gap) =
+                trailing_gap.filter(|_| !self.is_closed() && !self.examining.is_running())
+            {
+                self.examining.start(examine_trailing_gap(
+                    self.context.clone(),
+                    seen.partition,
+                    trailing_gap,
+                ));
             }
         }
         let now = Instant::now();
         let is_due = self.asked_at.is_none_or(|at| now >= at + ASK_EVERY);
-        if look.is_connected && is_due && !self.asking.is_out() {
+        if stats.is_connected && is_due && !self.asking.is_running() {
             self.asked_at = Some(now);
             self.asking
-                .start(ask(self.context.asker.clone(), self.partitions.all()));
+                .start(ask(self.context.metadata_client.clone(), self.partitions.all()));
         }
-        self.tell_lags(look.is_connected);
+        self.tell_lags(stats.is_connected);
     }
 
     pub(super) fn learn_ends(&mut self, ends: &HashMap<Partition, i64>) {
@@ -68,25 +73,25 @@ impl Intake {
     pub(super) fn examined(&mut self, examined: &Examined) {
         let Examined {
             partition,
-            tail,
+            trailing_gap,
             lost,
-            void,
+            proven,
         } = examined;
-        self.tails.forget(*partition);
-        // Messages came in the meantime, or the partition went: then the look was in vain.
-        if self.partitions.next(*partition) != Some(tail.from) || self.is_stopping {
+        self.trailing_gaps.forget(*partition);
+        // Messages came in the meantime, or the partition went: then the examination was in vain.
+        if self.partitions.next(*partition) != Some(trailing_gap.from) || self.is_stopping {
             return;
         }
         if let Some(lost) = lost {
             metrics::record_loss(*partition, *lost);
             self.partitions.skip_to(*partition, lost.to + 1);
         }
-        let Some(gap) = *void else { return };
+        let Some(gap) = *proven else { return };
         if let Some(identity) = self.partitions.skip_to(*partition, gap.to + 1) {
-            let generation = identity.generation;
-            self.push(Entry::Gap {
+            let incarnation = identity.number;
+            self.push(BatchEntry::Gap {
                 partition: *partition,
-                generation,
+                incarnation,
                 gap,
                 is_proven: true,
             });
@@ -94,9 +99,12 @@ impl Intake {
     }
 }
 
-/// Asks once. An outage is found out elsewhere, and the next look asks again.
-async fn ask(asker: Asker, partitions: Vec<Partition>) -> Result<HashMap<Partition, i64>, SinkError> {
-    match asker.ends(partitions).await {
+/// Asks once. An outage is found out elsewhere, and the next snapshot asks again.
+async fn ask(
+    metadata_client: MetadataClient,
+    partitions: Vec<Partition>,
+) -> Result<HashMap<Partition, i64>, SinkError> {
+    match metadata_client.ends(partitions).await {
         Err(error) if error.class() == Class::Transient => {
             tracing::debug!(%error, "where the partitions end is not known");
             Ok(HashMap::new())

@@ -14,19 +14,19 @@ pub(super) struct Gate {
     is_paused: bool,
 }
 
-/// What is to be done.
+/// What to do about the pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum PauseAction {
     Stay,
     /// Closed for long: pause the partitions, then go on polling.
     Pause,
     /// Open again after a pause.
     Resume {
-        stood: Duration,
+        blocked_for: Duration,
     },
     /// Open again before it came to a pause.
     Open {
-        stood: Duration,
+        blocked_for: Duration,
     },
 }
 
@@ -43,23 +43,23 @@ impl Gate {
     }
 
     /// Tells whether intake is closed, and what that asks for.
-    pub(super) fn turn(&mut self, is_closed: bool, now: Instant) -> Turn {
+    pub(super) fn pause_action(&mut self, is_closed: bool, now: Instant) -> PauseAction {
         if is_closed {
             let since = *self.closed_at.get_or_insert(now);
             if self.is_paused || now < since + UNPOLLED_MAX {
-                return Turn::Stay;
+                return PauseAction::Stay;
             }
             self.is_paused = true;
-            return Turn::Pause;
+            return PauseAction::Pause;
         }
         let Some(since) = self.closed_at.take() else {
-            return Turn::Stay;
+            return PauseAction::Stay;
         };
-        let stood = now - since;
+        let blocked_for = now - since;
         if std::mem::take(&mut self.is_paused) {
-            Turn::Resume { stood }
+            PauseAction::Resume { blocked_for }
         } else {
-            Turn::Open { stood }
+            PauseAction::Open { blocked_for }
         }
     }
 }
@@ -72,23 +72,23 @@ mod tests {
     fn a_short_wait_does_not_pause_and_a_long_one_does_once() {
         let (mut gate, start) = (Gate::default(), Instant::now());
         let after = |ms| start + Duration::from_millis(ms);
-        assert_eq!(gate.turn(false, start), Turn::Stay);
-        assert_eq!(gate.turn(true, start), Turn::Stay);
+        assert_eq!(gate.pause_action(false, start), PauseAction::Stay);
+        assert_eq!(gate.pause_action(true, start), PauseAction::Stay);
         assert_eq!(
-            gate.turn(false, after(300)),
-            Turn::Open {
-                stood: Duration::from_millis(300)
+            gate.pause_action(false, after(300)),
+            PauseAction::Open {
+                blocked_for: Duration::from_millis(300)
             }
         );
-        assert_eq!(gate.turn(true, after(400)), Turn::Stay);
+        assert_eq!(gate.pause_action(true, after(400)), PauseAction::Stay);
         assert_eq!(gate.due_at(), Some(after(1_400)));
-        assert_eq!(gate.turn(true, after(1_400)), Turn::Pause);
-        assert_eq!(gate.turn(true, after(9_000)), Turn::Stay);
+        assert_eq!(gate.pause_action(true, after(1_400)), PauseAction::Pause);
+        assert_eq!(gate.pause_action(true, after(9_000)), PauseAction::Stay);
         assert!(gate.is_paused() && gate.due_at().is_none());
         assert_eq!(
-            gate.turn(false, after(9_400)),
-            Turn::Resume {
-                stood: Duration::from_secs(9)
+            gate.pause_action(false, after(9_400)),
+            PauseAction::Resume {
+                blocked_for: Duration::from_secs(9)
             }
         );
         assert!(!gate.is_paused());

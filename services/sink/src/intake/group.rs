@@ -12,12 +12,12 @@ use crate::consumer::{Rebalance, RebalanceKind, SinkConsumer, blocking};
 use crate::entry::End;
 use crate::error::SinkError;
 use crate::metrics;
-use crate::source::{Partition, Source};
+use crate::source::{Partition, SourceTopic};
 
 impl Intake {
     /// True while the group waits for our answer.
     pub(super) fn is_answering(&self) -> bool {
-        self.revoked.is_some() || self.resolving.is_out() || self.committing.is_out()
+        self.revoked.is_some() || self.resolving.is_running() || self.committing.is_running()
     }
 
     pub(super) fn asked(&mut self, rebalance: Rebalance) {
@@ -58,7 +58,7 @@ impl Intake {
             if let Some(lost) = lost {
                 metrics::record_loss(*partition, *lost);
             }
-            tracing::debug!(%partition, generation = identity.generation, offset, end, "reading begins");
+            tracing::debug!(%partition, incarnation = identity.number, offset, end, "reading begins");
             add(&mut list, *partition, *offset);
         }
         let consumer = &self.consumer;
@@ -77,12 +77,12 @@ impl Intake {
         self.partitions.begin(starts);
         metrics::record_partitions(self.partitions.count());
         // The client remembers a pause beyond the loss of a partition: what was paused then has to be resumed now.
-        let turned = if self.gate.is_paused() {
+        let switched = if self.gate.is_paused() {
             consumer.pause(&list)
         } else {
             consumer.resume(&list)
         };
-        if let Err(error) = turned {
+        if let Err(error) = switched {
             tracing::warn!(%error, "new partitions were not paused or resumed");
         }
         self.context.outages.set_member(!self.is_stopping);
@@ -90,7 +90,7 @@ impl Intake {
 
     /// Commits what is durable once nothing is under way, before partitions are given back.
     pub(super) fn commit_before_giving_back(&mut self) {
-        if self.revoked.is_some() && self.is_drained() && !self.committing.is_out() {
+        if self.revoked.is_some() && self.is_drained() && !self.committing.is_running() {
             self.committing.start(commit(Arc::clone(&self.consumer)));
         }
     }
@@ -105,7 +105,7 @@ impl Intake {
         let mut list = TopicPartitionList::with_capacity(taken.partitions.len());
         for partition in &taken.partitions {
             list.add_partition(partition.source.topic(), partition.number);
-            self.tails.forget(*partition);
+            self.trailing_gaps.forget(*partition);
         }
         let consumer = &self.consumer;
         let released = if taken.is_incremental {
@@ -124,7 +124,7 @@ impl Intake {
 
     /// Hands durable positions to the client, which commits them in the background (D-1).
     pub(super) fn store_offsets(&mut self, ends: &HashMap<Partition, End>) {
-        self.partitions.landed(ends);
+        self.partitions.flushed(ends);
         let mut list = TopicPartitionList::with_capacity(ends.len());
         for (partition, end) in ends
             .iter()
@@ -158,7 +158,7 @@ impl Intake {
         self.examining.cancel();
         self.consumer.unsubscribe();
         self.consumer
-            .subscribe(&Source::topics())
+            .subscribe(&SourceTopic::topics())
             .map_err(SinkError::kafka("subscribing"))
     }
 }

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use rdkafka::TopicPartitionList;
 
 use crate::assignment::Start;
-use crate::entry::{End, Identity};
+use crate::entry::{End, TopicIncarnation};
 use crate::gaps::Gap;
-use crate::source::{Partition, Source};
+use crate::source::{Partition, SourceTopic};
 
 /// What is read at present.
 #[derive(Debug, Default)]
@@ -20,21 +20,21 @@ pub(super) struct Partitions {
 #[derive(Debug)]
 struct Open {
     epoch: u64,
-    identity: Identity,
+    identity: TopicIncarnation,
     /// The next offset that is expected.
     next: i64,
     /// The first offset that is not durable.
     stored: i64,
     /// The first offset that was not produced, as far as is known.
     end: i64,
-    /// True when `next` moved since a batch was last launched.
+    /// True when `next` moved since a batch was last flushed.
     has_moved: bool,
 }
 
 /// A message that belongs to us.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Accepted {
-    pub(super) identity: Identity,
+    pub(super) identity: TopicIncarnation,
     /// Offsets before it for which no message came.
     pub(super) gap: Option<Gap>,
 }
@@ -92,7 +92,7 @@ impl Partitions {
     }
 
     /// Everything up to these ends is durable.
-    pub(super) fn landed(&mut self, ends: &HashMap<Partition, End>) {
+    pub(super) fn flushed(&mut self, ends: &HashMap<Partition, End>) {
         for (partition, end) in ends {
             if let Some(open) = self
                 .open
@@ -105,7 +105,7 @@ impl Partitions {
     }
 
     /// A fetch told where a partition ends. While it is not fetched, that is what it was.
-    pub(super) fn reaches(&mut self, partition: Partition, end: i64) {
+    pub(super) fn raise_end(&mut self, partition: Partition, end: i64) {
         if let Some(open) = self.open.get_mut(&partition) {
             open.end = open.end.max(end);
         }
@@ -120,7 +120,7 @@ impl Partitions {
 
     /// Messages that are not durable yet, by topic; measured from where each partition stands, so that one that was never
     /// committed, or one that is stuck, has a lag too.
-    pub(super) fn lags(&self) -> HashMap<Source, i64> {
+    pub(super) fn lags(&self) -> HashMap<SourceTopic, i64> {
         let mut lags = HashMap::new();
         for (partition, open) in &self.open {
             *lags.entry(partition.source).or_insert(0) += (open.end.max(open.next) - open.stored).max(0);
@@ -134,7 +134,7 @@ impl Partitions {
     }
 
     /// Moves on to `next` without a message.
-    pub(super) fn skip_to(&mut self, partition: Partition, next: i64) -> Option<Identity> {
+    pub(super) fn skip_to(&mut self, partition: Partition, next: i64) -> Option<TopicIncarnation> {
         let open = self.open.get_mut(&partition)?;
         open.next = open.next.max(next);
         open.has_moved = true;
@@ -184,14 +184,14 @@ mod tests {
     use super::*;
 
     const PARTITION: Partition = Partition {
-        source: Source::Stream(Stream::Users),
+        source: SourceTopic::Stream(Stream::Users),
         number: 1,
     };
 
     fn begun(offset: i64) -> Partitions {
-        let identity = Identity {
+        let identity = TopicIncarnation {
             topic_id: Arc::from("id"),
-            generation: 0,
+            number: 0,
         };
         let mut partitions = Partitions::default();
         partitions.begin(&[Start {
@@ -228,9 +228,9 @@ mod tests {
     fn what_was_lost_moves_the_position_by_itself() {
         let mut partitions = begun(0);
         assert!(!partitions.have_moved());
-        let identity = Identity {
+        let identity = TopicIncarnation {
             topic_id: Arc::from("id"),
-            generation: 0,
+            number: 0,
         };
         let lost = Gap::between(0, 3);
         partitions.begin(&[Start {
@@ -259,14 +259,14 @@ mod tests {
         }
         assert_eq!(lag(&partitions), 4);
         let ends = partitions.take_moved();
-        partitions.landed(&ends);
+        partitions.flushed(&ends);
         assert_eq!(lag(&partitions), 0);
-        // An older look changes nothing, and a newer one counts.
-        partitions.reaches(PARTITION, 7);
+        // An older snapshot changes nothing, and a newer one counts.
+        partitions.raise_end(PARTITION, 7);
         assert_eq!(lag(&partitions), 0);
-        partitions.reaches(PARTITION, 10);
+        partitions.raise_end(PARTITION, 10);
         assert_eq!(lag(&partitions), 1);
-        // What landed under an earlier assignment is nothing that this one knows of.
+        // What was flushed under an earlier assignment is nothing that this one knows of.
         partitions.begin(&[Start {
             partition: PARTITION,
             identity: ends[&PARTITION].identity.clone(),
@@ -274,7 +274,7 @@ mod tests {
             end: 9,
             lost: None,
         }]);
-        partitions.landed(&ends);
+        partitions.flushed(&ends);
         assert_eq!(lag(&partitions), 4);
     }
 

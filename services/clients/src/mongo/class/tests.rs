@@ -51,11 +51,11 @@ fn who_is_refused_stops_and_learns_the_setting() {
     for code in [18, 8_000, 13] {
         let error = command(code);
         assert_eq!(class_of(&error), Class::Fatal, "{code}");
-        assert!(told(&error).contains("mongo.uri"), "{}", told(&error));
+        assert!(describe(&error).contains("mongo.uri"), "{}", describe(&error));
     }
     let unknown = command(4_711);
     assert_eq!(class_of(&unknown), Class::Fatal);
-    assert!(!told(&unknown).contains("mongo.uri"));
+    assert!(!describe(&unknown).contains("mongo.uri"));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_refused_certificate_stops_although_it_is_an_io_error() {
     use rustls::{AlertDescription, CertificateError, Error as Tls};
     let unknown = io(Tls::InvalidCertificate(CertificateError::UnknownIssuer));
     assert_eq!(class_of(&unknown), Class::Fatal);
-    assert!(told(&unknown).contains("tlsCAFile"), "{}", told(&unknown));
+    assert!(describe(&unknown).contains("tlsCAFile"), "{}", describe(&unknown));
     let broken = io(Tls::AlertReceived(AlertDescription::InternalError));
     assert_eq!(class_of(&broken), Class::Transient);
 }

@@ -1,0 +1,212 @@
+//! The compactor's ops tables: dirty days, waiting periods, accounting, journal.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use pulseline_sql::lease::Lease;
+use pulseline_sql::periods::DayNumber;
+use pulseline_sql::{Client, GenericClient};
+
+use crate::error::CompactorError;
+use crate::locks::keep;
+use crate::plan::{Dirty, Plan, Waiting};
+
+/// Newest days first: a backlog cannot hide the present.
+const DIRTY: &str = "select id, stream, device_id, local_date - date '1970-01-01' from ops.dirty_days \
+    order by local_date desc, id limit $1";
+const WAITING: &str = "select stream, local_date - date '1970-01-01' from ops.waiting_days";
+/// Before the ids go: when each day was loaded last.
+const LOADED: &str = "insert into ops.loaded_days as l (stream, local_date, loaded_at) \
+    select stream, local_date, max(marked_at) from ops.dirty_days \
+    where id = any($1) and stream in ('heart_rates', 'steps', 'distances', 'calories') group by stream, local_date \
+    on conflict (stream, local_date) do update set loaded_at = greatest(l.loaded_at, excluded.loaded_at)";
+const DONE: &str = "delete from ops.dirty_days where id = any($1)";
+const WAIT: &str = "insert into ops.waiting_days (stream, local_date) \
+    select stream, date '1970-01-01' + day from unnest($1::text[], $2::int[]) as w(stream, day) \
+    on conflict do nothing";
+const CLOSED: &str = "delete from ops.waiting_days d using unnest($1::text[], $2::int[]) as w(stream, day) \
+    where d.stream = w.stream and d.local_date = date '1970-01-01' + w.day";
+const JOURNAL: &str = "insert into ops.compactions (started_at, task, relation, range_start, range_end, reason, rows, seconds) \
+    values (clock_timestamp() - $7::double precision * interval '1 second', $1, $2, date '1970-01-01' + $3::int, \
+    date '1970-01-01' + $4::int, $5, $6, $7)";
+/// A slice: a journal that nobody trimmed for years cannot make one statement long.
+const TRIM: &str = "delete from ops.compactions where id in (select id from ops.compactions \
+    where started_at < clock_timestamp() - $1::int * interval '1 day' order by id limit 10000)";
+
+/// Exactly the rows that are deleted are added: one statement, one snapshot.
+const FOLD: &str = "with taken as ( \
+        delete from ops.accounted_log where id in (select id from ops.accounted_log order by id limit $1) returning * \
+    ), grouped as ( \
+        select topic, generation, partition, count(*) as rows, \
+            range_agg(int8range(from_offset, to_offset)) as offsets, \
+            coalesce(range_agg(int8range(from_offset, to_offset)) filter (where kind = 'duplicate'), '{}') as duplicate, \
+            coalesce(range_agg(int8range(from_offset, to_offset)) filter (where kind = 'void'), '{}') as void, \
+            coalesce(range_agg(int8range(from_offset, to_offset)) filter (where kind = 'dead'), '{}') as dead, \
+            coalesce(range_agg(int8range(from_offset, to_offset)) filter (where kind = 'erased'), '{}') as erased, \
+            coalesce(range_agg(int8range(from_offset, to_offset)) filter (where kind = 'revived'), '{}') as revived \
+        from taken group by topic, generation, partition \
+    ), folded as ( \
+        insert into ops.accounted as a (topic, generation, partition, offsets, duplicate, void, dead, erased, revived) \
+        select topic, generation, partition, offsets, duplicate, void, dead, erased, revived from grouped \
+        on conflict (topic, generation, partition) do update set offsets = a.offsets + excluded.offsets, \
+            duplicate = a.duplicate + excluded.duplicate, void = a.void + excluded.void, \
+            dead = a.dead + excluded.dead, erased = a.erased + excluded.erased, revived = a.revived + excluded.revived \
+        returning 1 \
+    ) select coalesce(sum(rows), 0)::bigint, (select count(*) from folded) from grouped";
+/// What the row of a partition holds besides the one range of a healthy one goes to a page once it is `$1` ranges: the row is
+/// rewritten with each fold.
+const PAGE: &str = "with heavy as ( \
+        select topic, generation, partition, duplicate, void, dead, erased, revived from ops.accounted \
+        where (select count(*) from unnest(duplicate)) + (select count(*) from unnest(void)) \
+            + (select count(*) from unnest(dead)) + (select count(*) from unnest(erased)) \
+            + (select count(*) from unnest(revived)) >= $1 for update \
+    ), emptied as ( \
+        update ops.accounted a set duplicate = '{}', void = '{}', dead = '{}', erased = '{}', revived = '{}' from heavy f \
+        where (a.topic, a.generation, a.partition) = (f.topic, f.generation, f.partition) returning f.* \
+    ) insert into ops.accounted_pages (topic, generation, partition, duplicate, void, dead, erased, revived) \
+    select topic, generation, partition, duplicate, void, dead, erased, revived from emptied";
+/// Ranges that a row holds before they go to a page: 24 bytes each.
+const PAGE_RANGES: i64 = 1_000;
+
+/// Below the greatest offset of a partition, of the topic's newest incarnation: as `status` counts, from what is folded.
+const UNACCOUNTED: &str = "select topic, \
+        sum(upper(offsets) - (select sum(upper(part) - lower(part)) from unnest(offsets) part))::bigint \
+    from ops.accounted a where offsets <> '{}' \
+        and generation = (select max(generation) from ops.accounted b where b.topic = a.topic) group by topic";
+/// The least id is the oldest mark: ids are given in the order of arrival.
+const OLDEST: &str = "select extract(epoch from clock_timestamp() - marked_at)::double precision \
+    from ops.dirty_days order by id limit 1";
+
+/// What stands in the ops tables after a cycle.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Backlog {
+    /// Offsets that are missing, by topic.
+    pub(crate) unaccounted: HashMap<String, i64>,
+    /// Seconds that the oldest change has waited for its refresh; 0 when there is none.
+    pub(crate) oldest_seconds: f64,
+}
+
+/// Reads what is missing, and what has waited longest.
+pub(crate) async fn backlog(client: &Client) -> Result<Backlog, CompactorError> {
+    let failed = || CompactorError::sql("reading the backlog in the ops tables");
+    let unaccounted = client.query(UNACCOUNTED, &[]).await.map_err(failed())?;
+    let oldest = client.query_opt(OLDEST, &[]).await.map_err(failed())?;
+    Ok(Backlog {
+        unaccounted: unaccounted.iter().map(|row| (row.get(0), row.get(1))).collect(),
+        oldest_seconds: oldest.map_or(0.0, |row| row.get(0)),
+    })
+}
+
+/// The newest dirty days, at most `limit`.
+pub(crate) async fn dirty(client: &Client, limit: i64) -> Result<Vec<Dirty>, CompactorError> {
+    let rows = client
+        .query(DIRTY, &[&limit])
+        .await
+        .map_err(CompactorError::sql("reading dirty days"))?;
+    Ok(rows
+        .iter()
+        .map(|row| Dirty {
+            id: row.get(0),
+            stream: row.get(1),
+            device: row.get(2),
+            day: row.get(3),
+        })
+        .collect())
+}
+
+/// Days that were open when their rows changed.
+pub(crate) async fn waiting(client: &Client) -> Result<Vec<Waiting>, CompactorError> {
+    let rows = client
+        .query(WAITING, &[])
+        .await
+        .map_err(CompactorError::sql("reading waiting days"))?;
+    let read = |row: &tokio_postgres::Row| Waiting {
+        stream: row.get(0),
+        day: row.get(1),
+    };
+    Ok(rows.iter().map(read).collect())
+}
+
+/// Closes a plan that was carried out: exactly the ids that were read before are deleted (P6), under the lease, so that it is the
+/// warehouse that was refreshed.
+pub(crate) async fn close(client: &mut Client, lease: &Lease, plan: &Plan) -> Result<(), CompactorError> {
+    let failed = || CompactorError::sql("closing a cycle");
+    let transaction = client.transaction().await.map_err(failed())?;
+    keep(&transaction, lease).await?;
+    for (statement, days) in [(WAIT, &plan.wait), (CLOSED, &plan.closed)] {
+        if days.is_empty() {
+            continue;
+        }
+        let streams: Vec<_> = days.iter().map(|waiting| waiting.stream.as_str()).collect();
+        let days: Vec<_> = days.iter().map(|waiting| waiting.day).collect();
+        transaction
+            .execute(statement, &[&streams, &days])
+            .await
+            .map_err(failed())?;
+    }
+    for statement in [LOADED, DONE] {
+        transaction
+            .execute(statement, &[&plan.done])
+            .await
+            .map_err(failed())?;
+    }
+    transaction.commit().await.map_err(failed())
+}
+
+/// Folds the oldest `limit` rows of the accounting's log; says how many.
+pub(crate) async fn fold(client: &Client, limit: i64) -> Result<i64, CompactorError> {
+    let row = client
+        .query_one(FOLD, &[&limit])
+        .await
+        .map_err(CompactorError::sql("folding the accounting"))?;
+    let folded = row.get(0);
+    if folded > 0 {
+        let paged = client.execute(PAGE, &[&PAGE_RANGES]).await;
+        paged.map_err(CompactorError::sql("turning a page of the accounting"))?;
+    }
+    Ok(folded)
+}
+
+/// A line of the journal.
+pub(crate) struct NewEntry<'a> {
+    pub(crate) task: &'a str,
+    pub(crate) relation: &'a str,
+    pub(crate) days: Range<DayNumber>,
+    pub(crate) reason: String,
+    pub(crate) rows: i64,
+}
+
+/// Writes down what was done.
+pub(crate) async fn journal(
+    client: &Client,
+    entry: &NewEntry<'_>,
+    took: Duration,
+) -> Result<(), CompactorError> {
+    let (start, end) = (entry.days.start, entry.days.end);
+    client
+        .execute(
+            JOURNAL,
+            &[
+                &entry.task,
+                &entry.relation,
+                &start,
+                &end,
+                &entry.reason,
+                &entry.rows,
+                &took.as_secs_f64(),
+            ],
+        )
+        .await
+        .map_err(CompactorError::sql("writing the journal"))?;
+    Ok(())
+}
+
+/// Forgets lines of the journal that are older than `days`.
+pub(crate) async fn trim(client: &Client, days: i32) -> Result<(), CompactorError> {
+    client
+        .execute(TRIM, &[&days])
+        .await
+        .map_err(CompactorError::sql("trimming the journal"))?;
+    Ok(())
+}

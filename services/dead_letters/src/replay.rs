@@ -1,0 +1,262 @@
+//! Replaying: each dead letter through the path on which it died, once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use pulseline_clients::kafka::{Guard, Settings};
+use pulseline_loader::replay_dead_letters::DeadLetterReplayer;
+use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
+use pulseline_sql::{Client, GenericClient};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+
+use crate::error::DeadLettersError;
+use crate::find::{DeadLetter, Selection, list, open};
+use crate::origin::Origin;
+use crate::resolve::resolve;
+
+/// Longest to wait for an acknowledgement: the dead letter is kept to a transaction meanwhile.
+const TIMEOUT: Duration = Duration::from_secs(15);
+const TIMEOUT_MS: &str = "15000";
+/// The dead letter's bytes, kept to this transaction: two replays at once send it once.
+const TAKE: &str = "select topic, message_key, payload from ops.dead_letters \
+    where origin = $1 and item = $2 and resolved_at is null for update";
+
+/// The servers that a replay goes through.
+#[derive(Clone, Debug)]
+pub struct ReplayConnections {
+    /// Where messages are sent again.
+    pub kafka: KafkaConfig,
+    /// Where documents are read again.
+    pub mongo: MongoConfig,
+    /// Where dead letters are, and rows go.
+    pub timescale: TimescaleConfig,
+}
+
+/// What became of a dead letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Its rows are in raw.
+    Loaded,
+    /// Its message was sent to its topic again, and has another offset now.
+    Sent,
+    /// It is dead for the same or another reason; the dead letter stays.
+    Refused(String),
+    /// It cannot be replayed here; the dead letter stays.
+    Left(&'static str),
+}
+
+impl Fate {
+    /// True when nothing is left to do with the dead letter.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        match self {
+            Self::Loaded | Self::Sent => true,
+            Self::Refused(_) | Self::Left(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loaded => f.write_str("loaded"),
+            Self::Sent => f.write_str("sent to its topic again"),
+            Self::Refused(why) => write!(f, "refused again: {why}"),
+            Self::Left(why) => write!(f, "not replayed: {why}"),
+        }
+    }
+}
+
+/// Replays dead letters that nobody dealt with, in the order of their origins, and calls `tell` for each.
+///
+/// # Errors
+/// What the stores say; dead letters before that are done.
+pub fn replay<'a>(
+    connections: &'a ReplayConnections,
+    selection: &'a Selection,
+    tell: &'a mut (dyn FnMut(&DeadLetter, &Fate) + Send),
+) -> BoxFuture<'a, Result<(), DeadLettersError>> {
+    Box::pin(async move {
+        if selection.is_all() {
+            return Err(DeadLettersError::NoSelection);
+        }
+        let mut client = open(&connections.timescale).await?;
+        let (dead_letters, _) = list(&client, selection, i64::MAX).await?;
+        let mut by_origin: BTreeMap<String, Vec<DeadLetter>> = BTreeMap::new();
+        for dead_letter in dead_letters {
+            by_origin
+                .entry(dead_letter.origin.clone())
+                .or_default()
+                .push(dead_letter);
+        }
+        let mut stores = Stores::default();
+        let mut ended = Ok(());
+        for (origin, dead_letters) in by_origin {
+            ended = match Origin::read(&origin) {
+                Origin::Document { stream, id } => {
+                    let replayer = stores.replayer(connections).await?;
+                    documents(&client, replayer, (stream, &id), &dead_letters, tell).await
+                }
+                Origin::Message => {
+                    messages(&mut client, stores.producer(connections)?, &dead_letters, tell).await
+                }
+                Origin::Record => {
+                    let left = Fate::Left(
+                        "replay its files again: what can be read now is sent, the rest is a duplicate",
+                    );
+                    dead_letters
+                        .iter()
+                        .for_each(|dead_letter| tell(dead_letter, &left));
+                    Ok(())
+                }
+                Origin::Unknown => {
+                    let left = Fate::Left("its origin is none that this program knows");
+                    dead_letters
+                        .iter()
+                        .for_each(|dead_letter| tell(dead_letter, &left));
+                    Ok(())
+                }
+            };
+            if ended.is_err() {
+                break;
+            }
+        }
+        if let Some(replayer) = stores.replayer {
+            replayer.close().await;
+        }
+        ended
+    })
+}
+
+/// A producer, and what it hears of the brokers by itself.
+struct Mailer {
+    producer: FutureProducer<Guard>,
+    guard: Guard,
+}
+
+/// Opened when the first dead letter needs them.
+#[derive(Default)]
+struct Stores {
+    replayer: Option<DeadLetterReplayer>,
+    producer: Option<Mailer>,
+}
+
+impl Stores {
+    async fn replayer(
+        &mut self,
+        connections: &ReplayConnections,
+    ) -> Result<&mut DeadLetterReplayer, DeadLettersError> {
+        let replayer = match self.replayer.take() {
+            Some(replayer) => replayer,
+            None => {
+                DeadLetterReplayer::open(&pulseline_loader::LoaderConnections {
+                    mongo: connections.mongo.clone(),
+                    timescale: connections.timescale.clone(),
+                })
+                .await?
+            }
+        };
+        Ok(self.replayer.insert(replayer))
+    }
+
+    fn producer(&mut self, connections: &ReplayConnections) -> Result<&Mailer, DeadLettersError> {
+        let producer = match self.producer.take() {
+            Some(producer) => producer,
+            None => {
+                let mut settings = Settings::new(&connections.kafka, "pulseline-dead-letters")?;
+                settings
+                    .set("enable.idempotence", "true")
+                    .set("acks", "all")
+                    .set("message.timeout.ms", TIMEOUT_MS)
+                    .set(
+                        "message.max.bytes",
+                        connections.kafka.message_bytes_max.to_string(),
+                    )
+                    // The same partition for a key as the generator chooses.
+                    .set("partitioner", "murmur2_random");
+                let (producer, guard) = settings.create_guarded()?;
+                Mailer { producer, guard }
+            }
+        };
+        Ok(self.producer.insert(producer))
+    }
+}
+
+/// Loads a document once for all the dead letters about it.
+async fn documents(
+    client: &Client,
+    replayer: &mut DeadLetterReplayer,
+    (stream, id): (pulseline_schemas::Stream, &str),
+    dead_letters: &[DeadLetter],
+    tell: &mut (dyn FnMut(&DeadLetter, &Fate) + Send),
+) -> Result<(), DeadLettersError> {
+    let replayed = replayer.load(stream, id).await?;
+    for dead_letter in dead_letters {
+        let fate = match &replayed {
+            None => Fate::Left("its document is not there any more"),
+            Some(replayed) => {
+                // Refused as a whole, it is refused with each of its readings.
+                let again = replayed
+                    .refused
+                    .iter()
+                    .find(|(item, _)| *item == dead_letter.item || *item < 0);
+                again.map_or(Fate::Loaded, |(_, why)| Fate::Refused(why.clone()))
+            }
+        };
+        if fate == Fate::Loaded {
+            resolve(client, (&dead_letter.origin, dead_letter.item), "replayed", None).await?;
+        }
+        tell(dead_letter, &fate);
+    }
+    Ok(())
+}
+
+/// Sends the bytes of messages again. Killed between the acknowledgement and the note, it would send one twice: the second
+/// is a duplicate, or a second dead letter.
+async fn messages(
+    client: &mut Client,
+    mailer: &Mailer,
+    dead_letters: &[DeadLetter],
+    tell: &mut (dyn FnMut(&DeadLetter, &Fate) + Send),
+) -> Result<(), DeadLettersError> {
+    for dead_letter in dead_letters {
+        let transaction = client.transaction().await?;
+        let Some(row) = transaction
+            .query_opt(TAKE, &[&dead_letter.origin, &dead_letter.item])
+            .await?
+        else {
+            continue;
+        };
+        let (topic, key, payload): (Option<&str>, Option<&[u8]>, Option<&[u8]>) =
+            (row.get(0), row.get(1), row.get(2));
+        let (Some(topic), Some(payload)) = (topic, payload) else {
+            tell(dead_letter, &Fate::Left("it does not keep its bytes"));
+            continue;
+        };
+        let mut record = FutureRecord::<[u8], [u8]>::to(topic).payload(payload);
+        if let Some(key) = key {
+            record = record.key(key);
+        }
+        let sending = async {
+            mailer
+                .producer
+                .send(record, TIMEOUT)
+                .await
+                .map_err(|(error, _)| error)
+        };
+        let sent = mailer.guard.unless_refused("sending a message again", sending);
+        sent.await?;
+        resolve(
+            &transaction,
+            (&dead_letter.origin, dead_letter.item),
+            "replayed",
+            None,
+        )
+        .await?;
+        transaction.commit().await?;
+        tell(dead_letter, &Fate::Sent);
+    }
+    Ok(())
+}

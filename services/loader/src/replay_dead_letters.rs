@@ -1,0 +1,108 @@
+//! Loading documents whose upload, or readings of it, became dead letters: after a fix, through the same path (P9).
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use bson::{RawDocumentBuf, doc};
+use futures_util::future::BoxFuture;
+use mongodb::Database;
+use pulseline_runtime::clock::system_utc_millis;
+use pulseline_schemas::Stream;
+
+use crate::batch::Batch;
+use crate::error::LoaderError;
+use crate::map::{self, SourceCollection};
+use crate::service::{self, LoaderConnections};
+use crate::write::{Purpose, Writer};
+
+/// What loading a document again gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Rows that were written.
+    pub changed: u64,
+    /// Items that were refused again, −1 for the whole upload, and why.
+    pub refused: Vec<(i32, String)>,
+}
+
+/// Loads documents again, one by one.
+pub struct DeadLetterReplayer {
+    connections: LoaderConnections,
+    database: Database,
+    writers: HashMap<Stream, Writer>,
+}
+
+impl DeadLetterReplayer {
+    /// Opens the document store.
+    ///
+    /// # Errors
+    /// A wrong connection string.
+    pub fn open(connections: &LoaderConnections) -> BoxFuture<'_, Result<Self, LoaderError>> {
+        Box::pin(async move {
+            Ok(Self {
+                connections: connections.clone(),
+                database: service::open_database(&connections.mongo).await?,
+                writers: HashMap::new(),
+            })
+        })
+    }
+
+    /// Maps the document with this `_id` again and merges it into raw; none when it is not there.
+    ///
+    /// # Errors
+    /// What the stores say.
+    pub fn load<'a>(
+        &'a mut self,
+        stream: Stream,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Replayed>, LoaderError>> {
+        Box::pin(async move {
+            let source = SourceCollection::Stream(stream);
+            let collection = self.database.collection::<RawDocumentBuf>(source.name());
+            let found = collection.find_one(doc! { "_id": id }).await;
+            let Some(document) = found.map_err(LoaderError::mongo("reading a document"))? else {
+                return Ok(None);
+            };
+            let bytes = document.as_bytes().len();
+            let mut batch = Batch::default();
+            batch.push(map::map(source, &document, system_utc_millis()), bytes, None);
+            let changed = self.writer(stream).await?.write(&mut batch).await?;
+            let refused = batch.dead_letters.into_iter();
+            Ok(Some(Replayed {
+                changed,
+                refused: refused
+                    .map(|dead_letter| {
+                        (
+                            dead_letter.item,
+                            format!("{}: {}", dead_letter.reason, dead_letter.detail),
+                        )
+                    })
+                    .collect(),
+            }))
+        })
+    }
+
+    async fn writer(&mut self, stream: Stream) -> Result<&mut Writer, LoaderError> {
+        match self.writers.entry(stream) {
+            Entry::Occupied(opened) => Ok(opened.into_mut()),
+            Entry::Vacant(place) => {
+                let dead_letters = self.database.collection(SourceCollection::DeadLetters.name());
+                let source = SourceCollection::Stream(stream);
+                let writer = Writer::beside(
+                    &self.connections.timescale,
+                    source,
+                    Purpose::ReplayDeadLetter,
+                    dead_letters,
+                )
+                .await?;
+                Ok(place.insert(writer))
+            }
+        }
+    }
+
+    /// Closes the document store.
+    pub fn close(self) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            self.database.client().clone().shutdown().immediate(true).await;
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! Dead letters: into their collection first, so that the warehouse never knows of one that MongoDB lacks, then into the
+//! warehouse, in the rows' transaction. Both in bulk: a fleet with a wrong clock sends tens of thousands in one batch.
+
+use bson::RawDocumentBuf;
+use mongodb::Collection;
+use pulseline_sql::GenericClient;
+use pulseline_tombstones::is_there_already;
+use tokio_postgres::types::ToSql;
+
+use super::expected::Expected;
+use crate::dead_letter::{DeadLetter, Stage, parts};
+use crate::error::LoaderError;
+use crate::map::SourceCollection;
+
+/// Dead letters per statement.
+const MOST: usize = 10_000;
+/// About the bytes of a statement, as far as a dead letter may be larger alone.
+const MOST_BYTES: usize = 4 << 20;
+
+const INSERT: &str = "insert into ops.dead_letters (origin, item, stream, topic, generation, partition, \"offset\", \
+    message_key, payload, reason, detail, program_version, created_at, loaded_at) \
+    select l.origin, l.item, l.stream, l.topic, l.generation, l.partition, l.\"offset\", \
+    l.message_key, l.payload, l.reason, l.detail, l.program_version, \
+    timestamptz 'epoch' + l.created_at * interval '1 millisecond', now() \
+    from unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::int[], $6::int[], $7::bigint[], $8::bytea[], $9::bytea[], \
+    $10::text[], $11::text[], $12::text[], $13::bigint[]) as l(origin, item, stream, topic, generation, partition, \"offset\", \
+    message_key, payload, reason, detail, program_version, created_at) \
+    on conflict (origin, item) do nothing";
+
+/// Stores the loader's own dead letters that are not there yet. `expected` learns which of them come back through the
+/// collection.
+pub(super) async fn store(
+    source: SourceCollection,
+    collection: &Collection<RawDocumentBuf>,
+    dead_letters: &mut [DeadLetter],
+    expected: Option<&Expected>,
+) -> Result<(), LoaderError> {
+    let new: Vec<&DeadLetter> = dead_letters
+        .iter()
+        .filter(|dead_letter| dead_letter.stage == Stage::New)
+        .collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    for part in parts(&new, MOST, MOST_BYTES) {
+        if let Some(expected) = expected {
+            expected.add(part.iter().map(|dead_letter| dead_letter.id()));
+        }
+        let documents: Vec<RawDocumentBuf> =
+            part.iter().map(|dead_letter| dead_letter.to_document()).collect();
+        let inserted = collection.insert_many(&documents).ordered(false).await;
+        if let Err(error) = inserted
+            && !is_there_already(&error)
+        {
+            return Err(LoaderError::mongo("storing dead letters")(error));
+        }
+        tracing::debug!(
+            collection = source.name(),
+            dead_letters = part.len(),
+            "dead letters stored"
+        );
+    }
+    for dead_letter in dead_letters
+        .iter_mut()
+        .filter(|dead_letter| dead_letter.stage == Stage::New)
+    {
+        dead_letter.stage = Stage::Stored;
+    }
+    Ok(())
+}
+
+/// Puts dead letters down in the warehouse; one that is there already stays as it is.
+pub(super) async fn insert(
+    client: &impl GenericClient,
+    dead_letters: &[DeadLetter],
+) -> Result<(), LoaderError> {
+    // Sorted, as every writer does: two of them then never wait for each other.
+    let mut sorted: Vec<&DeadLetter> = dead_letters.iter().collect();
+    sorted.sort_unstable_by_key(|dead_letter| (&dead_letter.origin, dead_letter.item));
+    for part in parts(&sorted, MOST, MOST_BYTES) {
+        insert_part(client, part).await?;
+    }
+    Ok(())
+}
+
+async fn insert_part(client: &impl GenericClient, dead_letters: &[&DeadLetter]) -> Result<(), LoaderError> {
+    let texts = |of: fn(&DeadLetter) -> &str| {
+        dead_letters
+            .iter()
+            .map(|dead_letter| of(dead_letter))
+            .collect::<Vec<_>>()
+    };
+    let bytes = |of: fn(&DeadLetter) -> Option<&[u8]>| {
+        dead_letters
+            .iter()
+            .map(|dead_letter| of(dead_letter))
+            .collect::<Vec<_>>()
+    };
+    let positions = || {
+        dead_letters
+            .iter()
+            .map(|dead_letter| dead_letter.position.as_ref())
+    };
+    let items: Vec<i32> = dead_letters.iter().map(|dead_letter| dead_letter.item).collect();
+    let streams: Vec<Option<&str>> = dead_letters
+        .iter()
+        .map(|dead_letter| dead_letter.stream.as_deref())
+        .collect();
+    let topics: Vec<Option<&str>> = positions().map(|at| at.map(|at| at.topic.as_str())).collect();
+    let incarnations: Vec<Option<i32>> = positions().map(|at| at.map(|at| at.incarnation)).collect();
+    let partitions: Vec<Option<i32>> = positions().map(|at| at.map(|at| at.partition)).collect();
+    let offsets: Vec<Option<i64>> = positions().map(|at| at.map(|at| at.offset)).collect();
+    let created: Vec<i64> = dead_letters
+        .iter()
+        .map(|dead_letter| dead_letter.created_at)
+        .collect();
+    let values: [&(dyn ToSql + Sync); 13] = [
+        &texts(|dead_letter| &dead_letter.origin),
+        &items,
+        &streams,
+        &topics,
+        &incarnations,
+        &partitions,
+        &offsets,
+        &bytes(|dead_letter| dead_letter.message_key.as_deref()),
+        &bytes(|dead_letter| dead_letter.payload.as_deref()),
+        &texts(|dead_letter| &dead_letter.reason),
+        &texts(|dead_letter| &dead_letter.detail),
+        &texts(|dead_letter| &dead_letter.program_version),
+        &created,
+    ];
+    let inserted = client.execute(INSERT, &values).await;
+    inserted
+        .map(drop)
+        .map_err(LoaderError::statement("writing dead letters"))
+}

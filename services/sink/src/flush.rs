@@ -1,0 +1,137 @@
+//! Flushes a batch into MongoDB. It is durable when everything of it is acknowledged by a majority (D-1).
+//!
+//! ```text
+//!  is it still the same topic? ─▶ without the erased ─▶ gaps: lost, or proven empty ─▶ events by stream ─▶ dead letters, receipts
+//!    ─▶ was somebody erased meanwhile? ─▶ durable
+//! ```
+
+mod dead_letters;
+mod erasure;
+mod events;
+mod gaps;
+
+use std::collections::{BTreeSet, HashMap};
+
+use pulseline_schemas::Stream;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::dead_letters::DeadLetter;
+use crate::entry::{Batch, BatchEntry, End, Pending};
+use crate::error::SinkError;
+use crate::gaps::Gap;
+use crate::metrics::{self, Tally};
+use crate::outage::Server;
+use crate::receipts::Receipt;
+use crate::service::Context;
+use crate::source::Partition;
+
+pub(crate) use gaps::{Examined, examine_trailing_gap};
+
+/// How a flush ended.
+#[derive(Debug)]
+pub(crate) enum FlushOutcome {
+    /// Everything is durable up to these ends.
+    Durable(HashMap<Partition, End>),
+    /// A topic was deleted, or made anew, while its messages were with us: nothing was written, because nobody can
+    /// tell which of the two they came from.
+    TopicChanged(String),
+}
+
+/// What became of the events of one stream.
+#[derive(Debug)]
+struct Settled {
+    stream: Stream,
+    stored: u64,
+    retries: u64,
+    receipts: Vec<Receipt>,
+    dead_letters: Vec<DeadLetter>,
+}
+
+/// Writes a batch.
+pub(crate) async fn flush_batch(context: Context, mut batch: Batch) -> Result<FlushOutcome, SinkError> {
+    let started_at = Instant::now();
+    if let Some(topic) = changed_topic(&context, &batch.ends).await? {
+        return Ok(FlushOutcome::TopicChanged(topic));
+    }
+    let mut tally = Tally {
+        rows: batch.entries.len(),
+        bytes: batch.bytes,
+        ..Tally::default()
+    };
+    let tombstones = context.erasures.known().await;
+    let (refused, kept) = erasure::refuse(&mut batch.entries, &tombstones);
+    erasure::settle(&context, refused).await?;
+    let Sorted {
+        events,
+        mut dead_letters,
+        gaps,
+    } = sort(batch.entries);
+    let mut receipts = gaps::prove(&context, gaps).await?;
+    let mut settling = JoinSet::new();
+    for (stream, pending) in events {
+        settling.spawn(events::store(context.clone(), stream, pending));
+    }
+    // All are waited for, even after an error: the driver's futures must not be dropped half way.
+    for settled in settling.join_all().await {
+        let settled = settled?;
+        tally.stored.insert(settled.stream, settled.stored);
+        tally.retries.insert(settled.stream, settled.retries);
+        tally
+            .duplicates
+            .insert(settled.stream, settled.receipts.len() as u64);
+        receipts.extend(settled.receipts);
+        dead_letters.extend(settled.dead_letters);
+    }
+    receipts.extend(dead_letters::store(&context, &dead_letters).await?);
+    gaps::store_receipts(&context, receipts).await?;
+    erasure::check_again(&context, kept).await?;
+    metrics::record_batch(&tally, started_at.elapsed(), context.clock.now_utc_millis());
+    Ok(FlushOutcome::Durable(batch.ends))
+}
+
+/// The entries of a batch by what is done about them.
+#[derive(Default)]
+struct Sorted {
+    events: HashMap<Stream, Vec<Pending>>,
+    dead_letters: Vec<DeadLetter>,
+    /// (partition, incarnation, range, whether it is proven already).
+    gaps: Vec<(Partition, i32, Gap, bool)>,
+}
+
+fn sort(entries: Vec<BatchEntry>) -> Sorted {
+    let mut sorted = Sorted::default();
+    for entry in entries {
+        match entry {
+            BatchEntry::Event(pending) => sorted.events.entry(pending.stream).or_default().push(*pending),
+            BatchEntry::DeadLetter(dead_letter) => sorted.dead_letters.push(*dead_letter),
+            BatchEntry::Gap {
+                partition,
+                incarnation,
+                gap,
+                is_proven,
+            } => sorted.gaps.push((partition, incarnation, gap, is_proven)),
+        }
+    }
+    sorted
+}
+
+/// The topic that is no longer the one that was read, if any. What was read before this question was asked came
+/// from the topic that answers: ids are never used twice.
+async fn changed_topic(
+    context: &Context,
+    ends: &HashMap<Partition, End>,
+) -> Result<Option<String>, SinkError> {
+    let topics: BTreeSet<&'static str> = ends.keys().map(|partition| partition.source.topic()).collect();
+    if topics.is_empty() {
+        return Ok(None);
+    }
+    let topics: Vec<String> = topics.into_iter().map(str::to_owned).collect();
+    let ask = || context.metadata_client.topic_ids(topics.clone());
+    let ids = context.outages.outlast(Server::Kafka, "topic ids", ask).await?;
+    let changed = ends.iter().find(|(partition, end)| {
+        ids.get(partition.source.topic())
+            .is_none_or(|id| id.to_string() != *end.identity.topic_id)
+    });
+    Ok(changed.map(|(partition, _)| partition.source.topic().to_owned()))
+}

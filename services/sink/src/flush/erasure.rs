@@ -1,0 +1,133 @@
+//! Who was erased is not stored again: their offsets get receipts (E-1, P13).
+//!
+//! Asked before anything is stored, and once more when all is: what was stored while somebody was being erased is deleted
+//! by whoever erases, or here, and never overlooked by both.
+
+use std::collections::HashMap;
+
+use pulseline_schemas::{Owner, Position, collections};
+use pulseline_tombstones::Tombstones;
+
+use super::gaps;
+use crate::dead_letters::DeadLetter;
+use crate::entry::BatchEntry;
+use crate::error::SinkError;
+use crate::metrics;
+use crate::outage::Server;
+use crate::receipts::Receipt;
+use crate::service::Context;
+
+/// A message of somebody, and the document that it becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Owned {
+    /// Whose: an id as text or bytes.
+    owner: Vec<u8>,
+    position: Position,
+    collection: &'static str,
+    document_id: String,
+}
+
+/// What a message says about whose it is; none for what is nobody's.
+fn owned(entry: &BatchEntry) -> Option<Owned> {
+    match entry {
+        BatchEntry::Event(event) => {
+            let field = match event.stream.owner() {
+                Owner::Device => "device_id",
+                Owner::User => "user_id",
+            };
+            Some(Owned {
+                owner: event.document.get_str(field).ok()?.as_bytes().to_vec(),
+                position: event.position.clone(),
+                collection: event.stream.collection(),
+                document_id: event.event_id.to_string(),
+            })
+        }
+        BatchEntry::DeadLetter(dead_letter) => Some(Owned {
+            owner: dead_letter.key.clone()?,
+            position: dead_letter.position.clone(),
+            collection: collections::DEAD_LETTERS,
+            document_id: dead_letter.id(),
+        }),
+        BatchEntry::Gap { .. } => None,
+    }
+}
+
+/// Takes out of a batch what is of the erased; gives it, and what the others are.
+pub(super) fn refuse(entries: &mut Vec<BatchEntry>, tombstones: &Tombstones) -> (Vec<Owned>, Vec<Owned>) {
+    let (mut refused, mut kept) = (Vec::new(), Vec::new());
+    entries.retain(|entry| {
+        let Some(owned) = owned(entry) else { return true };
+        let is_erased = tombstones.hold_key(&owned.owner);
+        if is_erased {
+            refused.push(owned);
+        } else {
+            kept.push(owned);
+        }
+        !is_erased
+    });
+    (refused, kept)
+}
+
+/// The dead letter that an event may have become instead of its document: because its id stands with other content, or
+/// MongoDB refused it.
+fn as_dead_letter(owned: &Owned) -> Option<Owned> {
+    (owned.collection != collections::DEAD_LETTERS).then(|| Owned {
+        collection: collections::DEAD_LETTERS,
+        document_id: DeadLetter::id_at(&owned.position),
+        ..owned.clone()
+    })
+}
+
+/// Writes receipts for what was refused. An attempt before this one may have stored it: then it is deleted, afterwards.
+pub(super) async fn settle(context: &Context, refused: Vec<Owned>) -> Result<(), SinkError> {
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let receipts = refused
+        .iter()
+        .map(|owned| Receipt::erased(owned.position.clone()));
+    gaps::store_receipts(context, receipts.collect()).await?;
+    metrics::record_erased(refused.iter().map(|owned| owned.position.topic.as_str()));
+    let mut by_collection: HashMap<&'static str, Vec<Owned>> = HashMap::new();
+    let dead_letters: Vec<Owned> = refused.iter().filter_map(as_dead_letter).collect();
+    for owned in refused.into_iter().chain(dead_letters) {
+        by_collection.entry(owned.collection).or_default().push(owned);
+    }
+    for (collection, owned) in by_collection {
+        let delete = || delete(context, collection, &owned);
+        let outages = &context.outages;
+        outages
+            .outlast(Server::Mongo, "deleting what is of the erased", delete)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn delete(context: &Context, collection: &'static str, owned: &[Owned]) -> Result<(), SinkError> {
+    let ids: Vec<String> = owned.iter().map(|owned| owned.document_id.clone()).collect();
+    let stored = context.store.find_events(collection, &ids).await?;
+    // One that stands at another offset is the business of whoever erases, with its own receipt.
+    let own = owned.iter().filter(|owned| {
+        let stored = stored.get(&owned.document_id);
+        stored.is_some_and(|stored| stored.position == owned.position)
+    });
+    let own: Vec<&str> = own.map(|owned| owned.document_id.as_str()).collect();
+    context.store.delete(collection, &own).await
+}
+
+/// Checks once more, now that the batch is stored: who was erased meanwhile is treated as if that had been known.
+pub(super) async fn check_again(context: &Context, mut kept: Vec<Owned>) -> Result<(), SinkError> {
+    let ask = || context.erasures.refresh();
+    while let Some(tombstones) = context
+        .outages
+        .outlast(Server::Mongo, "asking who was erased", ask)
+        .await?
+    {
+        let (refused, others) = kept
+            .into_iter()
+            .partition(|owned| tombstones.hold_key(&owned.owner));
+        kept = others;
+        settle(context, refused).await?;
+    }
+    Ok(())
+}
