@@ -159,12 +159,12 @@ fn every_scenario_of_the_invariants_is_there() -> Result<()> {
     Ok(())
 }
 
-/// `D-1` of a letter and a number.
-fn id(letter: &str, number: &str) -> Option<String> {
+/// `D-1` of its group and its number.
+fn id(group: &str, number: &str) -> Option<String> {
     let number: u8 = number.parse().ok()?;
-    match letter.to_ascii_uppercase().as_str() {
+    match group.to_ascii_uppercase().as_str() {
         "P" => Some(format!("P{number}")),
-        letter @ ("A" | "D" | "E") => Some(format!("{letter}-{number}")),
+        group @ ("A" | "D" | "E") => Some(format!("{group}-{number}")),
         _ => None,
     }
 }
@@ -173,14 +173,14 @@ fn id(letter: &str, number: &str) -> Option<String> {
 fn ids_of_name(line: &str) -> Vec<String> {
     let mut rest = line.split_once("fn ").map_or("", |(_, name)| name);
     let mut ids = Vec::new();
-    while let Some((letter, after)) = rest.split_at_checked(1) {
+    while let Some((group, after)) = rest.split_at_checked(1) {
         let after = after.trim_start_matches('_');
         let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
         let (number, after) = after.split_at(digits);
-        let Some(id) = id(letter, number).filter(|_| after.starts_with('_')) else {
+        let Some(id) = id(group, number).filter(|_| after.starts_with('_')) else {
             break;
         };
-        ids.extend((letter != "a").then_some(id));
+        ids.extend((group != "a").then_some(id));
         rest = &after[1..];
     }
     ids
@@ -190,10 +190,10 @@ fn ids_of_name(line: &str) -> Vec<String> {
 fn ids_of_text(line: &str) -> Vec<String> {
     let words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
     let ids = words.filter_map(|word| {
-        let (letter, number) = word.split_at_checked(1)?;
-        let is_written = number.starts_with('-') != (letter == "P") && !word.starts_with(char::is_lowercase);
-        let is_told = letter != "A" || line.contains(&format!("({word}"));
-        id(letter, number.trim_start_matches('-')).filter(|id| is_written && is_told && id == word)
+        let (group, number) = word.split_at_checked(1)?;
+        let is_written = number.starts_with('-') != (group == "P") && !word.starts_with(char::is_lowercase);
+        let is_told = group != "A" || line.contains(&format!("({word}"));
+        id(group, number.trim_start_matches('-')).filter(|id| is_written && is_told && id == word)
     });
     ids.collect()
 }
