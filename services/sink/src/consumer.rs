@@ -285,6 +285,8 @@ pub(crate) async fn close(consumer: Arc<SinkConsumer>, deadline: Duration) {
         let _late = left.send(());
     });
     if tokio::time::timeout(deadline, done).await.is_err() {
-        tracing::warn!("leaving the group takes too long: the broker removes this member after its session timeout");
+        tracing::warn!(
+            "leaving the group takes too long: the broker removes this member after its session timeout"
+        );
     }
 }

@@ -136,7 +136,7 @@ pub enum SinkError {
     #[error(transparent)]
     Registry(RegistryError),
     /// The drain deadline passed.
-    #[error("the drain deadline passed: the next start reads uncommitted messages again")]
+    #[error("abandoned at the drain deadline: the next start reads uncommitted messages again")]
     Abandoned,
     /// A task of this process panicked or was aborted.
     #[error("an internal task ended without a result: {0}")]

@@ -93,11 +93,7 @@ pub fn describe() {
         Unit::Count,
         "Failed offset commits; they are retried"
     );
-    describe_counter!(
-        INCARNATIONS,
-        Unit::Count,
-        "Topic incarnations opened"
-    );
+    describe_counter!(INCARNATIONS, Unit::Count, "Topic incarnations opened");
     describe_gauge!(PARTITIONS, Unit::Count, "Partitions assigned to this sink");
     touch();
 }

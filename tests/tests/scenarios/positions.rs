@@ -102,7 +102,7 @@ async fn d_2_a_collection_that_was_dropped_stops_the_loader_or_is_read_again_bes
     collection.drop().await?;
     let mut loader = services.remove(1);
     ensure!(loader.ended().await? == Some(3), "{}", loader.log()?);
-    let reason = "the position of sleeps in the change stream is lost (it was dropped or renamed)";
+    let reason = "MongoDB no longer knows the change-stream position of sleeps (it was dropped or renamed)";
     ensure!(loader.log()?.contains(reason), "{}", loader.log()?);
     // Restored from a copy, say, while nobody looks.
     collection.insert_many(&documents).await?;

@@ -38,7 +38,10 @@ impl Intake {
             }
             RebalanceKind::Lost => {
                 // Other members may be reading there: accepted messages are written, which is harmless, but not committed.
-                tracing::warn!(partitions = count, "the group took partitions away without waiting");
+                tracing::warn!(
+                    partitions = count,
+                    "the group took partitions away without waiting"
+                );
                 self.release(&rebalance);
             }
         }
