@@ -129,7 +129,7 @@ async fn a_1_a_wrong_figure_of_an_aggregate_is_reported() -> Result<()> {
     let settings = [("PULSELINE__COMPACTOR__SAMPLE_INTERVAL_MS", "1")];
     let mut compactor = Service::start_with(&world, Role::Compactor, &settings)?;
     compactor
-        .until_logged("a stored figure is not what its readings say")
+        .until_logged("a stored figure differs from its readings")
         .await?;
     let measures = compactor.measures().await?;
     let counted = measures.sum("pulseline_compactor_sample_differences_total")?;
