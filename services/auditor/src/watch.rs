@@ -129,7 +129,7 @@ impl Watch {
                 Err(error) => (BTreeMap::new(), Err(error)),
             };
             let (mut status, known) = gathered(ends, ops_tables);
-            // While nobody knows what it is, it may be one that holds back.
+            // While the kind of server is unknown, it may be one that holds back.
             let margin = margin(*documents.as_ref().unwrap_or(&SHARDS_HOLD_BACK));
             status
                 .unreachable

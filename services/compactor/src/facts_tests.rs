@@ -116,7 +116,7 @@ impl Warehouse {
         Ok(Self {
             stack,
             client,
-            lease: lease.context("somebody has the lease")?,
+            lease: lease.context("another compactor has the lease")?,
         })
     }
 

@@ -285,7 +285,7 @@ async fn p_12_old_readings_are_deleted_once_they_are_refreshed_and_their_figures
     ensure!(warehouse.count(SUMMED).await? == 34 * 10 + 6 * 30);
     let monthly = "select steps::bigint from agg.monthly_steps where bucket = '2019-10-01'";
     ensure!(warehouse.count(monthly).await? == 310);
-    // Somebody marks a day below the floor: its figures are not emptied.
+    // A day below the floor is marked by hand: its figures stay.
     warehouse
         .client
         .batch_execute("insert into ops.dirty_days (stream, local_date) values ('steps', '2019-10-10')")

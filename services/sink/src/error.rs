@@ -37,7 +37,7 @@ pub enum SinkError {
     #[error(
         "{partition} ends at {end}, before the committed offset {committed}: Kafka has lost messages that it had \
          acknowledged. New messages would get offsets that are already used. Restore the topic, or delete it and make \
-         it anew, which opens a new incarnation"
+         a new one, which opens a new incarnation"
     )]
     Truncated {
         /// Topic and partition.

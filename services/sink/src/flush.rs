@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  is it still the same topic? ─▶ without the erased ─▶ gaps: lost, or proven empty ─▶ events by stream ─▶ dead letters, receipts
-//!    ─▶ was somebody erased meanwhile? ─▶ durable
+//!    ─▶ erased meanwhile? ─▶ durable
 //! ```
 
 mod dead_letters;

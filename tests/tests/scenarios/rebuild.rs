@@ -1,4 +1,4 @@
-//! A warehouse is built anew beside the one in use while data streams in, is killed half way, goes on, and takes its place.
+//! A rebuild beside the warehouse in use while data streams in: it is killed halfway, resumes, and swaps the two.
 
 use std::time::{Duration, Instant};
 
