@@ -1,7 +1,7 @@
 //! The floor of raw: readings of earlier days are deleted, and no longer loaded (P12).
 //!
-//! Each writer of readings [locks](crate::write_guard) the floor for its transaction; raising it waits for them and blocks later ones. So
-//! only refreshed readings are deleted, and none arrives afterwards.
+//! Each writer of readings [locks](crate::write_guard) the floor for its transaction; raising it waits for them and
+//! blocks later ones. So only refreshed readings are deleted, and none arrives afterwards.
 
 use crate::client::{GenericClient, Transaction};
 use crate::error::SqlError;

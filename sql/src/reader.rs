@@ -11,8 +11,8 @@ use crate::connect::connect;
 use crate::error::SqlError;
 use crate::migrate::require_version;
 
-/// As [`open`](crate::open), but the server ends every statement that runs longer than `limit`, even when the calling process is gone.
-/// The embedded database cannot interrupt a statement: there the limit has no effect.
+/// As [`open`](crate::open), but the server ends every statement that runs longer than `limit`, even when the caller is
+/// gone. The embedded database cannot interrupt a statement: there the limit has no effect.
 ///
 /// # Errors
 /// As [`open`](crate::open).

@@ -1,4 +1,4 @@
-//! A relay before a real server that drops or delays replies: the server executes the request, and the client does not learn it.
+//! A relay before a real server that drops or delays replies: the server executes requests, and clients do not learn it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

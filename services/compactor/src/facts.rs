@@ -28,8 +28,8 @@ const NEAR: &str = "select distinct s.device_id, s.log_id, s.start_local::date -
 
 /// The greatest UTC offset of a loaded reading, in either direction.
 const OFFSET_HOURS: i32 = 18;
-/// Local days from the start of a statement's first sleep to the end of its last. For each sleep the statement reads the chunks of
-/// these days, and of two more on each side.
+/// Local days from the start of a statement's first sleep to the end of its last. For each sleep the statement reads
+/// the chunks of these days, and of two more on each side.
 const SPAN_DAYS: usize = 14;
 
 /// A sleep to recompute.
@@ -41,8 +41,8 @@ pub(crate) struct Sleep {
     days: Range<DayNumber>,
 }
 
-/// The sleeps whose heart rate changes on these days can affect, newest first. A sleep that waits for a day's refresh is left out: the
-/// cycle that refreshes that day finds it. A sleep that may have readings below the floor keeps its stored heart rate.
+/// The sleeps whose heart rate changes on these days can affect, newest first. A sleep that waits for a day's refresh
+/// is left to that refresh's cycle. A sleep that may have readings below the floor keeps its stored heart rate.
 pub(crate) async fn touched(
     client: &Client,
     plan: &Plan,
@@ -67,8 +67,8 @@ pub(crate) async fn touched(
     Ok(due(near, plan))
 }
 
-/// Local days on which a reading of a sleep can lie, whatever its offset, from the sleep's hours UTC. A sleep whose offsets make
-/// it end before it begins has no readings, but still a day.
+/// Local days on which a reading of a sleep can lie, whatever its offset, from the sleep's hours UTC. A sleep whose
+/// offsets make it end before it begins has no readings, but still a day.
 fn days_of_readings(starts: i32, ends: i32) -> Range<DayNumber> {
     let low = (starts - OFFSET_HOURS).div_euclid(24);
     low..((ends + OFFSET_HOURS).div_euclid(24) + 1).max(low + 1)
@@ -121,8 +121,8 @@ pub(crate) async fn recompute(
     Ok(changed)
 }
 
-/// One statement, kept only if this compactor still holds the lease at its end: otherwise it may overwrite a new owner's rows with
-/// older data.
+/// One statement, kept only if this compactor still holds the lease at its end: otherwise it may overwrite a new
+/// owner's rows with older data.
 async fn write(client: &mut Client, lease: &Lease, sleeps: &[Sleep]) -> Result<u64, CompactorError> {
     let failed = || CompactorError::sql("recomputing the heart rate of sleeps");
     let devices: Vec<_> = sleeps.iter().map(|sleep| sleep.device).collect();
@@ -162,8 +162,8 @@ fn days(sleeps: &[Sleep]) -> Range<DayNumber> {
     sleep_window(low).start..sleep_window(high).end
 }
 
-/// In UTC, from the start up to, but excluding, the end. The 15-minute aggregates, read once by constant dates that the planner
-/// can use, tell when a device had which offset; with the offsets of a sleep's own time only its own readings are read. The dates
+/// In UTC, from the start up to, but excluding, the end. The 15-minute aggregates tell when a device had which offset,
+/// and are read once by constant dates that the planner can use; so only a sleep's own readings are read. The dates
 /// also exclude chunks when the sleep's times are looked up in the readings.
 fn statement(days: &Range<DayNumber>) -> String {
     let (from, to) = (date_of(days.start), date_of(days.end));

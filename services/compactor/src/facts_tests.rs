@@ -13,8 +13,8 @@ use super::*;
 /// 2019-11-06.
 const LAST_DAY: DayNumber = 18_206;
 const DEVICE: Uuid = Uuid::from_u128(20);
-/// Nights of `$1` days up to the last, with a reading each 20 minutes all day. Every tenth day begins in Tokyo, the next one ends at home:
-/// some sleeps have readings of two offsets, and some wall-clock times occur twice.
+/// Nights of `$1` days up to the last, with a reading each 20 minutes all day. Every tenth day begins in Tokyo, the next
+/// one ends at home: some sleeps have readings of two offsets, and some wall-clock times occur twice.
 const LOAD: &str = "with days as (select n, date '2019-11-06' - n as day, case when n % 10 in (0, 1) then 540 else 60 end as offset_minutes \
         from generate_series(0, $1::int - 1) n), \
     readings as (insert into raw.heart_rates select $2::uuid, day + m * interval '20 minutes', \
@@ -213,8 +213,8 @@ async fn b_20_a_sleep_costs_its_own_readings_however_long_the_history() -> Resul
             whole.scans * 10 <= half.scans * 22 && whole.rows * 10 <= half.rows * 22,
             "{text}"
         );
-        // Chunks of two days and of the other offset, and those of a statement's span once. Twice the night's readings: those of the days
-        // around it, which tell the offsets, are as many 15-minute buckets as they are readings here.
+        // Chunks of two days and of the other offset, and those of a statement's span once. Twice the night's readings:
+        // the days around it, which tell the offsets, have as many 15-minute buckets as readings here.
         ensure!(whole.scans <= 8 * 64, "{text}");
         ensure!(whole.rows <= 10 * u64::try_from(own)?, "{text}");
         ensure!(

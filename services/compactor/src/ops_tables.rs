@@ -54,8 +54,8 @@ const FOLD: &str = "with taken as ( \
             dead = a.dead + excluded.dead, erased = a.erased + excluded.erased, revived = a.revived + excluded.revived \
         returning 1 \
     ) select coalesce(sum(rows), 0)::bigint, (select count(*) from folded) from grouped";
-/// A fold rewrites the row of a partition, so a row keeps only the range of a healthy partition: other ranges move to a page once there
-/// are `$1` of them.
+/// A fold rewrites the row of a partition, so a row keeps only the range of a healthy partition: other ranges move to a
+/// page once there are `$1` of them.
 const PAGE: &str = "with heavy as ( \
         select topic, generation, partition, duplicate, void, dead, erased, revived from ops.accounted \
         where (select count(*) from unnest(duplicate)) + (select count(*) from unnest(void)) \
