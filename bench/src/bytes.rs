@@ -1,4 +1,4 @@
-//! What a packed heart rate takes, by the columnstore's settings and by column.
+//! The size of packed heart rates, by columnstore settings and by column.
 
 mod layouts;
 

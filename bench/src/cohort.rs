@@ -1,4 +1,4 @@
-//! What is sent: a cohort's messages as ready bytes, on time or with faults, from its own devices or dealt out to more.
+//! The sent data: a cohort's messages as prepared bytes, on time or with faults, from its own devices or spread over more.
 
 use anyhow::Result;
 use pulseline_clients::registry::Registry;

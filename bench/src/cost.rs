@@ -1,4 +1,4 @@
-//! What processes used while something was measured: the kernel's own counts, of this process and of all below it.
+//! Resource use during a measurement: the kernel's counters of this process and its descendants.
 
 use std::collections::BTreeMap;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! How old a live reading is when it can be seen: in raw, and in the daily figure.
+//! The age of a live reading when it becomes visible: in raw, and in the daily figure.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ const PROBED: u64 = 4;
 const PAUSE: Duration = Duration::from_millis(20);
 /// Devices whose figure is asked for at a time.
 const AT_A_TIME: usize = 50;
-/// Events that nobody has seen after this long are lost.
+/// Events not visible after this time count as lost.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const IN_RAW: &str = "select p.n from unnest($1::uuid[], $2::int8[]) with ordinality as p(device_id, at, n) \
@@ -101,7 +101,7 @@ async fn send(hand: Arc<Hand>, devices: u32, lasts: Duration, probes: mpsc::Send
         let hand = Arc::clone(&hand);
         sending.spawn(async move { hand.event(&event).await });
         if number % PROBED == 0 && began.elapsed() >= WARM_UP {
-            probes.send(probe).await.ok().context("nobody polls any more")?;
+            probes.send(probe).await.ok().context("the poller has ended")?;
         }
         while let Some(sent) = sending.try_join_next() {
             sent??;

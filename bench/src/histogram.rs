@@ -1,4 +1,4 @@
-//! How long things took: all of them, so that percentiles are exact.
+//! Durations: keeps all of them, so that percentiles are exact.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Our services at work, one at a time or all together, watched through their own metrics.
+//! Pulseline's services under load, one at a time or all together, measured by their own metrics.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};

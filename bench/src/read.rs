@@ -1,4 +1,4 @@
-//! The example queries of docs/guides/query-the-warehouse.md beside the same figures from raw by plain SQL.
+//! Runs the example queries of docs/guides/query-the-warehouse.md, and the same figures from raw by plain SQL.
 
 use std::time::Instant;
 
@@ -94,7 +94,7 @@ struct About {
 }
 
 impl About {
-    /// Everybody who has one device; the first of them; the day in the middle.
+    /// All people with one device; the first of them; the day in the middle.
     async fn find(client: &Client) -> Result<Self> {
         let found = "select min(user_id::text), (array_agg(device_id::text order by user_id::text))[1], \
             array_agg(user_id)::text, (select percentile_disc(0.5) within group (order by bucket)::date::text from agg.heart_rates_1d) \
@@ -102,7 +102,7 @@ impl About {
         let (_, rows) = answer(client, found).await?;
         let of = |column: usize| {
             let value = rows.first().and_then(|row| row.get(column).cloned().flatten());
-            value.context("nobody has one device")
+            value.context("no person has exactly one device")
         };
         Ok(Self {
             user: of(0)?,

@@ -1,4 +1,4 @@
-//! Least, median and greatest of all rounds, as tables or as JSON.
+//! Minimum, median and maximum of all rounds, as tables or as JSON.
 
 mod tables;
 
@@ -60,7 +60,7 @@ struct Live {
 }
 
 impl Hop {
-    /// The floor that took longest in each round: nobody can be faster than the slower of two.
+    /// The slower floor of each round: no pipeline can beat the slower of two.
     fn floor(&self) -> Vec<f64> {
         let rounds = 0..self.ours.len();
         let slowest = |round: usize| {

@@ -1,4 +1,4 @@
-//! One round: floors and hops by turns, on fresh servers.
+//! One round: floors and hops alternate, on fresh servers.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub(crate) async fn run(case: &Case) -> Result<Round> {
 
     eprintln!("  end to end");
     let world = World::start("bench").await?;
-    // This world's registry knows no schemas yet, so that messages are made for it anew.
+    // This world's registry has no schemas yet, so its messages are encoded again.
     let (messages, _) = cohort.ready(&world).await?;
     floor::kafka::warm(&world, &messages).await?;
     let messages = cohort.devices.map(|_| messages);

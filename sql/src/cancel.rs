@@ -1,6 +1,6 @@
-//! What is given up here is ended at the server too.
+//! Cancels abandoned statements at the server too.
 //!
-//! A statement whose answer nobody waits for runs on at the server, and holds up the next one on its connection.
+//! An abandoned statement runs on at the server, and holds up the next one on its connection.
 
 use std::future::Future;
 use std::sync::atomic::Ordering;
@@ -15,10 +15,10 @@ use tokio_postgres::CancelToken;
 
 use crate::client::Client;
 
-/// Longest that telling the server may take.
+/// Longest that sending the cancel request may take.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Ends what a connection is doing, over another one that is made the same way.
+/// Cancels the running statement of a connection, over another connection to the same server.
 #[derive(Clone)]
 pub(crate) struct Canceller {
     token: CancelToken,
@@ -45,12 +45,12 @@ impl std::fmt::Debug for Canceller {
 }
 
 impl Client {
-    /// Waits for work on this connection, so long at most. Work that is given up, because it takes longer or because nobody
-    /// waits for this any more, is ended at the server; the connection then counts as closed, since what ends it might come
-    /// late and meet the next statement. Only for a connection that does one thing at a time.
+    /// Waits for work on this connection, at most this long. Work that times out, or whose future is dropped, is cancelled
+    /// at the server; the connection then counts as closed, because the cancel request might arrive
+    /// late and hit the next statement. Only for a connection that does one thing at a time.
     ///
     /// # Errors
-    /// When it takes longer.
+    /// When the work takes longer.
     pub async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
         let running = Running(self);
         let done = timeout(limit, work).await;
@@ -66,18 +66,18 @@ impl Client {
         let cancelling = async move {
             match timeout(CANCEL_TIMEOUT, canceller.cancel()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::debug!(%error, "a statement that was given up was not ended"),
-                Err(_) => tracing::debug!("a statement that was given up was not ended in time"),
+                Ok(Err(error)) => tracing::debug!(%error, "an abandoned statement was not cancelled"),
+                Err(_) => tracing::debug!("an abandoned statement was not cancelled in time"),
             }
         };
-        // Without a runtime the process ends, and the statement by the server's limit.
+        // Without a runtime the process is ending; the server's limit ends the statement.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(cancelling);
         }
     }
 }
 
-/// Dropped, it gives up what runs.
+/// Cancels running work when dropped.
 struct Running<'a>(&'a Client);
 
 impl Drop for Running<'_> {

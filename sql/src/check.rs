@@ -1,4 +1,4 @@
-//! A look at the warehouse, for `config check`.
+//! Checks the warehouse, for `config check`.
 
 use futures_util::future::BoxFuture;
 use pulseline_clients::HopReport;
@@ -10,7 +10,7 @@ use crate::connect::connect;
 use crate::error::SqlError;
 
 const APPLICATION: &str = "pulseline-check";
-/// The groups of rights, and which commands need each.
+/// The group roles, and the commands that need each.
 const ROLES: [(&str, &str); 4] = [
     ("pulseline_loader", "load, backfill, heal and rebuild"),
     ("pulseline_compactor", "compact and rebuild"),
@@ -18,7 +18,7 @@ const ROLES: [(&str, &str); 4] = [
     ("pulseline_eraser", "forget"),
 ];
 
-/// Connects as the services would, and says what they may not do.
+/// Connects as the services would, and reports what is missing.
 ///
 /// # Errors
 /// Wrong settings, a refusal, an outage.
@@ -38,10 +38,8 @@ pub fn check(timescale: &TimescaleConfig) -> BoxFuture<'_, Result<HopReport, Sql
             missing.push("the extension timescaledb: `create extension timescaledb`".to_owned());
         }
         if described.is_standby {
-            missing.push(
-                "a server that can be written: add target_session_attrs=read-write to timescale.url"
-                    .to_owned(),
-            );
+            missing
+                .push("a writable server: add target_session_attrs=read-write to timescale.url".to_owned());
         }
         for (role, commands) in ROLES {
             let is_member =

@@ -1,6 +1,6 @@
-//! A connection whose statements reach one warehouse of those that may stand in a database.
+//! A connection to one of the warehouses of a database.
 //!
-//! Statements say `raw.`, `stage.`, `agg.`, `ops.`; under a prefix the names are put in as they are sent. So the same
+//! Statements say `raw.`, `stage.`, `agg.`, `ops.`; under a prefix, the client replaces these names. So the same
 //! services fill and check a warehouse that is built beside the one in use.
 
 use std::future::Future;
@@ -22,10 +22,10 @@ pub struct Client {
     inner: tokio_postgres::Client,
     schemas: Schemas,
     prepared: Prepared,
-    /// Longest that a statement may run; only a reader has it, and needs no session then.
+    /// Longest that a statement may run; only a reader has this limit, and then needs no session.
     limit: Option<Duration>,
     pub(crate) canceller: Canceller,
-    /// A statement was given up: it may still run.
+    /// A statement was abandoned: it may still run.
     pub(crate) given_up: AtomicBool,
 }
 
@@ -54,7 +54,7 @@ pub trait GenericClient: Sync {
     /// How statements are sent where no session can be relied on; none where they are prepared.
     fn typed(&self) -> Option<Typed>;
 
-    /// A statement that reaches this warehouse: one that comes again is prepared once.
+    /// Prepares a statement for this warehouse; a repeated text is prepared once.
     ///
     /// # Errors
     /// What the server says.
@@ -128,7 +128,7 @@ pub trait GenericClient: Sync {
         }
     }
 
-    /// Runs a statement; says how many rows it changed.
+    /// Runs a statement; returns the number of rows it changed.
     ///
     /// # Errors
     /// What the server says.
@@ -150,7 +150,7 @@ pub trait GenericClient: Sync {
         }
     }
 
-    /// Runs statements without values, parted by semicolons.
+    /// Runs statements without parameters, separated by semicolons.
     ///
     /// # Errors
     /// What the server says.
@@ -224,7 +224,7 @@ impl Client {
         started(begun, (&self.schemas, &self.prepared), self.limit).await
     }
 
-    /// Begins a transaction that sees one moment, and changes nothing.
+    /// Begins a read-only transaction with one snapshot.
     ///
     /// # Errors
     /// What the server says.
@@ -237,26 +237,26 @@ impl Client {
         started(begun, (&self.schemas, &self.prepared), self.limit).await
     }
 
-    /// From here on the server ends every statement that runs longer, and none needs a session: a pooler may run each on another
-    /// one.
+    /// Limits every later statement to this time, without using a session: a pooler may run each on another
+    /// connection.
     pub(crate) fn only_reads(&mut self, limit: Duration) {
         self.limit = Some(limit);
     }
 
-    /// True once the connection has ended, a statement on it was given up, or it is of no use any more: its server was demoted,
-    /// or a pooler gave it another.
+    /// True once the connection has ended, a statement on it was abandoned, or it is unusable: its server was demoted,
+    /// or a pooler exchanged it.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.given_up.load(Ordering::Relaxed) || self.inner.is_closed() || self.prepared.is_spent()
     }
 
-    /// What sends statements as they stand, for whoever has nothing to do with other warehouses.
+    /// The underlying client, which sends statements unchanged.
     #[must_use]
     pub fn into_bare(self) -> tokio_postgres::Client {
         self.inner
     }
 
-    /// From here on statements reach that warehouse of the same database.
+    /// Directs later statements to that warehouse of the same database.
     pub fn use_schemas(&mut self, schemas: Schemas) {
         self.schemas = schemas;
     }
@@ -288,7 +288,7 @@ impl Transaction<'_> {
         self.prepared.heed(self.inner.copy_in(&statement).await)
     }
 
-    /// Makes it durable.
+    /// Commits.
     ///
     /// # Errors
     /// What the server says; when the connection was lost, the outcome is unknown.
@@ -296,7 +296,7 @@ impl Transaction<'_> {
         self.inner.commit().await
     }
 
-    /// Undoes it.
+    /// Rolls back.
     ///
     /// # Errors
     /// What the server says.

@@ -1,4 +1,4 @@
-//! The way into the warehouse.
+//! Connects to the warehouse.
 
 use futures_util::future::BoxFuture;
 use pulseline_clients::postgres;
@@ -12,7 +12,7 @@ use crate::schemas::Schemas;
 /// Connects as `timescale.url` says; the connection ends when the client is dropped.
 ///
 /// # Errors
-/// A wrong URL or prefix, a server that is away or refuses.
+/// A wrong URL or prefix, a server that is unreachable or refuses.
 pub fn connect<'a>(
     timescale: &'a TimescaleConfig,
     application_name: &'a str,

@@ -1,7 +1,7 @@
-//! The floor of raw: readings of days before it are deleted, and none of them is loaded any more (P12).
+//! The floor of raw: readings of earlier days are deleted, and no longer loaded (P12).
 //!
-//! Whoever writes readings [holds](crate::write_guard) the floor for its transaction; whoever raises it waits for them and holds up the next. So
-//! what is deleted was refreshed, and nothing comes in behind it.
+//! Each writer of readings [locks](crate::write_guard) the floor for its transaction; raising it waits for them and
+//! blocks later ones. So only refreshed readings are deleted, and none arrives afterwards.
 
 use crate::client::{GenericClient, Transaction};
 use crate::error::SqlError;
@@ -21,7 +21,7 @@ pub async fn floor(client: &impl GenericClient) -> Result<Option<DayNumber>, Sql
     Ok(client.query_opt(FLOOR, &[]).await?.map(|row| row.get(0)))
 }
 
-/// Waits until nobody holds the floor, and keeps it to this transaction.
+/// Waits until no writer holds the floor, and locks it for this transaction.
 ///
 /// # Errors
 /// What the server says; 55P03 when `lock_timeout` passes first.
@@ -29,7 +29,7 @@ pub async fn seize(transaction: &Transaction<'_>) -> Result<(), SqlError> {
     Ok(transaction.batch_execute(SEIZE).await?)
 }
 
-/// Raises a floor that was seized; never lowers it. `to` is the first day of a month.
+/// Raises a locked floor; never lowers it. `to` is the first day of a month.
 ///
 /// # Errors
 /// What the server says.

@@ -1,14 +1,14 @@
-//! Who was erased, as the warehouse knows it: hashes, whose key is elsewhere (P13).
+//! The warehouse's list of erased people: hashes, whose key is in MongoDB (P13).
 
 use crate::client::{GenericClient, Transaction};
 use crate::error::SqlError;
 
 const HASHES: &str = "select tombstone from ops.forgotten";
-/// Waits for whoever writes rows: what they wrote is there to be deleted, what they write next knows of the erased.
+/// Waits for writers of rows: what they wrote can be deleted, and later writers see the list.
 const SEIZE: &str = "lock table ops.forgotten in access exclusive mode";
 const ADD: &str = "insert into ops.forgotten (tombstone) select unnest($1::bytea[]) on conflict do nothing";
 
-/// The hashes of everybody.
+/// All hashes.
 ///
 /// # Errors
 /// What the server says.
@@ -17,7 +17,7 @@ pub async fn hashes(client: &impl GenericClient) -> Result<Vec<Vec<u8>>, SqlErro
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// Adds hashes, once nobody writes rows; who writes after the transaction's end sees them.
+/// Adds hashes, once no writer is active; later writers see them.
 ///
 /// # Errors
 /// What the server says.

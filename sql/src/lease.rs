@@ -1,5 +1,5 @@
-//! Leases: who may do a work alone. A row with an end, never a session lock: behind a pooler, or in a session that
-//! all clients share, a session lock would be granted to everyone.
+//! Leases: exclusive rights to a task. A lease is a row with an expiry, never a session lock: behind a pooler, or in a
+//! session that all clients share, every client would get a session lock.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::client::{Client, GenericClient};
 use crate::connect::connect;
 use crate::error::SqlError;
 
-/// Renewals in a term: two may fail without a loss.
+/// Renewals per term: two may fail without losing the lease.
 const RENEWALS: u32 = 3;
 
 const ACQUIRE: &str = "insert into ops.leases as l (name, owner, epoch, expires_at) \
@@ -35,7 +35,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Takes the lease if it is free or has run out; none while another holds it.
+    /// Takes the lease if it is free or expired; none while another owner holds it.
     ///
     /// # Errors
     /// What the server says.
@@ -74,8 +74,8 @@ impl Lease {
             == 1)
     }
 
-    /// Renews it as long as this is polled, on a connection of its own: whatever else its owner runs may take longer than a term. Ends
-    /// when the lease went to another. An outage is not a loss: what nobody took meanwhile is still ours; it shows in `waits`.
+    /// Renews it as long as this is polled, on its own connection, because the owner's work may take longer than a term. Ends
+    /// when another owner took the lease. An outage is not a loss; it shows in `waits`.
     pub async fn lost(&self, timescale: &TimescaleConfig, application_name: &str, waits: &Waits) {
         let mut kept = None;
         let mut wait = waits.prepare("renewing the lease");
@@ -99,7 +99,7 @@ impl Lease {
         }
     }
 
-    /// Gives it up, so that a standby need not wait for its end.
+    /// Releases it, so that a standby need not wait for its expiry.
     ///
     /// # Errors
     /// What the server says.

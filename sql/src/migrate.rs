@@ -1,4 +1,4 @@
-//! Forward-only migrations, all missing ones in one transaction: killed half way, nothing happened.
+//! Forward-only migrations: all missing ones in one transaction, so a crash leaves no trace.
 
 use std::cmp::Ordering;
 use std::fmt::Write as _;
@@ -77,7 +77,7 @@ pub fn required_version() -> i32 {
         .unwrap_or_default()
 }
 
-/// The version that the database has; 0 when it has none.
+/// The database's schema version; 0 when it has none.
 ///
 /// # Errors
 /// What the server says.
@@ -100,10 +100,10 @@ async fn has_journal(client: &impl GenericClient) -> Result<bool, SqlError> {
         .get(0))
 }
 
-/// Connects to a database that has the schema which this program knows.
+/// Connects to a database whose schema version this program supports.
 ///
 /// # Errors
-/// As [`connect`]; [`SqlError::TooOld`], which passes once somebody migrates, and [`SqlError::TooNew`], which does not.
+/// As [`connect`]; [`SqlError::TooOld`], which a migration fixes, and [`SqlError::TooNew`], which it does not.
 pub fn open<'a>(
     timescale: &'a TimescaleConfig,
     application_name: &'a str,
@@ -115,7 +115,7 @@ pub fn open<'a>(
     })
 }
 
-/// Lets a database through that has the schema which this program knows.
+/// Accepts a database whose schema version this program supports.
 pub(crate) async fn require_version(client: &Client) -> Result<(), SqlError> {
     let (installed, required) = (installed_version(client).await?, required_version());
     match installed.cmp(&required) {
@@ -125,7 +125,7 @@ pub(crate) async fn require_version(client: &Client) -> Result<(), SqlError> {
     }
 }
 
-/// Applies what is missing. Safe to run twice, or by two at once.
+/// Applies missing migrations. Safe to run twice, or concurrently.
 ///
 /// # Errors
 /// A server without the licensed `TimescaleDB`, an edited migration, a database newer than this program.
@@ -133,7 +133,7 @@ pub async fn migrate(timescale: &TimescaleConfig) -> Result<MigrationReport, Sql
     migrate_to(timescale, required_version()).await
 }
 
-/// Applies what is missing up to a version: a program of that version would find the schema that it knows.
+/// Applies missing migrations up to a version.
 ///
 /// # Errors
 /// As [`migrate`].

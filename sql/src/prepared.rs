@@ -1,4 +1,4 @@
-//! Statements that stay prepared: a connection that sends the same text again saves the round trip that parses it.
+//! Prepared statements: a connection that repeats a text saves the round trip that parses it.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -8,13 +8,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pulseline_clients::postgres::needs_new_session;
 use tokio_postgres::{Error, GenericClient, Statement};
 
-/// Statements that a connection keeps at most: far more than a service has texts that it repeats.
+/// Most statements that a connection keeps: far more texts than a service repeats.
 const KEPT: usize = 128;
-/// Texts that are remembered for having been sent once.
+/// Texts that were sent once and are remembered.
 const SENT_ONCE: usize = 1_024;
 
 /// What one connection has prepared. A text is kept from the second time on: one with a date in it is never sent again.
-/// The server plans a kept statement anew when what it names has changed, as at the swap of two warehouses.
+/// The server replans a kept statement when its relations have changed, for example at the swap of two warehouses.
 #[derive(Debug, Default)]
 pub struct Prepared {
     texts: Mutex<Texts>,

@@ -1,4 +1,4 @@
-//! Connections that read: no statement of theirs outlives whoever asked for it, and none needs a session, so that a pooler
+//! Read-only connections: no statement outlives its caller, and none needs a session, so a pooler
 //! in transaction mode may stand before the server.
 
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::connect::connect;
 use crate::error::SqlError;
 use crate::migrate::require_version;
 
-/// As [`open`](crate::open), and the server ends every statement that runs longer than `limit`, also when the process that asked is gone.
-/// The embedded database cannot interrupt a statement: there it only stands in the settings.
+/// As [`open`](crate::open), but the server ends every statement that runs longer than `limit`, even when the caller is
+/// gone. The embedded database cannot interrupt a statement: there the limit has no effect.
 ///
 /// # Errors
 /// As [`open`](crate::open).

@@ -1,4 +1,4 @@
-//! Names of the four schemas. A prefix lets a second warehouse be built beside the first.
+//! Names of the four schemas. With a prefix, a second warehouse can be built beside the first.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ pub struct Schemas {
 }
 
 impl Schemas {
-    /// Those of a warehouse that is being built beside the one in use.
+    /// The schemas of a warehouse that is being built beside the one in use.
     #[must_use]
     pub fn next() -> Self {
         Self {
@@ -23,7 +23,7 @@ impl Schemas {
         }
     }
 
-    /// Those of the warehouse that was in use before.
+    /// The schemas of the previous warehouse.
     #[must_use]
     pub fn old() -> Self {
         Self {
@@ -31,7 +31,7 @@ impl Schemas {
         }
     }
 
-    /// True when the database has them.
+    /// True when they exist in the database.
     ///
     /// # Errors
     /// What the server says.

@@ -1,4 +1,4 @@
-//! Statements that prepare nothing on their connection: a pooler in transaction mode may run each on another one.
+//! Statements that are not prepared on their connection: a pooler in transaction mode may run each on another connection.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use futures_util::future::join3;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, GenericClient, Row};
 
-/// What values can be sent as, in the order in which it is tried: of two that take the same Rust type the first is meant.
+/// The types that parameters may have, in the order they are tried: the first one that takes a Rust type wins.
 const TYPES: [Type; 18] = [
     Type::BOOL,
     Type::INT2,
@@ -31,7 +31,7 @@ const TYPES: [Type; 18] = [
 
 type Values<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// How a reader's statements are sent: their types with them, so that nothing is prepared that another session would not know.
+/// How a reader sends statements: with parameter types, so that nothing prepared depends on a session.
 #[derive(Clone, Copy, Debug)]
 pub struct Typed {
     /// Longest that one may run. None inside a transaction, which has set it.
@@ -76,8 +76,8 @@ impl Typed {
             .await
     }
 
-    /// In a transaction of its own, so that the limit is no setting of a session that somebody else gets next. The three are
-    /// sent at once: it costs no round trip, and nothing of another task comes between them.
+    /// Runs in its own transaction, so that the limit never becomes a setting of a session that another client gets. All three
+    /// statements are sent at once: this costs no round trip, and no other task comes between them.
     async fn alone<T, C: GenericClient + Sync>(
         self,
         client: &C,
@@ -100,7 +100,7 @@ fn typed<'a>(values: Values<'a>) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
     values.iter().map(|value| (*value, type_of(*value))).collect()
 }
 
-/// The type that a value is sent as. Of one that has none here the driver says so.
+/// The type that a parameter is sent as. For an unknown type the driver reports an error.
 fn type_of(value: &(dyn ToSql + Sync)) -> Type {
     let fits = |sent: &&Type| value.to_sql_checked(sent, &mut BytesMut::new()).is_ok();
     TYPES.iter().find(fits).cloned().unwrap_or(Type::UNKNOWN)

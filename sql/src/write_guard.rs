@@ -1,13 +1,13 @@
-//! What must not change while rows are written: the floor of raw, and who was erased.
+//! Guards what must not change while rows are written: the floor of raw, and the list of erased people.
 //!
-//! Whoever writes rows holds both for its transaction, and writes nothing when they are not what its rows were prepared for.
-//! Whoever changes one of them waits for the writers, and holds up the next: so no row comes in behind a deletion.
+//! Each writer of rows locks both for its transaction, and writes nothing when they changed after its rows were prepared.
+//! A change of either waits for the writers and blocks later ones: so no row arrives after a deletion.
 
 use crate::client::{GenericClient, Transaction};
 use crate::error::SqlError;
 use crate::periods::DayNumber;
 
-/// A reader's lock, before the statement that reads: what it reads then cannot change until its transaction ends.
+/// A reader's lock, taken before the statement that reads: the state cannot change until the transaction ends.
 const HOLD: &str = "lock table ops.floors, ops.forgotten in access share mode";
 const READ: &str = "select (select floor_date - date '1970-01-01' from ops.floors where layer = 'raw'), \
     (select coalesce(max(revision), 0) from ops.forgotten)";
@@ -17,16 +17,16 @@ const READ: &str = "select (select floor_date - date '1970-01-01' from ops.floor
 pub struct WriteGuard {
     /// The first day whose readings are kept; none while everything is.
     pub retention_floor: Option<DayNumber>,
-    /// Revision of the list of who was erased; 0 while nobody was.
+    /// Revision of the list of erased people; 0 while it is empty.
     pub erasure_revision: i64,
 }
 
-/// Both, which stay as they are until the transaction ends.
+/// Reads both, and locks them until the transaction ends.
 ///
 /// # Errors
 /// What the server says.
 pub async fn hold(transaction: &Transaction<'_>) -> Result<WriteGuard, SqlError> {
-    // Sent in one go: the second statement begins when the first has its lock.
+    // Sent together: the second statement begins once the first has its lock.
     let (lock, read) = (transaction.batch_execute(HOLD), transaction.query_one(READ, &[]));
     let ((), row) = tokio::try_join!(biased; lock, read)?;
     Ok(WriteGuard {

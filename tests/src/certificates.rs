@@ -1,4 +1,4 @@
-//! Certificates of a test: an authority, servers and clients, right ones and wrong ones, made when the test starts.
+//! A test's certificates: an authority, servers and clients, valid and invalid ones, made when the test starts.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

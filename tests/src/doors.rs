@@ -1,4 +1,4 @@
-//! Kafka with the listeners that its users have: SASL over TLS, client certificates, and one with a wrong certificate.
+//! Kafka with its users' listeners: SASL over TLS, client certificates, and one with a wrong certificate.
 
 use pulseline_stack::{Extras, Listener};
 

@@ -1,4 +1,4 @@
-//! A relay before a real server that loses replies or keeps them back: the request is carried out, and nobody learns of it.
+//! A relay before a real server that drops or delays replies: the server executes requests, and clients do not learn it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

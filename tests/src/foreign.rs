@@ -1,4 +1,4 @@
-//! A client of Kafka that is not ours: Python, in an environment of its own beside the embedded servers' programs.
+//! A foreign Kafka client: Python, in its own environment beside the embedded servers' programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ pub struct Written {
 /// Writes a day of steps and two large exercises of `device` with this codec.
 ///
 /// # Errors
-/// As [`read_topic`]; a topic or schema that nobody has made yet.
+/// As [`read_topic`], for a topic or schema that may not exist yet.
 pub async fn write_events(world: &World, codec: &str, mode: &str, device: Uuid) -> Result<Written> {
     let words = [codec, mode, &device.to_string()];
     let printed = script(world, "write_events.py", &words).await?;

@@ -206,7 +206,7 @@ fn host(uri: &str) -> Result<String> {
     Ok(host.context("no host")?.to_owned())
 }
 
-/// Whoever comes from this machine while there is no user may make the first one.
+/// While there is no user, a client from this machine may create the first one.
 #[expect(
     clippy::disallowed_methods,
     reason = "it makes the users with which the clients are made"

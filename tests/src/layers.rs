@@ -1,6 +1,6 @@
-//! What stage and agg must hold, computed from the rows that the events must have become: no SQL, no store.
+//! The expected content of stage and agg, computed from the rows that the events must become: no SQL, no store.
 //!
-//! Figures are whole numbers: hundredths where a column has two digits behind the point, and so on.
+//! Figures are whole numbers: hundredths where a column has two decimal places, and so on.
 
 mod days;
 mod decimal;

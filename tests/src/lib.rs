@@ -1,4 +1,4 @@
-//! What scenario tests stand on: real servers, services as processes, faults between them, and an oracle.
+//! The basis of scenario tests: real servers, services as processes, faults between them, and an oracle.
 
 pub mod certificates;
 pub mod console;

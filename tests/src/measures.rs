@@ -1,4 +1,4 @@
-//! What services measure, as tests read it. A metric that nobody defines is an error, never a zero.
+//! The metrics of services, as tests read them. An undefined metric is an error, never a zero.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! Servers of one's own instead of the embedded ones, each by a variable: `PULSELINE_TEST_KAFKA` (`host:port`),
-//! `PULSELINE_TEST_REGISTRY` (URL), `PULSELINE_TEST_MONGO` (URI), `PULSELINE_TEST_TIMESCALE_URL`. What is left out is embedded.
+//! External servers instead of the embedded ones, each by a variable: `PULSELINE_TEST_KAFKA` (`host:port`),
+//! `PULSELINE_TEST_REGISTRY` (URL), `PULSELINE_TEST_MONGO` (URI), `PULSELINE_TEST_TIMESCALE_URL`. The others are embedded.
 //!
 //! They are emptied before every scenario: the topics and subjects that begin with `fitbit.`, `pulseline.` or `bench.`, MongoDB's
 //! database `pulseline`, and the database that the URL names are DELETED, and roles that begin with `test_` with it. Its role

@@ -1,4 +1,4 @@
-//! A real browser without a window, and what stands in the page that it has made.
+//! A headless browser, and the content of the page that it shows.
 
 use std::path::PathBuf;
 use std::process::Stdio;

@@ -1,4 +1,4 @@
-//! The dashboards as they are deployed: their queries, and what Grafana makes of them.
+//! The deployed dashboards: their queries, and Grafana's rendering of them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

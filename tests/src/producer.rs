@@ -1,4 +1,4 @@
-//! Messages by hand: what no simulation would send.
+//! Handmade messages that no simulation would send.
 
 use std::time::Duration;
 

@@ -32,7 +32,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// Whoever carries the flow, in its order.
+    /// The services that carry the flow, in its order.
     pub const ALL: [Self; 3] = [Self::Sink, Self::Loader, Self::Compactor];
 
     fn command(self) -> &'static [&'static str] {

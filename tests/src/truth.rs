@@ -1,4 +1,4 @@
-//! What must have become of a cohort's messages, compared with what has: the oracle reads the plan, never a store.
+//! Compares the expected fate of a cohort's messages with the actual one: the oracle reads the plan, never a store.
 
 use pulseline_sql::GenericClient;
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -1,4 +1,4 @@
-//! The words of this code: those that identifiers had before, and the standard terms that they have now. Pure.
+//! The vocabulary of this code: former words of identifiers, and the standard terms that replaced them. Pure.
 
 use crate::identifiers::words;
 

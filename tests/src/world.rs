@@ -1,4 +1,4 @@
-//! Four fresh servers with a migrated warehouse, and what a test asks of them.
+//! Four fresh servers with a migrated warehouse, and what a test reads from them.
 
 use pulseline_sql::GenericClient;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::times::Times;
 
 /// How often stores are asked whether something has come true.
 const POLL: Duration = Duration::from_millis(250);
-/// Nothing in these tests takes that long on two cores: whoever waits longer waits for something that never comes.
+/// Nothing in these tests takes this long on two cores: a longer wait means that the event never comes.
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// One set of servers at a time: two would fight for the machine's memory and cores.
@@ -119,7 +119,7 @@ impl World {
         Ok(self)
     }
 
-    /// Ends the servers. They are killed: nobody reads their data again.
+    /// Kills the servers: their data is not read again.
     ///
     /// # Errors
     /// A process that cannot be killed.

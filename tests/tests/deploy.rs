@@ -1,4 +1,4 @@
-//! What is deployed beside the binary agrees with it: compose file, image, dashboards, scrape targets, alerts.
+//! Checks that deployment files agree with the binary: compose file, image, dashboards, scrape targets, alerts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -50,7 +50,7 @@ fn every_image_is_pinned_and_every_service_is_watched() -> Result<()> {
             let port = port.as_str().unwrap_or_default();
             ensure!(
                 port.starts_with("127.0.0.1:"),
-                "{name} listens to everybody: {port}"
+                "{name} listens on every interface: {port}"
             );
         }
     }
@@ -206,7 +206,7 @@ fn every_metric_of_a_dashboard_or_rule_is_described_by_a_service() -> Result<()>
     ensure!(used.len() > 30, "only {used:?}");
     for name in &used {
         let base = picture::histogram_of(name).unwrap_or(name);
-        ensure!(described.contains(base), "nobody describes {name}");
+        ensure!(described.contains(base), "{name} has no description");
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Random histories: whatever is late, repeated, corrected, in whatever order, with kills and packing in between, stage and
-//! agg are at quiet points what is computed from the events alone.
+//! Random histories: with late, repeated and corrected data in any order, with kills and packing in between, stage and
+//! agg equal at quiet points what the events alone give.
 //!
 //! `PULSELINE_TEST_HISTORIES` says how many (50; `scripts/test long` has 300), `PULSELINE_TEST_SEED` repeats a run.
 

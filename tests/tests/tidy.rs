@@ -1,4 +1,4 @@
-//! Rules of the house that no compiler checks: sizes, first lines, names, and who may import which driver.
+//! House rules that no compiler checks: sizes, first lines, names, and driver imports.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -289,7 +289,7 @@ fn metrics_are_read_by_name_and_every_name_is_defined() -> Result<()> {
             let is_prefix = name.ends_with('_');
             ensure!(
                 !is_metric || is_prefix || described.contains(base),
-                "{path}: nobody defines {name}"
+                "{path}: {name} is not defined"
             );
         }
     }

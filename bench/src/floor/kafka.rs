@@ -24,7 +24,7 @@ pub(crate) async fn produce(world: &World, messages: &[Ready]) -> Result<Duratio
     send(world, messages, "bench.")
 }
 
-/// The same to others and untimed, so that nobody meets a broker that has never been asked for anything.
+/// The same to other topics and untimed, so that the measured run meets a warm broker.
 pub(crate) async fn warm(world: &World, messages: &[Ready]) -> Result<()> {
     make_topics(world, "bench.cold.").await?;
     send(world, messages, "bench.cold.").map(drop)

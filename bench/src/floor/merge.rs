@@ -1,4 +1,4 @@
-//! Ready rows through a temporary table and ON CONFLICT into hypertables like raw's.
+//! Merges prepared rows through a temporary table and ON CONFLICT into hypertables like raw's.
 
 use std::time::{Duration, Instant};
 

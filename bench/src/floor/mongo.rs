@@ -1,4 +1,4 @@
-//! Ready documents into fresh collections with the same indexes, and the change stream to nothing.
+//! Inserts prepared documents into fresh collections with the same indexes, and drains the change stream.
 
 use std::time::{Duration, Instant};
 

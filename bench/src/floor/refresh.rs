@@ -1,4 +1,4 @@
-//! The refreshes that the compactor did, once more as bare CALLs.
+//! Repeats the compactor's refreshes as bare CALLs.
 
 use std::time::{Duration, Instant};
 

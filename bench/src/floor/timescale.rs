@@ -1,4 +1,4 @@
-//! COPY of ready rows into hypertables like raw's.
+//! COPY of prepared rows into hypertables like raw's.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Reports for people: tables as Markdown writes them.
+//! Reports as Markdown tables.
 
 use std::fmt::Write as _;
 

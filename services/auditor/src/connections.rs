@@ -8,7 +8,7 @@ use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
 
 use crate::error::AuditError;
 
-/// A statement of `status` that the warehouse does not finish in this time is ended there: the warehouse counts as away.
+/// The server ends a statement of `status` after this time: the warehouse then counts as unreachable.
 pub(crate) const STATUS_LIMIT: Duration = Duration::from_secs(60);
 /// A slice of `verify` takes seconds; one that takes this long is stuck, and holds a snapshot open.
 pub(crate) const VERIFY_LIMIT: Duration = Duration::from_secs(30 * 60);

@@ -1,4 +1,4 @@
-//! raw against MongoDB: what the documents say by last upload wins, and what raw holds (P8).
+//! Compares raw with MongoDB: the documents' winners, by last upload, with the rows of raw (P8).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -94,8 +94,8 @@ pub(crate) struct Compared<'a> {
     pub(crate) before: Loaded,
 }
 
-/// Compares counts and checksums per device and day. What is on its way is left out, and readings may flow on: rows
-/// and accounting are read in one snapshot, which tells which documents it must hold.
+/// Compares counts and checksums per device and day. Documents in flight are left out, and readings may keep arriving: rows
+/// and accounting are read in one snapshot, which determines the documents it must hold.
 pub(crate) async fn compare(
     readings: &Readings,
     database: &Database,
@@ -115,7 +115,7 @@ pub(crate) async fn compare(
             let actual = found.take(&(device.to_owned(), day));
             if actual != expected {
                 differences.push(format!(
-                    "{table} {device} {}: {} rows with checksum {}, but MongoDB's documents give {} with {}",
+                    "{table} {device} {}: {} rows with checksum {}, but MongoDB's documents give {} rows with {}",
                     date_of(day),
                     actual.rows,
                     actual.checksum,
@@ -216,7 +216,7 @@ fn upload(readings: &Readings, document: &RawDocument) -> Result<Vec<Reading>, A
         let metric = metric?;
         let metric = metric
             .as_document()
-            .ok_or_else(|| AuditError::Unexpected("a metric is no document".into()))?;
+            .ok_or_else(|| AuditError::Unexpected("a metric is not a document".into()))?;
         let local_ms = metric.get_datetime("ts")?.timestamp_millis();
         let value = metric.get_i32(readings.value)?;
         let confidence = confidence(readings, metric)?;

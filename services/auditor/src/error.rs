@@ -1,4 +1,4 @@
-//! Why the stores could not be compared.
+//! Errors of comparing the stores.
 
 use pulseline_clients::kafka::KafkaFailure;
 use pulseline_clients::mongo::{self, MongoOpenError};
@@ -9,42 +9,42 @@ use pulseline_sql::SqlError;
 /// Why the stores could not be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    /// Kafka.
+    /// Kafka failed.
     #[error(transparent)]
     Kafka(#[from] KafkaFailure),
-    /// The document store's client.
+    /// MongoDB's client failed.
     #[error(transparent)]
     MongoOpen(#[from] MongoOpenError),
-    /// The document store.
+    /// MongoDB failed.
     #[error("MongoDB: {}", mongo::describe(.0))]
     Mongo(#[from] mongodb::error::Error),
-    /// The warehouse.
+    /// The warehouse failed.
     #[error("TimescaleDB: {0}")]
     Sql(#[from] SqlError),
-    /// A partition ends below what is accounted for.
+    /// A partition ends below the accounted offsets.
     #[error(
         "{topic}/{partition} ends at {end}, but offsets up to {accounted} are accounted for: the topic was deleted and \
-         made anew, or this is another cluster; the sink opens a new incarnation when it sees the topic's new id"
+         recreated, or this is another cluster; the sink opens a new incarnation once it sees the topic's new id"
     )]
     EndBelowAccounted {
         /// Topic.
         topic: String,
         /// Partition.
         partition: i32,
-        /// Where it ends.
+        /// Its end.
         end: i64,
-        /// What is accounted for.
+        /// The end of the accounted offsets.
         accounted: i64,
     },
     /// A relation that `verify` does not know.
-    #[error("{name} is nothing that verify compares; it knows {known}")]
+    #[error("verify does not know the relation {name}; it knows {known}")]
     UnknownRelation {
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// What there is, one space between two.
+        /// The known names, separated by spaces.
         known: String,
     },
-    /// A store holds what this program does not understand.
+    /// A store holds data that this program does not understand.
     #[error("{0}")]
     Unexpected(String),
 }

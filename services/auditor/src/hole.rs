@@ -1,11 +1,11 @@
-//! A loss: offsets that nobody has accounted for.
+//! A hole: lost offsets.
 
 use std::fmt;
 use std::ops::Range;
 
 use serde::{Serialize, Serializer};
 
-/// Offsets of a partition that sink and loader are past, and that nobody has accounted for.
+/// Offsets of a partition that sink and loader have passed without accounting for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hole {
     /// Kafka topic.

@@ -1,4 +1,4 @@
-//! What Kafka holds: where each partition ends, and how far the sink has committed.
+//! Kafka's view: the end of each partition, and the sink's committed offsets.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// A partition of a topic of ours.
 pub(crate) type Partition = (String, i32);
 
-/// One partition, as Kafka tells.
+/// One partition, as Kafka reports it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ends {
     /// The last stable offset: the first one that was not produced yet (P2).
@@ -34,11 +34,11 @@ pub fn topics() -> impl Iterator<Item = &'static str> {
         .chain([DEAD_LETTER_TOPIC])
 }
 
-/// Asks Kafka for the ends of every partition of ours. Topics that do not exist have none.
+/// Asks Kafka for the ends of every partition of Pulseline's topics. Topics that do not exist have none.
 pub(crate) async fn ends(connections: &AuditorConnections) -> Result<BTreeMap<Partition, Ends>, AuditError> {
     let (kafka, group) = (connections.kafka.clone(), connections.group.clone());
     let asked = tokio::task::spawn_blocking(move || ask(&kafka, &group)).await;
-    asked.map_err(|error| AuditError::Unexpected(format!("asking Kafka ended early: {error}")))?
+    asked.map_err(|error| AuditError::Unexpected(format!("the query to Kafka ended early: {error}")))?
 }
 
 fn ask(kafka: &KafkaConfig, group: &str) -> Result<BTreeMap<Partition, Ends>, AuditError> {

@@ -1,7 +1,7 @@
 //! Stage and agg recomputed from raw by plain SQL, slice by slice, each in one snapshot.
 //!
-//! Written without a look at the migrations' SQL: no time_bucket, other joins, other ways to the same figure. A relation is
-//! recomputed from those that it stands on, which are recomputed themselves: days from quarters of an hour, these from raw.
+//! The SQL is written independently of the migrations: no time_bucket, other joins, other ways to the same figure. A relation
+//! is recomputed from the relations below it, which are recomputed themselves: days from 15-minute buckets, these from raw.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -19,10 +19,10 @@ mod sessions;
 
 pub(crate) use checks::{Check, checks};
 
-/// Differing rows that are shown of a relation.
+/// How many differing rows of a relation are shown.
 const SHOWN_ROWS: usize = 5;
 
-/// What comparing a relation gave.
+/// The result of comparing a relation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Compared {
     /// Rows that differ, as text; at most a few.

@@ -1,4 +1,4 @@
-//! What is where, and does it agree: `status` and `verify`. Reads every store, changes nothing.
+//! Reports what each store holds and whether they agree: `status` and `verify`. Reads every store, changes nothing.
 
 mod connections;
 mod documents;

@@ -1,4 +1,4 @@
-//! Ranges of offsets: what is accounted for, and what is missing.
+//! Ranges of offsets: accounted and missing ones.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Reconciles the accounting with Kafka: what is dealt with, what is on its way, what is lost (P3).
+//! Reconciles the accounting with Kafka: accounted, in-flight and lost offsets (P3).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -19,10 +19,10 @@ use crate::stuck::{OnItsWay, Stuck, stuck};
 use crate::warehouse::{Accounted, accounted, passed};
 
 const SETTLE_POLL: Duration = Duration::from_millis(500);
-/// How far the clocks of verifier, loader and MongoDB may differ before lag could be taken for loss.
+/// How far the clocks of verifier, loader and MongoDB may differ before lag could look like loss.
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
-/// What became of the messages below the ends that were fixed.
+/// The fate of the messages below the fixed ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reconciliation {
     /// Messages.
@@ -39,7 +39,7 @@ pub(crate) struct Reconciliation {
     pub(crate) holes: Vec<Hole>,
 }
 
-/// Fixes the end offsets first, then waits until each of them is accounted for, or known to be lost (P3).
+/// Fixes the end offsets first, then waits until each offset is accounted for, or known to be lost (P3).
 pub(crate) async fn settle(
     connections: &AuditorConnections,
     client: &Client,
@@ -53,7 +53,7 @@ pub(crate) async fn settle(
     let margin = margin(held_back(connections).await?);
     let mut snapshots = Vec::new();
     loop {
-        // In this order: what was committed at the snapshot, and whether the loader is past it, before the ops tables.
+        // In this order: the committed offsets and the loader's progress, before the ops tables.
         let at = system_utc_millis();
         snapshots.push(EndsSnapshot {
             at,
@@ -61,7 +61,7 @@ pub(crate) async fn settle(
         });
         let (passed, accounted) = (passed(client).await?, accounted(client).await?);
         let mut reconciliation = match reconcile(&fixed, (&snapshots, margin), &passed, &accounted) {
-            // While data streams in, the ops tables may know of more than Kafka had at the snapshot: it is asked again after
+            // While data streams in, the ops tables may know of more than Kafka had at the snapshot: Kafka is asked again after
             // them.
             Err(AuditError::EndBelowAccounted { .. }) => {
                 snapshots.push(EndsSnapshot {
@@ -80,8 +80,8 @@ pub(crate) async fn settle(
     }
 }
 
-/// How much later than a snapshot a collection must have been loaded up to: what clocks may differ, and what the document
-/// store may hold back from whoever seems to have read everything.
+/// How much later than a snapshot a collection must have been loaded up to: clock differences, plus what the document
+/// store may hold back from a reader that seems to have read everything.
 pub(crate) fn margin(held_back: Duration) -> Duration {
     CLOCK_SKEW + held_back
 }
@@ -107,7 +107,7 @@ fn collections_of(topic: &str) -> impl Iterator<Item = &'static str> {
         .chain([collections::RECEIPTS, collections::DEAD_LETTERS])
 }
 
-/// The offset below which everything has had its time: the group had committed it at a snapshot, and each collection
+/// The offset below which everything had time to arrive: the group had committed it at a snapshot, and each collection
 /// was loaded up to a moment that is later than that snapshot by the margin.
 pub(crate) fn due(
     partition: &Partition,
@@ -179,7 +179,7 @@ fn reconcile(
     Ok(reconciliation)
 }
 
-/// A part that nobody has accounted for: what of it is lost, and what had not had its time yet.
+/// Splits an unaccounted range: what is lost, and what may still arrive.
 pub(crate) fn classify_missing(missing: &Range<i64>, due: i64) -> (Range<i64>, Range<i64>) {
     let lost_end = missing.end.min(due).max(missing.start);
     (missing.start..lost_end, lost_end..missing.end)
@@ -194,10 +194,10 @@ pub(crate) fn incarnation_of((topic, _): &Partition, accounted: &BTreeMap<Partit
         .unwrap_or(0)
 }
 
-/// What is lost: offsets that sink and loader are past and nobody has accounted for; and what is still on its way.
+/// The lost offsets, which sink and loader have passed without accounting for them; and those still in flight.
 ///
 /// # Errors
-/// A store that cannot be asked, or a topic that ends below what is accounted for.
+/// A store that cannot be read, or a topic that ends below the accounted offsets.
 pub fn holes<'a>(
     connections: &'a AuditorConnections,
     longest: Duration,

@@ -1,4 +1,4 @@
-//! A look by chance at what is stored: one relation over one day, as often as one likes.
+//! Compares a random sample: one stored relation over one day.
 
 use futures_util::future::BoxFuture;
 use pulseline_sql::floor::floor;
@@ -8,10 +8,10 @@ use pulseline_sql::{Client, GenericClient};
 use crate::error::AuditError;
 use crate::layers::{self, Check};
 
-/// What a sample compared.
+/// The result of a sample.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// A continuous aggregate, or the heart rates of sleeps: views cannot grow stale.
+    /// A continuous aggregate, or the heart rates of sleeps: views cannot become stale.
     pub relation: String,
     /// Which day of it.
     pub day: DayNumber,
@@ -19,7 +19,7 @@ pub struct Sample {
     pub differences: Vec<String>,
 }
 
-/// Recomputes a stored relation over a day that was loaded, which ones `draw` decides. None when nothing was loaded.
+/// Recomputes a stored relation over a loaded day; `draw` chooses both. None when nothing was loaded.
 ///
 /// # Errors
 /// What the warehouse says.

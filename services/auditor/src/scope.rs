@@ -1,4 +1,4 @@
-//! What of everything `verify` compares, and in what order.
+//! The scope of `verify`: what it compares, and in what order.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -11,13 +11,13 @@ use crate::layers::{self, Check};
 
 const DAY_MS: i64 = 86_400_000;
 
-/// Days that are compared, counted on the wearers' wall clocks.
+/// The local days to compare.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Days {
-    /// Everything there is.
+    /// All days.
     #[default]
     All,
-    /// So many up to the newest day that has anything and is not after tomorrow: a clock that ran ahead must not hide the
+    /// This many days up to the newest one with data that is not after tomorrow: a clock that ran ahead must not hide the
     /// present.
     Newest {
         /// How many.

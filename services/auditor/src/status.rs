@@ -1,4 +1,4 @@
-//! One screen: per stream and hop what was produced, stored, loaded, and how far behind each hop is.
+//! One screen: what was produced, stored and loaded per stream, and the lag of each hop.
 
 use futures_util::future::BoxFuture;
 use pulseline_sql::GenericClient;
@@ -60,7 +60,7 @@ pub struct Position {
     pub has_token: bool,
 }
 
-/// What is where.
+/// The state of all stores.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Status {
     /// Per topic.
@@ -101,7 +101,7 @@ impl Status {
     }
 }
 
-/// Asks Kafka and the warehouse. One that is away is named in `unreachable` instead of failing.
+/// Asks Kafka and the warehouse. `unreachable` names a server that does not answer.
 pub fn status(connections: &AuditorConnections) -> BoxFuture<'_, Status> {
     Box::pin(async move {
         let asked = async { ops_tables(&connections.warehouse(STATUS_LIMIT).await?).await };

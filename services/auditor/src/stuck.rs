@@ -1,4 +1,4 @@
-//! A partition that stands: messages are on their way, and none of them comes.
+//! A stuck partition: messages are in flight, and none of them arrives.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::kafka::Partition;
 
-/// Shortest wait after which standing still says something: longer than a restart of a service takes.
+/// Shortest wait that shows a partition is stuck: longer than a restart of a service takes.
 const WAITED_MIN: Duration = Duration::from_secs(20);
 
 /// Messages of a partition that are on their way.
@@ -19,7 +19,7 @@ pub(crate) struct OnItsWay {
     pub(crate) count: i64,
 }
 
-/// A partition none of whose waiting messages came while `verify` waited.
+/// A partition none of whose waiting messages arrived while `verify` waited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stuck {
     /// Kafka topic.
@@ -39,7 +39,7 @@ impl fmt::Display for Stuck {
         let (seconds, count, from) = (self.waited.as_secs(), self.count, self.from);
         write!(
             f,
-            "{}/{}: none of {count} messages from offset {from} on was dealt with in {seconds} s",
+            "{}/{}: none of {count} messages from offset {from} on was accounted for in {seconds} s",
             self.topic, self.partition
         )
     }
@@ -51,7 +51,7 @@ impl Serialize for Stuck {
     }
 }
 
-/// Partitions that had as much on its way at the end of the wait as at its beginning.
+/// Partitions with as many messages in flight at the end of the wait as at its beginning.
 pub(crate) fn stuck(
     first: &BTreeMap<Partition, OnItsWay>,
     last: &BTreeMap<Partition, OnItsWay>,
@@ -89,7 +89,7 @@ mod tests {
             };
             parts.iter().map(one).collect()
         };
-        // The first one moves, the second one stands, the third one arrived.
+        // The first one moves, the second one is stuck, the third one arrived.
         let (first, last) = (
             waits(&[(0, 5, 5), (1, 7, 2), (2, 1, 1)]),
             waits(&[(0, 6, 4), (1, 7, 2)]),
@@ -97,9 +97,9 @@ mod tests {
         let found = stuck(&first, &last, Duration::from_secs(30));
         assert_eq!(
             found.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            ["fitbit.steps/1: none of 2 messages from offset 7 on was dealt with in 30 s"]
+            ["fitbit.steps/1: none of 2 messages from offset 7 on was accounted for in 30 s"]
         );
-        // A short look says nothing.
+        // A short wait shows nothing.
         assert!(stuck(&first, &last, Duration::from_secs(5)).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! `verify`: is everything accounted for, are the layers what raw says, is raw what the documents say?
+//! `verify`: checks that every offset is accounted for, that the layers match raw, and that raw matches the documents.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,14 +23,14 @@ use crate::scope::{Days, Scope, Step, said, steps};
 use crate::stuck::Stuck;
 use crate::warehouse::Loaded;
 
-/// How `verify` goes about it.
+/// The settings of `verify`.
 #[derive(Clone, Debug, Default)]
 pub struct VerifyConfig {
-    /// Longest to wait for what is still on its way.
+    /// Longest wait for messages in flight.
     pub settle: Duration,
     /// What is compared.
     pub scope: Scope,
-    /// After so long no other comparison is begun.
+    /// No comparison begins after this time.
     pub limit: Option<Duration>,
 }
 
@@ -41,18 +41,18 @@ pub struct Verdict {
     pub produced: i64,
     /// Of these: dealt with.
     pub accounted: i64,
-    /// Offsets that sink or loader have not come to yet; not a loss.
+    /// Offsets that sink or loader have not reached yet; not a loss.
     pub in_flight: i64,
-    /// Partitions none of whose messages in flight came while they were waited for: something is wrong with them, or nobody
+    /// Partitions none of whose messages in flight arrived during the wait: something blocks them, or no service
     /// works.
     pub stuck: Vec<Stuck>,
-    /// Offsets that sink and loader are past, and that nobody has accounted for.
+    /// Offsets that sink and loader have passed without accounting for them.
     pub holes: Vec<Hole>,
-    /// Comparisons that were made.
+    /// The number of comparisons.
     pub relations: usize,
-    /// First and last day that were compared, as `2019-11-01 to 2019-11-07`.
+    /// First and last compared day, as `2019-11-01 to 2019-11-07`.
     pub days: Option<String>,
-    /// Where to go on, when it was stopped before the end.
+    /// Where to continue, when it was stopped before the end.
     pub start_at: Option<String>,
     /// Periods that were left out because their refresh is pending.
     pub pending_periods: usize,
@@ -63,13 +63,13 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// True when nothing is lost and nothing differs of what has come.
+    /// True when nothing is lost, and nothing that arrived differs.
     #[must_use]
     pub fn is_equal(&self) -> bool {
         self.holes.is_empty() && self.differences.is_empty()
     }
 
-    /// True when all was compared that should be, and no partition stands.
+    /// True when everything in scope was compared, and no partition is stuck.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.start_at.is_none() && self.stuck.is_empty()
@@ -79,7 +79,7 @@ impl Verdict {
 /// Compares all stores.
 ///
 /// # Errors
-/// A store that cannot be asked, a relation that is not known, or a topic that ends below what is accounted for.
+/// A store that cannot be read, an unknown relation, or a topic that ends below the accounted offsets.
 pub fn verify<'a>(
     config: &'a VerifyConfig,
     connections: &'a AuditorConnections,
@@ -91,7 +91,7 @@ pub fn verify<'a>(
         let steps = steps(&config.scope)?;
         let client = connections.warehouse(VERIFY_LIMIT).await?;
         let mut verdict = Verdict::default();
-        progress("accounting: waiting for what is still on its way");
+        progress("accounting: waiting for messages in flight");
         let reconciliation = settle(connections, &client, config.settle, shutdown).await?;
         verdict.produced = reconciliation.produced;
         verdict.accounted = reconciliation.accounted;
@@ -222,7 +222,7 @@ impl fmt::Display for Verdict {
             self.pending_periods
         )?;
         match &self.start_at {
-            Some(next) => write!(f, "\nstopped before the end: go on with --start-at {next}"),
+            Some(next) => write!(f, "\nstopped before the end: continue with --start-at {next}"),
             None => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! What the ops tables say.
+//! Reads the ops tables.
 
 use std::collections::BTreeMap;
 
@@ -97,7 +97,7 @@ pub(crate) async fn passed(client: &Client) -> Result<BTreeMap<String, Option<i6
 fn parse(text: &str) -> Result<Offsets, AuditError> {
     let unread = || {
         AuditError::Unexpected(format!(
-            "ops.accounted_offsets holds {text}, which is no multirange"
+            "ops.accounted_offsets holds {text}, which is not a multirange"
         ))
     };
     Offsets::parse(text).ok_or_else(unread)

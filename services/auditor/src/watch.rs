@@ -1,4 +1,4 @@
-//! Status again and again, with every partition's ranges, and loss told apart from lag (P3).
+//! Repeated status with every partition's ranges; tells loss from lag (P3).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -18,33 +18,33 @@ use crate::reconciliation::{EndsSnapshot, classify_missing, due, incarnation_of,
 use crate::status::{Known, Status, gathered, ops_tables};
 use crate::warehouse::{Accounted, passed};
 
-/// Snapshots that are remembered, so far apart: loss is seen as long as the loader is less than five minutes behind.
+/// Snapshots that are remembered, and their distance: loss shows while the loader is less than five minutes behind.
 const SNAPSHOTS: usize = 60;
 const SNAPSHOTS_APART_MS: i64 = 5_000;
-/// A server that takes longer is away.
+/// A server that takes longer counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(15);
 const PING: Duration = Duration::from_secs(3);
 
-/// What one poll found.
+/// The result of one poll.
 #[derive(Clone, Debug, Default)]
 pub struct View {
     /// What `status` says.
     pub status: Status,
     /// Every partition, by topic and number.
     pub ledgers: Vec<Ledger>,
-    /// What Kafka and the ops tables cannot both be right about, in sentences.
+    /// Contradictions between Kafka and the ops tables, as sentences.
     pub contradictions: Vec<String>,
 }
 
 impl View {
-    /// Offsets that sink and loader are past and nobody has accounted for.
+    /// Offsets that sink and loader have passed without accounting for them.
     #[must_use]
     pub fn lost(&self) -> i64 {
         let lost = self.ledgers.iter().flat_map(|ledger| &ledger.lost);
         lost.map(|range| range.end - range.start).sum()
     }
 
-    /// Offsets that sink or loader have not come to yet.
+    /// Offsets that sink or loader have not reached yet.
     #[must_use]
     pub fn in_flight(&self) -> i64 {
         let in_flight = self.ledgers.iter().flat_map(|ledger| &ledger.in_flight);
@@ -65,15 +65,15 @@ pub struct Ledger {
     pub end: i64,
     /// The first offset that the sink has not committed.
     pub stored: i64,
-    /// Every offset that somebody dealt with.
+    /// Every accounted offset.
     pub accounted: Vec<Range<i64>>,
     /// Of these: the same event stood at another offset already.
     pub duplicate: Vec<Range<i64>>,
     /// Of these: dead letters.
     pub dead: Vec<Range<i64>>,
-    /// Nobody has accounted for them, and sink and loader are past them.
+    /// Lost: sink and loader have passed them without accounting for them.
     pub lost: Vec<Range<i64>>,
-    /// Sink or loader have not come to them yet.
+    /// Sink or loader have not reached them yet.
     pub in_flight: Vec<Range<i64>>,
 }
 
@@ -99,8 +99,8 @@ impl Watch {
         }
     }
 
-    /// Asks all three stores. Those that are away are named in the status; the warehouse is asked through `client`, or it
-    /// is known why there is none. Its statements are ended when they take too long, and `client` with them.
+    /// Asks all three stores. The status names unreachable ones; the warehouse is asked through `client`, or the
+    /// reason for its absence is given. Slow statements are cancelled, and `client` is dropped with them.
     pub fn poll<'a>(&'a mut self, client: Result<&'a Client, String>) -> BoxFuture<'a, View> {
         Box::pin(async move {
             // In this order: what was committed, and whether the loader is past it, before the ops tables.
@@ -129,7 +129,7 @@ impl Watch {
                 Err(error) => (BTreeMap::new(), Err(error)),
             };
             let (mut status, known) = gathered(ends, ops_tables);
-            // While nobody knows what it is, it may be one that holds back.
+            // While the kind of server is unknown, it may be one that holds back.
             let margin = margin(*documents.as_ref().unwrap_or(&SHARDS_HOLD_BACK));
             status
                 .unreachable
@@ -163,8 +163,8 @@ impl Watch {
     }
 }
 
-/// Asks the document store whether it is there, and how far its empty answers may be behind. Twice: a connection that lay idle
-/// may have been closed by the server, which shows at its next use and is no outage.
+/// Asks MongoDB whether it answers, and how far its empty replies may be behind. Twice: the server may have closed an idle
+/// connection, which shows at its next use and is no outage.
 async fn ping(
     connections: &AuditorConnections,
     database: &mut Option<Database>,

@@ -1,4 +1,4 @@
-//! What can be configured about the compactor, and why the defaults are what they are.
+//! The compactor's settings, and the reasons for their defaults.
 
 use std::time::Duration;
 
@@ -7,39 +7,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Bounds;
 
-/// Pause between cycles: a late reading shows within seconds.
+/// Pause between cycles: a late reading appears within seconds.
 const INTERVAL_MS: u64 = 2_000;
-/// Dirty days taken up in one cycle: a backlog cannot keep a cycle from ending.
+/// Dirty days taken per cycle: a backlog cannot make a cycle endless.
 const DIRTY_ROWS: i64 = 20_000;
-/// Days of a stream that are refreshed in one cycle, newest first: about 2 s of work.
+/// Days of a stream refreshed per cycle, newest first: about 2 s of work.
 const CYCLE_DAYS: usize = 64;
-/// Days of devices whose sleeps are looked at in one cycle: about 2 s of work when there is a night in each, and little
-/// where there is none.
+/// Device days whose sleeps are checked per cycle: about 2 s of work when each has a night, and little
+/// otherwise.
 const CYCLE_DEVICE_DAYS: usize = 1_024;
-/// Sleeps in one statement, 1 to 2 ms each.
+/// Sleeps per statement, 1 to 2 ms each.
 const SLICE_SLEEPS: usize = 128;
-/// Late data comes within 30 days: daily totals stay on a device for that long.
+/// Late data arrives within 30 days: devices keep daily totals that long.
 const PACK_AFTER_DAYS: i32 = 30;
-/// History that is loaded now is packed once loading it has ended.
+/// History that is being loaded is packed once its loading has ended.
 const QUIET_MS: u64 = 3_600_000;
-/// Chunks packed in one cycle, 0.2 s each.
+/// Chunks packed per cycle, 0.2 s each.
 const PACK_CHUNKS: i64 = 4;
-/// Everything is kept unless told otherwise.
+/// Everything is kept by default.
 const RETAIN_DAYS: i32 = 0;
-/// Totals come for 30 days, and a floor stands at the first of a month: nothing younger may go.
+/// Totals arrive for 30 days, and a floor is the first of a month: nothing younger may be deleted.
 const LEAST_RETAIN_DAYS: i32 = 62;
-/// Chunks deleted in one cycle: a stream's month or a week of all four.
+/// Chunks deleted per cycle: a stream's month, or a week of all four.
 const RETAIN_CHUNKS: i64 = 32;
-/// Lines of the journal are kept for a quarter of a year.
+/// Journal entries are kept for a quarter of a year.
 const JOURNAL_DAYS: i32 = 90;
-/// Log rows folded in one cycle.
+/// Log rows folded per cycle.
 const FOLD_ROWS: i64 = 50_000;
-/// Pause between two samples: one takes about as long as a refresh.
+/// Pause between two samples; a sample takes about as long as a refresh.
 const SAMPLE_INTERVAL_MS: u64 = 60_000;
-/// How long a compactor that went silent keeps its lease: longer than one refresh takes.
+/// How long a silent compactor keeps its lease: longer than one refresh takes.
 const LEASE_TTL_MS: u64 = 15_000;
-/// A cycle is followed by a pause of at least this many times its length, so that refreshing takes a fifth of the
-/// server's time at most while others load.
+/// The pause after a cycle is at least this many times its length, so that refreshing takes at most a fifth of the
+/// server's time while others load.
 const PAUSE_FACTOR: u32 = 4;
 
 /// Settings of the compactor.
@@ -48,29 +48,29 @@ const PAUSE_FACTOR: u32 = 4;
 pub struct CompactorConfig {
     /// Pause between cycles, in milliseconds.
     pub interval_ms: u64,
-    /// Most dirty days in one cycle.
+    /// Most dirty days per cycle.
     pub dirty_rows: i64,
-    /// Most days of one stream that are refreshed in one cycle.
+    /// Most days of one stream refreshed per cycle.
     pub cycle_days: usize,
-    /// Most days of devices whose sleeps are looked at in one cycle.
+    /// Most device days whose sleeps are checked per cycle.
     pub cycle_device_days: usize,
     /// Sleeps whose heart rate is computed in one statement.
     pub slice_sleeps: usize,
-    /// A chunk is packed when it ended this many days ago.
+    /// A chunk is packed this many days after it ended.
     pub pack_after_days: i32,
     /// A chunk is packed when nothing was loaded into it for this long, in milliseconds.
     pub quiet_ms: u64,
     /// Most chunks packed in one cycle; 0 packs none.
     pub pack_chunks: i64,
-    /// How many days of readings are kept, to the first of a month; 0 keeps all.
+    /// How many days of readings are kept, rounded to the first of a month; 0 keeps all.
     pub retain_days: i32,
-    /// Most chunks of readings deleted in one cycle.
+    /// Most chunks of readings deleted per cycle.
     pub retain_chunks: i64,
-    /// How long lines of `ops.compactions` are kept, in days.
+    /// How long entries of `ops.compactions` are kept, in days.
     pub journal_days: i32,
-    /// Most rows of the accounting's log in one cycle.
+    /// Most rows of the accounting log folded per cycle.
     pub fold_rows: i64,
-    /// Pause between two samples that are compared with a recomputation, in milliseconds; 0 compares none.
+    /// Pause between two samples, in milliseconds; a sample compares a day with its recomputation. 0 takes none.
     pub sample_interval_ms: u64,
     /// How long the lease lasts without renewal, in milliseconds.
     pub lease_ttl_ms: u64,
@@ -98,10 +98,10 @@ impl Default for CompactorConfig {
 }
 
 impl CompactorConfig {
-    /// Checks the values.
+    /// Checks the settings.
     ///
     /// # Errors
-    /// The name of the field that makes no sense.
+    /// The full name of the wrong setting, and what it must be.
     pub fn validate(&self) -> Result<(), String> {
         for (name, value) in [
             ("dirty_rows", self.dirty_rows),
@@ -129,7 +129,7 @@ impl CompactorConfig {
                 "compactor.retain_days must be 0, which keeps everything, or at least {LEAST_RETAIN_DAYS}"
             ));
         }
-        // Younger chunks are still written to all the time.
+        // Younger chunks are still being written.
         if self.pack_after_days < 1 || self.journal_days < 1 {
             return Err("compactor.pack_after_days and compactor.journal_days must be at least 1".into());
         }
@@ -156,12 +156,12 @@ impl CompactorConfig {
         Duration::from_millis(self.quiet_ms).as_secs_f64()
     }
 
-    /// Pause between two samples; none when none is taken.
+    /// Pause between two samples; none when samples are off.
     pub(crate) fn sample_interval(&self) -> Option<Duration> {
         (self.sample_interval_ms > 0).then(|| Duration::from_millis(self.sample_interval_ms))
     }
 
-    /// How long to wait after a cycle that took `busy`; a backlog takes half of the server's time at most.
+    /// The pause after a cycle that took `busy`; while a backlog remains it equals the cycle.
     pub(crate) fn pause_after(&self, busy: Duration, is_more_left: bool) -> Duration {
         if is_more_left {
             return busy;

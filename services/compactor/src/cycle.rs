@@ -16,32 +16,32 @@ use crate::ops_tables::{self, NewEntry};
 use crate::plan::{Dirty, Plan, Refresh, plan};
 use crate::{facts, metrics, pack, retain};
 
-/// Attempts at a refresh that another one blocks (55P03) before the cycle gives way.
+/// Attempts at a refresh that another one blocks (55P03) before the cycle gives up.
 const LOCKED_ATTEMPTS: u32 = 5;
 const LOCKED_PAUSE: Duration = Duration::from_millis(200);
 
 /// What a cycle did and left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CycleReport {
-    /// Dirty days that were dealt with.
+    /// Dirty days processed.
     pub days: usize,
-    /// Windows that were refreshed.
+    /// Windows refreshed.
     pub refreshes: usize,
-    /// Sleeps whose heart rate changed.
+    /// Sleeps with a changed heart rate.
     pub sleeps: u64,
-    /// Chunks that were packed.
+    /// Chunks packed.
     pub packed: usize,
-    /// Chunks of readings that were deleted.
+    /// Chunks of readings deleted.
     pub deleted: usize,
-    /// Rows of the accounting's log that were folded.
+    /// Rows of the accounting log folded.
     pub folded: i64,
-    /// Days that wait until they have closed.
+    /// Days that wait until they have ended.
     pub waiting: usize,
-    /// True when more is left than one cycle takes.
+    /// True when more work is left than one cycle takes.
     pub more: bool,
 }
 
-/// What there is to do now, as far as one cycle goes.
+/// The work of one cycle.
 pub(crate) struct Work {
     pub(crate) dirty: Vec<Dirty>,
     pub(crate) plan: Plan,
@@ -49,7 +49,7 @@ pub(crate) struct Work {
     waiting: usize,
 }
 
-/// Finds what there is to do; changes nothing.
+/// Finds the work to do; changes nothing.
 pub(crate) async fn find_work(
     client: &Client,
     config: &CompactorConfig,
@@ -113,7 +113,7 @@ pub(crate) async fn cycle(
         deleted,
         folded,
         waiting: waiting + plan.wait.len() - plan.closed.len(),
-        // Without one that could be packed there is no use in looking again at once.
+        // If no chunk could be packed, looking again at once is useless.
         more: plan.more
             || folded >= config.fold_rows
             || is_full(deleted, config.retain_chunks)
@@ -142,7 +142,7 @@ fn entry(window: &Refresh, changes: usize) -> NewEntry<'static> {
     }
 }
 
-/// One CALL, alone in its simple query: two in one string, or one in a transaction, are refused.
+/// One CALL per simple query: the server refuses two in one string, or one in a transaction.
 async fn refresh(client: &Client, window: &Refresh) -> Result<(), CompactorError> {
     let call = statement(window);
     for attempt in 1.. {
@@ -163,8 +163,8 @@ async fn refresh(client: &Client, window: &Refresh) -> Result<(), CompactorError
     Ok(())
 }
 
-/// In one pass: from TimescaleDB 2.28 on a window is otherwise refreshed ten quarters of an hour at a time, each planned over all chunks,
-/// and its last bucket may be passed over. Versions before know no such option and take none amiss.
+/// One pass: from TimescaleDB 2.28 on, a window is otherwise refreshed ten 15-minute buckets at a time, each planned over all
+/// chunks, and its last bucket may be skipped. Earlier versions ignore the option.
 fn statement(window: &Refresh) -> String {
     let (start, end) = (date_of(window.days.start), date_of(window.days.end));
     format!(

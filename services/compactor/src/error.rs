@@ -11,23 +11,23 @@ pub enum CompactorError {
     /// A setting is wrong; the text names it.
     #[error("configuration: {0}")]
     Config(String),
-    /// The warehouse.
+    /// The warehouse failed.
     #[error("TimescaleDB: {what}: {source}")]
     Sql {
-        /// What was being done.
+        /// The operation that failed.
         what: &'static str,
-        /// What the server or the connection said.
+        /// The server's or the connection's error.
         #[source]
         source: SqlError,
     },
-    /// Comparing a sample.
+    /// Comparing a sample failed.
     #[error("comparing a sample: {0}")]
     Sample(#[from] AuditError),
     /// The lease went to another compactor.
-    #[error("the lease `compactor` went to another compactor")]
+    #[error("another compactor took the lease `compactor`")]
     LeaseLost,
     /// The drain deadline passed during an outage.
-    #[error("abandoned during an outage: what was not refreshed stays dirty")]
+    #[error("abandoned during an outage: days that were not refreshed stay dirty")]
     Abandoned,
 }
 
@@ -44,7 +44,7 @@ impl Classify for CompactorError {
     fn class(&self) -> Class {
         match self {
             Self::Sql { source, .. } | Self::Sample(AuditError::Sql(source)) => source.class(),
-            // Another one works: this one stands by again.
+            // Another compactor works: this one stands by again.
             Self::LeaseLost => Class::Transient,
             Self::Config(_) | Self::Sample(_) | Self::Abandoned => Class::Fatal,
         }

@@ -1,4 +1,4 @@
-//! The heart rate of sleeps: kept in `stage.sleep_heart_rates`, recomputed for the nights that a change can touch.
+//! The heart rate of sleeps: stored in `stage.sleep_heart_rates`, recomputed for the nights that a change can affect.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use crate::metrics;
 use crate::ops_tables::{self, NewEntry};
 use crate::plan::Plan;
 
-/// Sleeps near a changed day of their device, newest first; their moments in hours on the UTC line.
+/// Sleeps near a changed day of their device, newest first; their times in hours UTC.
 const NEAR: &str = "select distinct s.device_id, s.log_id, s.start_local::date - date '1970-01-01', \
         s.end_local::date - date '1970-01-01' as ends_on, \
         floor(extract(epoch from s.start_local) / 3600 - s.start_utc_offset_minutes / 60.0)::int, \
@@ -26,13 +26,13 @@ const NEAR: &str = "select distinct s.device_id, s.log_id, s.start_local::date -
     where $4::int is null or s.start_local >= date '1970-01-01' + $4::int \
     order by ends_on desc, s.device_id, s.log_id";
 
-/// The greatest offset of a reading that is loaded, either way.
+/// The greatest UTC offset of a loaded reading, in either direction.
 const OFFSET_HOURS: i32 = 18;
-/// Local days from the start of the first sleep of a statement to the end of the last: it looks into the chunks of these days, and of
-/// two more to each side, for each of its sleeps.
+/// Local days from the start of a statement's first sleep to the end of its last. For each sleep the statement reads
+/// the chunks of these days, and of two more on each side.
 const SPAN_DAYS: usize = 14;
 
-/// A sleep to look at.
+/// A sleep to recompute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Sleep {
     device: Uuid,
@@ -41,8 +41,8 @@ pub(crate) struct Sleep {
     days: Range<DayNumber>,
 }
 
-/// The sleeps that changes on these days can have given another heart rate, newest first. One that waits for a day's refresh is left out:
-/// the cycle that refreshes that day finds it. One that may have readings below the floor keeps the heart rate that it had.
+/// The sleeps whose heart rate changes on these days can affect, newest first. A sleep that waits for a day's refresh
+/// is left to that refresh's cycle. A sleep that may have readings below the floor keeps its stored heart rate.
 pub(crate) async fn touched(
     client: &Client,
     plan: &Plan,
@@ -67,14 +67,14 @@ pub(crate) async fn touched(
     Ok(due(near, plan))
 }
 
-/// Local days on which a reading of a sleep can lie, whatever its offset, from the sleep's hours on the UTC line. One whose offsets make
-/// it end before it begins has no reading, and a day for all that.
+/// Local days on which a reading of a sleep can lie, whatever its offset, from the sleep's hours UTC. A sleep whose
+/// offsets make it end before it begins has no readings, but still a day.
 fn days_of_readings(starts: i32, ends: i32) -> Range<DayNumber> {
     let low = (starts - OFFSET_HOURS).div_euclid(24);
     low..((ends + OFFSET_HOURS).div_euclid(24) + 1).max(low + 1)
 }
 
-/// Of sleeps and the days of their readings those that a day touches, and none whose refresh is still to come.
+/// Keeps the sleeps whose days a change touches, and drops those whose refresh is still to come.
 fn due(near: impl Iterator<Item = (Sleep, Range<DayNumber>)>, plan: &Plan) -> Vec<Sleep> {
     let slept: BTreeSet<_> = plan.slept.iter().copied().collect();
     let has_one = |of: &BTreeSet<(Uuid, DayNumber)>, device, days: &Range<DayNumber>| {
@@ -94,7 +94,7 @@ fn first_start(floor: DayNumber) -> DayNumber {
     floor + (floor - sleep_window(floor).start)
 }
 
-/// Recomputes them, at most `most` in a statement; says how many have another heart rate than before.
+/// Recomputes sleeps, at most `most` per statement; returns how many heart rates changed.
 pub(crate) async fn recompute(
     client: &mut Client,
     lease: &Lease,
@@ -121,8 +121,8 @@ pub(crate) async fn recompute(
     Ok(changed)
 }
 
-/// One statement, kept only if the lease is still ours at its end: what was read before another took over may be older than what that
-/// one has written.
+/// One statement, kept only if this compactor still holds the lease at its end: otherwise it may overwrite a new
+/// owner's rows with older data.
 async fn write(client: &mut Client, lease: &Lease, sleeps: &[Sleep]) -> Result<u64, CompactorError> {
     let failed = || CompactorError::sql("recomputing the heart rate of sleeps");
     let devices: Vec<_> = sleeps.iter().map(|sleep| sleep.device).collect();
@@ -137,7 +137,7 @@ async fn write(client: &mut Client, lease: &Lease, sleeps: &[Sleep]) -> Result<u
     Ok(written)
 }
 
-/// Parts sleeps, in their order, into those of one statement each: few enough, and so near each other that it looks into few chunks.
+/// Splits sleeps, in order, into statements: each few enough, and close enough together to touch few chunks.
 fn slices(sleeps: &[Sleep], most: usize) -> Vec<&[Sleep]> {
     let mut slices = Vec::new();
     let mut rest = sleeps;
@@ -162,9 +162,9 @@ fn days(sleeps: &[Sleep]) -> Range<DayNumber> {
     sleep_window(low).start..sleep_window(high).end
 }
 
-/// On the UTC line, from the start up to, not including, the end. The 15-minute figures, read once and by dates that the planner knows,
-/// tell when a device had which offset; with the offsets of a sleep's own time no more is read than the sleep's own readings. The dates
-/// leave out chunks as well where the sleep's times are looked up in the readings.
+/// In UTC, from the start up to, but excluding, the end. The 15-minute aggregates tell when a device had which offset,
+/// and are read once by constant dates that the planner can use; so only a sleep's own readings are read. The dates
+/// also exclude chunks when the sleep's times are looked up in the readings.
 fn statement(days: &Range<DayNumber>) -> String {
     let (from, to) = (date_of(days.start), date_of(days.end));
     format!(

@@ -1,4 +1,4 @@
-//! What the heart rate of sleeps costs, counted by the server, and that it is right.
+//! Measures what the heart rate of sleeps costs, as the server counts it, and checks that it is right.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use super::*;
 /// 2019-11-06.
 const LAST_DAY: DayNumber = 18_206;
 const DEVICE: Uuid = Uuid::from_u128(20);
-/// Nights of `$1` days up to the last, a reading each 20 minutes all day long. Every tenth day begins in Tokyo, the one after ends at home:
-/// there are sleeps with readings of two offsets, and wall clocks that are lived through twice.
+/// Nights of `$1` days up to the last, with a reading each 20 minutes all day. Every tenth day begins in Tokyo, the next
+/// one ends at home: some sleeps have readings of two offsets, and some wall-clock times occur twice.
 const LOAD: &str = "with days as (select n, date '2019-11-06' - n as day, case when n % 10 in (0, 1) then 540 else 60 end as offset_minutes \
         from generate_series(0, $1::int - 1) n), \
     readings as (insert into raw.heart_rates select $2::uuid, day + m * interval '20 minutes', \
@@ -25,7 +25,7 @@ const LOAD: &str = "with days as (select n, date '2019-11-06' - n as day, case w
         main_sleep, synced_at, event_id) \
     select $2::uuid, n, day - interval '1 hour', day + interval '7 hours', offset_minutes, offset_minutes, day, \
         28800000, 0, 400, 80, 0, 480, 90, 'classic', true, now(), $2::uuid from days";
-/// Facts that are not what their readings say, either way.
+/// Facts that differ from their readings, either way.
 const DIFFERENT: &str = "with facts as (select s.device_id, s.log_id, count(h.bpm) as readings, count(h.bpm) filter (where h.confidence > 0), \
         coalesce(sum(h.bpm) filter (where h.confidence > 0), 0), min(h.bpm) filter (where h.confidence > 0), \
         max(h.bpm) filter (where h.confidence > 0) \
@@ -51,7 +51,7 @@ fn b_20_sleeps_of_a_statement_lie_near_each_other_and_keep_their_order() {
         [13, 13, 4]
     );
     assert_eq!(parted.concat(), nights);
-    // Many people's night, and somebody who slept for a week.
+    // The nights of many people, and one sleep of a week.
     let people: Vec<_> = (0..300)
         .map(|n| sleep(Uuid::from_u128(n), 1, LAST_DAY - 1..LAST_DAY + 1))
         .chain([sleep(DEVICE, 1, LAST_DAY - 29..LAST_DAY - 20)])
@@ -71,7 +71,7 @@ fn b_20_a_sleep_waits_for_the_refresh_of_every_day_that_it_can_have_readings_on(
     let days = days_of_readings(hour(LAST_DAY - 1, 22), hour(LAST_DAY, 6));
     assert_eq!(days, LAST_DAY - 1..LAST_DAY + 2);
     for day in days.clone() {
-        // The index is asked for more than that.
+        // The index alone returns more than that.
         let window = sleep_window(day);
         assert!(window.contains(&(LAST_DAY - 1)) || window.contains(&LAST_DAY));
     }
@@ -116,7 +116,7 @@ impl Warehouse {
         Ok(Self {
             stack,
             client,
-            lease: lease.context("somebody has the lease")?,
+            lease: lease.context("another compactor has the lease")?,
         })
     }
 
@@ -133,7 +133,7 @@ impl Warehouse {
         Ok(self.client.query_one(sql, &[]).await?.get(0))
     }
 
-    /// Chunks that the server looks into and rows that it reads there for these sleeps.
+    /// Chunks that the server scans, and rows that it reads there, for these sleeps.
     async fn cost(&self, sleeps: &[Sleep]) -> Result<Cost> {
         let mut cost = Cost::default();
         for sleeps in slices(sleeps, 128) {
@@ -165,7 +165,7 @@ impl Cost {
         };
         let mut loops = 0;
         for line in plan {
-            // What an index alone says is counted where its rows are read.
+            // Rows found by an index alone are counted where they are read.
             if line.contains("->") {
                 let is_chunk =
                     line.contains("Scan") && line.contains("_chunk") && !line.contains("Bitmap Index");
@@ -195,7 +195,7 @@ async fn b_20_a_sleep_costs_its_own_readings_however_long_the_history() -> Resul
         where h.local_ts >= s.start_local and h.local_ts < s.end_local",
         )
         .await?;
-    // First as on days that are open, from real-time; then as once they are refreshed.
+    // First on open days, from real-time aggregation; then refreshed.
     for is_refreshed in [false, true] {
         if is_refreshed {
             client
@@ -213,8 +213,8 @@ async fn b_20_a_sleep_costs_its_own_readings_however_long_the_history() -> Resul
             whole.scans * 10 <= half.scans * 22 && whole.rows * 10 <= half.rows * 22,
             "{text}"
         );
-        // Chunks of two days and of the other offset, and those of a statement's span once. Twice the night's readings: those of the days
-        // around it, which tell the offsets, are as many quarters of an hour as they are readings here.
+        // Chunks of two days and of the other offset, and those of a statement's span once. Twice the night's readings:
+        // the days around it, which tell the offsets, have as many 15-minute buckets as readings here.
         ensure!(whole.scans <= 8 * 64, "{text}");
         ensure!(whole.rows <= 10 * u64::try_from(own)?, "{text}");
         ensure!(

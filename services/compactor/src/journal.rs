@@ -1,4 +1,4 @@
-//! The journal, for people: what was refreshed, packed or deleted, why, and how long it took.
+//! The journal for operators: what was refreshed, packed or deleted, why, and how long it took.
 
 use futures_util::future::BoxFuture;
 use pulseline_sql::{Client, GenericClient};
@@ -10,33 +10,33 @@ const NEWEST: &str = "select id, (extract(epoch from started_at) * 1000)::bigint
     range_start::date::text, (range_end - interval '1 day')::date::text, reason, rows, seconds \
     from ops.compactions order by id desc limit $1";
 
-/// A line of `ops.compactions`.
+/// An entry of `ops.compactions`.
 #[derive(Clone, Debug, Serialize)]
 pub struct JournalEntry {
     /// Rises.
     pub id: i64,
     /// When it began, in UTC milliseconds.
     pub started_at: i64,
-    /// `refresh`, `facts`, `pack`, `repack` or what the compactor learns later.
+    /// `refresh`, `facts`, `pack`, `repack`, or a later kind of task.
     pub task: String,
-    /// Which continuous aggregate, table of facts or hypertable.
+    /// The continuous aggregate, table of facts or hypertable.
     pub relation: String,
-    /// First day, on the wearers' wall clocks.
+    /// First local day.
     pub first_day: Option<String>,
     /// Last day.
     pub last_day: Option<String>,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Changed days that led to it, rows, or chunks.
+    /// Changed days behind it, rows, or chunks.
     pub rows: i64,
     /// How long it took.
     pub seconds: f64,
 }
 
-/// The newest lines, at most `limit`.
+/// The newest entries, at most `limit`.
 ///
 /// # Errors
-/// What the server says.
+/// Errors of the server.
 pub fn journal(client: &Client, limit: i64) -> BoxFuture<'_, Result<Vec<JournalEntry>, CompactorError>> {
     Box::pin(async move {
         let rows = client.query(NEWEST, &[&limit]).await;

@@ -1,5 +1,5 @@
-//! Keeps stage and agg right: refreshes exactly the dirty days, parents first, recomputes the heart rate of the sleeps
-//! that they touch, packs what is old and quiet, and folds the accounting.
+//! Keeps stage and agg correct: refreshes exactly the dirty days, parents first, recomputes the heart rate of affected
+//! sleeps, packs old and quiet chunks, and folds the accounting.
 //!
 //! ```text
 //!  ops.dirty_days ──▶ plan (pure) ──▶ refresh: CALL by CALL ──▶ sleeps ──▶ delete exactly the ids that were read

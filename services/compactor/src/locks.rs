@@ -1,4 +1,4 @@
-//! What is held, and not for long: the lease, and locks that somebody who loads or reads waits for.
+//! The lease, and locks that are never waited for long.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use tokio_postgres::error::SqlState;
 use crate::error::CompactorError;
 use crate::service::APPLICATION;
 
-/// How often it is looked whether another's refresh has ended.
+/// How often the compactor checks whether another refresh has ended.
 const POLL: Duration = Duration::from_millis(500);
-/// A refresh of this warehouse that another connection began: its owner has lost the lease, or its connection, and the server goes on.
+/// A refresh of this warehouse by another connection: its owner has lost the lease or the connection, and the server continues.
 const RUNNING: &str = "select exists (select from pg_stat_activity where datname = current_database() \
     and pid <> pg_backend_pid() and state = 'active' and (query like 'call refresh_continuous_aggregate(''stage.%' \
         or query like 'call refresh_continuous_aggregate(''agg.%'))";
 
-/// Works under the lease, which is renewed meanwhile however long a statement takes; gives the work up when the lease is lost.
+/// Works under the lease, which is renewed meanwhile however long a statement takes; cancels the work when the lease is lost.
 pub(crate) async fn hold<T>(
     timescale: &TimescaleConfig,
     lease: &Lease,
@@ -33,8 +33,8 @@ pub(crate) async fn hold<T>(
     }
 }
 
-/// Waits until no refresh runs that was begun before this term: up to TimescaleDB 2.26.2 a second one passes over the days that the
-/// first works on and says that all is done, whatever becomes of the first.
+/// Waits until no refresh runs that began before this term: up to TimescaleDB 2.26.2 a second refresh skips the days that the
+/// first one works on and reports success, whatever becomes of the first.
 pub(crate) async fn settle(client: &Client, shutdown: &Shutdown) -> Result<(), CompactorError> {
     let mut is_reported = false;
     loop {
@@ -45,7 +45,7 @@ pub(crate) async fn settle(client: &Client, shutdown: &Shutdown) -> Result<(), C
         }
         if !is_reported {
             is_reported = true;
-            tracing::info!("waiting for a refresh that was begun before: its days must not be passed over");
+            tracing::info!("waiting for an earlier refresh: a new one would skip its days");
         }
         if !shutdown.sleep(POLL).await {
             return Ok(());
@@ -53,7 +53,7 @@ pub(crate) async fn settle(client: &Client, shutdown: &Shutdown) -> Result<(), C
     }
 }
 
-/// Renews the lease before a statement, or with the last one of a transaction: what it wrote is kept only if the lease is still ours.
+/// Renews the lease before a statement, or as the last one of a transaction, which is kept only if the lease still holds.
 pub(crate) async fn keep(client: &impl GenericClient, lease: &Lease) -> Result<(), CompactorError> {
     let renewed = lease.renew(client).await;
     if renewed.map_err(CompactorError::sql("renewing the lease"))? {
@@ -62,12 +62,12 @@ pub(crate) async fn keep(client: &impl GenericClient, lease: &Lease) -> Result<(
     Err(CompactorError::LeaseLost)
 }
 
-/// From here on no lock is waited for longer than half a second: who waits for a lock makes all others wait behind it.
+/// Limits lock waits to half a second: a waiting lock request blocks all later ones.
 pub(crate) async fn set_short_lock_timeout(client: &Client) -> Result<(), CompactorError> {
     set(client, "set lock_timeout = '500ms'").await
 }
 
-/// From here on locks are waited for as long as the server says.
+/// Restores the server's limit for lock waits.
 pub(crate) async fn reset_lock_timeout(client: &Client) -> Result<(), CompactorError> {
     set(client, "reset lock_timeout").await
 }
@@ -76,10 +76,10 @@ async fn set(client: &Client, statement: &str) -> Result<(), CompactorError> {
     client
         .batch_execute(statement)
         .await
-        .map_err(CompactorError::sql("setting how long locks are waited for"))
+        .map_err(CompactorError::sql("setting the lock timeout"))
 }
 
-/// Locked by somebody who reads or writes it, or dropped since it was listed: a later cycle finds it again.
+/// True when the relation is locked by another session, or dropped since it was listed: a later cycle finds it again.
 pub(crate) fn is_passing(code: Option<&SqlState>) -> bool {
     code.is_some_and(|code| *code == SqlState::LOCK_NOT_AVAILABLE || *code == SqlState::UNDEFINED_TABLE)
 }

@@ -1,4 +1,4 @@
-//! What the compactor tells about itself. One `record_*` per happening.
+//! The compactor's metrics. One `record_*` per event.
 #![allow(
     clippy::disallowed_macros,
     reason = "the one place of this crate that names metrics"
@@ -34,25 +34,25 @@ const DIFFERENCES: &str = "pulseline_compactor_sample_differences_total";
 const LEADER: &str = "pulseline_compactor_leader";
 const LAST_SUCCESS: &str = "pulseline_compactor_last_success_timestamp_seconds";
 
-/// Describes every metric and touches it, so that the first change is a change.
+/// Describes every metric and touches it, so that `rate()` sees the first increment.
 pub(crate) fn describe() {
-    describe_counter!(CYCLES, Unit::Count, "Cycles that ended well.");
+    describe_counter!(CYCLES, Unit::Count, "Cycles that succeeded.");
     describe_histogram!(CYCLE_SECONDS, Unit::Seconds, "Length of a cycle.");
     describe_counter!(REFRESHES, Unit::Count, "Windows refreshed.");
     describe_histogram!(REFRESH_SECONDS, Unit::Seconds, "Length of one refresh.");
-    describe_gauge!(DIRTY, Unit::Count, "Dirty days taken up in the last cycle.");
-    describe_gauge!(WAITING, Unit::Count, "Days that wait until they have closed.");
+    describe_gauge!(DIRTY, Unit::Count, "Dirty days taken by the last cycle.");
+    describe_gauge!(WAITING, Unit::Count, "Changed days that wait for their end.");
     describe_gauge!(
         OLDEST,
         Unit::Seconds,
-        "How long the oldest change has waited for its refresh, 0 when none waits."
+        "Age of the oldest change that waits for its refresh; 0 when none waits."
     );
     describe_gauge!(
         UNACCOUNTED,
         Unit::Count,
-        "Offsets missing below the greatest one that is accounted for, by topic."
+        "Offsets missing below the greatest accounted one, by topic."
     );
-    describe_counter!(SLEEPS, Unit::Count, "Sleeps whose heart rate was computed.");
+    describe_counter!(SLEEPS, Unit::Count, "Sleeps with a computed heart rate.");
     describe_histogram!(SLEEPS_SECONDS, Unit::Seconds, "Length of one slice of sleeps.");
     describe_counter!(PACKED, Unit::Count, "Chunks packed into the columnstore.");
     describe_histogram!(PACK_SECONDS, Unit::Seconds, "Length of packing one chunk.");
@@ -61,15 +61,11 @@ pub(crate) fn describe() {
         Unit::Count,
         "Chunks of readings deleted below the floor."
     );
-    describe_counter!(
-        FOLDED,
-        Unit::Count,
-        "Rows of the accounting's log that were folded."
-    );
+    describe_counter!(FOLDED, Unit::Count, "Rows of the accounting log folded.");
     describe_counter!(
         SAMPLES,
         Unit::Count,
-        "Days of a relation compared with a recomputation."
+        "Samples: days of a relation compared with a recomputation."
     );
     describe_counter!(
         DIFFERENCES,
@@ -77,7 +73,11 @@ pub(crate) fn describe() {
         "Samples that differed from the recomputation."
     );
     describe_gauge!(LEADER, Unit::Count, "1 when this process holds the lease.");
-    describe_gauge!(LAST_SUCCESS, Unit::Seconds, "When a cycle last ended well.");
+    describe_gauge!(
+        LAST_SUCCESS,
+        Unit::Seconds,
+        "Unix time of the last successful cycle."
+    );
     for name in [
         CYCLES,
         REFRESHES,
@@ -96,7 +96,7 @@ pub(crate) fn describe() {
     record_backlog(&Backlog::default());
 }
 
-/// The backlog in the ops tables; a topic without a hole is reported too.
+/// Records the backlog in the ops tables; a topic without missing offsets is reported as 0.
 #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 pub(crate) fn record_backlog(backlog: &Backlog) {
     gauge!(OLDEST).set(backlog.oldest_seconds);
@@ -159,14 +159,14 @@ pub(crate) fn record_sample(sample: &Sample, took: Duration) {
     }
     counter!(DIFFERENCES).increment(1);
     for difference in &sample.differences {
-        tracing::error!(%day, difference, "a stored figure is not what its readings say: run pulseline verify");
+        tracing::error!(%day, difference, "a stored figure differs from its readings: run `pulseline verify`");
     }
 }
 
 pub(crate) fn record_leader(is_leader: bool) {
     gauge!(LEADER).set(if is_leader { 1.0 } else { 0.0 });
     if !is_leader {
-        // Who stands by does not see the ops tables: what it saw last would stand there for ever.
+        // A standby does not read the ops tables: its last values would stay forever.
         record_backlog(&Backlog::default());
     }
 }

@@ -1,4 +1,4 @@
-//! The compactor's ops tables: dirty days, waiting periods, accounting, journal.
+//! The compactor's ops tables: dirty days, waiting days, accounting, journal.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -16,7 +16,7 @@ use crate::plan::{Dirty, Plan, Waiting};
 const DIRTY: &str = "select id, stream, device_id, local_date - date '1970-01-01' from ops.dirty_days \
     order by local_date desc, id limit $1";
 const WAITING: &str = "select stream, local_date - date '1970-01-01' from ops.waiting_days";
-/// Before the ids go: when each day was loaded last.
+/// Before the ids are deleted: when each day was loaded last.
 const LOADED: &str = "insert into ops.loaded_days as l (stream, local_date, loaded_at) \
     select stream, local_date, max(marked_at) from ops.dirty_days \
     where id = any($1) and stream in ('heart_rates', 'steps', 'distances', 'calories') group by stream, local_date \
@@ -30,11 +30,11 @@ const CLOSED: &str = "delete from ops.waiting_days d using unnest($1::text[], $2
 const JOURNAL: &str = "insert into ops.compactions (started_at, task, relation, range_start, range_end, reason, rows, seconds) \
     values (clock_timestamp() - $7::double precision * interval '1 second', $1, $2, date '1970-01-01' + $3::int, \
     date '1970-01-01' + $4::int, $5, $6, $7)";
-/// A slice: a journal that nobody trimmed for years cannot make one statement long.
+/// A slice: a journal untrimmed for years cannot make one statement long.
 const TRIM: &str = "delete from ops.compactions where id in (select id from ops.compactions \
     where started_at < clock_timestamp() - $1::int * interval '1 day' order by id limit 10000)";
 
-/// Exactly the rows that are deleted are added: one statement, one snapshot.
+/// Adds exactly the rows it deletes: one statement, one snapshot.
 const FOLD: &str = "with taken as ( \
         delete from ops.accounted_log where id in (select id from ops.accounted_log order by id limit $1) returning * \
     ), grouped as ( \
@@ -54,8 +54,8 @@ const FOLD: &str = "with taken as ( \
             dead = a.dead + excluded.dead, erased = a.erased + excluded.erased, revived = a.revived + excluded.revived \
         returning 1 \
     ) select coalesce(sum(rows), 0)::bigint, (select count(*) from folded) from grouped";
-/// What the row of a partition holds besides the one range of a healthy one goes to a page once it is `$1` ranges: the row is
-/// rewritten with each fold.
+/// A fold rewrites the row of a partition, so a row keeps only the range of a healthy partition: other ranges move to a
+/// page once there are `$1` of them.
 const PAGE: &str = "with heavy as ( \
         select topic, generation, partition, duplicate, void, dead, erased, revived from ops.accounted \
         where (select count(*) from unnest(duplicate)) + (select count(*) from unnest(void)) \
@@ -66,28 +66,28 @@ const PAGE: &str = "with heavy as ( \
         where (a.topic, a.generation, a.partition) = (f.topic, f.generation, f.partition) returning f.* \
     ) insert into ops.accounted_pages (topic, generation, partition, duplicate, void, dead, erased, revived) \
     select topic, generation, partition, duplicate, void, dead, erased, revived from emptied";
-/// Ranges that a row holds before they go to a page: 24 bytes each.
+/// Ranges that a row holds before they move to a page: 24 bytes each.
 const PAGE_RANGES: i64 = 1_000;
 
-/// Below the greatest offset of a partition, of the topic's newest incarnation: as `status` counts, from what is folded.
+/// Below the greatest offset of a partition, for the topic's newest incarnation: as `status` counts, from folded rows.
 const UNACCOUNTED: &str = "select topic, \
         sum(upper(offsets) - (select sum(upper(part) - lower(part)) from unnest(offsets) part))::bigint \
     from ops.accounted a where offsets <> '{}' \
         and generation = (select max(generation) from ops.accounted b where b.topic = a.topic) group by topic";
-/// The least id is the oldest mark: ids are given in the order of arrival.
+/// The least id is the oldest mark: ids follow the order of arrival.
 const OLDEST: &str = "select extract(epoch from clock_timestamp() - marked_at)::double precision \
     from ops.dirty_days order by id limit 1";
 
-/// What stands in the ops tables after a cycle.
+/// The state of the ops tables after a cycle.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Backlog {
-    /// Offsets that are missing, by topic.
+    /// Missing offsets, by topic.
     pub(crate) unaccounted: HashMap<String, i64>,
-    /// Seconds that the oldest change has waited for its refresh; 0 when there is none.
+    /// Seconds that the oldest change has waited for its refresh; 0 when none waits.
     pub(crate) oldest_seconds: f64,
 }
 
-/// Reads what is missing, and what has waited longest.
+/// Reads the missing offsets and the longest wait.
 pub(crate) async fn backlog(client: &Client) -> Result<Backlog, CompactorError> {
     let failed = || CompactorError::sql("reading the backlog in the ops tables");
     let unaccounted = client.query(UNACCOUNTED, &[]).await.map_err(failed())?;
@@ -115,7 +115,7 @@ pub(crate) async fn dirty(client: &Client, limit: i64) -> Result<Vec<Dirty>, Com
         .collect())
 }
 
-/// Days that were open when their rows changed.
+/// Days that had not ended when their rows changed.
 pub(crate) async fn waiting(client: &Client) -> Result<Vec<Waiting>, CompactorError> {
     let rows = client
         .query(WAITING, &[])
@@ -128,7 +128,7 @@ pub(crate) async fn waiting(client: &Client) -> Result<Vec<Waiting>, CompactorEr
     Ok(rows.iter().map(read).collect())
 }
 
-/// Closes a plan that was carried out: exactly the ids that were read before are deleted (P6), under the lease, so that it is the
+/// Closes a completed plan: deletes exactly the ids that were read (P6), under the lease, so that it happens in the
 /// warehouse that was refreshed.
 pub(crate) async fn close(client: &mut Client, lease: &Lease, plan: &Plan) -> Result<(), CompactorError> {
     let failed = || CompactorError::sql("closing a cycle");
@@ -154,21 +154,21 @@ pub(crate) async fn close(client: &mut Client, lease: &Lease, plan: &Plan) -> Re
     transaction.commit().await.map_err(failed())
 }
 
-/// Folds the oldest `limit` rows of the accounting's log; says how many.
+/// Folds the oldest `limit` rows of the accounting log; returns how many.
 pub(crate) async fn fold(client: &Client, limit: i64) -> Result<i64, CompactorError> {
     let row = client
         .query_one(FOLD, &[&limit])
         .await
-        .map_err(CompactorError::sql("folding the accounting"))?;
+        .map_err(CompactorError::sql("folding the accounting log"))?;
     let folded = row.get(0);
     if folded > 0 {
         let paged = client.execute(PAGE, &[&PAGE_RANGES]).await;
-        paged.map_err(CompactorError::sql("turning a page of the accounting"))?;
+        paged.map_err(CompactorError::sql("moving ranges of the accounting to a page"))?;
     }
     Ok(folded)
 }
 
-/// A line of the journal.
+/// An entry of the journal.
 pub(crate) struct NewEntry<'a> {
     pub(crate) task: &'a str,
     pub(crate) relation: &'a str,
@@ -177,7 +177,7 @@ pub(crate) struct NewEntry<'a> {
     pub(crate) rows: i64,
 }
 
-/// Writes down what was done.
+/// Writes a journal entry.
 pub(crate) async fn journal(
     client: &Client,
     entry: &NewEntry<'_>,
@@ -202,7 +202,7 @@ pub(crate) async fn journal(
     Ok(())
 }
 
-/// Forgets lines of the journal that are older than `days`.
+/// Deletes journal entries that are older than `days`.
 pub(crate) async fn trim(client: &Client, days: i32) -> Result<(), CompactorError> {
     client
         .execute(TRIM, &[&days])

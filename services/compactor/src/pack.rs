@@ -1,4 +1,4 @@
-//! Packs chunks into the columnstore once they are old and quiet, and packs again what was touched since (P12).
+//! Packs chunks into the columnstore once they are old and quiet, and repacks chunks that changed since (P12).
 
 use std::ops::Range;
 use std::time::Instant;
@@ -14,13 +14,13 @@ use crate::metrics;
 use crate::ops_tables::{self, NewEntry};
 
 const DAY_MS: i64 = 86_400_000;
-/// Newest first: what was loaded last is read most.
+/// Newest first: recent data is read most.
 const DUE: &str = "select stream, chunk, starts_on - date '1970-01-01', ends_on - date '1970-01-01', is_packed from ops.chunks \
     where (not is_packed or is_touched) and ends_on <= date '1970-01-01' + $1::int and not is_dirty \
         and (loaded_at is null or loaded_at < clock_timestamp() - $2::double precision * interval '1 second') \
     order by starts_on desc, stream limit $3";
 
-/// A chunk that is due.
+/// A chunk to pack.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunk {
     pub(crate) stream: String,
@@ -29,7 +29,7 @@ pub(crate) struct Chunk {
     pub(crate) is_packed: bool,
 }
 
-/// Chunks that are due, at most as many as one cycle packs.
+/// The chunks to pack, at most as many as one cycle packs.
 pub(crate) async fn due(
     client: &Client,
     config: &CompactorConfig,
@@ -52,7 +52,7 @@ pub(crate) async fn due(
         .collect())
 }
 
-/// Packs them; says how many. One that is locked or gone by now is left for a later cycle.
+/// Packs chunks; returns how many. A chunk that is locked or gone is left for a later cycle.
 pub(crate) async fn pack(client: &Client, lease: &Lease, chunks: &[Chunk]) -> Result<usize, CompactorError> {
     if chunks.is_empty() {
         return Ok(0);
@@ -66,7 +66,7 @@ pub(crate) async fn pack(client: &Client, lease: &Lease, chunks: &[Chunk]) -> Re
         match client.batch_execute(&call).await {
             Ok(()) => packed += 1,
             Err(error) if is_passing(error.code()) => {
-                tracing::info!(chunk = chunk.chunk, %error, "not packed now");
+                tracing::info!(chunk = chunk.chunk, %error, "the chunk was not packed: a later cycle tries again");
                 continue;
             }
             Err(error) => return Err(CompactorError::sql("packing a chunk")(error)),

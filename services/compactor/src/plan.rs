@@ -1,4 +1,4 @@
-//! What a cycle does: a pure function of the dirty days, the waiting days and the time.
+//! Plans a cycle: a pure function of the dirty days, the waiting days and the time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -6,9 +6,9 @@ use std::ops::Range;
 use pulseline_sql::periods::{DayNumber, Level};
 use uuid::Uuid;
 
-/// Continuous aggregates of a stream, parents first. Both are refreshed by whole days; beside each how many of them one CALL takes at
-/// most. A long statement holds everyone where all clients share one session, and each has a price of its own: a day stands on 96 rows of
-/// a device, its quarters on up to 1,440, and those of heart rates on 17,280.
+/// Continuous aggregates of a stream, parents first, with the most days per CALL. Both are refreshed by whole days. A long
+/// statement blocks all clients that share one session, and the costs differ: a day is computed from 96 rows of a
+/// device, its 15-minute buckets from up to 1,440, and those of heart rates from 17,280.
 const RELATIONS: [(&str, [(&str, usize); 2]); 4] = [
     (
         "heart_rates",
@@ -21,7 +21,7 @@ const RELATIONS: [(&str, [(&str, usize); 2]); 4] = [
     ),
     ("calories", [("stage.calories_15m", 28), ("agg.calories_1d", 28)]),
 ];
-/// Streams whose changes can change the heart rate of a sleep.
+/// Streams whose changes can affect the heart rate of a sleep.
 const OF_SLEEPS: [&str; 2] = ["heart_rates", "sleeps"];
 
 /// A row of `ops.dirty_days`.
@@ -48,28 +48,28 @@ pub(crate) struct Refresh {
     pub(crate) days: Range<DayNumber>,
 }
 
-/// How much a cycle takes up.
+/// The bounds of a cycle.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// Days before it are not refreshed: their readings are deleted (P12).
+    /// Earlier days are not refreshed: their readings are deleted (P12).
     pub(crate) floor: Option<DayNumber>,
-    /// Days of a stream that are refreshed.
+    /// Days of a stream to refresh.
     pub(crate) days: usize,
-    /// Days of devices whose sleeps are looked at.
+    /// Device days whose sleeps are checked.
     pub(crate) device_days: usize,
 }
 
-/// What to do in a cycle, in this order: refresh, recompute sleeps, then change the ops tables in one transaction.
+/// The work of a cycle, in this order: refresh, recompute sleeps, then change the ops tables in one transaction.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) refreshes: Vec<Refresh>,
-    /// Days of devices whose sleeps may have another heart rate now, newest first.
+    /// Device days whose sleeps may have another heart rate now, newest first.
     pub(crate) slept: Vec<(Uuid, DayNumber)>,
-    /// Days of devices whose heart rates changed and are left for a later cycle: sleeps with readings there wait for it.
+    /// Device days with changed heart rates that are left for a later cycle: sleeps with readings there wait for it.
     pub(crate) pending: BTreeSet<(Uuid, DayNumber)>,
-    /// Ids that are dealt with once all of this is done: refreshed where closed, noted as waiting where open.
+    /// Ids to delete afterwards: closed days were refreshed, open days noted as waiting.
     pub(crate) done: Vec<i64>,
-    /// Days that are still open: real-time shows them, a later cycle refreshes them (P5).
+    /// Days that are still open: real-time aggregation shows them, a later cycle refreshes them (P5).
     pub(crate) wait: Vec<Waiting>,
     /// Waiting days that have closed and are refreshed now.
     pub(crate) closed: Vec<Waiting>,
@@ -77,8 +77,8 @@ pub(crate) struct Plan {
     pub(crate) more: bool,
 }
 
-/// Plans a cycle, newest days first: a year of backlog cannot keep the present waiting. Days that have closed go before all others: once
-/// a later day is refreshed, real-time shows them no more.
+/// Plans a cycle, newest days first: a year of backlog cannot delay the present. Closed days go first: once a later day is
+/// refreshed, real-time aggregation shows them no more.
 pub(crate) fn plan(dirty: &[Dirty], waiting: &[Waiting], now_utc_millis: i64, bounds: Bounds) -> Plan {
     let is_open = |day: DayNumber| Level::Day.is_open(day, now_utc_millis);
     let is_gone = |day: DayNumber| bounds.floor.is_some_and(|floor| day < floor);
@@ -140,7 +140,7 @@ fn slept_of(row: &Dirty) -> Option<(DayNumber, Uuid)> {
         .then_some((row.day, device))
 }
 
-/// Window by window of what comes last, newest first, and within a window what it stands on first.
+/// Windows of the top relations, newest first, each preceded by the windows it is computed from.
 fn refreshes(taken: &BTreeMap<&str, BTreeSet<DayNumber>>) -> Vec<Refresh> {
     let mut refreshes = Vec::new();
     for (stream, [(quarters, quarters_most), (days, days_most)]) in RELATIONS {
@@ -157,12 +157,12 @@ fn refreshes(taken: &BTreeMap<&str, BTreeSet<DayNumber>>) -> Vec<Refresh> {
             refreshes.extend(of_window.map(|refresh| (window.end, refresh)));
         }
     }
-    // Stable: parents stay before what stands on them.
+    // Stable: parents stay before their children.
     refreshes.sort_by_key(|(end, _)| std::cmp::Reverse(*end));
     refreshes.into_iter().map(|(_, refresh)| refresh).collect()
 }
 
-/// Joins days that touch, up to so many; a gap stays a gap, so that nothing else is refreshed.
+/// Joins adjacent days, up to a number; a gap stays a gap, so that nothing else is refreshed.
 fn windows(days: impl Iterator<Item = DayNumber>, most: usize) -> Vec<Range<DayNumber>> {
     let mut windows: Vec<Range<DayNumber>> = Vec::new();
     for day in days {

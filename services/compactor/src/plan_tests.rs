@@ -1,4 +1,4 @@
-//! What must hold of every plan.
+//! Properties of every plan.
 
 use super::*;
 use proptest::prelude::*;
@@ -94,7 +94,7 @@ fn p_12_no_refresh_reaches_below_the_floor() {
             .all(|refresh| refresh.days == (18_200..18_201))
     );
     assert_eq!(plan.refreshes.len(), 2);
-    // Nothing is left that could be done.
+    // No possible work is left.
     assert_eq!((plan.done, plan.closed.len(), plan.more), (vec![1, 2], 2, false));
 }
 
@@ -208,7 +208,7 @@ proptest! {
         prop_assert_eq!(plan.more, left);
         for refresh in &plan.refreshes {
             prop_assert!(!Level::Day.is_open(refresh.days.end - 1, now) && refresh.days.len() <= most_days(refresh));
-            // Exactly the dirty days, nothing between.
+            // Exactly the dirty days, no others.
             prop_assert!(refresh.days.clone().all(|day| rows.iter().any(|row| row.stream == refresh.stream && row.day == day)));
         }
     }

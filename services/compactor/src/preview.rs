@@ -1,4 +1,4 @@
-//! `--dry-run`: the plan of the next cycle in sentences.
+//! `--dry-run`: prints the plan of the next cycle as sentences.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -15,10 +15,10 @@ use crate::error::CompactorError;
 use crate::pack::{self, Chunk};
 use crate::retain::{self, Overdue};
 
-/// What the next cycle would do, a sentence a line. Changes nothing and takes no lease.
+/// Describes the next cycle, a sentence per line. Changes nothing and takes no lease.
 ///
 /// # Errors
-/// A wrong setting, a server that is away, a missing migration.
+/// A wrong setting, an unreachable server, a missing migration.
 pub fn preview<'a>(
     config: &'a CompactorConfig,
     timescale: &'a TimescaleConfig,
@@ -31,10 +31,10 @@ pub fn preview<'a>(
     })
 }
 
-/// [`preview`] over a connection that is open already.
+/// [`preview`] over an open connection.
 ///
 /// # Errors
-/// What the server says.
+/// Errors of the server.
 pub fn preview_with<'a>(
     config: &'a CompactorConfig,
     client: &'a Client,
@@ -64,14 +64,14 @@ fn sentences(work: &Work, overdue: &Overdue, chunks: &[Chunk]) -> Vec<String> {
     }
     if !work.sleeps.is_empty() {
         lines.push(format!(
-            "look at the heart rate of {}",
+            "recompute the heart rate of {}",
             counted(work.sleeps.len(), "sleep")
         ));
     }
     if let Some(floor) = overdue.raise_to {
         let day = date_of(floor);
         lines.push(format!(
-            "raise the floor to {day}: readings of days before it are deleted and not loaded any more"
+            "raise the floor to {day}: readings of earlier days are deleted, and no longer loaded"
         ));
     }
     for chunk in &overdue.chunks {
@@ -88,12 +88,12 @@ fn sentences(work: &Work, overdue: &Overdue, chunks: &[Chunk]) -> Vec<String> {
     for wait in &work.plan.wait {
         let day = date_of(wait.day);
         lines.push(format!(
-            "wait with {day} of {}: the day has not ended everywhere on Earth",
+            "leave {day} of {} for later: the day has not ended everywhere on Earth",
             wait.stream
         ));
     }
     if work.plan.more {
-        lines.push("more is left for the cycles after this one".to_owned());
+        lines.push("more work is left for later cycles".to_owned());
     }
     if lines.is_empty() {
         lines.push("nothing to do".to_owned());

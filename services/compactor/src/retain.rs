@@ -1,5 +1,5 @@
-//! Deletes readings that are too old, if it is told to (P12): first the floor is raised, then chunks below it go. What was
-//! computed from them stays.
+//! Deletes readings that are too old, if configured (P12): it first raises the floor, then drops chunks below it. Aggregates
+//! of deleted readings stay.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -16,12 +16,12 @@ use crate::locks::{is_passing, keep, reset_lock_timeout, set_short_lock_timeout}
 use crate::ops_tables::{self, NewEntry};
 
 const DAY_MS: i64 = 86_400_000;
-/// What has to be refreshed before the readings that it needs may go; sleeps need those of the days around them.
+/// Changes to refresh before the readings they need may be deleted; sleeps need the readings of adjacent days.
 const PENDING: &str = "select count(*) from ( \
         select from ops.dirty_days where stream in ('heart_rates', 'steps', 'distances', 'calories', 'sleeps') \
             and local_date < date '1970-01-01' + $2::int \
         union all select from ops.waiting_days where local_date < date '1970-01-01' + $1::int) p";
-/// Oldest first: each call then deletes the one chunk that it names.
+/// Oldest first: each call then drops only the chunk that it names.
 const BELOW: &str = "select stream, starts_on - date '1970-01-01', ends_on - date '1970-01-01' from ops.chunks \
     where ends_on <= date '1970-01-01' + $1::int order by ends_on, stream limit $2";
 
@@ -39,20 +39,20 @@ pub(crate) struct Old {
 /// What there is to delete now.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overdue {
-    /// Where the floor has to be raised to first.
+    /// The floor to raise to first.
     pub(crate) raise_to: Option<DayNumber>,
-    /// Chunks below it, oldest first, at most as many as a cycle deletes.
+    /// Chunks below the floor, oldest first, at most as many as a cycle deletes.
     pub(crate) chunks: Vec<Old>,
 }
 
-/// The first day that has to be kept, the first of a month so that a month is there as a whole or not at all; none when
-/// everything is kept.
+/// The first day to keep, always the first of a month so that months stay complete; none when everything
+/// is kept.
 fn target(retain_days: i32, now_utc_millis: i64) -> Option<DayNumber> {
     let today = DayNumber::try_from(now_utc_millis.div_euclid(DAY_MS)).ok()?;
     (retain_days > 0).then(|| Level::Month.period(today - retain_days).start)
 }
 
-/// Finds what is too old; changes nothing.
+/// Finds readings that are too old; changes nothing.
 pub(crate) async fn overdue(
     client: &Client,
     config: &CompactorConfig,
@@ -76,7 +76,7 @@ pub(crate) async fn overdue(
     })
 }
 
-/// Deletes what is too old; says how many chunks.
+/// Deletes readings that are too old; returns the number of chunks.
 pub(crate) async fn retain(
     client: &mut Client,
     lease: &Lease,
@@ -102,11 +102,11 @@ pub(crate) async fn retain(
     Ok(deleted)
 }
 
-/// Raises the floor once nothing below it waits for a refresh: who loads there afterwards is told so. False for not now.
+/// Raises the floor once nothing below it waits for a refresh: later writers see it. False means not now.
 async fn raise_floor(client: &mut Client, to: DayNumber) -> Result<bool, CompactorError> {
     let transaction = client.transaction().await.map_err(CompactorError::sql(RAISING))?;
     match seize(&transaction).await {
-        // Somebody who loads or reads holds it for long.
+        // Another session, which loads or reads, holds the lock for long.
         Err(SqlError::Postgres(error)) if is_passing(error.code()) => return Ok(false),
         seized => seized.map_err(CompactorError::sql(RAISING))?,
     }
@@ -118,7 +118,7 @@ async fn raise_floor(client: &mut Client, to: DayNumber) -> Result<bool, Compact
         .get(0);
     let day = date_of(to);
     if pending > 0 {
-        tracing::debug!(pending, floor = %day, "readings are kept until what waits for a refresh below the floor is refreshed");
+        tracing::debug!(pending, floor = %day, "readings below the floor are kept until their pending refreshes are done");
         return Ok(false);
     }
     raise(&transaction, to)
@@ -129,7 +129,7 @@ async fn raise_floor(client: &mut Client, to: DayNumber) -> Result<bool, Compact
     Ok(true)
 }
 
-/// Deletes one chunk; false when somebody uses it now.
+/// Drops one chunk; false when another session uses it now.
 async fn delete(client: &Client, old: &Old) -> Result<bool, CompactorError> {
     let began = Instant::now();
     let relation = format!("raw.{}", old.stream);
@@ -138,7 +138,7 @@ async fn delete(client: &Client, old: &Old) -> Result<bool, CompactorError> {
     match client.batch_execute(&call).await {
         Ok(()) => {}
         Err(error) if is_passing(error.code()) => {
-            tracing::info!(relation, %end, %error, "not deleted now");
+            tracing::info!(relation, %end, %error, "the chunk was not deleted: a later cycle tries again");
             return Ok(false);
         }
         Err(error) => return Err(CompactorError::sql(DELETING)(error)),

@@ -1,4 +1,4 @@
-//! The compactor as a service: one works, others stand by.
+//! The compactor as a service: one works, the others stand by.
 
 use std::time::{Duration, Instant};
 
@@ -21,13 +21,13 @@ use crate::metrics;
 
 const LEASE: &str = "compactor";
 pub(crate) const APPLICATION: &str = "pulseline-compactor";
-/// Longest a cycle may be silent: it refreshes a bounded part of a history, a statement of which may take minutes.
+/// Longest that a cycle may be silent: it refreshes a bounded part of a history, and one statement may take minutes.
 const CYCLE_PATIENCE: Duration = Duration::from_secs(1_800);
 
-/// Compacts until told to stop. Outages are waited out; a second compactor stands by.
+/// Compacts until told to stop. It waits out outages; a second compactor stands by.
 ///
 /// # Errors
-/// What cannot be waited out: a wrong setting, a missing migration, an error that nobody knows.
+/// Permanent failures: a wrong setting, a missing migration, an unknown error.
 pub fn run(
     config: CompactorConfig,
     timescale: TimescaleConfig,
@@ -66,16 +66,16 @@ pub fn run(
     })
 }
 
-/// What the service hears, and what it says about itself.
+/// The service's stop signal, and its health.
 struct Signals {
     health: Health,
     heart: Heart,
-    /// From an outage until the warehouse answers again.
+    /// The wait from an outage until the warehouse answers again.
     wait: Wait,
     shutdown: Shutdown,
 }
 
-/// Works as long as the lease is held and the connection lives.
+/// Works while the lease is held and the connection lives.
 async fn lead(
     config: &CompactorConfig,
     timescale: &TimescaleConfig,
@@ -119,7 +119,7 @@ async fn lead(
             keep(&client, &lease).await?;
         }
         let mut pause = config.pause_after(began.elapsed(), report.more);
-        // A long pause is cut so that the lease stays alive.
+        // A long pause is split so that the lease stays valid.
         while !pause.is_zero() && shutdown.sleep(pause.min(ttl / 3)).await {
             pause = pause.saturating_sub(ttl / 3);
             heart.beat();
@@ -132,7 +132,7 @@ async fn lead(
         .map_err(CompactorError::sql("giving up the lease"))
 }
 
-/// Compares a day by chance with its recomputation: what is stored must not rot unseen between two runs of `verify`.
+/// Compares a random day with its recomputation, so that corruption shows between two runs of `verify`.
 async fn take_sample(client: &mut Client) -> Result<(), CompactorError> {
     let began = Instant::now();
     let (draw, _) = Uuid::new_v4().as_u64_pair();
@@ -142,7 +142,7 @@ async fn take_sample(client: &mut Client) -> Result<(), CompactorError> {
     Ok(())
 }
 
-/// Waits for the lease, and says so whenever another one has it; none when told to stop.
+/// Waits for the lease, and reports when another compactor has it; none when told to stop.
 async fn stand_by(
     client: &Client,
     owner: Uuid,
@@ -168,7 +168,7 @@ async fn stand_by(
     }
 }
 
-/// Runs cycles until nothing is left to do now. Waits for the lease like the service, and again when it is lost.
+/// Runs cycles until no work is left. Waits for the lease like the service, and again when it is lost.
 ///
 /// # Errors
 /// As [`run`].
@@ -200,7 +200,7 @@ pub fn run_once<'a>(
     })
 }
 
-/// Cycle after cycle until nothing is left; adds up what they did.
+/// Runs cycles until no work is left; adds up their results.
 async fn work_off(
     client: &mut Client,
     lease: &Lease,

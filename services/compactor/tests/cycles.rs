@@ -1,4 +1,4 @@
-//! Cycles on a real server, with a clock of their own: open days, a backlog, a plan that is only told, a second compactor.
+//! Cycles on a real server, with a simulated clock: open days, a backlog, a dry run, a second compactor.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -71,7 +71,7 @@ impl Warehouse {
         Ok(self.client.query_one(sql, &[]).await?.get(0))
     }
 
-    /// Whoever waits longer waits for something that never comes.
+    /// A longer wait means that the event never comes.
     async fn until(&self, sql: &str, expected: i64) -> Result<()> {
         let reached = async {
             while self.count(sql).await? != expected {
@@ -136,7 +136,9 @@ async fn a_backlog_is_worked_off_newest_days_first_and_a_preview_changes_nothing
         "{lines:?}"
     );
     ensure!(
-        lines.last().is_some_and(|line| line.starts_with("more is left")),
+        lines
+            .last()
+            .is_some_and(|line| line.starts_with("more work is left")),
         "{lines:?}"
     );
     ensure!(warehouse.count(DIRTY).await? == 40 && warehouse.count(JOURNAL).await? == 0);
@@ -203,7 +205,7 @@ async fn a_second_compactor_stands_by_and_takes_over_when_the_first_falls_silent
     Ok(())
 }
 
-/// With the first line of the journal, which follows the first refresh, another takes the lease for good.
+/// After the first journal entry, which follows the first refresh, another session takes the lease for good.
 const STEAL: &str = "create function public.steal() returns trigger language plpgsql as $$ begin \
         update ops.leases set owner = gen_random_uuid(), epoch = 2, expires_at = 'infinity' where epoch = 1; return new; end $$; \
     create trigger steal before insert on ops.compactions for each row execute function public.steal()";
@@ -260,8 +262,7 @@ async fn p_12_old_readings_are_deleted_once_they_are_refreshed_and_their_figures
     let deleted = "select count(*) from ops.compactions where task = 'retain' and relation = 'raw.steps'";
     warehouse.load(40).await?;
     let lines = preview(&config, &warehouse.timescale, &clock).await?;
-    let raise =
-        "raise the floor to 2019-11-01: readings of days before it are deleted and not loaded any more";
+    let raise = "raise the floor to 2019-11-01: readings of earlier days are deleted, and no longer loaded";
     ensure!(lines.iter().any(|line| line == raise), "{lines:?}");
     ensure!(
         lines
@@ -284,7 +285,7 @@ async fn p_12_old_readings_are_deleted_once_they_are_refreshed_and_their_figures
     ensure!(warehouse.count(SUMMED).await? == 34 * 10 + 6 * 30);
     let monthly = "select steps::bigint from agg.monthly_steps where bucket = '2019-10-01'";
     ensure!(warehouse.count(monthly).await? == 310);
-    // Somebody marks a day below the floor: its figures are not emptied.
+    // A day below the floor is marked by hand: its figures stay.
     warehouse
         .client
         .batch_execute("insert into ops.dirty_days (stream, local_date) values ('steps', '2019-10-10')")
@@ -297,7 +298,7 @@ async fn p_12_old_readings_are_deleted_once_they_are_refreshed_and_their_figures
     Ok(())
 }
 
-/// A13: each transaction of a producer leaves an offset without a message, and the row that is rewritten must not hold them all.
+/// A13: each transaction of a producer leaves an offset without a message, and the rewritten row must not hold them all.
 #[tokio::test]
 async fn p_1_exceptional_offsets_go_to_pages_that_are_never_rewritten() -> Result<()> {
     const GAPS: &str = "insert into ops.accounted_log (topic, generation, partition, from_offset, to_offset, kind) \

@@ -1,4 +1,4 @@
-//! The message of a dead letter, read with the schema that its writer used.
+//! Decodes the message of a dead letter with the schema its writer used.
 
 use futures_util::future::BoxFuture;
 use pulseline_clients::registry::Registry;
@@ -6,7 +6,7 @@ use pulseline_schemas::{Position, Stream, UtcMillis, decode, to_document, unfram
 
 use crate::find::DeadLetter;
 
-/// What the message says as one line of JSON, or why it cannot be read; none when it is no framed message of a stream.
+/// The message as one line of JSON, or why it cannot be decoded; none when it is not a framed message of a stream.
 pub fn read<'a>(
     registry: &'a Registry,
     dead_letter: &'a DeadLetter,
@@ -17,11 +17,15 @@ pub fn read<'a>(
         let (id, datum) = unframe(payload).ok()?;
         let schema = match registry.schema(id).await {
             Ok(schema) => schema,
-            Err(error) => return Some(format!("avro       not read: {error}\n")),
+            Err(error) => return Some(format!("avro       schema not available: {error}\n")),
         };
         let decoded = match decode(stream, &schema, datum) {
             Ok(decoded) => decoded,
-            Err(error) => return Some(format!("avro       not readable with schema {id}: {error}\n")),
+            Err(error) => {
+                return Some(format!(
+                    "avro       cannot be decoded with schema {id}: {error}\n"
+                ));
+            }
         };
         let nowhere = Position {
             topic: stream.topic().to_owned(),

@@ -1,23 +1,23 @@
-//! Why dead letters could not be dealt with.
+//! Errors of the commands for dead letters.
 
 use pulseline_clients::kafka::KafkaFailure;
 use pulseline_loader::LoaderError;
 use pulseline_sql::SqlError;
 
-/// Why dead letters could not be dealt with.
+/// Why a command for dead letters failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DeadLettersError {
-    /// The warehouse.
+    /// The warehouse failed.
     #[error("TimescaleDB: {0}")]
     Sql(#[from] SqlError),
-    /// Kafka.
+    /// Kafka failed.
     #[error(transparent)]
     Kafka(#[from] KafkaFailure),
-    /// Loading a document again.
+    /// Reloading a document failed.
     #[error("{0}")]
     Loader(#[from] LoaderError),
-    /// Nothing says which dead letters are meant.
-    #[error("say which dead letters: by their origins, --reason, --stream or --since")]
+    /// The command selects no dead letters.
+    #[error("say which dead letters you mean: name origins, or give --reason, --stream or --since")]
     NoSelection,
 }
 

@@ -1,4 +1,4 @@
-//! Which dead letters there are.
+//! Finds dead letters.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 
 use crate::error::DeadLettersError;
 
-/// A list takes seconds; a statement that takes this long is stuck, and is ended at the server.
+/// A list takes seconds; the server ends a statement that takes this long.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(10 * 60);
 const COLUMNS: &str = "origin, item, stream, topic, reason, detail, program_version, \
     (extract(epoch from created_at) * 1000)::bigint, (extract(epoch from resolved_at) * 1000)::bigint, resolution, why, \
@@ -23,23 +23,23 @@ const SELECTED: &str = "($1::text[] is null or origin = any($1)) and ($2::text i
 const KINDS: &str = "select reason, stream, count(*) from ops.dead_letters where $1 or resolved_at is null \
     group by reason, stream order by reason, stream";
 
-/// Which dead letters are meant.
+/// The selection of dead letters.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// These; all when empty.
+    /// These origins; all when empty.
     pub origins: Vec<String>,
-    /// Only of this reason.
+    /// Only this reason.
     pub reason: Option<String>,
-    /// Only of this stream.
+    /// Only this stream.
     pub stream: Option<String>,
     /// Only younger ones.
     pub since: Option<Timestamp>,
-    /// Those that were dealt with as well.
+    /// Include resolved ones.
     pub with_resolved: bool,
 }
 
 impl Selection {
-    /// True when nothing is said about which dead letters are meant.
+    /// True when it selects nothing in particular.
     #[must_use]
     pub fn is_all(&self) -> bool {
         self.origins.is_empty() && self.reason.is_none() && self.stream.is_none() && self.since.is_none()
@@ -49,48 +49,48 @@ impl Selection {
 /// A dead letter without its bytes.
 #[derive(Clone, Debug, Serialize)]
 pub struct DeadLetter {
-    /// Where it comes from.
+    /// Its origin.
     pub origin: String,
     /// Index of the reading, −1 for the whole upload.
     pub item: i32,
-    /// Stream it belongs to, where known.
+    /// Its stream, where known.
     pub stream: Option<String>,
-    /// Kafka topic it came through, where known.
+    /// Its Kafka topic, where known.
     pub topic: Option<String>,
-    /// A word from a fixed list.
+    /// The reason, from a fixed list.
     pub reason: String,
-    /// A sentence for a person.
+    /// The reason as a sentence.
     pub detail: String,
-    /// Version of the program that gave up.
+    /// Version of the program that made it.
     pub program_version: String,
-    /// When it gave up.
+    /// When it was made.
     pub created_at: Timestamp,
-    /// When somebody dealt with it.
+    /// When it was resolved.
     pub resolved_at: Option<Timestamp>,
-    /// How.
+    /// How it was resolved.
     pub resolution: Option<String>,
     /// Why it was discarded.
     pub why: Option<String>,
     /// Key of the Kafka message, as text.
     pub message_key: Option<String>,
-    /// Bytes that it keeps.
+    /// How many bytes it keeps.
     pub payload_bytes: Option<i32>,
 }
 
-/// Connects to where dead letters are.
+/// Connects to the warehouse, which lists the dead letters.
 ///
 /// # Errors
-/// A server that is away, or a wrong URL.
+/// An unreachable server, or a wrong URL.
 pub fn open(timescale: &TimescaleConfig) -> BoxFuture<'_, Result<Client, DeadLettersError>> {
     Box::pin(async move {
         Ok(pulseline_sql::open_reader(timescale, "pulseline-dead-letters", STATEMENT_LIMIT).await?)
     })
 }
 
-/// Dead letters, newest first, at most `limit`; and how many there are.
+/// Dead letters, newest first, at most `limit`; and their total number.
 ///
 /// # Errors
-/// What the warehouse says.
+/// Errors of the warehouse.
 pub fn list<'a>(
     client: &'a Client,
     selection: &'a Selection,
@@ -116,10 +116,10 @@ pub fn list<'a>(
     })
 }
 
-/// Dead letters of one reason and stream.
+/// The number of dead letters of one reason and stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeadLetterKind {
-    /// A word from a fixed list.
+    /// The reason, from a fixed list.
     pub reason: String,
     /// Stream, where known.
     pub stream: Option<String>,
@@ -128,10 +128,10 @@ pub struct DeadLetterKind {
     pub dead_letters: i64,
 }
 
-/// Which kinds of dead letters there are; those that were dealt with too when asked for.
+/// The kinds of dead letters; includes resolved ones on request.
 ///
 /// # Errors
-/// What the warehouse says.
+/// Errors of the warehouse.
 pub fn kinds(
     client: &Client,
     with_resolved: bool,
@@ -147,13 +147,13 @@ pub fn kinds(
     })
 }
 
-/// A dead letter, and the bytes that it came from where they are kept.
+/// A dead letter, and its bytes where they are kept.
 pub type WithPayload = (DeadLetter, Option<Vec<u8>>);
 
 /// The dead letters of an origin with their bytes, by item.
 ///
 /// # Errors
-/// What the warehouse says.
+/// Errors of the warehouse.
 pub fn find<'a>(
     client: &'a Client,
     origin: &'a str,

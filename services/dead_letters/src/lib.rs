@@ -1,4 +1,4 @@
-//! Dead letters for people: what could not be processed, read, replayed after a fix, or discarded with a reason (P9).
+//! Commands for dead letters: show them, replay them after a fix, or discard them with a reason (P9).
 //!
 //! ```text
 //!  kafka:topic/generation/partition/offset ──▶ its bytes are sent to its topic again: a message of its own

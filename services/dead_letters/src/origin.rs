@@ -1,17 +1,17 @@
-//! Where a dead letter comes from, as its origin says. Pure.
+//! Parses the origin of a dead letter. Pure.
 
 use pulseline_schemas::Stream;
 
-/// Where a dead letter comes from.
+/// The origin of a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// A message of Kafka that the sink could not store.
     Message,
-    /// A document that the loader could not load, or an item of it.
+    /// A document, or an item of one, that the loader could not load.
     Document { stream: Stream, id: String },
-    /// A record of a file that no event could be made of.
+    /// A record of a file that could not become an event.
     Record,
-    /// A text of no known form: somebody else wrote it.
+    /// A text of no known form: another program wrote it.
     Unknown,
 }
 

@@ -1,4 +1,4 @@
-//! Replaying: each dead letter through the path on which it died, once.
+//! Replays dead letters, each through the path on which it failed, once.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,39 +16,39 @@ use crate::find::{DeadLetter, Selection, list, open};
 use crate::origin::Origin;
 use crate::resolve::resolve;
 
-/// Longest to wait for an acknowledgement: the dead letter is kept to a transaction meanwhile.
+/// Longest wait for an acknowledgement: a transaction locks the dead letter meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(15);
 const TIMEOUT_MS: &str = "15000";
-/// The dead letter's bytes, kept to this transaction: two replays at once send it once.
+/// Reads the dead letter's bytes and locks them for this transaction: two concurrent replays send it once.
 const TAKE: &str = "select topic, message_key, payload from ops.dead_letters \
     where origin = $1 and item = $2 and resolved_at is null for update";
 
-/// The servers that a replay goes through.
+/// The servers that a replay uses.
 #[derive(Clone, Debug)]
 pub struct ReplayConnections {
-    /// Where messages are sent again.
+    /// Receives messages again.
     pub kafka: KafkaConfig,
-    /// Where documents are read again.
+    /// Has the documents to read again.
     pub mongo: MongoConfig,
-    /// Where dead letters are, and rows go.
+    /// Has the dead letters, and receives rows.
     pub timescale: TimescaleConfig,
 }
 
-/// What became of a dead letter.
+/// The result of a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// Its rows are in raw.
     Loaded,
-    /// Its message was sent to its topic again, and has another offset now.
+    /// Its message was sent to its topic again, at a new offset.
     Sent,
-    /// It is dead for the same or another reason; the dead letter stays.
+    /// It was refused for the same or another reason; the dead letter stays.
     Refused(String),
-    /// It cannot be replayed here; the dead letter stays.
+    /// It cannot be replayed; the dead letter stays.
     Left(&'static str),
 }
 
 impl Fate {
-    /// True when nothing is left to do with the dead letter.
+    /// True when the dead letter needs no more work.
     #[must_use]
     pub fn is_done(&self) -> bool {
         match self {
@@ -69,10 +69,10 @@ impl fmt::Display for Fate {
     }
 }
 
-/// Replays dead letters that nobody dealt with, in the order of their origins, and calls `tell` for each.
+/// Replays unresolved dead letters in the order of their origins, and calls `tell` for each.
 ///
 /// # Errors
-/// What the stores say; dead letters before that are done.
+/// Errors of the stores; earlier dead letters are done.
 pub fn replay<'a>(
     connections: &'a ReplayConnections,
     selection: &'a Selection,
@@ -104,7 +104,7 @@ pub fn replay<'a>(
                 }
                 Origin::Record => {
                     let left = Fate::Left(
-                        "replay its files again: what can be read now is sent, the rest is a duplicate",
+                        "replay its files again: records that can be read now are sent, the others are duplicates",
                     );
                     dead_letters
                         .iter()
@@ -112,7 +112,7 @@ pub fn replay<'a>(
                     Ok(())
                 }
                 Origin::Unknown => {
-                    let left = Fate::Left("its origin is none that this program knows");
+                    let left = Fate::Left("this program does not know its origin");
                     dead_letters
                         .iter()
                         .for_each(|dead_letter| tell(dead_letter, &left));
@@ -130,7 +130,7 @@ pub fn replay<'a>(
     })
 }
 
-/// A producer, and what it hears of the brokers by itself.
+/// A producer, and the guard that notices refusals of the brokers.
 struct Mailer {
     producer: FutureProducer<Guard>,
     guard: Guard,
@@ -174,7 +174,7 @@ impl Stores {
                         "message.max.bytes",
                         connections.kafka.message_bytes_max.to_string(),
                     )
-                    // The same partition for a key as the generator chooses.
+                    // The generator's partitioner, so that a key stays in its partition.
                     .set("partitioner", "murmur2_random");
                 let (producer, guard) = settings.create_guarded()?;
                 Mailer { producer, guard }
@@ -184,7 +184,7 @@ impl Stores {
     }
 }
 
-/// Loads a document once for all the dead letters about it.
+/// Reloads a document once for all dead letters about it.
 async fn documents(
     client: &Client,
     replayer: &mut DeadLetterReplayer,
@@ -195,9 +195,9 @@ async fn documents(
     let replayed = replayer.load(stream, id).await?;
     for dead_letter in dead_letters {
         let fate = match &replayed {
-            None => Fate::Left("its document is not there any more"),
+            None => Fate::Left("its document no longer exists"),
             Some(replayed) => {
-                // Refused as a whole, it is refused with each of its readings.
+                // A refusal of the whole document refuses each of its readings.
                 let again = replayed
                     .refused
                     .iter()
@@ -213,8 +213,8 @@ async fn documents(
     Ok(())
 }
 
-/// Sends the bytes of messages again. Killed between the acknowledgement and the note, it would send one twice: the second
-/// is a duplicate, or a second dead letter.
+/// Sends the bytes of messages again. A crash between acknowledgement and commit sends one twice: the second
+/// becomes a duplicate, or a second dead letter.
 async fn messages(
     client: &mut Client,
     mailer: &Mailer,
@@ -232,7 +232,7 @@ async fn messages(
         let (topic, key, payload): (Option<&str>, Option<&[u8]>, Option<&[u8]>) =
             (row.get(0), row.get(1), row.get(2));
         let (Some(topic), Some(payload)) = (topic, payload) else {
-            tell(dead_letter, &Fate::Left("it does not keep its bytes"));
+            tell(dead_letter, &Fate::Left("its bytes are not stored"));
             continue;
         };
         let mut record = FutureRecord::<[u8], [u8]>::to(topic).payload(payload);

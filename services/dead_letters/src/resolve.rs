@@ -1,4 +1,4 @@
-//! Dead letters that were dealt with.
+//! Resolves dead letters.
 
 use futures_util::future::BoxFuture;
 use pulseline_sql::{Client, GenericClient};
@@ -9,7 +9,7 @@ use crate::find::{Selection, list};
 const RESOLVE: &str = "update ops.dead_letters set resolved_at = clock_timestamp(), resolution = $3, why = $4 \
     where origin = $1 and item = $2 and resolved_at is null";
 
-/// Notes that a dead letter was replayed or discarded; false when that was done before.
+/// Records that a dead letter was replayed or discarded; false when it was resolved before.
 pub(crate) async fn resolve(
     client: &impl GenericClient,
     (origin, item): (&str, i32),
@@ -22,10 +22,10 @@ pub(crate) async fn resolve(
     Ok(changed == 1)
 }
 
-/// Discards dead letters that nobody dealt with; says how many. Their rows stay, with the reason.
+/// Discards unresolved dead letters; returns how many. Their rows stay, with the reason.
 ///
 /// # Errors
-/// What the warehouse says, or a selection of nothing in particular.
+/// Errors of the warehouse, or a selection of nothing in particular.
 pub fn discard<'a>(
     client: &'a Client,
     selection: &'a Selection,

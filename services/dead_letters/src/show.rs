@@ -1,4 +1,4 @@
-//! A dead letter for people: everything that is known, and its bytes decoded as far as they go. Pure.
+//! Prints a dead letter: all its fields, and its bytes decoded as far as possible. Pure.
 
 use std::fmt::Write as _;
 
@@ -6,10 +6,10 @@ use bson::RawDocument;
 
 use crate::find::DeadLetter;
 
-/// Bytes that are shown of what nobody can read.
+/// How many undecodable bytes are shown.
 const SHOWN_BYTES: usize = 512;
 const LINE_BYTES: usize = 16;
-/// Confluent's framing: a zero and the id of the schema.
+/// Confluent's framing: a zero byte and the schema id.
 const FRAME_BYTES: usize = 5;
 
 /// The dead letter with its bytes, as text of several lines.
@@ -42,10 +42,10 @@ pub fn show(dead_letter: &DeadLetter, payload: Option<&[u8]>) -> String {
     text + &decoded(payload)
 }
 
-/// What the bytes say: a document, text, or the bytes themselves.
+/// The decoded bytes: a document, text, or the bytes themselves.
 fn decoded(payload: Option<&[u8]>) -> String {
     let Some(bytes) = payload else {
-        return "bytes      none are kept here: the document named by the origin has them\n".into();
+        return "bytes      not stored here: see the document named by the origin\n".into();
     };
     if let Some(json) = document(bytes) {
         return format!("document   {json}\n");
@@ -70,7 +70,7 @@ fn dump(bytes: &[u8]) -> String {
         let id = u32::from_be_bytes([*a, *b, *c, *d]);
         let _infallible = write!(
             text,
-            ", framed with schema {id}, {} behind it",
+            ", framed with schema {id}, {} payload bytes",
             bytes.len() - FRAME_BYTES
         );
     }
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(decoded(Some(b"{\"bpm\": 60}")), "text       {\"bpm\": 60}\n");
         let shown = decoded(Some(&[0, 0, 0, 0, 7, 1, b'a']));
         assert!(
-            shown.contains("framed with schema 7, 2 behind it")
+            shown.contains("framed with schema 7, 2 payload bytes")
                 && shown.contains(".....")
                 && shown.contains(".a\n"),
             "{shown}"

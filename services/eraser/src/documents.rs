@@ -1,4 +1,4 @@
-//! MongoDB: documents go, and a receipt stays at each of their offsets, so that accounting has no hole (P13).
+//! MongoDB: deletes documents and leaves a receipt at each of their offsets, so that accounting has no hole (P13).
 
 use bson::{Document, RawDocument, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
@@ -11,9 +11,9 @@ use crate::Count;
 use crate::error::EraserError;
 use crate::person::Person;
 
-/// Documents that are deleted at a time.
+/// Documents deleted at a time.
 const CHUNK: usize = 1_000;
-/// The item that stands for a whole upload.
+/// The item that means a whole upload.
 const WHOLE: i32 = -1;
 
 /// A person's documents.
@@ -21,7 +21,7 @@ pub(crate) struct Documents<'a> {
     database: &'a Database,
     devices: Vec<String>,
     user: String,
-    /// What a dead letter's key or bytes may name.
+    /// Ids that a dead letter's key or bytes may contain.
     texts: Vec<String>,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Documents<'a> {
         }
     }
 
-    /// Dead letters are few and are found by their bytes too: they are read one by one.
+    /// Dead letters are few, and their bytes may contain the ids too: they are read one by one.
     async fn remove_dead_letters(&self) -> Result<Count, EraserError> {
         let name = collections::DEAD_LETTERS;
         let dead_letters = self.dead_letters().await?;
@@ -127,7 +127,7 @@ impl<'a> Documents<'a> {
         Ok(found)
     }
 
-    /// Written before a document goes; one that is there already says the same, or is of the same offset.
+    /// Writes receipts before a document is deleted; an existing one says the same, or belongs to the same offset.
     async fn receipts(&self, positions: &[Position]) -> Result<(), EraserError> {
         let now = UtcMillis(Timestamp::now().as_millisecond());
         let receipt = |position: &Position| {
@@ -153,7 +153,7 @@ impl<'a> Documents<'a> {
         Ok(())
     }
 
-    /// What is there of the person.
+    /// The person's remaining documents.
     pub(crate) async fn search(&self) -> Result<Vec<Count>, EraserError> {
         let mut found = Vec::new();
         for stream in Stream::ALL {
@@ -192,7 +192,7 @@ async fn delete(
         .deleted_count)
 }
 
-/// True when the dead letter is all there is at its offset, so that a receipt takes its place: one of the loader stands
+/// True when the dead letter alone accounts for its offset, so that a receipt replaces it: one of the loader stands
 /// beside its document (P9).
 fn holds_offset(dead_letter: &RawDocument) -> bool {
     let origin = dead_letter.get_str("origin").unwrap_or_default();

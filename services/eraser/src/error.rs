@@ -8,36 +8,36 @@ use uuid::Uuid;
 /// Why a person could not be erased.
 #[derive(Debug, thiserror::Error)]
 pub enum EraserError {
-    /// The warehouse.
+    /// The warehouse failed.
     #[error("TimescaleDB: {0}")]
     Sql(#[from] SqlError),
-    /// The document store's client.
+    /// MongoDB's client failed.
     #[error(transparent)]
     MongoOpen(#[from] MongoOpenError),
-    /// The document store.
+    /// MongoDB failed.
     #[error("MongoDB: {}", describe(.0))]
     Mongo(#[from] mongodb::error::Error),
-    /// A document without what every document has.
-    #[error("MongoDB: {collection}: a document is not one of ours: {reason}")]
+    /// A document lacks a field that every document has.
+    #[error("MongoDB: {collection} holds a document that Pulseline did not write: {reason}")]
     Foreign {
-        /// Where it stands.
+        /// The collection.
         collection: String,
-        /// What is wrong.
+        /// What is wrong with it.
         reason: String,
     },
-    /// Kafka.
+    /// Kafka failed.
     #[error(transparent)]
     Kafka(#[from] KafkaFailure),
-    /// Nobody knows this person.
+    /// This person is not known.
     #[error(
-        "no profile and no device of {user} is known; if devices sent data without a profile, name them with --device"
+        "no profile or device of {user} is known; if devices sent data without a profile, name them with --device"
     )]
     Unknown {
-        /// Whom.
+        /// The person.
         user: Uuid,
     },
-    /// A task of this process died.
-    #[error("a task ended without an answer: {0}")]
+    /// A task of this process panicked or was aborted.
+    #[error("an internal task ended without a result: {0}")]
     Task(String),
 }
 

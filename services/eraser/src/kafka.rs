@@ -1,5 +1,5 @@
-//! Kafka deletes nothing of one person: the report says until when it keeps messages. What it would keep for ever, the zones
-//! of replays, is taken back.
+//! Kafka cannot delete one person's messages: the report says until when it keeps them. Zones of replays, which Kafka would
+//! keep forever, are deleted by tombstones.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::Kept;
 use crate::error::EraserError;
 
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// Written by replays: a device's zone under its id, compacted (see the generator).
+/// Written by replays: a device's time zone under its id, compacted (see the generator).
 const ZONES: &str = "pulseline.replayed_zones";
 
 const CLIENT: &str = "pulseline-eraser";
 
-/// Until when each topic keeps what was produced until now.
+/// Until when each topic keeps messages produced before now.
 pub(crate) async fn kept(kafka: &KafkaConfig) -> Result<Vec<Kept>, EraserError> {
     let admin = Settings::new(kafka, CLIENT)?.admin(TIMEOUT).await?;
     let topics: Vec<&str> = Stream::ALL
@@ -51,7 +51,7 @@ pub(crate) async fn kept(kafka: &KafkaConfig) -> Result<Vec<Kept>, EraserError> 
     Ok(kept)
 }
 
-/// How long a message of now may stay: its segment is closed, then kept. None: for ever, or until it is compacted.
+/// How long a message of now may stay: until its segment is closed, then its retention. None: forever, or until compaction.
 fn last_ms(resource: &ConfigResource) -> Option<i64> {
     let value = |name: &str| {
         let entry = resource.entries.iter().find(|entry| entry.name == name)?;
@@ -65,13 +65,13 @@ fn last_ms(resource: &ConfigResource) -> Option<i64> {
     Some(retention.saturating_add(segment).saturating_add(delay))
 }
 
-/// Takes back the zones of these devices, where replays wrote any down.
+/// Deletes the zones of these devices, where replays wrote any.
 pub(crate) async fn remove_zones(kafka: &KafkaConfig, devices: &[Uuid]) -> Result<(), EraserError> {
     let mut settings = Settings::new(kafka, CLIENT)?;
     let producer: FutureProducer<Guard> = settings.set("acks", "all").create()?;
     let asking = producer.clone();
     let has_zones = tokio::task::spawn_blocking(move || {
-        // Of all topics: asked by its name, it could come into being.
+        // Asks for all topics: a request by name could create the topic.
         let metadata = asking.client().fetch_metadata(None, TIMEOUT);
         let metadata = metadata.map_err(KafkaFailure::of("asking for topics"))?;
         Ok::<_, KafkaFailure>(metadata.topics().iter().any(|topic| topic.name() == ZONES))
@@ -86,7 +86,7 @@ pub(crate) async fn remove_zones(kafka: &KafkaConfig, devices: &[Uuid]) -> Resul
         let key = device.hyphenated().to_string();
         let record: FutureRecord<'_, str, [u8]> = FutureRecord::to(ZONES).key(&key);
         let sent = producer.send(record, TIMEOUT).await;
-        sent.map_err(|(error, _)| KafkaFailure::of("taking back a zone")(error))?;
+        sent.map_err(|(error, _)| KafkaFailure::of("deleting a zone")(error))?;
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! A person, removed from every store, with a proof (E-1, P13).
+//! Removes a person from every store, and proves it (E-1, P13).
 //!
 //! ```text
 //!  whose devices? ─▶ tombstones: MongoDB, then ops.forgotten ─▶ documents, each leaves a receipt ─▶ rows and dead letters
 //!    ─▶ stored figures ─▶ the compactor refreshes the days ─▶ profile, last ─▶ every store is searched
 //! ```
 //!
-//! The profile goes last: stopped or killed before, the same command finds the devices again and goes on.
+//! The profile goes last: after a stop or a crash, the same command finds the devices again and continues.
 
 mod documents;
 mod error;
@@ -31,18 +31,18 @@ pub use error::EraserError;
 pub use person::Person;
 use warehouses::{Part, Warehouses, warehouses};
 
-/// The servers that hold something of a person.
+/// The servers that hold data of a person.
 #[derive(Clone, Debug)]
 pub struct EraserConnections {
-    /// Messages, which go with their retention.
+    /// Messages, deleted by retention.
     pub kafka: KafkaConfig,
     /// Documents.
     pub mongo: MongoConfig,
-    /// Rows and figures.
+    /// Rows and aggregates.
     pub timescale: TimescaleConfig,
 }
 
-/// How many of what, and where.
+/// A number of documents or rows, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Count {
     /// Collection, table or view.
@@ -60,23 +60,23 @@ pub struct Kept {
     pub until: Option<Timestamp>,
 }
 
-/// What was removed, and what is left.
+/// The removed and the remaining data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ErasureReport {
-    /// Who.
+    /// The person.
     pub person: Person,
     /// What was removed.
     pub removed: Vec<Count>,
-    /// What the search of every store found afterwards; empty is the proof.
+    /// What a search of every store found afterwards; empty is the proof.
     pub found: Vec<Count>,
-    /// Days whose figures the compactor has yet to make anew.
+    /// Days whose aggregates the compactor still has to refresh.
     pub pending_days: i64,
-    /// Kafka keeps messages until their retention ends.
+    /// Until when Kafka keeps messages.
     pub kafka: Vec<Kept>,
 }
 
 impl ErasureReport {
-    /// True when nothing of the person is found anywhere, and no refresh is outstanding.
+    /// True when no data of the person is found anywhere, and no refresh is pending.
     #[must_use]
     pub fn is_erased(&self) -> bool {
         self.found.is_empty() && self.pending_days == 0
@@ -94,7 +94,7 @@ impl Eraser {
     /// Connects.
     ///
     /// # Errors
-    /// A store that is away, or a wrong address.
+    /// An unreachable store, or a wrong address.
     pub fn open(connections: &EraserConnections) -> BoxFuture<'_, Result<Self, EraserError>> {
         Box::pin(async move {
             Ok(Self {
@@ -105,10 +105,10 @@ impl Eraser {
         })
     }
 
-    /// Who that is: the devices of a person, and those that have gone over to somebody else.
+    /// The devices of a person, and those that now belong to another person.
     ///
     /// # Errors
-    /// [`EraserError::Unknown`] when there is nothing to go by.
+    /// [`EraserError::Unknown`] when neither profile nor device is known.
     pub fn person<'a>(&'a self, user: Uuid, named: &'a [Uuid]) -> BoxFuture<'a, Result<Person, EraserError>> {
         Box::pin(async move { person::find(&self.database, &self.client, user, named).await })
     }
@@ -116,7 +116,7 @@ impl Eraser {
     /// Searches every store.
     ///
     /// # Errors
-    /// What the stores say.
+    /// Errors of the stores.
     pub fn search<'a>(&'a mut self, person: &'a Person) -> BoxFuture<'a, Result<Vec<Count>, EraserError>> {
         Box::pin(async move {
             let mut found = Documents::of(&self.database, person).search().await?;
@@ -132,10 +132,10 @@ impl Eraser {
         })
     }
 
-    /// Removes a person; waits at most `settle` until the compactor has made the figures of their days anew.
+    /// Removes a person; waits at most `settle` until the compactor has refreshed their days.
     ///
     /// # Errors
-    /// What the stores say. What was removed stays so; the same call goes on.
+    /// Errors of the stores. What was removed stays removed; the same call continues.
     pub fn forget<'a>(
         &'a mut self,
         person: Person,
@@ -161,7 +161,7 @@ impl Eraser {
             documents.remove(&mut note).await?;
             warehouses.remove(Part::Rows, &mut note).await?;
             let pending_days = warehouses.settle(settle).await?;
-            // A refresh that had begun before the rows went may have stored some figures after them.
+            // A refresh that began before the rows were deleted may have stored aggregates after them.
             warehouses.remove(Part::Figures, &mut note).await?;
             warehouses.remove(Part::Profile, &mut note).await?;
             documents.remove_profile(&mut note).await?;

@@ -1,4 +1,4 @@
-//! Whose data it is: a person, and the devices that are theirs.
+//! Finds a person's devices.
 
 use std::collections::BTreeSet;
 
@@ -23,12 +23,12 @@ pub struct Person {
     pub user: Uuid,
     /// Their devices.
     pub devices: Vec<Uuid>,
-    /// Devices that were theirs once and are somebody else's now: these stay, with all that they sent.
+    /// Former devices that belong to another person now: these stay, with all their data.
     pub passed_on: Vec<Uuid>,
 }
 
 impl Person {
-    /// The person's id and those of the devices.
+    /// The ids of the person and of the devices.
     pub(crate) fn ids(&self) -> Vec<Uuid> {
         [self.user]
             .into_iter()
@@ -36,13 +36,13 @@ impl Person {
             .collect()
     }
 
-    /// The same as text, as documents and message keys have them.
+    /// The same as text, as in documents and message keys.
     pub(crate) fn texts(&self) -> Vec<String> {
         self.ids().iter().map(|id| id.hyphenated().to_string()).collect()
     }
 }
 
-/// Looks a person up: profiles in MongoDB, devices in the warehouse, and those that were named.
+/// Looks a person up: profiles in MongoDB, devices in the warehouse, and devices named by the operator.
 pub(crate) async fn find(
     database: &Database,
     client: &Client,
@@ -66,7 +66,7 @@ pub(crate) async fn find(
                 .filter_map(|device| Uuid::parse_str(device).ok()),
         );
     }
-    // After its end an erasure can be proved again: the person is known by the hash, the devices have to be named.
+    // A finished erasure can be proved again: the hash identifies the person, the devices have to be named.
     if !is_known && !Register::of(database).read().await?.hold(user) {
         return Err(EraserError::Unknown { user });
     }

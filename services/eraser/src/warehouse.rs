@@ -1,4 +1,4 @@
-//! The warehouse: rows, dead letters, stored figures. Packed chunks are written as any others.
+//! The warehouse: deletes rows, dead letters and stored aggregates. Packed chunks are written like any others.
 
 use std::ops::Range;
 
@@ -11,11 +11,11 @@ use crate::Count;
 use crate::error::EraserError;
 use crate::person::Person;
 
-/// Days of readings that are deleted in one transaction.
+/// Days of readings deleted in one transaction.
 const SLICE_DAYS: DayNumber = 28;
 /// A person's readings may lie in many packed chunks.
 const LIFT_LIMIT: &str = "set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0";
-/// Tables of days and sessions, and what the compactor keeps about sleeps; levels before their sleeps.
+/// Tables of days and sessions, and the compactor's facts about sleeps; levels before their sleeps.
 const WHOLE: [&str; 8] = [
     "raw.sleep_levels",
     "raw.sleeps",
@@ -39,7 +39,7 @@ const STORED: &str = "select format('%I.%I', view_schema, view_name), \
 const DEAD_LETTERS: &str = "from ops.dead_letters where exists (select from unnest($1::text[]) as t(id) \
     where position(convert_to(t.id, 'UTF8') in coalesce(message_key, '')) > 0 \
     or position(convert_to(t.id, 'UTF8') in coalesce(payload, '')) > 0)";
-/// Every relation that says whose a row is; what waits for the compactor is told apart.
+/// Every relation with a column for a person or device; `dirty_days` is reported separately.
 const RELATIONS: &str = "select format('%I.%I', table_schema, table_name), string_agg(format('%I = any($1)', column_name), ' or ') \
     from information_schema.columns where table_schema = any($1) \
     and column_name in ('device_id', 'user_id') and table_name <> 'dirty_days' \
@@ -52,8 +52,8 @@ pub(crate) struct Warehouse<'a> {
 }
 
 impl Warehouse<'_> {
-    /// Deletes readings, days, sessions and dead letters; the days of readings are marked, so that their figures are made
-    /// anew.
+    /// Deletes readings, days, sessions and dead letters; marks the days of readings, so that their aggregates are
+    /// refreshed.
     pub(crate) async fn remove_rows(
         &mut self,
         note: &mut (dyn FnMut(Count) + Send),
@@ -95,7 +95,7 @@ impl Warehouse<'_> {
         Ok(self.counted(table, count))
     }
 
-    /// Deletes figures where they are stored: those of days below the floor of retention are never made anew.
+    /// Deletes stored aggregates: those of days below the retention floor are never refreshed.
     pub(crate) async fn remove_figures(
         &mut self,
         note: &mut (dyn FnMut(Count) + Send),
@@ -115,7 +115,7 @@ impl Warehouse<'_> {
         Ok(())
     }
 
-    /// Days of the person that the compactor has yet to refresh.
+    /// Days of the person that the compactor still has to refresh.
     pub(crate) async fn pending_days(&self) -> Result<i64, EraserError> {
         let sql = "select count(*) from (select distinct stream, device_id, local_date from ops.dirty_days \
             where device_id = any($1)) as d";
@@ -166,7 +166,7 @@ async fn remove_slice(
         .await?)
 }
 
-/// What is there of the person: every table and view that names a person or a device, and dead letters by their bytes.
+/// The person's remaining rows: every table and view with a person or device column, and dead letters by their bytes.
 pub(crate) async fn search(client: &Client, person: &Person) -> Result<Vec<Count>, EraserError> {
     let mut found = Vec::new();
     for row in client.query(RELATIONS, &[&client.schemas().names()]).await? {

@@ -1,4 +1,4 @@
-//! Every warehouse there is: the one in use, one that is being built beside it, and the one that was in use before.
+//! Every existing warehouse: the one in use, one being built beside it, and the previous one.
 
 use std::time::{Duration, Instant};
 
@@ -9,33 +9,33 @@ use crate::error::EraserError;
 use crate::person::Person;
 use crate::warehouse::Warehouse;
 
-/// How often the compactor's progress is looked at.
+/// How often the compactor's progress is checked.
 const POLL: Duration = Duration::from_millis(500);
 
-/// In this order: when a rebuild swaps meanwhile, each is still come to.
+/// In this order, a swap in between cannot hide a warehouse.
 pub(crate) fn warehouses() -> [Schemas; 3] {
     [Schemas::next(), Schemas::default(), Schemas::old()]
 }
 
-/// What is removed at once.
+/// A part that is removed at once.
 #[derive(Clone, Copy)]
 pub(crate) enum Part {
-    /// Readings, days, sessions, dead letters, and the figures that are stored.
+    /// Readings, days, sessions, dead letters, and stored aggregates.
     Rows,
-    /// The figures that are stored.
+    /// Stored aggregates.
     Figures,
     /// The profile and the devices' ownership.
     Profile,
 }
 
-/// A person in all of them.
+/// A person in all warehouses.
 pub(crate) struct Warehouses<'a> {
     pub(crate) client: &'a mut Client,
     pub(crate) person: &'a Person,
 }
 
 impl Warehouses<'_> {
-    /// Adds the person to the lists of the erased: the one in use first, because one that is begun afterwards takes its list over.
+    /// Adds the person to the lists of erased people: the warehouse in use first, because a new one copies its list.
     pub(crate) async fn refuse(&mut self, hashes: &[Vec<u8>]) -> Result<(), EraserError> {
         let [next, current, old] = warehouses();
         for schemas in [current, next, old] {
@@ -56,7 +56,7 @@ impl Warehouses<'_> {
         Ok(transaction.commit().await?)
     }
 
-    /// Removes a part of the person.
+    /// Removes a part of the person's data.
     pub(crate) async fn remove(
         &mut self,
         part: Part,
@@ -97,7 +97,7 @@ impl Warehouses<'_> {
         }
     }
 
-    /// Waits at most so long until the compactor of the one in use has made the figures anew; says how many days are left.
+    /// Waits at most this long until the compactor has refreshed the aggregates; returns the number of days left.
     pub(crate) async fn settle(&mut self, longest: Duration) -> Result<i64, EraserError> {
         let deadline = Instant::now() + longest;
         loop {

@@ -1,4 +1,4 @@
-//! Which holes a round repairs: those that were not tried yet go first, what is lost for good is tried again rarely. Pure.
+//! Chooses the holes that a round repairs: untried ones first; lost ones are retried rarely. Pure.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 
 use pulseline_auditor::Hole;
 
-/// Which incarnation of which partition: topic, number, partition.
+/// A partition of an incarnation: topic, number, partition.
 type Key = (String, i32, i32);
 
-/// What earlier rounds have found out.
+/// What earlier rounds found out.
 #[derive(Debug)]
 pub(crate) struct Agenda {
-    /// Offsets that one round tries at most.
+    /// Most offsets that one round tries.
     most: i64,
     /// How long a lost offset rests before it is tried again.
     rest: Duration,
-    /// Offsets that were tried and are nowhere, and when that was; in order, none twice.
+    /// Offsets that were tried and not found, and when; in order, without duplicates.
     lost: BTreeMap<Key, Vec<(Range<i64>, Instant)>>,
 }
 
@@ -29,14 +29,14 @@ impl Agenda {
         }
     }
 
-    /// Offsets that are known to be nowhere.
+    /// Offsets known to be lost.
     pub(crate) fn known(&self) -> i64 {
         let lost = self.lost.values().flatten();
         lost.map(|(offsets, _)| offsets.end - offsets.start).sum()
     }
 
-    /// What to try now of these holes: new ones, then lost ones that have rested, the longest first. What is no hole any
-    /// more is forgotten.
+    /// The holes to try now: new ones, then lost ones that have rested, the longest first. Forgets offsets that are no holes
+    /// any more.
     pub(crate) fn next(&mut self, holes: &[Hole], now: Instant) -> Vec<Hole> {
         self.keep(holes);
         let (mut room, mut taken) = (self.most, Vec::new());
@@ -62,7 +62,7 @@ impl Agenda {
         taken
     }
 
-    /// A hole was tried, and so much of it is nowhere.
+    /// Records that a hole was tried, and which of its offsets were not found.
     pub(crate) fn tried(&mut self, hole: &Hole, left: &[Range<i64>], now: Instant) {
         let known = self.lost.entry(key_of(hole)).or_default();
         let tried = [(hole.offsets.clone(), now)];
@@ -97,7 +97,7 @@ fn common(one: &Range<i64>, other: &Range<i64>) -> Range<i64> {
     one.start.max(other.start)..one.end.min(other.end)
 }
 
-/// A range without what is in these, which are in order.
+/// Subtracts ordered ranges from a range.
 fn without(range: &Range<i64>, taken: &[(Range<i64>, Instant)]) -> Vec<Range<i64>> {
     let (mut next, mut left) = (range.start, Vec::new());
     for (offsets, _) in taken {
@@ -113,7 +113,7 @@ fn without(range: &Range<i64>, taken: &[(Range<i64>, Instant)]) -> Vec<Range<i64
     left
 }
 
-/// As much of it as there is room for.
+/// The part of a range that still fits.
 fn take(hole: &Hole, offsets: Range<i64>, room: &mut i64, taken: &mut Vec<Hole>) {
     let end = offsets.end.min(offsets.start.saturating_add(*room));
     if end <= offsets.start {
@@ -164,7 +164,7 @@ mod tests {
         agenda.tried(&holes[1], &[], began);
         assert!(agenda.next(&holes[..1], began + REST / 2).is_empty());
         assert_eq!(agenda.next(&holes[..1], began + REST), holes[..1]);
-        // It came back by other means.
+        // The offset was recovered by other means.
         assert!(agenda.next(&[], began + REST).is_empty());
         assert_eq!(agenda.known(), 0);
     }
@@ -191,7 +191,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is lost: every offset is tried within as many rounds as it takes to try all of them once.
+        /// Whatever is lost: every offset is tried within as many rounds as trying all of them once takes.
         #[test]
         fn a_3_a_8_every_offset_has_its_turn(
             lengths in prop::collection::vec(1..50_i64, 1..8), most in 1..30_i64, lost in prop::collection::vec(any::<bool>(), 8)
@@ -210,7 +210,7 @@ mod tests {
                     let left = if is_lost { vec![part.offsets.clone()] } else { vec![] };
                     agenda.tried(&part, &left, now);
                     if !is_lost {
-                        // Each round takes the beginning of what is not lost.
+                        // Each round takes the first offsets that are not lost.
                         for hole in holes.iter_mut().filter(|hole| hole.partition == part.partition) {
                             hole.offsets.start = part.offsets.end;
                         }

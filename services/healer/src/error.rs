@@ -10,16 +10,16 @@ use pulseline_sql::SqlError;
 /// Why holes could not be repaired.
 #[derive(Debug, thiserror::Error)]
 pub enum HealerError {
-    /// Finding them.
+    /// Finding holes failed.
     #[error("{0}")]
     Audit(#[from] AuditError),
-    /// Loading documents.
+    /// Loading documents failed.
     #[error("{0}")]
     Loader(#[from] LoaderError),
-    /// Reading Kafka again.
+    /// Reading Kafka again failed.
     #[error("{0}")]
     Sink(#[from] SinkError),
-    /// The warehouse.
+    /// The warehouse failed.
     #[error("TimescaleDB: {0}")]
     Sql(#[from] SqlError),
 }

@@ -1,4 +1,4 @@
-//! Holes in the accounting, repaired from what is still there (A-3).
+//! Repairs holes in the accounting from what MongoDB and Kafka still have (A-3).
 //!
 //! ```text
 //!  Kafka's ends, the ops tables ──▶ holes that outlive the wait ──▶ MongoDB by position ──▶ loader: rows and ops tables
@@ -31,11 +31,11 @@ use serde::Serialize;
 pub use error::HealerError;
 pub use service::{ROUND_OFFSETS, Rounds, run};
 
-/// What is not accounted for of a range.
+/// The offsets of a range that are not accounted for.
 const LEFT: &str = "select lower(r), upper(r) from unnest(int8multirange(int8range($4::bigint, $5::bigint)) - \
     coalesce((select offsets from ops.accounted_offsets where topic = $1 and generation = $2 and partition = $3), '{}')) as r";
 
-/// What became of a hole.
+/// The result of repairing a hole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Healed {
     /// The hole.
@@ -44,19 +44,19 @@ pub struct Healed {
     pub documents: u64,
     /// Messages that MongoDB lacked, and Kafka still had.
     pub messages: u64,
-    /// Offsets that are nowhere, as `[3, 5)`; none when all of it is repaired.
+    /// Offsets that were found in no store, as `[3, 5)`; none when all are repaired.
     pub left: Option<String>,
     /// The same, as ranges.
     #[serde(skip)]
     pub left_offsets: Vec<Range<i64>>,
 }
 
-/// What healing found.
+/// The result of healing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct HealReport {
-    /// Every hole there was.
+    /// Every hole found.
     pub holes: Vec<Healed>,
-    /// Offsets that are still on their way: neither a loss nor repaired.
+    /// Offsets in flight: neither lost nor repaired.
     pub in_flight: i64,
 }
 
@@ -68,22 +68,22 @@ impl HealReport {
     }
 }
 
-/// Where to look and where to load.
+/// The stores, and how they are read.
 #[derive(Clone)]
 pub struct Healer {
-    /// The stores, as `verify` asks them.
+    /// The stores, as `verify` reads them.
     pub audited: pulseline_auditor::AuditorConnections,
-    /// Schemas of what is read from Kafka again.
+    /// The registry, for messages that are read from Kafka again.
     pub registry: RegistryConfig,
     /// How Kafka is read.
     pub sink: SinkConfig,
-    /// Batches of what is loaded.
+    /// Batches of the loader.
     pub loader: LoaderConfig,
     /// Ends the wait, and the work between two holes.
     pub shutdown: Shutdown,
 }
 
-/// Who reads what is lost: opened together, closed together.
+/// The readers of lost offsets: opened together, closed together.
 struct Readers {
     client: Client,
     offset_loader: OffsetLoader,
@@ -91,18 +91,18 @@ struct Readers {
 }
 
 impl Healer {
-    /// Finds the holes, waiting at most `grace` for what is still on its way.
+    /// Finds the holes, waiting at most `grace` for messages in flight.
     ///
     /// # Errors
-    /// A store that cannot be asked.
+    /// A store that cannot be read.
     pub fn find(&self, grace: Duration) -> BoxFuture<'_, Result<(Vec<Hole>, i64), HealerError>> {
         Box::pin(async move { Ok(pulseline_auditor::holes(&self.audited, grace, &self.shutdown).await?) })
     }
 
-    /// Repairs these holes, one after the other; told to stop, the rest stays for another time.
+    /// Repairs these holes one by one; a stop leaves the rest for later.
     ///
     /// # Errors
-    /// What the stores say; holes before that are repaired.
+    /// Errors of the stores; earlier holes are repaired.
     pub fn repair<'a>(
         &'a self,
         holes: Vec<Hole>,

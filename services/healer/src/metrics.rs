@@ -1,4 +1,4 @@
-//! What the healer tells about itself.
+//! The healer's metrics.
 #![allow(
     clippy::disallowed_macros,
     reason = "the one place of this crate that names metrics"
@@ -12,32 +12,24 @@ const IN_FLIGHT: &str = "pulseline_healer_in_flight_offsets";
 const REPAIRED: &str = "pulseline_healer_mended_offsets_total";
 const LAST_SUCCESS: &str = "pulseline_healer_last_success_timestamp_seconds";
 
-/// Describes every metric and touches every counter, so that `rate()` sees the first happening.
+/// Describes every metric and touches every counter, so that `rate()` sees the first increment.
 pub(crate) fn describe() {
     describe_gauge!(
         LOST,
         Unit::Count,
-        "Offsets that nobody has accounted for: not repaired yet, or nowhere any more"
+        "Offsets not accounted for: not repaired yet, or in no store"
     );
     describe_gauge!(
         KNOWN,
         Unit::Count,
-        "Of the lost offsets: tried, and neither MongoDB nor Kafka has them; they are tried again every hour"
+        "Lost offsets that neither MongoDB nor Kafka has; they are retried every hour"
     );
-    describe_gauge!(
-        IN_FLIGHT,
-        Unit::Count,
-        "Offsets that were on their way at the last look"
-    );
-    describe_counter!(
-        REPAIRED,
-        Unit::Count,
-        "Offsets that were lost and are accounted for again"
-    );
+    describe_gauge!(IN_FLIGHT, Unit::Count, "Offsets in flight at the last check");
+    describe_counter!(REPAIRED, Unit::Count, "Lost offsets that were repaired");
     describe_gauge!(
         LAST_SUCCESS,
         Unit::Seconds,
-        "When the ops tables were last looked through"
+        "Unix time of the last completed round"
     );
     counter!(REPAIRED).increment(0);
     gauge!(LOST).set(0.0);
@@ -45,18 +37,18 @@ pub(crate) fn describe() {
     gauge!(IN_FLIGHT).set(0.0);
 }
 
-/// What a round found and did, in offsets.
+/// The result of a round, in offsets.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Figures {
     /// Holes that are left.
     pub(crate) lost: i64,
-    /// Of these: tried, and nowhere.
+    /// Of these: tried, and found in no store.
     pub(crate) known: i64,
     pub(crate) repaired: i64,
     pub(crate) in_flight: i64,
 }
 
-/// A round ended.
+/// Records the end of a round.
 pub(crate) fn record(figures: Figures, now_ms: i64) {
     gauge!(LOST).set(figures.lost as f64);
     gauge!(KNOWN).set(figures.known as f64);

@@ -1,4 +1,4 @@
-//! Healing without being asked: looked for again and again, repaired a bounded number of offsets at a time.
+//! Heals continuously: searches for holes again and again, and repairs a bounded number of offsets per round.
 
 use std::time::{Duration, Instant};
 
@@ -12,29 +12,29 @@ use crate::agenda::Agenda;
 use crate::error::HealerError;
 use crate::{Healed, Healer, metrics};
 
-/// Offsets that one round repairs at most unless told otherwise: loading and storing of what is new go first.
+/// Default for the most offsets per round: loading and storing new data goes first.
 pub const ROUND_OFFSETS: i64 = 20_000;
-/// How long an offset rests that neither MongoDB nor Kafka has: somebody may restore a copy, or send it again.
+/// How long an offset in neither MongoDB nor Kafka rests: an operator may restore a copy, or send it again.
 const LOST_REST: Duration = Duration::from_secs(3_600);
-/// Longest a round may take, besides its waits.
+/// Longest that a round may take, besides its waits.
 const ROUND_PATIENCE: Duration = Duration::from_secs(1_800);
 
-/// How healing goes on as a service.
+/// The settings of the healing service.
 #[derive(Clone, Copy, Debug)]
 pub struct Rounds {
-    /// Between two rounds.
+    /// Pause between two rounds.
     pub pause: Duration,
-    /// How long a round waits for what is on its way.
+    /// How long a round waits for messages in flight.
     pub grace: Duration,
-    /// Offsets that a round repairs at most.
+    /// Most offsets that a round repairs.
     pub offsets: i64,
 }
 
-/// Heals round after round until told to stop. Outages are waited out. Each round goes on where the one before it was;
-/// what is nowhere is tried again after an hour.
+/// Heals round after round until told to stop. It waits out outages. Each round continues where the last one ended;
+/// offsets found in no store are retried after an hour.
 ///
 /// # Errors
-/// What waiting does not fix.
+/// Permanent failures.
 pub fn run(healer: Healer, rounds: Rounds, health: Health) -> BoxFuture<'static, Result<(), HealerError>> {
     Box::pin(async move {
         metrics::describe();
@@ -78,7 +78,7 @@ async fn round(healer: &Healer, grace: Duration, agenda: &mut Agenda) -> Result<
             said(healed);
         };
         healer.repair(next, &mut tell).await?;
-        // The ops tables tell what it gave, for whoever is faster than this look.
+        // The ops tables show the result, even if another program was faster.
         let (holes, in_flight) = healer.find(Duration::ZERO).await?;
         figures.lost = count(&holes);
         figures.known = agenda.known();
@@ -90,7 +90,7 @@ async fn round(healer: &Healer, grace: Duration, agenda: &mut Agenda) -> Result<
         tracing::warn!(
             lost,
             untried,
-            "offsets that are nowhere, and holes that were not tried yet"
+            "some offsets are in no store, and some holes were not tried yet"
         );
     }
     metrics::record(figures, system_utc_millis());

@@ -1,21 +1,21 @@
-//! Accounting: which offsets a batch has dealt with, as few ranges (D-4, P1).
+//! Accounting: the offsets that a batch has dealt with, in as few ranges as possible (D-4, P1).
 
 use pulseline_schemas::Position;
 
 /// What became of an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum AccountKind {
-    /// Its rows are in raw.
+    /// The event's rows are in raw.
     Loaded,
-    /// The same event stands at another offset.
+    /// The same event is stored at another offset.
     Duplicate,
-    /// It holds no message.
+    /// The offset holds no message.
     Void,
-    /// Its upload as a whole is a dead letter.
+    /// The whole upload is a dead letter.
     Dead,
-    /// Its document was erased.
+    /// The document was erased.
     Erased,
-    /// It was dead, and its rows are in raw now.
+    /// It was a dead letter, and its rows are in raw now.
     Revived,
 }
 
@@ -33,7 +33,7 @@ impl AccountKind {
     }
 }
 
-/// A range of offsets with one fate. Ordered by where it lies, then by kind.
+/// A range of offsets with one fate. Ordered by position, then by kind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Account {
     pub(crate) topic: String,
@@ -46,7 +46,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// The one offset of an event.
+    /// The single offset of an event.
     pub(crate) fn one(position: &Position, kind: AccountKind) -> Self {
         Self {
             topic: position.topic.clone(),
@@ -58,7 +58,7 @@ impl Account {
         }
     }
 
-    /// True when it is about this one offset.
+    /// True when the range covers only this offset.
     pub(crate) fn is_of(&self, position: &Position) -> bool {
         self.from == position.offset
             && self.to == position.offset.saturating_add(1)
@@ -67,7 +67,7 @@ impl Account {
             && self.topic == position.topic
     }
 
-    /// As one that was dead until now, if its rows are loaded.
+    /// Marks the range as revived, if its rows are loaded.
     pub(crate) fn revived(mut self) -> Self {
         if self.kind == AccountKind::Loaded {
             self.kind = AccountKind::Revived;
@@ -84,7 +84,7 @@ impl Account {
     }
 }
 
-/// The same offsets in as few ranges as can be.
+/// Merges offsets into as few ranges as possible.
 pub(crate) fn merge(mut accounts: Vec<Account>) -> Vec<Account> {
     accounts.sort_unstable();
     let mut merged: Vec<Account> = Vec::new();
@@ -154,7 +154,7 @@ mod tests {
                 .collect();
             let merged = merge(given.clone());
             prop_assert_eq!(offsets(&merged), offsets(&given));
-            // Minimal: no two ranges of a kind touch.
+            // Minimal: no two ranges of one kind touch.
             for pair in merged.windows(2) {
                 prop_assert!(!pair[1].continues(&pair[0]));
             }

@@ -1,7 +1,7 @@
-//! Reading documents once more: a range of days of one stream, merged into raw while streaming goes on.
+//! Reloads documents: merges a range of days of one stream into raw while streaming continues.
 //!
-//! It has no part in positions or accounting: it repairs rows. Readings that are right already stay untouched, so that only
-//! days on which one changed are refreshed; days, sessions and profiles are written again with what belongs to them.
+//! A backfill does not move positions or accounting: it repairs rows. It leaves correct readings untouched, so that only
+//! days with changed readings are refreshed; it rewrites days, sessions and profiles as a whole.
 
 mod chunks;
 mod progress;
@@ -31,41 +31,41 @@ use crate::write::{Purpose, Writer};
 pub use chunks::Chunk;
 pub(crate) use progress::Mark;
 
-/// A session may have begun so many days before the range that it reaches into: it lasts a week at most.
+/// How many days before the range a session may begin and still reach into it: a session lasts a week at most.
 const SESSION_DAYS: DayNumber = 8;
 
-/// What to load once more.
+/// The range to reload.
 #[derive(Clone, Debug)]
 pub struct Backfill {
-    /// Which stream.
+    /// The stream.
     pub stream: Stream,
-    /// Of one device only.
+    /// Only this device.
     pub device: Option<Uuid>,
-    /// Days on the wearers' wall clocks that a document's window touches.
+    /// Local days that a document's window touches.
     pub days: Range<DayNumber>,
-    /// What is done at a time, and need not be done again when it is stopped.
+    /// The unit of progress: a finished chunk is not repeated after a stop.
     pub chunk: Chunk,
 }
 
-/// How far a backfill is.
+/// The progress of a backfill.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Documents that are there, about.
+    /// Documents in the range, approximately.
     pub total: u64,
-    /// Documents that were read.
+    /// Documents read.
     pub documents: u64,
-    /// Rows that were written: readings that are new or different, and whole rows that are not older.
+    /// Rows written: readings that are new or different, and whole rows that are not older.
     pub changed: u64,
-    /// The days that are read now, or are left.
+    /// The days being read, or left to read.
     pub days: Range<DayNumber>,
-    /// After which document of these days it goes on.
+    /// The document of these days after which it continues.
     pub(crate) page_position: Option<PagePosition>,
-    /// False when it was stopped before its end.
+    /// False when it was stopped before the end.
     pub is_finished: bool,
 }
 
 impl Backfill {
-    /// Documents of these days, and of no other chunk of this backfill.
+    /// Selects the documents of these days that no other chunk of this backfill reads.
     fn pages(&self, days: &Range<DayNumber>, documents: usize) -> Pages {
         let pages = Pages::new(Order::of(self.stream), documents);
         if self.stream.owner() == Owner::User {
@@ -85,7 +85,7 @@ impl Backfill {
         i64::from(first) * DAY_MILLIS..=i64::from(days.end) * DAY_MILLIS - 1
     }
 
-    /// Whose they are, and that their windows reach into the range.
+    /// Selects the device, and windows that reach into the range.
     fn filter(&self) -> Document {
         let mut filter = doc! { "ended_at": { "$gte": at(i64::from(self.days.start) * DAY_MILLIS) } };
         if let Some(device) = self.device {
@@ -94,7 +94,7 @@ impl Backfill {
         filter
     }
 
-    /// Every document of it.
+    /// All documents of the range.
     fn all(&self) -> Document {
         if self.stream.owner() == Owner::User {
             return Document::new();
@@ -108,7 +108,7 @@ impl Backfill {
         filter
     }
 
-    /// What is left from this day on.
+    /// The rest of the range from this day on.
     fn chunks(&self, next: DayNumber) -> Vec<Range<DayNumber>> {
         if self.stream.owner() == Owner::User {
             return vec![self.days.clone()];
@@ -117,10 +117,10 @@ impl Backfill {
     }
 }
 
-/// Loads a range once more. Stopped or killed, it goes on where it was when it is started again with the same range.
+/// Reloads a range. A stopped or killed backfill resumes when it is started again with the same range.
 ///
 /// # Errors
-/// A range that is empty or deleted, or what cannot be waited out.
+/// An empty or deleted range, or a permanent failure.
 pub fn backfill<'a>(
     mut job: Backfill,
     config: &'a LoaderConfig,
@@ -143,13 +143,13 @@ pub fn backfill<'a>(
             tell,
         };
         let ended = run.chunks(client).await;
-        // Without it the driver's own tasks meet the end of the runtime and panic.
+        // Otherwise the driver's own tasks panic when the runtime ends.
         database.client().clone().shutdown().immediate(true).await;
         ended
     })
 }
 
-/// A backfill at work.
+/// A running backfill.
 struct Run<'a> {
     job: Backfill,
     total: u64,
@@ -169,7 +169,7 @@ impl Run<'_> {
             progress.days = days;
             (self.tell)(&progress);
             let attempt = || self.chunk(&progress);
-            match retry_transient(self.shutdown, "loading a range once more", attempt).await {
+            match retry_transient(self.shutdown, "reloading a range", attempt).await {
                 Ok(Some(done)) => progress = done,
                 Ok(None) | Err(RetryError::Abandoned) => return Ok(progress),
                 Err(RetryError::Failed(error)) => return Err(error),
@@ -183,7 +183,7 @@ impl Run<'_> {
     async fn chunk(&self, before: &Progress) -> Result<Option<Progress>, LoaderError> {
         let source = SourceCollection::Stream(self.job.stream);
         let dead_letters = self.database.collection(SourceCollection::DeadLetters.name());
-        // How far it is may have moved since, in an attempt that an outage ended.
+        // An attempt that an outage ended may have moved the progress.
         let mut done = progress::begin(&connect(self.connections).await?, &self.job).await?;
         (done.total, done.days) = (before.total, before.days.clone());
         let purpose = Purpose::Backfill(Mark::of(&self.job));
@@ -216,18 +216,20 @@ async fn connect(connections: &LoaderConnections) -> Result<Client, LoaderError>
         .map_err(LoaderError::sql("connecting"))
 }
 
-/// Of readings, the days at or above the floor: what lies below was deleted on purpose. Of the rest nothing ever is.
+/// Limits readings to days at or above the floor: those below were deleted on purpose. Other streams have no floor.
 async fn kept(client: &Client, job: &Backfill) -> Result<Range<DayNumber>, LoaderError> {
     let days = job.days.clone();
     if days.is_empty() {
-        return Err(LoaderError::Config("the last day is before the first".into()));
+        return Err(LoaderError::Config(
+            "the last day of the range is before its first day".into(),
+        ));
     }
     let floor = floor(client)
         .await
         .map_err(LoaderError::sql("reading the floor"))?;
     match floor.filter(|_| matches!(table_mapping(job.stream), TableMapping::Readings(_))) {
         Some(floor) if floor >= days.end => Err(LoaderError::Config(format!(
-            "readings of days before {} are deleted (compactor.retain_days)",
+            "readings of days before {} are deleted (compactor.retain_days); choose later days",
             date_of(floor)
         ))),
         Some(floor) => Ok(days.start.max(floor)..days.end),
@@ -235,7 +237,7 @@ async fn kept(client: &Client, job: &Backfill) -> Result<Range<DayNumber>, Loade
     }
 }
 
-/// Makes sure of the index in whose order documents are read, and counts them.
+/// Ensures the index in whose order documents are read, and counts them.
 async fn prepare(collection: &Collection<RawDocumentBuf>, job: &Backfill) -> Result<u64, LoaderError> {
     order_index::ensure(collection, Order::of(job.stream)).await?;
     collection

@@ -1,4 +1,4 @@
-//! What one transaction writes: rows, accounting, dirty days, dead letters, and the position after them.
+//! The content of one transaction: rows, accounting, dirty days, dead letters, and the position after them.
 
 use pulseline_schemas::Position;
 use pulseline_schemas::pages::PagePosition;
@@ -11,7 +11,7 @@ use crate::map::guard::DAY_MILLIS;
 use crate::map::{Mapped, MappedEntry, Origin, ReadingsUpload, Rows, UserRow};
 use crate::resume::ResumePoint;
 
-/// How far a batch brings its collection. Later facts replace earlier ones; nothing is replaced by nothing.
+/// How far a batch moves its collection. Later values replace earlier ones; a missing value replaces none.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Progress {
     /// Position after the last event.
@@ -20,7 +20,7 @@ pub(crate) struct Progress {
     pub(crate) cluster_time: Option<i64>,
     /// When a poll last found nothing more, in UTC milliseconds.
     pub(crate) caught_up_at: Option<i64>,
-    /// After which document reading a whole collection, or a range of it, goes on.
+    /// The document after which reading a collection, or a range of it, continues.
     pub(crate) page_position: Option<PagePosition>,
 }
 
@@ -33,7 +33,7 @@ impl Progress {
     }
 }
 
-/// A day of a device whose figures have to be made anew.
+/// A device's day whose aggregates have to be refreshed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct DirtyDay {
     pub(crate) device_id: Uuid,
@@ -53,17 +53,17 @@ pub(crate) struct Batch {
     pub(crate) documents: usize,
     pub(crate) rows: usize,
     pub(crate) bytes: usize,
-    /// Held until the batch is committed or given up: they bound what the loader holds in memory.
+    /// Held until the batch is committed or dropped: permits bound the loader's memory.
     permits: Option<OwnedSemaphorePermit>,
 }
 
 impl Batch {
-    /// True when a transaction would write nothing but a position.
+    /// True when a transaction would write only a position.
     pub(crate) fn is_empty(&self) -> bool {
         self.documents == 0
     }
 
-    /// Takes in a document of `bytes` bytes.
+    /// Adds a document of `bytes` bytes.
     pub(crate) fn push(&mut self, mapped: Mapped, bytes: usize, permit: Option<OwnedSemaphorePermit>) {
         self.documents += 1;
         // A dead letter is written like a row.
@@ -88,14 +88,14 @@ impl Batch {
         }
     }
 
-    /// Takes an upload's offset from `loaded` to `dead`: the warehouse refused it as a whole.
+    /// Changes an upload's offset from `loaded` to `dead`: the warehouse refused it as a whole.
     pub(crate) fn mark_dead(&mut self, origin: &Origin) {
         if let Some(position) = &origin.position {
             self.mark(position, AccountKind::Dead);
         }
     }
 
-    /// Says that the offset of an upload or a dead letter had another fate.
+    /// Records another fate for the offset of an upload or a dead letter.
     pub(crate) fn mark(&mut self, position: &Position, kind: AccountKind) {
         for account in &mut self.accounts {
             if account.is_of(position) && matches!(account.kind, AccountKind::Loaded | AccountKind::Dead) {
@@ -105,7 +105,7 @@ impl Batch {
     }
 }
 
-/// Wall-clock day of a wall-clock instant, as days since 1970.
+/// The local day of a wall-clock time, as days since 1970.
 pub(crate) fn day_of(local_millis: i64) -> i32 {
     // The guards have bounded it to a few thousand years.
     i32::try_from(local_millis.div_euclid(DAY_MILLIS)).unwrap_or(i32::MAX)

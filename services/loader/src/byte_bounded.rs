@@ -1,4 +1,4 @@
-//! The byte-bounded channel between a reader and its writer: documents are mapped, stay in order, and keep within a budget.
+//! The byte-bounded channel between a reader and its writer: it maps documents, keeps their order, and stays within a budget.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,19 +13,19 @@ use crate::config::LoaderConfig;
 use crate::map::{self, Mapped, SourceCollection};
 use crate::metrics;
 
-/// Documents that may wait for the writer; their bytes are bounded apart.
+/// Documents that may wait for the writer; a separate budget bounds their bytes.
 const WAITING_DOCUMENTS: usize = 1_024;
 
-/// What a reader tells the writer, in the order of the stream.
+/// What a reader sends to its writer, in stream order.
 pub(crate) enum Message {
-    /// A document, mapped.
+    /// A mapped document.
     Document {
         mapped: Box<Mapped>,
         progress: Progress,
         bytes: usize,
         permit: OwnedSemaphorePermit,
     },
-    /// The stream has gone on, with nothing for this writer.
+    /// The stream moved on, with nothing for this writer.
     Passed(Progress),
     /// A poll found nothing more.
     Idle(Progress),
@@ -41,7 +41,7 @@ pub(crate) struct ByteBoundedSender {
 }
 
 impl ByteBoundedSender {
-    /// A byte-bounded channel whose budget is one batch that is written and one that fills.
+    /// Creates a channel with a budget for one batch being written and one that fills.
     pub(crate) fn new(
         source: SourceCollection,
         config: &LoaderConfig,
@@ -67,10 +67,10 @@ impl ByteBoundedSender {
         self.shutdown.is_stopping()
     }
 
-    /// Maps a document and hands it over, waiting for room; false when reading should end.
+    /// Maps a document and sends it, waiting for room; false when reading should end.
     pub(crate) async fn document(&self, document: &RawDocument, progress: Progress) -> bool {
         let bytes = document.as_bytes().len();
-        // A document larger than a whole batch still has to pass, alone.
+        // A document larger than a whole batch still passes, alone.
         let wanted = u32::try_from(bytes.min(self.most_bytes)).unwrap_or(u32::MAX);
         let mapped = Box::new(map::map(self.source, document, system_utc_millis()));
         let Some(permit) = self.room(wanted).await else {
@@ -99,7 +99,7 @@ impl ByteBoundedSender {
         permit
     }
 
-    /// Hands a message over, waiting for room; false when reading should end.
+    /// Sends a message, waiting for room; false when reading should end.
     pub(crate) async fn send(&self, message: Message) -> bool {
         let since = Instant::now();
         let full = self.sender.capacity() == 0;

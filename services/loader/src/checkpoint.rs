@@ -1,4 +1,4 @@
-//! The durable position of a collection: moved only in the transaction that holds its rows, only by its owner,
+//! The durable position of a collection. It moves only in the transaction that holds its rows, only by its owner, and
 //! only forward (D-2).
 
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::map::SourceCollection;
 use crate::resume::ResumePoint;
 use crate::snapshot::Snapshot;
 
-/// Collections are not split yet: every checkpoint is of the one shard.
+/// Collections are not split yet: every checkpoint belongs to this one shard.
 const SHARD: i32 = 0;
 
-/// Takes a checkpoint over, unless a later owner has it. The row lock orders this against a commit of the owner
-/// before: either that commit is seen here, or it finds the new epoch and writes nothing.
+/// Takes a checkpoint over, unless a later owner has it. The row lock orders this against a commit of the previous
+/// owner: either the claim sees that commit, or the commit finds the new epoch and writes nothing.
 const CLAIM: &str = "insert into ops.checkpoints as c (collection, shard, token, epoch, seq, updated_at) \
     values ($1, $2, null, $3, 0, now()) \
     on conflict (collection, shard) do update set epoch = excluded.epoch, updated_at = now() \
@@ -28,12 +28,12 @@ const MOVE: &str = "update ops.checkpoints set token = coalesce($5::bytea, token
     snapshot = case when $5::bytea is null then coalesce($8, snapshot) end, updated_at = now() \
     where collection = $1 and shard = $2 and epoch = $3 and seq = $4";
 
-/// What became of a claim.
+/// The outcome of a claim.
 #[derive(Debug)]
 pub(crate) enum Claim {
-    /// It is ours; with what it says.
+    /// The checkpoint belongs to this loader; with its content.
     Ours(Checkpoint, Box<Claimed>),
-    /// Another session holds it locked.
+    /// Another session holds a lock on it.
     Locked,
 }
 
@@ -43,22 +43,22 @@ pub(crate) struct Checkpoint {
     source: SourceCollection,
     epoch: i64,
     seq: i64,
-    /// Where the change stream goes on, while the collection is read as a whole.
+    /// Where the change stream continues after the snapshot.
     begins: Option<ResumePoint>,
 }
 
-/// What a checkpoint says when it is taken over.
+/// The content of a checkpoint when it is taken over.
 #[derive(Debug, Default)]
 pub(crate) struct Claimed {
-    /// The durable position: none before the first snapshot, or when it cannot be told where among the other collections' it is.
+    /// The durable position; none before the first snapshot, or when its order among the other collections' is unknown.
     pub(crate) position: Option<ResumePoint>,
-    /// How far the collection is read that has no position yet, or none of use.
+    /// How far the snapshot has come of a collection without a usable position.
     pub(crate) snapshot: Option<Snapshot>,
 }
 
 impl Checkpoint {
-    /// Takes the checkpoint over with this epoch. A lock that another session holds on it is waited for as long as `patience`
-    /// says, in milliseconds: it must not hold up the other collections.
+    /// Takes the checkpoint over with this epoch. It waits at most `patience` milliseconds for another session's lock,
+    /// which must not hold up the other collections.
     pub(crate) async fn claim(
         client: &mut Client,
         source: SourceCollection,
@@ -79,7 +79,7 @@ impl Checkpoint {
         if position == Some(None) {
             tracing::warn!(
                 collection,
-                "an earlier version stored no place with the position: it is not used"
+                "an earlier version stored the position without its place in the stream: it is not used"
             );
         }
         let seq = row.get(1);
@@ -113,12 +113,12 @@ impl Checkpoint {
         Ok(row)
     }
 
-    /// The collection is read as a whole: the change stream goes on here afterwards.
+    /// Starts a snapshot: the change stream continues from this position afterwards.
     pub(crate) fn begin_snapshot(&mut self, begins: ResumePoint) {
         self.begins = Some(begins);
     }
 
-    /// How far the collection is read once this is committed.
+    /// Sets how far the snapshot has come once this batch is committed.
     fn snapshot(&self, progress: &Progress) -> Result<Option<Vec<u8>>, LoaderError> {
         let (Some(begins), Some(page_position)) = (&self.begins, &progress.page_position) else {
             return Ok(None);
@@ -169,7 +169,7 @@ impl Checkpoint {
         })
     }
 
-    /// The transaction that called [`Checkpoint::advance`] is committed.
+    /// Records that the transaction which called [`Checkpoint::advance`] is committed.
     pub(crate) fn committed(&mut self) {
         self.seq += 1;
     }

@@ -1,4 +1,4 @@
-//! What can be configured about the loader, and why the defaults are what they are.
+//! The loader's settings, and the reasons for their defaults.
 
 use std::time::Duration;
 
@@ -6,34 +6,34 @@ use pulseline_runtime::batch::Limits;
 use serde::{Deserialize, Serialize};
 
 /// Rows after which a batch is written: large enough that a transaction's fixed cost is small beside its rows,
-/// small enough that one transaction holds the warehouse for well under a second.
+/// small enough that one transaction occupies the warehouse for well under a second.
 pub const BATCH_ROWS: usize = 20_000;
-/// Bytes of documents after which a batch is written; twice this is the most the loader holds per collection.
+/// Bytes of documents after which a batch is written; the loader holds at most twice this per collection.
 pub const BATCH_BYTES: usize = 4 << 20;
-/// How long a batch fills while data keeps coming, or twice as long as the last one was written, up to a second, whichever
-/// is longer. An idle collection's first document never waits.
+/// How long a batch fills while data keeps coming. After a slow write it fills for twice the time of that write, up to a
+/// second. An idle collection's first document never waits.
 pub const BATCH_WAIT_MS: u64 = 200;
-/// How long the server holds an empty poll open. Also the longest a stop has to wait for intake to end.
+/// How long the server holds an empty poll open; a stop waits at most this long for intake to end.
 pub const MAX_AWAIT_MS: u64 = 1_000;
 /// How often an idle collection's position is saved: often enough that the server never forgets it.
 pub const IDLE_SAVE_MS: u64 = 5_000;
-/// How long a loader that went silent keeps its lease: many renewals long, short enough for a quick takeover.
+/// How long a silent loader keeps its lease: long enough for many renewals, short enough for a quick takeover.
 pub const LEASE_TTL_MS: u64 = 10_000;
 /// Devices whose newest loaded reading is remembered, per stream (about 100 bytes each).
 pub const HIGH_WATERMARK_DEVICES: usize = 100_000;
 
-/// Documents that are asked for at once when a whole collection is read: a page is sorted by its server in memory where it
-/// has no index for that, and at most a page is read in vain when the loader stops.
+/// Documents per page when a whole collection is read. Without a matching index the server sorts a page in memory; a
+/// stop discards at most one page.
 pub const PAGE_DOCUMENTS: usize = 5_000;
 
-/// What happens when the server no longer knows the position.
+/// The policy for a position that the server no longer knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeadToken {
-    /// Stop, and say so: a human decides.
+    /// Stop and report it: an operator decides.
     #[default]
     Fail,
-    /// Read the whole collection again, then follow it from before that reading. Loading twice changes nothing.
+    /// Read the whole collection again, then follow changes from before that snapshot. Loading twice changes nothing.
     Resnapshot,
 }
 
@@ -51,14 +51,14 @@ pub struct LoaderConfig {
     pub max_await_ms: u64,
     /// How often an idle position is saved, in milliseconds.
     pub idle_save_ms: u64,
-    /// How long the lease lasts without renewal, and a transaction without a word, in milliseconds.
+    /// How long the lease lasts without renewal, and a transaction without a statement, in milliseconds.
     pub lease_ttl_ms: u64,
     /// Devices whose newest reading is remembered, per stream. Its name was `frontier_devices`.
     #[serde(alias = "frontier_devices")]
     pub high_watermark_devices: usize,
-    /// Documents that are asked for at once when a whole collection, or a range of it, is read.
+    /// Documents per page when a collection, or a range of it, is read.
     pub page_documents: usize,
-    /// What happens when the server no longer knows the position.
+    /// What to do when the server no longer knows the position.
     pub dead_token: DeadToken,
 }
 
@@ -79,10 +79,10 @@ impl Default for LoaderConfig {
 }
 
 impl LoaderConfig {
-    /// Checks limits, each alone and across fields.
+    /// Checks each setting, and settings against each other.
     ///
     /// # Errors
-    /// The full name of the field at fault and what it must be.
+    /// The full name of the wrong setting, and what it must be.
     pub fn validate(&self) -> Result<(), String> {
         self.limits().validate("loader")?;
         if self.batch_bytes > u32::MAX as usize / 2 {

@@ -1,4 +1,4 @@
-//! PostgreSQL's binary COPY format, written straight into one buffer: no allocation per row.
+//! PostgreSQL's binary COPY format, written directly into one buffer: no allocation per row.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use uuid::Uuid;
@@ -9,7 +9,7 @@ const EPOCH_2000_MILLIS: i64 = 946_684_800_000;
 const EPOCH_2000_DAYS: i32 = 10_957;
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
-/// Rows of one COPY. Each row says its number of columns, then writes exactly that many.
+/// The rows of one COPY. Each row states its number of columns, then writes exactly that many.
 #[derive(Debug)]
 pub(crate) struct CopyRows {
     buffer: BytesMut,
@@ -81,7 +81,7 @@ impl CopyRows {
     }
 
     pub(crate) fn bytes(&mut self, value: &[u8]) -> &mut Self {
-        // A document is at most 16 MB, so that a field of it always fits.
+        // A document is at most 16 MB, so its fields always fit.
         self.buffer
             .put_i32(i32::try_from(value.len()).unwrap_or(i32::MAX));
         self.buffer.put_slice(value);

@@ -1,7 +1,7 @@
-//! Dead letters: what could not be loaded, with its bytes, its origin, a reason and this program's version (D-3).
+//! Dead letters: data that could not be loaded, with its bytes, origin, reason and this program's version (D-3).
 //!
-//! A dead letter can always be stored, whatever it is about: this is the one place where its texts become what both stores
-//! take.
+//! A dead letter can always be stored: only this module converts its texts to what both stores
+//! accept.
 
 use bson::raw::{RawArrayBuf, RawDocumentBuf, cstr};
 use bson::{Binary, DateTime, RawBson, spec::BinarySubtype};
@@ -13,28 +13,28 @@ use crate::map::{Origin, Reading, ReadingsUpload, Refusal, SourceCollection};
 /// Largest payload a dead letter carries: with its envelope it has to fit MongoDB's 16 MB. A larger one stays in its
 /// own document, which is never deleted and which the origin names.
 const PAYLOAD_BYTES: usize = 15 << 20;
-/// Longest origin: it is part of the table's key, which the warehouse refuses above 2,704 bytes.
+/// Longest origin: it is part of the table's key, which PostgreSQL limits to 2,704 bytes.
 const ORIGIN_BYTES: usize = 1_000;
 /// Longest other text.
 const TEXT_BYTES: usize = 2_000;
 /// Longest message key.
 const KEY_BYTES: usize = 64 << 10;
 
-/// Origins that stand for a message of Kafka begin so.
+/// Prefix of origins that name a Kafka message.
 const KAFKA_ORIGIN: &str = "kafka:";
-/// Origins that name a record of a file: each dead letter is a message of its own in the topic of dead letters.
+/// Prefix of origins that name a record of a file: each such dead letter is a separate message in the dead-letter topic.
 const FILE_ORIGIN: &str = "file:";
-/// The item that stands for the whole upload.
+/// The item that means the whole upload.
 pub(crate) const WHOLE: i32 = -1;
 
-/// Where a dead letter stands on its way into its collection.
+/// Whether a dead letter is stored in its collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// It came from the collection.
+    /// It was read from the collection.
     Given,
-    /// The loader wrote it, and has to store it there first.
+    /// The loader made it, and has to store it there first.
     New,
-    /// The loader wrote it, and has stored it there.
+    /// The loader made it, and has stored it there.
     Stored,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// A dead letter of the loader.
+    /// Makes a dead letter of the loader.
     pub(crate) fn about(
         origin: &Origin,
         item: i32,
@@ -85,7 +85,7 @@ impl DeadLetter {
         .storable()
     }
 
-    /// With texts that both stores take.
+    /// Converts its texts to what both stores accept.
     pub(crate) fn storable(mut self) -> Self {
         self.origin = origin(self.origin);
         self.stream = self.stream.map(text);
@@ -98,12 +98,12 @@ impl DeadLetter {
         self
     }
 
-    /// True when it is all there is at its offset: one of the loader stands beside its document (P9).
+    /// True when it alone accounts for its offset: a dead letter of the loader stands beside its document (P9).
     pub(crate) fn holds_offset(&self) -> bool {
         self.origin.starts_with(FILE_ORIGIN) || (self.item == WHOLE && self.origin.starts_with(KAFKA_ORIGIN))
     }
 
-    /// About how many bytes it has.
+    /// Its approximate size in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
         self.origin.len() + self.reason.len() + self.detail.len() + of(&self.message_key) + of(&self.payload)
@@ -143,7 +143,7 @@ impl DeadLetter {
     }
 }
 
-/// Dead letters in parts of at most `most` dead letters and about `most_bytes` bytes: each goes in one statement.
+/// Splits dead letters into parts of at most `most` items and about `most_bytes` bytes, one statement each.
 pub(crate) fn parts<'a>(
     mut dead_letters: &'a [&'a DeadLetter],
     most: usize,
@@ -155,7 +155,7 @@ pub(crate) fn parts<'a>(
             bytes += dead_letter.bytes();
             bytes <= most_bytes
         });
-        // One that is larger than a part goes alone.
+        // One that exceeds a part goes alone.
         let count = fits.count().max(1).min(dead_letters.len());
         let (part, rest) = dead_letters.split_at(count);
         dead_letters = rest;
@@ -163,7 +163,7 @@ pub(crate) fn parts<'a>(
     })
 }
 
-/// Without NUL, which PostgreSQL's text cannot hold, and not longer than anybody reads.
+/// Removes NUL, which PostgreSQL's text cannot hold, and cuts the text to a readable length.
 fn text(text: String) -> String {
     let text = if text.contains('\0') {
         text.replace('\0', "\u{fffd}")
@@ -176,7 +176,7 @@ fn text(text: String) -> String {
     format!("{}…", &text[..text.floor_char_boundary(TEXT_BYTES)])
 }
 
-/// A text that tells a dead letter from all others: one that is too long ends in a hash of itself.
+/// Shortens a text that identifies a dead letter: one that is too long ends in a hash of itself.
 fn origin(origin: String) -> String {
     if origin.len() <= ORIGIN_BYTES {
         return text(origin);
@@ -186,7 +186,7 @@ fn origin(origin: String) -> String {
     text(format!("{beginning}…{hash}"))
 }
 
-/// Readings that were mapped already, as a document with what their upload says of all of them.
+/// Mapped readings as a document, with the fields that their upload gives all of them.
 pub(crate) fn payload(upload: &ReadingsUpload, readings: &[Reading]) -> Vec<u8> {
     let mut metrics = RawArrayBuf::new();
     for reading in readings {

@@ -1,4 +1,4 @@
-//! Writing: takes what was read, in batches. While one is written the next one fills.
+//! Writes what was read, in batches. While one batch is written the next one fills.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use crate::error::LoaderError;
 use crate::metrics;
 use crate::write::Writer;
 
-/// How many times as long as a batch was written the next one fills, at least, while data keeps coming.
+/// How many times as long as the last write the next batch fills, at least, while data keeps coming.
 const REST: u32 = 2;
-/// Longest that it fills for that reason: one slow batch does not make live readings late.
+/// Longest that it fills for that reason: one slow write does not delay live readings.
 const MOST_REST: Duration = Duration::from_secs(1);
 
 /// A batch that fills.
@@ -25,15 +25,15 @@ struct Filling {
     is_idle: bool,
 }
 
-/// What a commit brought.
+/// The result of a commit.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     pub(crate) documents: usize,
-    /// Rows that were written: readings that are new or different, and whole rows that are not older.
+    /// Rows written: readings that are new or different, and whole rows that are not older.
     pub(crate) changed: u64,
 }
 
-/// Writes everything that comes, until the reader ends. Calls `committed` after each commit.
+/// Writes everything that arrives, until the reader ends. Calls `committed` after each commit.
 pub(crate) async fn drain(
     writer: &mut Writer,
     mut messages: Receiver<Message>,
@@ -41,7 +41,7 @@ pub(crate) async fn drain(
     mut committed: impl FnMut(Written),
 ) -> Result<(), LoaderError> {
     let wait = Duration::from_millis(config.batch_wait_ms);
-    // Nothing waits unless data keeps coming: then a little, because it makes fewer, larger transactions.
+    // A batch waits only while data keeps coming: a short wait makes fewer, larger transactions.
     let mut next_batch = Instant::now();
     let mut last_save: Option<Instant> = None;
     let mut is_news = true;
@@ -52,7 +52,7 @@ pub(crate) async fn drain(
         unsaved.follow(std::mem::take(&mut filling.batch.progress));
         if filling.batch.is_empty() {
             report(writer, &unsaved, filling.is_idle);
-            // The first idle poll after a batch is saved at once: it says that this was all.
+            // The first idle poll after a batch is saved at once: it shows that nothing more came.
             let is_end = is_news && filling.is_idle;
             if !is_end && last_save.is_some_and(|at| at.elapsed() < config.idle_save()) {
                 continue;
@@ -63,7 +63,7 @@ pub(crate) async fn drain(
             filling.batch.progress = std::mem::take(&mut unsaved);
             let began = Instant::now();
             written.changed = writer.write(&mut filling.batch).await?;
-            // A store that takes longer is asked less often.
+            // A slower store gets fewer requests.
             next_batch = Instant::now() + wait.max((began.elapsed() * REST).min(MOST_REST));
             written.documents = filling.batch.documents;
             report(writer, &filling.batch.progress, filling.is_idle);
@@ -78,7 +78,7 @@ pub(crate) async fn drain(
     Ok(())
 }
 
-/// Takes in what is there, and what comes until `linger`, up to the limits of a batch.
+/// Takes what has arrived, and what comes until `linger`, up to the limits of a batch.
 async fn fill(
     first: Message,
     messages: &mut Receiver<Message>,

@@ -1,4 +1,4 @@
-//! What can go wrong, and what each kind means.
+//! Errors of the loader, and what each kind means.
 
 use mongodb::error::Error as MongoError;
 use pulseline_clients::mongo::{self, MongoOpenError};
@@ -12,121 +12,121 @@ pub enum LoaderError {
     /// A setting is wrong; the text names it.
     #[error("configuration: {0}")]
     Config(String),
-    /// The warehouse.
+    /// The warehouse failed.
     #[error("TimescaleDB: {what}: {source}")]
     Sql {
-        /// What was being done.
+        /// The operation that failed.
         what: &'static str,
-        /// What the server or the connection said.
+        /// The server's or the connection's error.
         #[source]
         source: SqlError,
     },
-    /// A statement of the warehouse.
+    /// A statement of the warehouse failed.
     #[error("TimescaleDB: {what}{}", detail(source))]
     Statement {
-        /// What was being done.
+        /// The operation that failed.
         what: &'static str,
-        /// What the server or the connection said.
+        /// The server's or the connection's error.
         #[source]
         source: tokio_postgres::Error,
     },
-    /// The document store's client.
+    /// MongoDB's client failed.
     #[error(transparent)]
     MongoOpen(MongoOpenError),
-    /// The document store.
+    /// MongoDB failed.
     #[error("MongoDB: {what}: {}", mongo::describe(source))]
     Mongo {
-        /// What was being done.
+        /// The operation that failed.
         what: &'static str,
-        /// What the server or the driver said.
+        /// The server's or the driver's error.
         #[source]
         source: Box<MongoError>,
     },
-    /// The floor, or who was erased, is not what the batch was prepared for: it is written again without what must not be.
-    #[error("floor and erasures have moved to {guard:?}")]
+    /// The floor or the list of erased people changed after the batch was prepared: it is filtered again and retried.
+    #[error("the retention floor or the list of erased people has changed, to {guard:?}")]
     Moved {
-        /// What they are now.
+        /// The current state.
         guard: pulseline_sql::write_guard::WriteGuard,
     },
-    /// Hashes of the erased without their key: nobody could be recognised.
+    /// The hashes of erased people have no key: none of them could be recognised.
     #[error(
-        "the warehouse knows that people were erased, but MongoDB's collection `forgotten` has no register with the key \
-         of their hashes: restore it, or their readings would come back"
+        "people were erased from the warehouse, but MongoDB's collection `forgotten` lacks the key \
+         of their hashes, without which their readings would return: restore the collection"
     )]
     NoErasureKey,
-    /// The checkpoint is not where this loader left it: what stands there now is gone on from, if it is still ours.
+    /// The checkpoint moved: the loader continues from its new position, if this loader still owns it.
     #[error(
-        "fenced: the checkpoint of {collection} is not where this loader left it (epoch {epoch}, seq {seq}); \
+        "fenced: the checkpoint of {collection} has moved since this loader's last commit (epoch {epoch}, seq {seq}); \
          nothing of this batch was written"
     )]
     Fenced {
-        /// Whose checkpoint.
+        /// The collection.
         collection: &'static str,
-        /// The epoch this loader held.
+        /// The loader's epoch.
         epoch: i64,
-        /// The sequence number it expected.
+        /// The expected sequence number.
         seq: i64,
     },
     /// A later owner has the checkpoint.
     #[error(
-        "fenced: the checkpoint of {collection} is no longer ours (epoch {epoch}); another loader has taken over"
+        "fenced: another loader has taken over the checkpoint of {collection} (this loader's epoch: {epoch})"
     )]
     Claimed {
-        /// Whose checkpoint.
+        /// The collection.
         collection: &'static str,
-        /// The epoch this loader held.
+        /// The loader's epoch.
         epoch: i64,
     },
     /// The lease went to another loader.
     #[error(
-        "fenced: the lease `{name}` of epoch {epoch} went to another loader; only one may load at a time"
+        "fenced: another loader took the lease `{name}` (this loader's epoch: {epoch}); only one loads at a time"
     )]
     LeaseLost {
         /// Name of the lease.
         name: &'static str,
-        /// The epoch this loader held.
+        /// The loader's epoch.
         epoch: i64,
     },
     /// The server no longer knows the position, and the policy is to stop.
     #[error(
-        "the position of {collection} in the change stream is lost ({reason}); events may be missing. Set \
-         loader.dead_token to \"resnapshot\" to read the collection again and go on"
+        "MongoDB no longer knows the change-stream position of {collection} ({reason}); events may be missing. Set \
+         loader.dead_token to \"resnapshot\" to read the collection again"
     )]
     DeadToken {
-        /// Which collection.
+        /// The collection.
         collection: &'static str,
-        /// What the server said.
+        /// The server's message.
         reason: String,
     },
-    /// Recovery does not help.
+    /// Reading the collection again does not help.
     #[error(
-        "the position of {collection} in the change stream was lost {recoveries} times without any progress between"
+        "the change-stream position of {collection} was lost {recoveries} times without progress in between"
     )]
     NoProgress {
-        /// Which collection.
+        /// The collection.
         collection: &'static str,
         /// How often.
         recoveries: u32,
     },
-    /// An index is missing, and this user may not make it.
+    /// An index is missing, and this user may not create it.
     #[error(
-        "MongoDB: {collection} has no index on {keys}, in whose order it is read, and this user may not make one (13): start \
-         the sink of this version, which makes it, or grant createIndex"
+        "MongoDB: {collection} has no index on {keys}, which reading needs, and this user may not create it (13): start \
+         the sink of this version, which creates it, or grant createIndex"
     )]
     NoIndex {
-        /// Whose.
+        /// The collection.
         collection: String,
         /// Its keys.
         keys: String,
     },
-    /// The server broke its own contract.
+    /// The server broke its contract.
     #[error("MongoDB: {0}")]
     Protocol(String),
     /// The drain deadline passed.
-    #[error("abandoned: unfinished batches are read again at the next start")]
+    #[error("abandoned at the drain deadline: the next start reads unfinished batches again")]
     Abandoned,
-    /// A task of this process died.
-    #[error("a task ended without an answer: {0}")]
+    /// A task of this process panicked or was aborted.
+    #[error("an internal task ended without a result: {0}")]
     Task(String),
 }
 
@@ -150,7 +150,7 @@ impl LoaderError {
         }
     }
 
-    /// The SQLSTATE, when the warehouse gave one.
+    /// The SQLSTATE, when PostgreSQL gave one.
     pub(crate) fn sqlstate(&self) -> Option<&str> {
         match self {
             Self::Statement { source, .. } => source.code().map(tokio_postgres::error::SqlState::code),
@@ -158,7 +158,7 @@ impl LoaderError {
         }
     }
 
-    /// True when the server says that the position is gone.
+    /// True when the server no longer knows the position.
     pub(crate) fn is_dead_token(&self) -> bool {
         match self {
             Self::Mongo { source, .. } => mongo::is_dead_token(source),
@@ -166,28 +166,28 @@ impl LoaderError {
         }
     }
 
-    /// True when the same batch may be tried again at once: a deadlock or a serialisation conflict, rolled back.
+    /// True when the same batch can be retried at once: a deadlock or a serialisation failure, rolled back.
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(self.sqlstate(), Some("40P01" | "40001"))
     }
 
-    /// True when a row met another with its key: somebody else loaded it since.
+    /// True when a row's key exists: another session loaded it meanwhile.
     pub(crate) fn is_unique_violation(&self) -> bool {
         self.sqlstate() == Some("23505")
     }
 
-    /// True when a write into packed chunks would unpack more than the server allows at once.
+    /// True when a write into packed chunks would decompress more than the server allows at once.
     pub(crate) fn is_unpacking_limit(&self) -> bool {
         self.sqlstate() == Some("53400")
     }
 
-    /// True when a value is at fault: a data exception (class 22), a constraint other than a key (class 23), or more than
-    /// the server holds (class 54: a key or a document that is too long or too deep).
+    /// True when a value is at fault: a data exception (class 22), a constraint other than a key (class 23), or a server
+    /// limit (class 54: a key or a document that is too long or too deep).
     pub(crate) fn is_data_error(&self) -> bool {
         self.sqlstate().is_some_and(is_of_value)
     }
 
-    /// True when a lock was waited for as long as it may be.
+    /// True when a lock wait timed out.
     pub(crate) fn is_locked(&self) -> bool {
         self.sqlstate() == Some("55P03")
     }
@@ -214,7 +214,7 @@ impl Classify for LoaderError {
             Self::Statement { source, .. } => pulseline_sql::class_of(source),
             Self::MongoOpen(error) => error.class(),
             Self::Mongo { source, .. } => mongo::class_of(source),
-            // Under our own epoch a rebuilt warehouse took the place of this one; under another the claim will be refused.
+            // Under the same epoch, a rebuilt warehouse has replaced this one; under another, the next claim will be refused.
             Self::Fenced { .. } => Class::Transient,
             Self::Config(_)
             | Self::Moved { .. }

@@ -1,15 +1,15 @@
-//! A change event, read raw: a typed stream would move its position before a bad document is seen.
+//! A change event, read raw: a typed stream would move its position before it shows a bad document.
 
 use bson::{RawDocument, RawDocumentBuf, Timestamp};
 
-/// An event, and the server's time of it.
+/// An event, and its server time.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Event<'a> {
     pub(crate) at: Timestamp,
     pub(crate) change: Change<'a>,
 }
 
-/// What the loader makes of an event.
+/// The loader's view of an event.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Change<'a> {
     /// A document was inserted.
@@ -17,18 +17,18 @@ pub(crate) enum Change<'a> {
         collection: &'a str,
         document: &'a RawDocument,
     },
-    /// Collections were dropped, renamed, or replaced by a renamed one: what they hold now was never told.
+    /// Collections were dropped, renamed, or replaced by a renamed one: their new content produced no events.
     Replaced(Vec<&'a str>),
     /// The database was dropped: the stream ends here.
     Invalidated,
-    /// Nothing to load (the server does not filter what we asked it to).
+    /// Nothing to load: the server did not apply the requested filter.
     Other,
 }
 
 /// Reads an event.
 ///
 /// # Errors
-/// What is wrong with it: the server broke its own contract.
+/// What is wrong with the event: the server broke its contract.
 pub(crate) fn read(event: &RawDocumentBuf) -> Result<Event<'_>, String> {
     let wrong = |error: bson::error::Error| error.to_string();
     let collection = |name| event.get_document(name).and_then(|of| of.get_str("coll"));

@@ -1,7 +1,7 @@
-//! The high watermark of each device, its newest loaded reading: what lies after it can be copied straight in.
+//! The high watermark of each device, its newest loaded reading: later readings can be copied directly.
 //!
-//! An entry is only as good as the transaction it came from: it moves after the commit, and is forgotten with the
-//! connection. When others write the same devices it may be too old, which a unique violation shows.
+//! A watermark is valid only with its transaction: it moves after the commit, and is dropped with the
+//! connection. When other sessions write the same devices it may be too old; a unique violation shows that.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::resolve::Row;
 
-/// Newest loaded `local_ts` by device, of the devices that came last.
+/// Newest loaded `local_ts` by device, for the most recent devices.
 #[derive(Debug)]
 pub(crate) struct HighWatermarks {
     devices: HashMap<Uuid, Known>,
@@ -22,7 +22,7 @@ pub(crate) struct HighWatermarks {
 struct Known {
     /// None: the device has no reading yet.
     newest: Option<i64>,
-    /// The last batch that had readings of it.
+    /// The last batch with readings of the device.
     batch: u64,
 }
 
@@ -40,7 +40,7 @@ impl HighWatermarks {
         self.devices.clear();
     }
 
-    /// Devices of `rows` (sorted by device) whose newest reading has to be looked up. Makes room when it is full.
+    /// Devices of `rows` (sorted by device) whose newest reading has to be looked up. Evicts devices when it is full.
     pub(crate) fn unseen(&mut self, rows: &[Row]) -> Vec<Uuid> {
         self.make_room();
         self.batch += 1;
@@ -58,7 +58,7 @@ impl HighWatermarks {
         unseen
     }
 
-    /// Above the bound the half that came longest ago goes: devices that send all the time stay known.
+    /// Above the bound the half seen longest ago is evicted: devices that send all the time stay known.
     fn make_room(&mut self) {
         if self.devices.len() <= self.most_devices {
             return;
@@ -67,7 +67,7 @@ impl HighWatermarks {
         let mut batches: Vec<u64> = self.devices.values().map(|known| known.batch).collect();
         let first_kept = batches.len() - kept;
         let (_, &mut boundary, newer) = batches.select_nth_unstable(first_kept);
-        // The devices of the batch at the boundary fill what room is left: none of them is better than another.
+        // Devices of the batch at the boundary fill the remaining room; any choice among them is as good.
         let mut room = kept - newer.iter().filter(|batch| **batch > boundary).count();
         self.devices.retain(|_, known| {
             let is_kept = known.batch > boundary || (known.batch == boundary && room > 0);
@@ -76,18 +76,18 @@ impl HighWatermarks {
         });
     }
 
-    /// What a look-up found.
+    /// Stores the result of a lookup.
     pub(crate) fn learn(&mut self, device_id: Uuid, newest: Option<i64>) {
         let batch = self.batch;
         self.devices.insert(device_id, Known { newest, batch });
     }
 
-    /// The newest loaded reading of a device that was looked up.
+    /// Stores the newest loaded reading of a device that was looked up.
     pub(crate) fn newest(&self, device_id: &Uuid) -> Option<i64> {
         self.devices.get(device_id).and_then(|known| known.newest)
     }
 
-    /// Moves on after a commit. What was not looked up stays unknown: these rows need not be its newest.
+    /// Moves watermarks after a commit. Devices that were not looked up stay unknown: these rows may not be their newest.
     pub(crate) fn advance(&mut self, committed: &[Row]) {
         for row in committed {
             if let Some(known) = self.devices.get_mut(&row.device_id) {
@@ -131,11 +131,11 @@ mod tests {
         };
         assert_eq!(unseen(&[0, 1, 2]), 3);
         for batch in 1..100 {
-            // Three that come with every batch stay known.
+            // Three devices of every batch stay known.
             assert_eq!(unseen(&[0, 1, 2, batch * 10, batch * 10 + 1]), 2, "{batch}");
         }
         assert_eq!(unseen(&[10, 990]), 1);
-        // Of one batch that is larger than the bound as many stay as there is room for.
+        // Of one batch larger than the bound, as many stay as fit.
         let many: Vec<u128> = (10_000..10_040).collect();
         assert_eq!((unseen(&many), unseen(&many)), (40, 30));
     }

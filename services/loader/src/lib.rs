@@ -5,11 +5,11 @@
 //!  (or snapshot)     map                      batches   who wins    rows, accounting, dirty days, dead letters, position
 //! ```
 //!
-//! A backfill reads a range of documents once more and merges it, beside the loader and without a position.
+//! A backfill reloads a range of documents and merges it, beside the loader and without a position.
 //!
-//! One change stream feeds all collections; each has its own writer, connection and checkpoint. How far a collection is, is
-//! stored in the transaction that holds its rows, under the epoch of the lease (D-2): whatever happens, the next opening
-//! goes on from exactly what is committed, for each of them.
+//! One change stream serves all collections; each has its own writer, connection and checkpoint. The position of a
+//! collection is stored in the transaction that holds its rows, under the epoch of the lease (D-2): after any failure
+//! the loader continues from exactly what is committed, for each collection.
 
 mod account;
 pub mod backfill;

@@ -1,4 +1,4 @@
-//! From documents to rows: pure, strict, nothing is dropped without a dead letter.
+//! Maps documents to rows: pure and strict; whatever is dropped becomes a dead letter.
 
 mod activity_minutes;
 mod calories;
@@ -39,11 +39,11 @@ pub(crate) enum SourceCollection {
     Stream(Stream),
     /// Offsets without a new event.
     Receipts,
-    /// What could not be processed, by whomever.
+    /// Data that the generator, the sink or the loader could not process.
     DeadLetters,
 }
 
-/// How the documents of a stream map to tables: the one place that names every stream in this crate.
+/// How the documents of a stream map to tables: the only list of all streams in this crate.
 pub(crate) enum TableMapping {
     /// Many small readings.
     Readings(&'static Readings),
@@ -86,7 +86,7 @@ impl SourceCollection {
     }
 }
 
-/// Where rows come from: enough to write a dead letter about them later.
+/// The origin of rows: enough to make a dead letter of them later.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Origin {
     pub(crate) source: SourceCollection,
@@ -98,7 +98,7 @@ pub(crate) struct Origin {
     pub(crate) document: Option<Vec<u8>>,
 }
 
-/// What a document gives.
+/// The content of a document.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Rows {
     /// Nothing to load.
@@ -123,7 +123,7 @@ impl Rows {
     }
 }
 
-/// A document, mapped.
+/// A mapped document.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Mapped {
     pub(crate) rows: Rows,
@@ -151,7 +151,7 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    /// True when a value cannot be, false when the document has another shape than it should.
+    /// True when a value is impossible, false when the document is malformed.
     pub(crate) fn is_of_value(&self) -> bool {
         self.reason == OUT_OF_RANGE
     }
@@ -178,7 +178,7 @@ pub(crate) fn account_of(origin: &Origin, kind: AccountKind) -> Option<Account> 
         .map(|position| Account::one(position, kind))
 }
 
-/// Maps a document. What cannot be mapped becomes a dead letter about the whole document; it is never an error.
+/// Maps a document. One that cannot be mapped becomes a dead letter about the whole document, never an error.
 pub(crate) fn map(source: SourceCollection, document: &RawDocument, now: i64) -> Mapped {
     let origin = Arc::new(origin_of(source, document));
     let fields = Fields(document);
@@ -204,7 +204,7 @@ pub(crate) fn map(source: SourceCollection, document: &RawDocument, now: i64) ->
     })
 }
 
-/// What can be told about a document even when it cannot be mapped.
+/// What is known about a document even when it cannot be mapped.
 fn origin_of(source: SourceCollection, document: &RawDocument) -> Origin {
     let fields = Fields(document);
     let key_field = match source {
@@ -216,7 +216,7 @@ fn origin_of(source: SourceCollection, document: &RawDocument) -> Origin {
     Origin {
         source,
         id: fields.id_text(),
-        // A receipt's or a dead letter's own position is accounted by its content, never by its envelope.
+        // The content of a receipt or a dead letter accounts for its offset, never its envelope.
         position: if streams { fields.position().ok() } else { None },
         key: fields.text(key_field).ok().map(|key| key.as_bytes().to_vec()),
         document: small.then(|| document.as_bytes().to_vec()),

@@ -1,4 +1,4 @@
-//! What the loader tells about itself. One `record_*` per happening, once per batch.
+//! The loader's metrics. One `record_*` per event, called once per batch.
 #![allow(
     clippy::disallowed_macros,
     reason = "the one place of this crate that names metrics"
@@ -12,14 +12,14 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use crate::dead_letter::DeadLetter;
 use crate::map::SourceCollection;
 
-/// Which way rows went into the warehouse.
+/// How rows went into the warehouse.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Path {
-    /// Copied straight into the hypertable.
+    /// Copied directly into the hypertable.
     Direct,
     /// Through a temporary table and ON CONFLICT.
     Merge,
-    /// Sessions and profiles, replaced whole.
+    /// Sessions and profiles, replaced as a whole.
     Whole,
 }
 
@@ -35,12 +35,12 @@ impl Path {
     }
 }
 
-/// Why a collection was opened anew.
+/// Why a collection was reopened.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Recovery {
     /// An outage, or a commit whose outcome is unknown.
     Outage,
-    /// A dead position: the collection was read again.
+    /// A lost position: the collection was read again.
     Resnapshot,
 }
 
@@ -55,7 +55,7 @@ impl Recovery {
     }
 }
 
-/// Reasons that this crate gives.
+/// The reasons that this crate gives.
 const REASONS: [&str; 4] = ["unmappable", "out_of_range", "refused", "beyond_retention"];
 
 const ROWS: &str = "pulseline_loader_rows_total";
@@ -74,48 +74,48 @@ const FALLBACKS: &str = "pulseline_loader_merge_fallbacks_total";
 const OWNER: &str = "pulseline_loader_owner";
 const SNAPSHOT: &str = "pulseline_loader_snapshot";
 
-/// Describes every metric and touches every counter, so that `rate()` sees the first happening.
+/// Describes every metric and touches every counter, so that `rate()` sees the first increment.
 pub(crate) fn describe() {
     describe_counter!(ROWS, Unit::Count, "Rows written, by collection and path");
-    describe_counter!(DOCUMENTS, Unit::Count, "Documents dealt with, by collection");
+    describe_counter!(DOCUMENTS, Unit::Count, "Documents processed, by collection");
     describe_counter!(BATCHES, Unit::Count, "Transactions committed, by collection");
-    describe_histogram!(BATCH_ROWS, Unit::Count, "Rows of a batch");
+    describe_histogram!(BATCH_ROWS, Unit::Count, "Rows per batch");
     describe_histogram!(
         BATCH_BYTES,
         Unit::Bytes,
-        "Bytes of a batch's documents and dead letters"
+        "Bytes per batch, documents and dead letters"
     );
     describe_histogram!(BATCH_SECONDS, Unit::Seconds, "Time to write a batch");
     describe_histogram!(
         BLOCKED,
         Unit::Seconds,
-        "Time that reading was blocked because writing was behind"
+        "Time that reading was blocked by slow writes"
     );
     describe_gauge!(
         LAG,
         Unit::Seconds,
-        "Age of the last loaded event when more is to come, 0 when caught up"
+        "Age of the last loaded event; 0 when caught up"
     );
     describe_gauge!(
         LAST_SUCCESS,
         Unit::Seconds,
-        "When the position last moved, or a poll last found nothing more"
+        "Unix time when the position last moved or a poll found nothing more"
     );
     describe_counter!(DEAD, Unit::Count, "Dead letters written by the loader, by reason");
     describe_counter!(
         ERASED,
         Unit::Count,
-        "Documents of people who were erased, which were not loaded, by collection"
+        "Documents of erased people, not loaded, by collection"
     );
     describe_counter!(
         RECOVERIES,
         Unit::Count,
-        "Times a collection was opened anew, by cause"
+        "Times a collection was reopened, by cause"
     );
     describe_counter!(
         FALLBACKS,
         Unit::Count,
-        "Batches whose direct rows met others and were merged instead"
+        "Batches merged because rows copied directly met existing keys"
     );
     describe_gauge!(
         OWNER,
@@ -125,7 +125,7 @@ pub(crate) fn describe() {
     describe_gauge!(
         SNAPSHOT,
         Unit::Count,
-        "1 while a collection is read as a whole, before its changes are followed"
+        "1 while the loader takes a collection's snapshot, before it follows changes"
     );
     gauge!(OWNER).set(0.0);
     for source in SourceCollection::all() {
@@ -147,14 +147,14 @@ pub(crate) fn describe() {
     }
 }
 
-/// Documents of the erased were left out.
+/// Records that documents of erased people were left out.
 pub(crate) fn record_erased(source: SourceCollection, documents: usize) {
     if documents > 0 {
         counter!(ERASED, "collection" => source.name()).increment(documents as u64);
     }
 }
 
-/// What a committed batch was.
+/// The figures of a committed batch.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct BatchFigures {
     pub(crate) documents: usize,
@@ -191,7 +191,7 @@ pub(crate) fn record_batch(source: SourceCollection, figures: BatchFigures, took
     );
 }
 
-/// The position of a collection moved, or a poll found nothing more.
+/// Records that the position of a collection moved, or a poll found nothing more.
 #[allow(clippy::cast_precision_loss, reason = "metrics are floating point")]
 pub(crate) fn record_progress(source: SourceCollection, now: i64, lag_millis: i64) {
     gauge!(LAG, "collection" => source.name()).set(lag_millis.max(0) as f64 / 1e3);
@@ -202,7 +202,7 @@ pub(crate) fn record_blocked(source: SourceCollection, blocked_for: Duration) {
     histogram!(BLOCKED, "collection" => source.name()).record(blocked_for.as_secs_f64());
 }
 
-/// Dead letters of a batch were written: one line for each reason, with the first of them.
+/// Records the dead letters of a batch: one log line per reason, with the first of them.
 pub(crate) fn record_dead_letters<'a>(
     source: SourceCollection,
     dead_letters: impl Iterator<Item = &'a DeadLetter>,
@@ -227,7 +227,7 @@ pub(crate) fn record_dead_letters<'a>(
             origin,
             item,
             detail,
-            "dead letters; this is the first of them"
+            "dead letters; this is the first one"
         );
     }
 }
@@ -240,11 +240,11 @@ pub(crate) fn record_fallback(source: SourceCollection) {
     counter!(FALLBACKS, "collection" => source.name()).increment(1);
     tracing::warn!(
         collection = source.name(),
-        "direct rows met others: the batch is merged instead"
+        "rows copied directly met existing keys: the batch is merged instead"
     );
 }
 
-/// A collection is read as a whole, or has been.
+/// Records that a snapshot of a collection began or ended.
 pub(crate) fn record_snapshot(source: SourceCollection, is_read: bool) {
     gauge!(SNAPSHOT, "collection" => source.name()).set(if is_read { 1.0 } else { 0.0 });
 }

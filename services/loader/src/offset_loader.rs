@@ -1,4 +1,4 @@
-//! Loading documents by their offsets in Kafka: what the change streams never told, or what raw has lost.
+//! Loads documents by their Kafka offsets: documents that the change streams missed, or that raw has lost.
 
 use std::ops::Range;
 
@@ -21,7 +21,7 @@ use crate::write::{Purpose, Writer};
 pub struct Offsets {
     /// Kafka topic.
     pub topic: String,
-    /// Which incarnation of the topic.
+    /// The incarnation of the topic.
     pub incarnation: i32,
     /// Kafka partition.
     pub partition: i32,
@@ -30,14 +30,14 @@ pub struct Offsets {
 }
 
 impl Offsets {
-    /// Documents of a collection that stand at these offsets.
+    /// Documents of a collection at these offsets.
     fn filter(&self, source: SourceCollection) -> Document {
         let Range { start, end } = self.offsets;
         let mut filter = doc! {
             "kafka.topic": &self.topic, "kafka.generation": self.incarnation, "kafka.partition": self.partition,
         };
         if source == SourceCollection::Receipts {
-            // A receipt may be about a range.
+            // A receipt may cover a range.
             filter.insert("kafka.offset", doc! { "$lt": end });
             filter.insert("kafka.last_offset", doc! { "$gte": start });
         } else {
@@ -72,10 +72,10 @@ impl OffsetLoader {
         })
     }
 
-    /// Loads what stands at these offsets: events, receipts, dead letters; says how many documents there were.
+    /// Loads the events, receipts and dead letters at these offsets; returns the number of documents.
     ///
     /// # Errors
-    /// What the stores say.
+    /// Errors of the stores.
     pub fn load<'a>(
         &'a self,
         at: &'a Offsets,

@@ -1,4 +1,4 @@
-//! The index in whose order documents are read. The sink makes it; whoever reads makes sure.
+//! The index in whose order documents are read. The sink creates it; every reader ensures it.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::error::LoaderError;
 /// Unauthorized.
 const NOT_ALLOWED: i32 = 13;
 
-/// Makes the index unless it is there. On a large collection that takes its time.
+/// Creates the index unless it exists. On a large collection that takes long.
 pub(crate) async fn ensure(collection: &Collection<RawDocumentBuf>, order: Order) -> Result<(), LoaderError> {
     if order == Order::Id {
         return Ok(());
@@ -24,9 +24,9 @@ pub(crate) async fn ensure(collection: &Collection<RawDocumentBuf>, order: Order
         return Ok(());
     };
     if !is_refused(&error) {
-        return Err(LoaderError::mongo("making an index")(error));
+        return Err(LoaderError::mongo("creating an index")(error));
     }
-    // Who may not make one may still find it there.
+    // A user who may not create the index may still find it.
     let listing = || LoaderError::mongo("looking for an index");
     let indexes = collection.list_indexes().await.map_err(listing())?;
     let indexes: Vec<IndexModel> = indexes.try_collect().await.map_err(listing())?;
@@ -42,7 +42,7 @@ pub(crate) async fn ensure(collection: &Collection<RawDocumentBuf>, order: Order
     })
 }
 
-/// Makes the index, or waits until another has made it; false when told to stop before.
+/// Creates the index, or waits until another program has; false when told to stop before.
 pub(crate) async fn await_it(
     collection: &Collection<RawDocumentBuf>,
     order: Order,
@@ -52,7 +52,7 @@ pub(crate) async fn await_it(
     let mut is_reported = false;
     while !shutdown.is_stopping() {
         let wanted = collection.clone();
-        // Apart: a driver's future is not dropped half way. The server goes on with what it has begun.
+        // A separate task: a driver's future is not dropped halfway. The server finishes what it has begun.
         let ensuring = tokio::spawn(async move { ensure(&wanted, order).await });
         let ensured = tokio::select! {
             biased;
@@ -73,7 +73,7 @@ pub(crate) async fn await_it(
     Ok(false)
 }
 
-/// True when this user may not make indexes.
+/// True when this user may not create indexes.
 fn is_refused(error: &MongoError) -> bool {
     matches!(error.kind.as_ref(), ErrorKind::Command(command) if command.code == NOT_ALLOWED)
 }

@@ -1,5 +1,5 @@
-//! Ownership: one loader at a time, by a lease that is a row. Whoever takes over raises the epoch, and every
-//! checkpoint moves only under the epoch that claimed it: a loader that was thought dead writes nothing more.
+//! Ownership: one loader at a time, by a lease that is a row. Each new owner raises the epoch, and every
+//! checkpoint moves only under the epoch that claimed it: a loader that was presumed dead writes nothing more.
 
 use std::time::Duration;
 
@@ -19,12 +19,12 @@ use crate::waits::{Blockers, report_wait};
 
 /// Name of the lease.
 const LEASE: &str = "loader";
-/// Application name of the connection that holds it.
+/// Application name of the lease's connection.
 const APPLICATION: &str = "pulseline-loader-lease";
-/// What is waited for, as it is reported.
+/// The names of waits in reports.
 const ACQUIRING: &str = "acquiring the loader's lease";
 const RENEWING: &str = "renewing the loader's lease";
-/// Renewals per lifetime of the lease: two may fail without a loss.
+/// Renewals per term of the lease: two may fail without losing it.
 pub(crate) const RENEWALS_PER_TTL: u32 = 3;
 
 /// A lease that was won.
@@ -36,7 +36,7 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    /// Waits until the lease is ours; none when told to stop before.
+    /// Waits until this loader gets the lease; none when told to stop before.
     pub(crate) async fn acquire(
         timescale: &TimescaleConfig,
         ttl: Duration,
@@ -52,7 +52,7 @@ impl Owner {
                 let mut wait = shutdown.waits().prepare(ACQUIRING);
                 report_wait(&mut wait, Self::attempt(timescale, owner, ttl)).await
             };
-            // Until the lease is ours there is nothing to drain: a stop ends the wait for an outage as well.
+            // Without the lease there is nothing to drain: a stop also ends the wait for an outage.
             let won = tokio::select! {
                 biased;
                 () = shutdown.stopping() => return Ok(None),
@@ -99,10 +99,10 @@ impl Owner {
         self.lease.epoch()
     }
 
-    /// Renews the lease until `done`; an error says that it went to another.
+    /// Renews the lease until `done`; an error means that another loader took it.
     ///
-    /// An outage is waited out without giving up: should another loader have taken over meanwhile, its epoch is in
-    /// the checkpoints and nothing of ours can be committed.
+    /// It waits out outages without giving up: if another loader takes over meanwhile, its epoch is in
+    /// the checkpoints, and this loader can commit nothing.
     pub(crate) async fn keep(
         mut self,
         done: CancellationToken,
@@ -121,7 +121,7 @@ impl Owner {
                 Ok(true) => {
                     wait.over();
                     if let Err(error) = blockers.check(&self.client, self.epoch()).await {
-                        tracing::debug!(%error, "who holds up this loader is not known");
+                        tracing::debug!(%error, "the sessions that block this loader are unknown");
                     }
                 }
                 Ok(false) => {
@@ -143,11 +143,11 @@ impl Owner {
         }
     }
 
-    /// Gives the lease up, so that a standby need not wait for its end.
+    /// Releases the lease, so that a standby need not wait for its end.
     pub(crate) async fn release(self) {
         metrics::record_owner(false);
         if let Err(error) = self.lease.release(&self.client).await {
-            tracing::warn!(%error, "the lease was not given up; it ends by itself");
+            tracing::warn!(%error, "the lease was not released; it expires by itself");
         }
     }
 }

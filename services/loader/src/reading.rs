@@ -1,4 +1,4 @@
-//! Documents of a collection on their way to a writer, page by page.
+//! Reads documents of a collection and hands them to a writer, page by page.
 
 use bson::RawDocumentBuf;
 use mongodb::Collection;
@@ -12,7 +12,7 @@ use crate::drain::{self, Written};
 use crate::error::LoaderError;
 use crate::write::Writer;
 
-/// Documents a server sends at once.
+/// Documents per reply of the server.
 const FETCH_DOCUMENTS: u32 = 1_000;
 
 /// Documents of a collection.
@@ -22,7 +22,7 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// Reads and writes them, by `writer`; true when it came to the end.
+    /// Reads and writes the documents, with `writer`; true when it reached the end.
     pub(crate) async fn load(
         self,
         writer: &mut Writer,
@@ -32,7 +32,7 @@ impl Reading {
     ) -> Result<bool, LoaderError> {
         let shutdown = shutdown.child();
         let (sender, messages) = ByteBoundedSender::new(writer.source(), config, &shutdown);
-        // Apart: should this be given up, a driver's future is not dropped half way.
+        // A separate task: when this is cancelled, a driver's future is not dropped halfway.
         let reader = tokio::spawn(self.scan(sender));
         let drained = drain::drain(writer, messages, config, committed).await;
         shutdown.stop();

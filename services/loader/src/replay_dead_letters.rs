@@ -1,4 +1,4 @@
-//! Loading documents whose upload, or readings of it, became dead letters: after a fix, through the same path (P9).
+//! Reloads documents of which the upload, or readings, became dead letters: after a fix, through the same path (P9).
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,16 +15,16 @@ use crate::map::{self, SourceCollection};
 use crate::service::{self, LoaderConnections};
 use crate::write::{Purpose, Writer};
 
-/// What loading a document again gave.
+/// The result of reloading a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
-    /// Rows that were written.
+    /// Rows written.
     pub changed: u64,
-    /// Items that were refused again, −1 for the whole upload, and why.
+    /// Items that were refused again (−1 for the whole upload), and why.
     pub refused: Vec<(i32, String)>,
 }
 
-/// Loads documents again, one by one.
+/// Reloads documents, one by one.
 pub struct DeadLetterReplayer {
     connections: LoaderConnections,
     database: Database,
@@ -46,10 +46,10 @@ impl DeadLetterReplayer {
         })
     }
 
-    /// Maps the document with this `_id` again and merges it into raw; none when it is not there.
+    /// Maps the document with this `_id` again and merges it into raw; none when it does not exist.
     ///
     /// # Errors
-    /// What the stores say.
+    /// Errors of the stores.
     pub fn load<'a>(
         &'a mut self,
         stream: Stream,

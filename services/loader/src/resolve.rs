@@ -1,4 +1,4 @@
-//! Who wins inside a batch, and which rows can go straight in (D-5, P7). Pure.
+//! Decides which reading wins inside a batch, and which rows can be copied directly (D-5, P7). Pure.
 
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ pub(crate) struct Row {
     pub(crate) value: i32,
     /// Index of its upload in the batch.
     pub(crate) upload: u32,
-    /// Place of the upload in the order (synced_at, event_id).
+    /// The upload's place in the order (synced_at, event_id).
     rank: u32,
     pub(crate) item: u32,
 }
@@ -42,7 +42,7 @@ impl Row {
 
 /// The winner of each key, sorted by key: greatest (synced_at, event_id, position in the upload).
 ///
-/// Sorted, because concurrent writers that lock in one order never deadlock; distinct, because one statement must
+/// Sorted, because concurrent writers that lock in one order never deadlock; distinct, because a statement must
 /// not meet a row twice.
 pub(crate) fn winners(uploads: &[ReadingsUpload]) -> Vec<Row> {
     let ranks = ranks(uploads);
@@ -59,7 +59,7 @@ pub(crate) fn winners(uploads: &[ReadingsUpload]) -> Vec<Row> {
             item: reading.item,
         }));
     }
-    // Stable, because it is quick on the runs that uploads are.
+    // A stable sort, because it is fast on the sorted runs of uploads.
     rows.sort_by_key(|row| {
         (
             row.device_id,
@@ -89,7 +89,7 @@ fn ranks(uploads: &[ReadingsUpload]) -> Vec<u32> {
     ranks
 }
 
-/// The last row of each device, of rows that are sorted by device and time.
+/// The last row of each device; `rows` are sorted by device and time.
 pub(crate) fn ends(rows: &[Row]) -> Vec<(Uuid, i64)> {
     rows.chunk_by(|row, next| row.device_id == next.device_id)
         .filter_map(|of_device| of_device.last())
@@ -99,7 +99,7 @@ pub(crate) fn ends(rows: &[Row]) -> Vec<(Uuid, i64)> {
 
 /// Splits rows into those that cannot be in the table yet, and the rest.
 ///
-/// `newest` gives a device's newest loaded reading: whatever lies after it meets no row of its key.
+/// `newest` gives a device's newest loaded reading: no later row can meet an existing key.
 pub(crate) fn split(mut rows: Vec<Row>, newest: impl Fn(&Uuid) -> Option<i64>) -> (Vec<Row>, Vec<Row>) {
     let mut current: Option<(Uuid, Option<i64>)> = None;
     let met = rows.extract_if(.., |row| {

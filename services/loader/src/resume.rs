@@ -1,21 +1,21 @@
-//! Positions in the one change stream that all collections are loaded from, and their order.
+//! Positions in the one change stream that all collections share, and their order.
 //!
-//! A token tells its server where to go on, and nobody else which of two comes first. The time of an event does, and its
-//! number among those of the same time, counted from the position that a stream was opened at.
+//! A resume token tells its server where to continue, but not which of two tokens comes first. The time of an event
+//! does, with its number among the events of that time, counted from the position where a stream was opened.
 
 use bson::Timestamp;
 use mongodb::change_stream::event::ResumeToken;
 use serde::{Deserialize, Serialize};
 
-/// The position in a stream: greater after every event, the same for everybody who reads it.
+/// A position in a stream: greater after every event, and equal for every reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct StreamPosition {
     at: Timestamp,
-    /// Number among the events of that time, from 1: those of one transaction have one. 0 is before all of them.
+    /// Number among the events of that time, from 1; the events of a transaction share one. 0 is before all of them.
     index: u32,
 }
 
-/// Earliest time that a token is believed to tell (2004): other servers' tokens may begin as mongod's do.
+/// Earliest time accepted from a token (2004): other servers' tokens may begin as mongod's do.
 const FIRST_SECONDS: u32 = 1 << 30;
 
 impl StreamPosition {
@@ -28,7 +28,7 @@ impl StreamPosition {
         index: 0,
     };
 
-    /// Of the event that comes after this position. Should a server's time go back, the order of its stream is what counts.
+    /// The position of the next event. If a server's clock steps back, the stream's order counts.
     pub(crate) fn next(self, at: Timestamp) -> Self {
         if at > self.at {
             Self { at, index: 1 }
@@ -40,13 +40,13 @@ impl StreamPosition {
         }
     }
 
-    /// The server's time there, in UTC milliseconds; none before the first event.
+    /// The server's time at this position, in UTC milliseconds; none before the first event.
     pub(crate) fn millis(self) -> Option<i64> {
         (self != Self::START).then(|| i64::from(self.at.time) * 1_000)
     }
 
-    /// The position inside a token, where the server puts it there as mongod does: hexadecimal text that begins with the
-    /// type of a timestamp, its seconds and its increment. An idle stream has no other sign of the server's time.
+    /// The position inside a token, where the server encodes it as mongod does: hexadecimal text of a
+    /// timestamp's type, seconds and increment. An idle stream gives no other sign of the server's time.
     pub(crate) fn in_token(token: &ResumeToken) -> Option<Self> {
         let raw = bson::serialize_to_raw_document_buf(token).ok()?;
         let text = raw.get_str("_data").ok()?.strip_prefix("82")?;
@@ -55,12 +55,12 @@ impl StreamPosition {
             time: number(text.get(..8)?).filter(|seconds| *seconds >= FIRST_SECONDS)?,
             increment: number(text.get(8..16)?)?,
         };
-        // The token of an event, too: that one is read twice rather than left out.
+        // This may be the token of an event, too: that event is read twice rather than missed.
         Some(Self { at, index: 0 })
     }
 }
 
-/// Where to go on.
+/// Where to continue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ResumePoint {
     pub(crate) token: ResumeToken,
@@ -69,11 +69,11 @@ pub(crate) struct ResumePoint {
     pub(crate) stream_position: StreamPosition,
 }
 
-/// A position as it is stored: a BSON document, because a token may be any BSON value.
+/// A position as stored: a BSON document, because a token may be any BSON value.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     token: ResumeToken,
-    /// Earlier versions stored none.
+    /// Earlier versions stored no place.
     #[serde(default, rename = "place")]
     stream_position: Option<StreamPosition>,
 }
@@ -87,7 +87,7 @@ impl ResumePoint {
         bson::serialize_to_vec(&stored).map_err(|error| format!("resume token: {error}"))
     }
 
-    /// None for a token of an earlier version in which no position can be read: it may be anywhere.
+    /// None for a token of an earlier version whose position cannot be read: its place is unknown.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Option<Self>, String> {
         let Stored {
             token,
@@ -122,7 +122,7 @@ mod tests {
         let time = at(0x63F0_A1B2, 1);
         let stream_position = StreamPosition::in_token(&token("8263F0A1B2000000012B0429296E1404")).unwrap();
         assert_eq!(stream_position.millis(), Some(0x63F0_A1B2 * 1_000));
-        // An event of that time comes after it, and has the same position for whoever has not seen the token.
+        // An event of that time comes after it, and has the same position for a reader that has not seen the token.
         assert!(stream_position.next(time) > stream_position);
         assert_eq!(stream_position.next(time), StreamPosition::START.next(time));
         assert_eq!(
@@ -152,7 +152,7 @@ mod tests {
     }
 
     proptest! {
-        /// Collections that are differently far go on together from the one that is least far: each takes what comes after
+        /// Collections at different positions continue together from the earliest one: each takes what comes after
         /// its own position, whatever the times of events.
         #[test]
         fn d_2_nothing_is_left_out_and_nothing_is_read_twice_when_collections_are_differently_far(

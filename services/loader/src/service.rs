@@ -1,4 +1,4 @@
-//! The loader as a whole: the lease, and what is loaded under it.
+//! Wires the loader together: the lease, and the loading under it.
 
 use futures_util::future::BoxFuture;
 use mongodb::Database;
@@ -17,21 +17,21 @@ use crate::owner::{Owner, RENEWALS_PER_TTL};
 use crate::session::{self, Context};
 use crate::write::Expected;
 
-/// The servers between which documents travel.
+/// The servers that the loader uses.
 #[derive(Clone, Debug)]
 pub struct LoaderConnections {
-    /// Where documents come from.
+    /// The source of documents.
     pub mongo: MongoConfig,
-    /// Where their rows go.
+    /// The target of rows.
     pub timescale: TimescaleConfig,
 }
 
-/// Loads until told to stop. Outages are waited out; a second loader stands by until the first one's lease ends, and so does one
-/// whose lease has gone to another.
+/// Loads until told to stop. It waits out outages. A second loader stands by until the first one's lease ends; a loader
+/// that lost its lease does the same.
 ///
 /// # Errors
-/// What cannot be waited out: a wrong setting, a position that the server no longer knows, an error that nobody knows. Whatever
-/// was not committed is loaded at the next start.
+/// Permanent failures: a wrong setting, a position that the server no longer knows, an unknown error. The next
+/// start loads what was not committed.
 pub fn run(
     config: LoaderConfig,
     connections: LoaderConnections,
@@ -53,7 +53,7 @@ pub fn run(
         };
         let ended = standing.lead().await;
         standing.health.set_ready(false);
-        // Without it the driver's own tasks meet the end of the runtime and panic.
+        // Otherwise the driver's own tasks panic when the runtime ends.
         standing
             .database
             .client()
@@ -90,10 +90,10 @@ impl Standing {
         Ok(())
     }
 
-    /// Loads as long as the lease is ours.
+    /// Loads while this loader holds the lease.
     async fn load(&self, owner: Owner) -> Result<(), LoaderError> {
         self.health.set_ready(false);
-        // A stop from outside reaches the loading, and so does the loss of the lease.
+        // Both a stop from outside and the loss of the lease stop the loading.
         let inner = self.shutdown.child();
         let forwarder = tokio::spawn(forward(self.shutdown.clone(), inner.clone()));
         let context = Context {
@@ -114,7 +114,7 @@ impl Standing {
     }
 }
 
-/// Waits until loading has ended, or the lease is lost: without it nothing can be committed, so there is nothing to drain.
+/// Waits until loading ends, or the lease is lost: without it nothing can be committed, so nothing is drained.
 async fn supervise(
     mut loading: JoinHandle<Result<(), LoaderError>>,
     mut keeper: JoinHandle<(Owner, Result<(), LoaderError>)>,
@@ -127,7 +127,7 @@ async fn supervise(
             shutdown.abandon();
             let loaded = loading.await.unwrap_or_else(|error| Err(died(&error)));
             return match (kept, loaded) {
-                // What ends for want of the lease is no reason of its own.
+                // An error that the lost lease caused is not a reason of its own.
                 (Ok((_, lost)), Ok(()) | Err(LoaderError::Abandoned)) => lost,
                 (Err(error), Ok(()) | Err(LoaderError::Abandoned)) => Err(died(&error)),
                 (_, failed) => failed,
@@ -155,7 +155,7 @@ fn died(error: &JoinError) -> LoaderError {
     LoaderError::Task(error.to_string())
 }
 
-/// The document store, once its servers' names can be looked up; none when a stop was asked for meanwhile.
+/// Opens MongoDB once its servers' names resolve; none when a stop was requested meanwhile.
 async fn opened(config: &MongoConfig, shutdown: &Shutdown) -> Result<Option<Database>, LoaderError> {
     let opening = retry_transient(shutdown, "looking up MongoDB", || open_database(config));
     tokio::select! {

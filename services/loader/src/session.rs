@@ -1,4 +1,4 @@
-//! All collections, from their durable positions on: opened, followed, and opened again after every outage.
+//! Opens all collections at their durable positions, follows them, and reopens them after every outage.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -22,10 +22,10 @@ use crate::stream;
 use crate::tasks::{Ended, Moved, Tasks};
 use crate::write::{Expected, Opened, Term, Writer};
 
-/// Recoveries from a dead position without progress after which the loader gives up.
+/// Recoveries from a lost position without progress after which the loader gives up.
 const MOST_RECOVERIES: u32 = 3;
 
-/// How long an opening waits for sessions that hold checkpoints before the other collections go on without theirs.
+/// How long an opening waits for sessions that hold checkpoints; then the other collections continue without theirs.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What loading needs.
@@ -35,7 +35,7 @@ pub(crate) struct Context {
     pub(crate) timescale: TimescaleConfig,
     pub(crate) database: Database,
     pub(crate) epoch: i64,
-    /// The loader's own dead letters that come back through their collection.
+    /// The loader's own dead letters that return through their collection.
     pub(crate) expected: Expected,
     pub(crate) health: Health,
     pub(crate) shutdown: Shutdown,
@@ -59,20 +59,20 @@ impl Context {
     }
 }
 
-/// What survives an outage.
+/// State that survives an outage.
 #[derive(Default)]
 pub(crate) struct Memory {
-    /// Recoveries from a dead position since the last progress.
+    /// Recoveries from a lost position since the last progress.
     recoveries: HashMap<SourceCollection, u32>,
-    /// Whose stored position is dead, and where the collection begins anew, where that is known.
+    /// Collections whose stored position is lost, and where they start over, where that is known.
     lost: HashMap<SourceCollection, Option<ResumePoint>>,
-    /// Whose position the stream was opened at.
+    /// Collections at whose position the stream was opened.
     start: Option<SourceCollection>,
-    /// Whose position was brought forward by this opening.
+    /// Collections whose position this opening moved.
     moved: Moved,
-    /// Of which a part is read and stored by this opening.
+    /// Collections of which this opening has read and stored a part.
     begun: Moved,
-    /// From an outage until documents are read again.
+    /// The wait from an outage until documents are read again.
     wait: Option<Wait>,
 }
 
@@ -97,7 +97,7 @@ pub(crate) async fn load(context: &Context) -> Result<(), LoaderError> {
                 }
                 continue;
             }
-            // After progress the durable positions are newer than the one that was refused: they are tried first.
+            // After progress the durable positions are newer than the refused one: they are tried first.
             Err(error) if error.is_dead_token() && !has_progress => match memory.start {
                 Some(source) => {
                     memory.recover(context.config.dead_token, source, None, &error.to_string())?;
@@ -113,7 +113,7 @@ pub(crate) async fn load(context: &Context) -> Result<(), LoaderError> {
         }
         let pause = pauses.next();
         let pause = pause.unwrap_or(Duration::from_millis(retry::BACKOFF_MAX_MS));
-        // What was read is still in MongoDB, after the durable positions.
+        // Everything that was read is still in MongoDB, after the durable positions.
         let wait = || context.shutdown.waits().prepare("loading");
         memory.wait.get_or_insert_with(wait).failed(error.hop(), &error);
         SourceCollection::all().for_each(|source| metrics::record_recovery(source, Recovery::Outage));
@@ -122,7 +122,7 @@ pub(crate) async fn load(context: &Context) -> Result<(), LoaderError> {
     Ok(())
 }
 
-/// One opening: takes the checkpoints over, follows what is loaded, and reads the rest beside it.
+/// One opening: takes the checkpoints over, follows loaded collections, and reads the others beside them.
 async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, LoaderError> {
     let Openings {
         followed,
@@ -174,17 +174,17 @@ async fn session(context: &Context, memory: &mut Memory) -> Result<Ended, Loader
 #[derive(Default)]
 struct Openings {
     followed: Vec<(Writer, ResumePoint)>,
-    /// With how far they are read, where that is begun.
+    /// With how far their snapshots are, where they have begun.
     unread: Vec<(Writer, Option<Snapshot>)>,
-    /// Their checkpoints are held by other sessions.
+    /// Other sessions hold their checkpoints.
     locked: Vec<SourceCollection>,
 }
 
 /// What has to be done with a collection.
 enum Verdict {
-    /// It is loaded up to here, and followed.
+    /// It is loaded up to here: follow it.
     Loaded(ResumePoint),
-    /// It has to be read, or the rest of it.
+    /// It has to be read, from the beginning or from here.
     Unread(Option<Snapshot>),
 }
 
@@ -207,11 +207,11 @@ async fn open_all(context: &Context, memory: &Memory) -> Result<Openings, Loader
 }
 
 impl Memory {
-    /// True when a position was brought forward since the last call.
+    /// True when a position moved since the last call.
     fn take_progress(&mut self) -> bool {
         let moved = self.moved.take();
         self.recoveries.retain(|source, _| !moved.contains(source));
-        // How far these are read stands in their checkpoints now.
+        // Their checkpoints store how far these snapshots are.
         let begun = self.begun.take();
         self.lost.retain(|source, _| !begun.contains(source));
         !moved.is_empty()
@@ -242,11 +242,11 @@ impl Memory {
         self.lost.remove(&source);
         tracing::info!(
             collection = source.name(),
-            "the collection is read, its position is stored"
+            "the collection is read and its position stored"
         );
     }
 
-    /// Has a collection read again, where that is the policy.
+    /// Schedules another snapshot of a collection, where that is the policy.
     fn recover(
         &mut self,
         policy: DeadToken,
@@ -274,7 +274,7 @@ impl Memory {
         tracing::warn!(
             collection,
             reason,
-            "the position is gone: the collection is read again"
+            "MongoDB no longer knows the position: the collection is read again"
         );
         Ok(())
     }

@@ -1,7 +1,7 @@
-//! Reading what is in a collection before its part of the change stream is followed.
+//! Reads the content of a collection before its changes are followed.
 //!
-//! The position is taken first and stored last. What arrives in between is read twice, which changes nothing. How far reading
-//! is, is stored in the transaction that holds the rows (D-2): a restart goes on there, after the same position.
+//! The position is taken first and stored last. Documents that arrive in between are read twice, which changes nothing.
+//! Progress is stored in the transaction that holds the rows (D-2): a restart continues there, after the same position.
 
 use std::time::Duration;
 
@@ -20,19 +20,19 @@ use crate::reading::Reading;
 use crate::resume::ResumePoint;
 use crate::write::Writer;
 
-/// How often an index is looked for that another has to make.
+/// How often the reader looks for an index that another program creates.
 const INDEX_POLL: Duration = Duration::from_secs(5);
 
-/// A snapshot and how far it is.
+/// A snapshot and its progress.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
-    /// Where the change stream goes on once all is read.
+    /// Where the change stream continues once all is read.
     pub(crate) begins: ResumePoint,
-    /// After which document reading goes on; none at the beginning.
+    /// The document after which reading continues; none at the beginning.
     pub(crate) after: Option<PagePosition>,
 }
 
-/// A snapshot as it is stored: of use as long as nobody else has moved the checkpoint.
+/// A snapshot as stored: usable only while no other version has moved the checkpoint.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     seq: i64,
@@ -44,19 +44,19 @@ impl Snapshot {
         Self { begins, after: None }
     }
 
-    /// As it stands in the checkpoint whose number is then `seq`.
+    /// The snapshot stored in a checkpoint, whose number is then `seq`.
     pub(crate) fn encode(&self, seq: i64) -> Result<Vec<u8>, String> {
         let snapshot = self.clone();
         bson::serialize_to_vec(&Stored { seq, snapshot }).map_err(|error| format!("snapshot: {error}"))
     }
 
-    /// None when the checkpoint was moved by a version that knows nothing of snapshots.
+    /// None when a version without snapshots moved the checkpoint.
     pub(crate) fn decode(bytes: &[u8], seq: i64) -> Option<Self> {
         let stored: Stored = bson::deserialize_from_slice(bytes).ok()?;
         (stored.seq == seq).then_some(stored.snapshot)
     }
 
-    /// Reads the whole collection, or the rest of it, and stores its position; none when told to stop before the end.
+    /// Reads the collection, or the rest of it, and stores its position; none when told to stop before the end.
     pub(crate) async fn take(
         self,
         writer: &mut Writer,

@@ -1,10 +1,10 @@
-//! Reading: one change stream of the whole database feeds every collection's writer.
+//! Reads one change stream of the whole database for every collection's writer.
 //!
-//! One, because a server goes through all its changes for each stream that it has: fifteen of them cost fifteen times as
-//! much. The slowest writer sets the pace of all, once its budget is full.
+//! One stream, because a server scans all its changes for each stream: fifteen streams cost fifteen times as
+//! much. The slowest writer slows all others once its budget is full.
 //!
-//! A driver future is never dropped half way: the stop flag is looked at between calls, which the server holds open for a
-//! bounded time.
+//! A driver's future is never dropped halfway: the reader checks the stop flag between calls, which the server holds
+//! open for a bounded time.
 
 use std::time::{Duration, Instant};
 
@@ -24,27 +24,27 @@ use crate::event::{self, Change};
 use crate::map::SourceCollection;
 use crate::resume::{ResumePoint, StreamPosition};
 
-/// Documents a server sends at once: about a megabyte of them is held undecoded.
+/// Documents per reply of the server: about a megabyte of them is held undecoded.
 const FETCH_DOCUMENTS: u32 = 250;
-/// Attempts to open a stream that tells its position before its first event.
+/// Attempts to open a stream that reports its position before its first event.
 const TOKEN_ATTEMPTS: usize = 20;
-/// How often collections without changes are told how far a busy stream is: their positions must not grow old.
+/// How often collections without changes learn the position of a busy stream: theirs must not grow old.
 const PASSED_EVERY: Duration = Duration::from_secs(1);
-/// A busy stream whose events are no older has come to the present.
+/// A busy stream whose events are no older than this has caught up.
 const PRESENT_MS: i64 = 5_000;
 
 /// A collection that is followed.
 pub(crate) struct Route {
     pub(crate) sender: ByteBoundedSender,
-    /// What comes up to here is loaded already.
+    /// Everything up to here is loaded already.
     pub(crate) loaded: StreamPosition,
 }
 
 /// Why following ended.
 pub(crate) enum Followed {
-    /// It was told to.
+    /// It was told to stop.
     Stopped,
-    /// What a collection holds was replaced, at this position.
+    /// The content of a collection was replaced, at this position.
     Replaced(SourceCollection, ResumePoint),
     /// The database was dropped.
     Dropped,
@@ -72,7 +72,7 @@ pub(crate) async fn open(
     Ok(stream.with_type::<RawDocumentBuf>())
 }
 
-/// What is asked for. Deletes come from erasure and are no news; what ends or replaces a collection has to be seen.
+/// The pipeline. Deletes come from erasure and are left out; events that end or replace a collection must be seen.
 fn wanted() -> Document {
     let names: Vec<Bson> = SourceCollection::all()
         .map(|source| source.name().into())
@@ -84,10 +84,10 @@ fn wanted() -> Document {
     ] } }
 }
 
-/// The position of the present moment: everything before it is in the collections already.
+/// The present position: everything before it is in the collections already.
 pub(crate) async fn present(database: &Database, config: &LoaderConfig) -> Result<ResumePoint, LoaderError> {
     for _ in 0..TOKEN_ATTEMPTS {
-        // A stream whose very first reply holds events does not tell where it began: opened again.
+        // A stream whose first reply holds events does not report where it began: open it again.
         if let Some(token) = open(database, None, config).await?.resume_token() {
             let stream_position = StreamPosition::in_token(&token).unwrap_or(StreamPosition::START);
             return Ok(ResumePoint {
@@ -97,11 +97,11 @@ pub(crate) async fn present(database: &Database, config: &LoaderConfig) -> Resul
         }
     }
     Err(LoaderError::Protocol(
-        "the server does not tell the position of a new change stream (postBatchResumeToken)".into(),
+        "the server does not report the position of a new change stream (postBatchResumeToken)".into(),
     ))
 }
 
-/// Follows a change stream that was opened at a position, until told to stop. Tells when it has come to the present.
+/// Follows a change stream that was opened at a position, until told to stop. Reports when it has caught up.
 pub(crate) async fn follow(
     mut stream: ChangeStream<RawDocumentBuf>,
     mut stream_position: StreamPosition,
@@ -121,7 +121,7 @@ pub(crate) async fn follow(
             if !stream.is_alive() {
                 return Ok(Followed::Dropped);
             }
-            // Where a token tells it, an idle stream goes on as well.
+            // Where tokens carry the time, an idle stream advances too.
             stream_position = token
                 .as_ref()
                 .and_then(StreamPosition::in_token)
@@ -178,10 +178,10 @@ pub(crate) async fn follow(
     Ok(Followed::Stopped)
 }
 
-/// Says once that the present is reached.
+/// Reports once that the stream has caught up.
 fn tell_present(caught_up: &mut Option<oneshot::Sender<()>>) {
     if let Some(caught_up) = caught_up.take() {
-        // Who no longer listens need not know.
+        // The receiver may be gone; then nothing waits for this.
         let _told = caught_up.send(());
     }
 }
@@ -205,7 +205,7 @@ fn progress(
 struct Routes(Vec<Route>);
 
 impl Routes {
-    /// The collection of an event at a position, unless it is loaded already or nobody's.
+    /// The collection of an event at a position, unless it is loaded already or not a loaded collection.
     fn of(&self, collection: &str, stream_position: StreamPosition) -> Option<&Route> {
         let is_it = |route: &&Route| route.sender.source().name() == collection;
         self.0
@@ -218,7 +218,7 @@ impl Routes {
         self.0.iter().any(|route| route.sender.is_stopped())
     }
 
-    /// Tells everybody who is not further already: a position never goes back. False when reading should end.
+    /// Reports a position to all collections that are not past it: a position never goes back. False when reading should end.
     async fn tell(&self, stream_position: StreamPosition, message: impl Fn() -> Message) -> bool {
         for route in self.0.iter().filter(|route| stream_position >= route.loaded) {
             if !route.sender.send(message()).await {

@@ -1,7 +1,7 @@
-//! What runs during one opening: the reader of the change stream, a writer per collection, snapshots beside them.
+//! The tasks of one opening: the reader of the change stream, a writer per collection, snapshots beside them.
 //!
-//! A collection that is read is followed soon, by a stream of its own: the others need not go back to where it began. Once
-//! everything is read and has caught up, all are opened again, with one stream.
+//! A finished snapshot is followed soon by a separate stream, so that the other collections need not go back to where it
+//! began. Once every collection is read and caught up, all are reopened with one stream.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,26 +24,26 @@ use crate::snapshot::Snapshot;
 use crate::stream::{self, Followed, Route};
 use crate::write::{Opened, Writer};
 
-/// Longest the reader may stand still: as long as the slowest writer takes for a batch that holds it up.
+/// Longest that the reader may stall: the time that the slowest writer may take for a batch.
 const READING_PATIENCE: Duration = Duration::from_secs(1_800);
 
-/// How long a collection that is read waits for others: they are followed together.
+/// How long a finished snapshot waits for others, to be followed together.
 const JOIN_WAIT: Duration = Duration::from_secs(1);
 
 /// How an opening ended without an error.
 pub(crate) enum Ended {
-    /// It was told to.
+    /// It was told to stop.
     Stopped,
-    /// Every collection is read and has caught up, or one more can be opened: they are opened again, to be followed together.
+    /// Every collection is read and caught up, or one more can be opened: all are reopened, to be followed together.
     Together,
-    /// Positions are dead, or collections begin anew at new ones.
+    /// Positions are lost, or collections start over at new ones.
     Lost {
         sources: Vec<(SourceCollection, Option<ResumePoint>)>,
         reason: String,
     },
 }
 
-/// Collections to which something happened, such as a position that was brought forward.
+/// Collections to which something happened, for example a position that moved.
 #[derive(Clone, Default)]
 pub(crate) struct Moved(Arc<Mutex<HashSet<SourceCollection>>>);
 
@@ -71,26 +71,26 @@ pub(crate) struct Tasks {
     running: JoinSet<Result<Done, LoaderError>>,
     /// Collections that are not read yet.
     unread: usize,
-    /// Those that are, and are not followed yet.
+    /// Collections that are read, and not followed yet.
     read: Vec<(Writer, ResumePoint)>,
     /// When they are followed at the latest.
     join_at: Instant,
-    /// Streams of collections that were read by this opening: opened, and of these caught up.
+    /// Streams of collections that this opening has read: opened, and of these caught up.
     joined: (usize, usize),
 }
 
-/// What became of one.
+/// The result of a task.
 enum Done {
     Followed(Followed),
     /// A collection is read, and waits to be followed.
     Read(Box<(Writer, ResumePoint)>),
-    /// No other session holds its checkpoint any more.
+    /// No other session holds the checkpoint any more.
     Released(SourceCollection),
     /// A stream was opened beside the first one.
     Joined,
-    /// It has come to the present.
+    /// The stream has caught up.
     CaughtUp,
-    /// A stream beside the first one cannot go on: which position is at fault shows when all are opened again.
+    /// A stream beside the first one failed: reopening all shows which position is at fault.
     Unfollowed(LoaderError),
     Stopped,
 }
@@ -123,7 +123,7 @@ impl Tasks {
             .spawn(async move { reader.await.map_err(died)?.map(Done::Followed) });
     }
 
-    /// Reads a stream, and is watched. Apart: should the writers be given up, a driver's future is not dropped half way.
+    /// Reads a stream, under a watchdog. A separate task: cancelled writers must not drop a driver future halfway.
     fn reader(
         &self,
         stream: ChangeStream<RawDocumentBuf>,
@@ -135,7 +135,7 @@ impl Tasks {
         tokio::spawn(stream::follow(stream, stream_position, routes, caught_up, heart))
     }
 
-    /// A writer for each collection, and the way to it.
+    /// Starts a writer for each collection, and returns the channels to them.
     fn routes(&mut self, collections: Vec<(Writer, ResumePoint)>) -> Vec<Route> {
         let mut routes = Vec::with_capacity(collections.len());
         for (mut writer, position) in collections {
@@ -173,7 +173,7 @@ impl Tasks {
         });
     }
 
-    /// Waits until no other session holds the checkpoint of a collection any more.
+    /// Waits until no other session holds the checkpoint of a collection.
     pub(crate) fn wait_for(&mut self, source: SourceCollection) {
         let (context, shutdown) = (self.context.clone(), self.shutdown.clone());
         let released = async move {
@@ -190,7 +190,7 @@ impl Tasks {
         });
     }
 
-    /// Waits for all of them: the first one that ends for a reason ends the others, each after its own drain.
+    /// Waits for all tasks: the first one that ends with a reason ends the others, each after its own drain.
     pub(crate) async fn ended(
         mut self,
         mut has_read: impl FnMut(SourceCollection),
@@ -209,7 +209,7 @@ impl Tasks {
             }
             let Some(reason) = self.judge(done) else { continue };
             self.shutdown.stop();
-            // An error that comes while the others end is the reason rather than what was to be done next.
+            // An error of another task takes precedence over the planned next step.
             let is_weaker = matches!(ended, Ok(Ended::Together)) && reason.is_err();
             if is_weaker || matches!(ended, Ok(Ended::Stopped)) {
                 ended = reason;
@@ -217,7 +217,7 @@ impl Tasks {
         }
     }
 
-    /// Why everything ends now; none when it goes on.
+    /// Why everything ends now; none when it continues.
     fn judge(&mut self, done: Result<Done, LoaderError>) -> Option<Result<Ended, LoaderError>> {
         match done {
             Ok(Done::Read(collection)) => {
@@ -249,7 +249,7 @@ impl Tasks {
                 }));
             }
             Ok(Done::Unfollowed(error)) => {
-                tracing::warn!(%error, "collections that were read cannot be followed: all are opened again");
+                tracing::warn!(%error, "collections that were read cannot be followed: reopening all");
                 return Some(Ok(Ended::Together));
             }
             Ok(Done::Followed(Followed::Stopped) | Done::Stopped) => return Some(Ok(Ended::Stopped)),
@@ -296,7 +296,7 @@ impl Tasks {
         });
         self.joined.0 += 1;
         self.running.spawn(async move {
-            // Should the stream end before, it says why itself.
+            // If the stream ends before, it gives the reason itself.
             Ok(has_caught_up.await.map_or(Done::Joined, |()| Done::CaughtUp))
         });
         Ok(Done::Joined)

@@ -1,4 +1,4 @@
-//! What waits says so: an answer that does not come, and locks that other sessions hold.
+//! Reports waits: answers that do not come, and locks that other sessions hold.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -17,18 +17,18 @@ const REPORTED_AFTER: Duration = Duration::from_secs(3);
 /// How often it is reported again.
 const REPORTED_EVERY: Duration = Duration::from_secs(30);
 
-/// Sessions of this epoch that wait for a lock, and who holds it. Of other people's sessions the server may tell the number only.
+/// Sessions of this epoch that wait for a lock, and their blockers. For other users' sessions the server may show only the pid.
 const BLOCKERS: &str = "select w.application_name, extract(epoch from clock_timestamp() - w.query_start)::double precision, \
         b.pid, coalesce(b.application_name, ''), coalesce(b.state, ''), \
         extract(epoch from clock_timestamp() - b.xact_start)::double precision \
     from pg_stat_activity w cross join lateral unnest(pg_blocking_pids(w.pid)) as held(pid) \
     join pg_stat_activity b on b.pid = held.pid \
     where w.datname = current_database() and w.wait_event_type = 'Lock' and w.application_name ~ $1";
-/// By its name as well: a number may have gone over to another session.
+/// Matches the name too: the pid may belong to another session by now.
 const END: &str = "select pg_terminate_backend(pid) from pg_stat_activity \
     where pid = $1 and application_name = $2 and datname = current_database()";
 
-/// Waits for `answer`, and shows that it does when it does not come soon.
+/// Waits for `answer`, and reports the wait when it takes long.
 pub(crate) async fn report_wait<F: Future>(wait: &mut Wait, answer: F) -> F::Output {
     let mut answer = pin!(answer);
     loop {
@@ -39,7 +39,7 @@ pub(crate) async fn report_wait<F: Future>(wait: &mut Wait, answer: F) -> F::Out
     }
 }
 
-/// A session that waits, and one that it waits for.
+/// A waiting session, and its blocker.
 #[derive(Clone, Debug, PartialEq)]
 struct Blocked {
     waiting: String,
@@ -53,14 +53,14 @@ struct Blocked {
 /// What is done about a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Measure {
-    /// It may pass at once, or was reported a moment ago.
+    /// It may pass soon, or was reported a moment ago.
     Nothing,
     Tell,
-    /// The holder's lease has gone to us: its transaction is ended, as the server would once it was silent for long enough.
+    /// This loader took the lease of the blocker: end its transaction, as the server would after enough silence.
     End,
 }
 
-/// Looks after the locks that this loader waits for.
+/// Watches the locks that this loader waits for.
 #[derive(Debug, Default)]
 pub(crate) struct Blockers {
     /// When each wait was last reported.
@@ -68,10 +68,12 @@ pub(crate) struct Blockers {
 }
 
 impl Blockers {
-    /// Tells who waits for whom, and ends the transactions of loaders that were superseded.
+    /// Reports blockers, and ends the transactions of superseded loaders.
     pub(crate) async fn check(&mut self, client: &Client, epoch: i64) -> Result<(), LoaderError> {
         let rows = client.query(BLOCKERS, &[&sessions_of(epoch)]).await;
-        let rows = rows.map_err(LoaderError::statement("looking who holds up this loader"))?;
+        let rows = rows.map_err(LoaderError::statement(
+            "looking for sessions that block this loader",
+        ))?;
         let waits: Vec<Blocked> = rows.iter().map(wait).collect();
         let now = Instant::now();
         for wait in &waits {
@@ -138,11 +140,11 @@ async fn end(client: &Client, wait: &Blocked) {
         Ok(_) => tracing::warn!(
             holder = wait.holder,
             holder_pid = wait.pid,
-            "ended the transaction of a loader that was superseded"
+            "ended the transaction of a superseded loader"
         ),
-        // The server ends it, when it has been silent for as long as its lease lasted.
+        // The server ends it once it has been silent for as long as its lease lasted.
         Err(error) => {
-            tracing::warn!(%error, holder = wait.holder, "its transaction cannot be ended from here")
+            tracing::warn!(%error, holder = wait.holder, "the blocking transaction cannot be ended from here")
         }
     }
 }
@@ -174,7 +176,7 @@ mod tests {
             waits.measure(&wait("pulseline-loader-steps-6", 0), 7, now),
             Measure::End
         );
-        // One of our own, and one that has taken over from us.
+        // One of this epoch, and one of a loader that has taken over.
         assert_eq!(
             waits.measure(&wait("pulseline-loader-steps-7", 1), 7, now),
             Measure::Nothing

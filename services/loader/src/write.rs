@@ -1,4 +1,4 @@
-//! One batch, one transaction: rows, accounting, dirty days, dead letters and the position, or nothing of them.
+//! One batch, one transaction: rows, accounting, dirty days, dead letters and the position, all or nothing.
 
 mod bisect;
 mod copying;
@@ -39,8 +39,8 @@ pub(crate) use limits::{is_superseded, sessions_of};
 use transaction::{BatchRows, Pieces, Table};
 use write_guard::Known;
 
-/// Writes the batches of one collection over one connection. After an error that it cannot deal with itself it is
-/// thrown away: the next one starts from the durable position.
+/// Writes the batches of one collection over one connection. After an error that it cannot handle it is
+/// discarded: the next writer starts from the durable position.
 pub(crate) struct Writer {
     source: SourceCollection,
     client: Client,
@@ -48,7 +48,7 @@ pub(crate) struct Writer {
     high_watermarks: HighWatermarks,
     table: Table,
     dead_letters: Collection<RawDocumentBuf>,
-    /// The loader's own dead letters, which come back through their collection; none beside it.
+    /// The loader's own dead letters, which return through their collection; none outside the loader.
     expected: Option<Expected>,
     known: Known,
     limits: Limits,
@@ -64,23 +64,23 @@ pub(crate) struct Term<'a> {
     pub(crate) expected: &'a Expected,
 }
 
-/// What became of opening a collection.
+/// The outcome of opening a collection.
 pub(crate) enum Opened {
-    /// It is ours; with what its checkpoint says.
+    /// The collection is open; with the content of its checkpoint.
     Ours(Box<Writer>, Box<Claimed>),
     /// Another session holds its checkpoint.
     Locked,
 }
 
-/// What a writer is for.
+/// The purpose of a writer.
 pub(crate) enum Purpose {
-    /// To follow a collection: position and accounting move with its rows.
+    /// Follow a collection: position and accounting move with its rows.
     Follow(Checkpoint),
-    /// To load a range of documents again, whose offsets are accounted for: its progress moves with the rows.
+    /// Reload documents whose offsets are accounted for: progress moves with the rows.
     Backfill(Mark),
-    /// To load documents again that became dead letters.
+    /// Reload documents that became dead letters.
     ReplayDeadLetter,
-    /// To load the rows of a gap, with their accounting.
+    /// Load the rows of a gap, with their accounting.
     RepairGap,
 }
 
@@ -106,9 +106,9 @@ struct Plan {
 /// How direct rows are treated.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trust {
-    /// Rows after the newest loaded one go straight in.
+    /// Rows after the newest loaded one are copied directly.
     HighWatermarks,
-    /// Every row is merged: the high watermarks were proven wrong.
+    /// Every row is merged: the high watermarks proved wrong.
     Nothing,
 }
 
@@ -137,7 +137,7 @@ impl Writer {
         Ok(Opened::Ours(Box::new(writer), claimed))
     }
 
-    /// Connects to write documents beside whoever follows the collection.
+    /// Connects to write documents beside the loader that follows the collection.
     pub(crate) async fn beside(
         timescale: &TimescaleConfig,
         source: SourceCollection,
@@ -179,7 +179,7 @@ impl Writer {
         self.source
     }
 
-    /// The collection is read as a whole: the change stream goes on here afterwards.
+    /// Starts a snapshot: the change stream continues from this position afterwards.
     pub(crate) fn begin_snapshot(&mut self, begins: ResumePoint) {
         if let Purpose::Follow(checkpoint) = &mut self.purpose {
             checkpoint.begin_snapshot(begins);
@@ -195,8 +195,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes a batch; says how many rows were written. Conflicts are tried again, met rows are merged, refused
-    /// rows become dead letters.
+    /// Writes a batch; returns the number of rows written. It retries conflicts, merges rows whose keys exist, and makes
+    /// dead letters of refused rows.
     pub(crate) async fn write(&mut self, batch: &mut Batch) -> Result<u64, LoaderError> {
         let began = Instant::now();
         let mut trust = match self.purpose {
@@ -220,7 +220,7 @@ impl Writer {
                 Err(error) => error,
             };
             if error.is_conflict() {
-                tracing::info!(collection = self.source.name(), %error, "conflict: the batch is tried again");
+                tracing::info!(collection = self.source.name(), %error, "conflict: retrying the batch");
             } else if error.is_unique_violation() && trust == Trust::HighWatermarks {
                 metrics::record_fallback(self.source);
                 self.high_watermarks.clear();
@@ -239,14 +239,14 @@ impl Writer {
         }
     }
 
-    /// Takes out of a batch what must not be written.
+    /// Removes from a batch what must not be written.
     async fn leave_out(&mut self, batch: &mut Batch) -> Result<(), LoaderError> {
         if let Some(floor) = self.known.guard.retention_floor {
             match self.purpose {
                 Purpose::Follow(_) | Purpose::ReplayDeadLetter | Purpose::RepairGap => {
                     floor::shed(batch, floor)
                 }
-                // They were loaded in their time, and deleted.
+                // They were loaded before, and deleted.
                 Purpose::Backfill(_) => floor::leave_out(batch, floor),
             }
         }
@@ -268,7 +268,7 @@ impl Writer {
             });
         }
         if matches!(self.purpose, Purpose::Backfill(_)) {
-            // There are newer rows: what counts is whether the part that is written has any.
+            // Newer rows exist: what counts is whether the written part has any.
             let found = readings::newest_until(&self.client, statements, &resolve::ends(&rows)).await?;
             let (direct, merge) = resolve::split(rows, |device_id| found.get(device_id).copied().flatten());
             return Ok(Plan { direct, merge });
@@ -288,12 +288,12 @@ impl Writer {
         let tx = limits::begin(&mut self.client, "beginning a transaction").await?;
         let holding = async {
             match self.source {
-                // Receipts are nobody's.
+                // Receipts belong to no person.
                 SourceCollection::Receipts => Ok(()),
                 SourceCollection::Stream(_) | SourceCollection::DeadLetters => self.known.hold(&tx).await,
             }
         };
-        // Sent in one go, in this order.
+        // Sent together, in this order.
         tokio::try_join!(biased; self.limits.set(&tx), holding)?;
         let touched = pieces.apply(&tx).await?;
         dead_letters::insert(&tx, &batch.dead_letters).await?;
@@ -309,14 +309,14 @@ impl Writer {
                 Purpose::ReplayDeadLetter | Purpose::RepairGap => Ok(()),
             }
         };
-        // Sent in one go, in this order.
+        // Sent together, in this order.
         tokio::try_join!(
             biased;
             ops_tables::dirty_days(&tx, self.source, &touched.days),
             ops_tables::accounts(&tx, &accounts),
             moved
         )?;
-        // From here the outcome may stay unknown: whoever opens this collection next reads it from the checkpoint.
+        // From here the outcome may stay unknown: the next opening reads it from the checkpoint.
         tx.commit().await.map_err(LoaderError::statement("committing"))?;
         Ok(touched.rows)
     }

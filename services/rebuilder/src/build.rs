@@ -1,4 +1,4 @@
-//! The beginning: one rebuild at a time, the schemas beside those in use, and what has to be in them before a row is.
+//! The start of a rebuild: takes its lease, creates the schemas beside those in use, and fills what must precede any row.
 
 use std::time::{Duration, Instant};
 
@@ -13,20 +13,20 @@ use crate::{POLL, Rebuilder, Step};
 
 pub(crate) const APPLICATION: &str = "pulseline-rebuild";
 const LEASE: &str = "rebuild";
-/// Long enough for a pause of the server, short enough that a killed one is soon gone on with.
+/// Long enough for a pause of the server, short enough that another rebuild soon continues a killed one.
 const LEASE_TTL: Duration = Duration::from_secs(30);
-/// Ids of two warehouses are never the same: a compactor that read some before the swap deletes none of others after it.
+/// Ids of two warehouses never overlap: a compactor that read ids before the swap deletes no others after it.
 const PART_IDS: &str = "select setval(pg_get_serial_sequence('next_ops.dirty_days', 'id'), greatest( \
     (select last_value from next_ops.dirty_days_id_seq), (select last_value from ops.dirty_days_id_seq) + (1::bigint << 40)))";
-/// Who is erased is so from the first row on.
+/// The erased people must be known before the first row.
 const CARRY: &str = "insert into next_ops.forgotten (tombstone, erased_at) select tombstone, erased_at from ops.forgotten \
     on conflict do nothing";
 
-/// The right to build, held in the warehouse in use.
+/// The lease of the rebuild, held in the warehouse in use.
 pub(crate) struct Lease(lease::Lease);
 
 impl Lease {
-    /// Renews it as long as this is waited for; ends when it is lost. An outage is not a loss.
+    /// Renews it while polled; ends when it is lost. An outage is not a loss.
     pub(crate) async fn lost(&self, timescale: &TimescaleConfig) -> RebuilderError {
         let mut client = None;
         loop {
@@ -42,24 +42,24 @@ impl Lease {
                 Ok(true) => {}
                 Ok(false) => return RebuilderError::LeaseLost,
                 Err(error) => {
-                    tracing::warn!(%error, "the lease of the rebuild could not be renewed");
+                    tracing::warn!(%error, "the rebuild's lease could not be renewed");
                     client = None;
                 }
             }
         }
     }
 
-    /// Gives it up, in the warehouse in use: a swap has carried it over.
+    /// Releases it, in the warehouse in use: a swap has carried it over.
     pub(crate) async fn release(self, timescale: &TimescaleConfig) {
         if let Ok(client) = pulseline_sql::connect(timescale, APPLICATION).await
             && let Err(error) = self.0.release(&client).await
         {
-            tracing::debug!(%error, "the lease of the rebuild was not given up; it ends by itself");
+            tracing::debug!(%error, "the rebuild's lease was not released; it expires by itself");
         }
     }
 }
 
-/// Takes the right to build, and makes the schemas unless they are there.
+/// Takes the lease, and creates the schemas unless they exist.
 pub(crate) async fn begin(
     rebuilder: &Rebuilder,
     tell: &(dyn Fn(Step) + Send + Sync),
@@ -76,7 +76,7 @@ pub(crate) async fn begin(
     Ok(lease)
 }
 
-/// Takes the right to build or drop, waiting for one that was killed to lose it.
+/// Takes the lease to build or drop; waits for the lease of a killed rebuild to expire.
 pub(crate) async fn begin_alone(rebuilder: &Rebuilder, client: &Client) -> Result<Lease, RebuilderError> {
     let owner = Uuid::new_v4();
     let deadline = Instant::now() + 2 * LEASE_TTL;
@@ -90,7 +90,7 @@ pub(crate) async fn begin_alone(rebuilder: &Rebuilder, client: &Client) -> Resul
     }
 }
 
-/// Opens the warehouse in use; an outage is waited out.
+/// Opens the warehouse in use; waits out an outage.
 pub(crate) async fn open(rebuilder: &Rebuilder) -> Result<Client, RebuilderError> {
     let attempt = || async { Ok(pulseline_sql::open(rebuilder.timescale(), APPLICATION).await?) };
     Ok(retry_transient(rebuilder.shutdown(), "connecting", attempt).await?)

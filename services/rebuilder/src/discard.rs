@@ -1,4 +1,4 @@
-//! A warehouse that is not in use any more, or not yet, is dropped: chunks first, a few at a time, so that no statement holds
+//! Drops a warehouse that is no longer, or not yet, in use: chunks first, a few at a time, so that no statement holds
 //! thousands of locks.
 
 use pulseline_sql::{Client, GenericClient, Schemas};
@@ -10,7 +10,7 @@ use crate::error::RebuilderError;
 /// The ends of the first few chunks, by stream.
 const OLDEST: &str = "select stream, max(ends_on)::text from ( \
     select stream, ends_on from ops.chunks order by ends_on, stream limit 20) c group by stream order by stream";
-/// Relations elsewhere that are made of relations in these schemas.
+/// Relations elsewhere that depend on relations in these schemas.
 const DEPENDENTS: &str = "select string_agg(distinct format('%I.%I', n.nspname, v.relname), ', ') \
     from pg_depend d \
     join pg_rewrite r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass \
@@ -20,7 +20,7 @@ const DEPENDENTS: &str = "select string_agg(distinct format('%I.%I', n.nspname, 
     join pg_namespace s on s.oid = t.relnamespace \
     where s.nspname = any($1) and n.nspname <> all($1) and n.nspname not like '\\_timescaledb\\_%'";
 
-/// Drops the schemas and all that is in them; false when they are not there.
+/// Drops the schemas with their content; false when they do not exist.
 pub(crate) async fn discard(rebuilder: &Rebuilder, schemas: &Schemas) -> Result<bool, RebuilderError> {
     let mut client = open(rebuilder).await?;
     let lease = begin_alone(rebuilder, &client).await?;

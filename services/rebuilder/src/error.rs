@@ -1,4 +1,4 @@
-//! Why a warehouse could not be built anew.
+//! Why a warehouse could not be rebuilt.
 
 use pulseline_auditor::AuditError;
 use pulseline_compactor::CompactorError;
@@ -8,51 +8,53 @@ use pulseline_runtime::retry::{Class, Classify, RetryError};
 use pulseline_runtime::waits::Hop;
 use pulseline_sql::SqlError;
 
-/// Why a warehouse could not be built anew.
+/// Why a warehouse could not be rebuilt.
 #[derive(Debug, thiserror::Error)]
 pub enum RebuilderError {
-    /// The one before is still kept.
+    /// The previous warehouse still exists.
     #[error(
-        "the warehouse that was in use before the last rebuild is still there, as old_raw, old_stage, old_agg and old_ops: \
-         when nobody needs it any more, run `pulseline rebuild --drop-old` first"
+        "the warehouse from before the last rebuild still exists as old_raw, old_stage, old_agg and old_ops: \
+         once it is no longer needed, run `pulseline rebuild --drop-old`, then try again"
     )]
     OldIsThere,
-    /// Somebody else builds.
-    #[error("another rebuild is under way; if it was killed, its lease ends within a minute")]
-    IsUnderWay,
-    /// This one was taken for dead.
-    #[error("the lease `rebuild` went to another rebuild, which goes on from what was built")]
-    LeaseLost,
-    /// What somebody made depends on what is to be dropped.
+    /// Another rebuild runs.
     #[error(
-        "{0} depend on the old warehouse: make them anew on raw, stage, agg and ops, or drop them, then run this again"
+        "another rebuild is running; if it was killed, its lease expires within a minute: try again then"
+    )]
+    IsUnderWay,
+    /// Another rebuild took this one for dead.
+    #[error("another rebuild took the lease `rebuild`, and continues from what was built")]
+    LeaseLost,
+    /// Other relations depend on the warehouse to drop.
+    #[error(
+        "{0} depend on the old warehouse: recreate them on raw, stage, agg and ops, or drop them, then try again"
     )]
     IsNeeded(String),
-    /// A task of this process died.
-    #[error("a task ended without an answer: {0}")]
+    /// A task of this process panicked or was aborted.
+    #[error("an internal task ended without a result: {0}")]
     Task(String),
     /// The drain deadline passed during an outage.
-    #[error("abandoned during an outage: run it again to go on")]
+    #[error("abandoned during an outage: run the command again to continue")]
     Abandoned,
-    /// Filling it.
+    /// Loading failed.
     #[error("{0}")]
     Loader(#[from] LoaderError),
-    /// Refreshing it.
+    /// Refreshing failed.
     #[error("{0}")]
     Compactor(#[from] CompactorError),
-    /// Checking it.
+    /// Checking failed.
     #[error("{0}")]
     Audit(#[from] AuditError),
-    /// Repairing it.
+    /// Repairing failed.
     #[error("{0}")]
     Healer(#[from] HealerError),
-    /// The database.
+    /// The database failed.
     #[error("TimescaleDB: {0}")]
     Sql(#[from] SqlError),
 }
 
 impl RebuilderError {
-    /// True when a lock was not given in time, or given up to end a deadlock.
+    /// True when a lock wait timed out, or ended in a deadlock.
     pub(crate) fn is_locked(&self) -> bool {
         let Self::Sql(SqlError::Postgres(error)) = self else {
             return false;

@@ -1,4 +1,4 @@
-//! Loader and compactor of the warehouse that is built: the same as those of the one in use, in this process.
+//! Loader and compactor of the new warehouse: the same code as for the one in use, in this process.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use tokio::task::{JoinError, JoinHandle};
 use crate::Rebuilder;
 use crate::error::RebuilderError;
 
-/// What they get to finish what they have begun.
+/// How long they get to finish their work.
 const DRAIN: Duration = Duration::from_secs(20);
 
-/// Both, until they are stopped.
+/// Runs both until they are stopped.
 pub(crate) struct Filling {
     shutdown: Shutdown,
     loader: JoinHandle<Result<(), LoaderError>>,
@@ -51,7 +51,7 @@ impl Filling {
         }
     }
 
-    /// Ends when one of them does, or when told to stop; an error of theirs is the reason.
+    /// Ends when one of them does, or when told to stop; returns their error, if any.
     pub(crate) async fn ended(&mut self) -> Result<(), RebuilderError> {
         tokio::select! {
             ended = &mut self.loader => Ok(ended.map_err(died)??),
@@ -60,8 +60,8 @@ impl Filling {
         }
     }
 
-    /// Stops both. After a swap the schemas that they work in have gone: there is nothing to finish, and what they say about it is
-    /// of no interest.
+    /// Stops both. After a swap their schemas are gone: nothing is left to finish, and their errors do
+    /// not matter.
     pub(crate) async fn stop(self, is_swapped: bool) {
         self.shutdown.stop();
         if is_swapped {
@@ -78,7 +78,7 @@ impl Filling {
 }
 
 async fn settle<E: ToString>(name: &str, task: JoinHandle<Result<(), E>>) {
-    // One that has ended already has been asked.
+    // One that has ended was awaited already.
     if task.is_finished() {
         return;
     }

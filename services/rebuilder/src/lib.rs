@@ -1,4 +1,4 @@
-//! A warehouse built anew from MongoDB, beside the one in use, which then takes its place.
+//! Rebuilds a warehouse from MongoDB beside the one in use, then swaps the two.
 //!
 //! ```text
 //!  next_raw, next_stage, next_agg, next_ops: migrated ─▶ loader and compactor fill them, while the services go on in the
@@ -6,8 +6,8 @@
 //!    knows is carried over, the old one becomes old_…, the next one takes its names ─▶ the services go on in it
 //! ```
 //!
-//! Stopped or killed anywhere, the same call goes on from what was built: the loader and the compactor of the next warehouse
-//! have their positions in it, as everywhere.
+//! After a stop or a crash at any point, the same command continues from what was built: the loader and the compactor of
+//! the new warehouse keep their positions in it.
 
 mod build;
 mod discard;
@@ -32,45 +32,45 @@ pub use error::RebuilderError;
 use fill::Filling;
 pub use standing::Standing;
 
-/// How often the work is looked at.
+/// How often the progress is checked.
 const POLL: Duration = Duration::from_secs(1);
 
-/// What happens now, for whoever waits.
+/// The current step, for the operator.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// The schemas are there; true when they had been begun before.
+    /// The schemas exist; true when an earlier call had begun them.
     Begun(bool),
-    /// Documents are loaded and days refreshed.
+    /// Documents are being loaded and days refreshed.
     Filling(Standing),
     /// A hole was repaired, or not.
     Healed(Box<Healed>),
-    /// The comparison that is made.
+    /// The current comparison.
     Verifying(String),
-    /// All is equal: waiting for the moment in which the new one lacks nothing of the old.
+    /// All is equal: waiting until the new warehouse lacks nothing of the old one.
     Swapping,
 }
 
-/// What became of it.
+/// The result of a rebuild.
 #[derive(Clone, Debug, Serialize)]
 pub struct RebuildReport {
     /// True when the new warehouse is in use.
     pub is_swapped: bool,
-    /// Offsets that it has dealt with.
+    /// Offsets accounted for in the new warehouse.
     pub offsets: i64,
-    /// How long it took to fill it, this time.
+    /// How long it took to fill it, in this call.
     pub fill_seconds: f64,
-    /// What comparing it in full found; none when it was stopped before.
+    /// The result of the full comparison; none when it was stopped before.
     pub verdict: Option<Verdict>,
 }
 
-/// What builds, and where.
+/// The rebuild and its settings.
 #[derive(Clone)]
 pub struct Rebuilder {
-    /// The stores, and how lost offsets are found in Kafka; of the warehouse in use.
+    /// The stores, and the search for lost offsets in Kafka; for the warehouse in use.
     pub healer: Healer,
     /// How days are refreshed and chunks packed.
     pub compactor: CompactorConfig,
-    /// Longest wait, in the end, for what is still on its way.
+    /// Longest final wait for messages in flight.
     pub settle: Duration,
 }
 
@@ -83,21 +83,21 @@ impl Rebuilder {
         &self.healer.audited.timescale
     }
 
-    /// The same, for the warehouse that is built.
+    /// The same, for the new warehouse.
     fn beside(&self) -> Self {
         let mut beside = self.clone();
         Schemas::next()
             .prefix()
             .clone_into(&mut beside.healer.audited.timescale.schema_prefix);
-        // Nothing is too old before all of it is there; what is, goes once it is in use.
+        // No reading is deleted before all are loaded; retention resumes once it is in use.
         beside.compactor.retain_days = 0;
         beside
     }
 
-    /// Builds, checks and swaps. Told to stop, it leaves what was built for the next call.
+    /// Builds, checks and swaps. When told to stop, it leaves what was built for the next call.
     ///
     /// # Errors
-    /// What cannot be waited out; what was built stays.
+    /// Permanent failures; what was built stays.
     pub fn run<'a>(
         &'a self,
         tell: &'a (dyn Fn(Step) + Send + Sync),
@@ -137,7 +137,7 @@ impl Rebuilder {
         report.fill_seconds = began.elapsed().as_secs_f64();
         tokio::select! {
             biased;
-            // First: after the swap the loader ends too, because its schemas have gone.
+            // First: after the swap the loader ends too, because its schemas are gone.
             swapped = self.check_and_swap(beside, report.clone(), tell) => swapped,
             ended = filling.ended() => ended.map(|()| report),
             lost = lease.lost(self.timescale()) => Err(lost),
@@ -181,15 +181,15 @@ impl Rebuilder {
         Ok(verify(&config, &self.healer.audited, self.shutdown(), &progress).await?)
     }
 
-    /// Drops the warehouse that was in use before the last rebuild; false when there is none.
+    /// Drops the warehouse from before the last rebuild; false when there is none.
     ///
     /// # Errors
-    /// [`RebuilderError::IsNeeded`] when views of somebody depend on it; what the server says.
+    /// [`RebuilderError::IsNeeded`] when other views depend on it; errors of the server.
     pub fn drop_old(&self) -> BoxFuture<'_, Result<bool, RebuilderError>> {
         Box::pin(async move { discard::discard(self, &Schemas::old()).await })
     }
 
-    /// Drops what was built and is not in use; false when there is nothing.
+    /// Drops an unfinished new warehouse; false when there is none.
     ///
     /// # Errors
     /// As [`Rebuilder::drop_old`].

@@ -1,4 +1,4 @@
-//! How far the warehouse that is built is behind the one in use.
+//! Measures how far the new warehouse is behind the one in use.
 
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,12 @@ use crate::build::open;
 use crate::error::RebuilderError;
 use crate::{POLL, Rebuilder, Step};
 
-/// Offsets that may be on their way when the last comparison begins: what streams in meanwhile is never all there.
+/// Offsets that may be in flight when the last comparison begins: with live data they are never all loaded.
 const NEAR_OFFSETS: i64 = 10_000;
-/// Age in seconds of a change that waits for its refresh, above which there still is a backlog.
+/// Age in seconds of a pending change above which there still is a backlog.
 const NEAR_SECONDS: f64 = 30.0;
-/// One row: offsets of the one in use, of these in the one that is built, collections that were not read to their end, the age
-/// of the oldest change.
+/// One row: offsets of the warehouse in use, those also in the new one, collections not read to their end, the age
+/// of the oldest pending change.
 const STANDING: &str = "with of as ( \
         select sum(c.old)::bigint as old, sum(c.new)::bigint as new from ( \
             select counted(o.offsets) as old, counted(o.offsets * coalesce(n.offsets, '{}')) as new \
@@ -28,14 +28,14 @@ const STANDING: &str = "with of as ( \
 /// How many offsets a multirange holds.
 const COUNTED: &str = "(select coalesce(sum(upper(part) - lower(part)), 0) from unnest(MULTIRANGE) part)";
 
-/// How far it is.
+/// The progress of the new warehouse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Standing {
-    /// Offsets that the warehouse in use has dealt with.
+    /// Offsets accounted for in the warehouse in use.
     pub offsets: i64,
-    /// Of these: the one that is built, too.
+    /// Of these: also in the new one.
     pub built: i64,
-    /// Collections that were not read to their end yet.
+    /// Collections not read to their end yet.
     pub unread: i64,
     /// Seconds that the oldest change has waited for its refresh.
     pub oldest_seconds: f64,
@@ -47,7 +47,7 @@ impl Standing {
     }
 }
 
-/// Waits until it has nearly caught up, or for a stop; says how many offsets it has then.
+/// Waits until it has nearly caught up, or for a stop; returns its number of offsets.
 pub(crate) async fn caught_up(
     rebuilder: &Rebuilder,
     tell: &(dyn Fn(Step) + Send + Sync),
@@ -67,7 +67,7 @@ pub(crate) async fn caught_up(
             Err(error) if error.class() == Class::Transient => client = open(rebuilder).await?,
             Err(error) => return Err(error),
         }
-        // Looking takes a share of the time, never most of it.
+        // Measuring takes a share of the time, never most of it.
         let pause: Duration = POLL.max(10 * began.elapsed());
         if !rebuilder.shutdown().sleep(pause).await {
             return Ok(built);

@@ -1,8 +1,8 @@
-//! The swap: one transaction, in which nobody writes, carries over what only the old warehouse knows and exchanges the names.
+//! The swap: one transaction that blocks all writers, carries over what only the old warehouse has, and swaps the names.
 //!
-//! Whoever writes rows or ops tables holds one of the locked tables for its transaction, so each such transaction lies
-//! wholly before or wholly after. The loader goes on under its lease: its checkpoints are where the next warehouse's are,
-//! which it notices by their number (D-2). The compactor loses its lease, and with it the plan that it made for the old one.
+//! Each writer of rows or ops tables locks one of these tables for its transaction, so its transaction lies
+//! wholly before or wholly after the swap. The loader continues under its lease: its checkpoints are now the new
+//! warehouse's, which it notices by their number (D-2). The compactor loses its lease, and with it its plan for the old one.
 
 use std::time::{Duration, Instant};
 
@@ -27,10 +27,10 @@ const LOCKED: [&str; 11] = [
     "loaded_days",
     "backfills",
 ];
-/// Whoever waits for a lock makes all others wait behind it.
+/// A waiting lock request blocks all later ones.
 const SHORT_LOCK_TIMEOUT: &str = "set local lock_timeout = '2s'";
-/// What the next warehouse lacks: offsets that the old one has dealt with, collections that are not read to their end, changes
-/// below the floor, whose readings may go once it is carried over.
+/// What the new warehouse lacks: offsets that the old one has accounted for, collections not read to their end, changes
+/// below the floor, whose readings may be deleted once the floor is carried over.
 const LACKING: &str = "select \
     (select count(*) from ops.accounted_offsets o left join next_ops.accounted_offsets n using (topic, generation, partition) \
         where not coalesce(n.offsets, '{}') @> o.offsets) \
@@ -38,7 +38,7 @@ const LACKING: &str = "select \
         where o.token is not null and n.token is null) \
     + (select count(*) from ops.floors f where exists (select from next_ops.dirty_days d where d.local_date < f.floor_date + 2) \
         or exists (select from next_ops.waiting_days w where w.local_date < f.floor_date))";
-/// What only the old warehouse knows.
+/// What only the old warehouse has.
 const CARRY: [&str; 8] = [
     "insert into next_ops.forgotten (tombstone, erased_at) select tombstone, erased_at from ops.forgotten on conflict do nothing",
     "insert into next_ops.floors select * from ops.floors on conflict do nothing",
@@ -51,7 +51,7 @@ const CARRY: [&str; 8] = [
             and a.offsets - a.dead @> l.\"offset\"",
     "insert into next_ops.backfills select * from ops.backfills on conflict do nothing",
     "delete from next_ops.leases",
-    // The compactor's runs out at once, under another owner.
+    // The compactor's lease expires at once, under another owner.
     "insert into next_ops.leases (name, owner, epoch, expires_at) select name, \
         case name when 'compactor' then gen_random_uuid() else owner end, \
         epoch + case name when 'compactor' then 1 else 0 end, \
@@ -61,7 +61,7 @@ const CARRY: [&str; 8] = [
         from ops.checkpoints o where (o.collection, o.shard) = (n.collection, n.shard)",
 ];
 
-/// Swaps as soon as the next warehouse lacks nothing of the old one; false when told to stop before.
+/// Swaps as soon as the new warehouse lacks nothing of the old one; false when told to stop before.
 pub(crate) async fn swap(rebuilder: &Rebuilder) -> Result<bool, RebuilderError> {
     let mut client = open(rebuilder).await?;
     let mut logged_at = Instant::now();
@@ -70,9 +70,9 @@ pub(crate) async fn swap(rebuilder: &Rebuilder) -> Result<bool, RebuilderError> 
             Ok(true) => return Ok(true),
             Ok(false) => {}
             Err(error) if error.is_locked() => {
-                tracing::debug!(%error, "somebody writes for long: trying again")
+                tracing::debug!(%error, "a writer holds its locks for long: trying again")
             }
-            // After a commit whose answer was lost the names are exchanged.
+            // After a commit whose answer was lost, the names are swapped already.
             Err(error) if error.class() == Class::Transient => {
                 client = open(rebuilder).await?;
                 if Schemas::old().are_there(&client).await? {
@@ -83,7 +83,7 @@ pub(crate) async fn swap(rebuilder: &Rebuilder) -> Result<bool, RebuilderError> 
         }
         if logged_at.elapsed() > Duration::from_secs(30) {
             logged_at = Instant::now();
-            tracing::info!("not swapped yet: the next warehouse still lacks something that the old one has");
+            tracing::info!("not swapped yet: the new warehouse still lacks data of the old one");
         }
         rebuilder.shutdown().sleep(POLL / 4).await;
     }
@@ -101,7 +101,7 @@ async fn attempt(client: &mut Client) -> Result<bool, RebuilderError> {
         let lock = format!("lock table {} in access exclusive mode", tables.join(", "));
         transaction.batch_execute(&lock).await?;
     }
-    // Somebody may have migrated the one in use meanwhile.
+    // Another program may have migrated the warehouse in use meanwhile.
     let (installed, required) = (installed_version(&transaction).await?, required_version());
     if installed > required {
         return Err(SqlError::TooNew { installed, required }.into());
@@ -117,7 +117,7 @@ async fn attempt(client: &mut Client) -> Result<bool, RebuilderError> {
     Ok(true)
 }
 
-/// The journal of migrations that everybody may read stays where it is; both say the same.
+/// The public journal of migrations stays where it is; both say the same.
 fn rename() -> String {
     let (current, next, old) = (Schemas::default(), Schemas::next(), Schemas::old());
     let mut statements: Vec<String> = Vec::new();

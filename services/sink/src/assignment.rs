@@ -1,4 +1,4 @@
-//! Where reading a partition begins. Positions are explicit, and what is gone is a loss, never a silent jump (P2).
+//! Decides where reading a partition begins. Positions are explicit; deleted offsets are losses, never silent jumps (P2).
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::outage::Server;
 use crate::service::Context;
 use crate::source::Partition;
 
-/// How often an end before the committed offset is read again: a broker that starts may report it for a moment.
+/// How often an end below the committed offset is read again: a starting broker may report it for a moment.
 const TRUNCATED_ATTEMPTS: u32 = 20;
 const TRUNCATED_PAUSE: Duration = Duration::from_millis(500);
 
@@ -24,7 +24,7 @@ const TRUNCATED_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Committed {
     pub(crate) offset: i64,
-    /// The topic id that the offset belongs to; empty when somebody else committed it.
+    /// The topic id that the offset belongs to; empty when another program committed the offset.
     pub(crate) topic_id: String,
 }
 
@@ -35,17 +35,17 @@ pub(crate) enum Begin {
         offset: i64,
         lost: Option<Gap>,
     },
-    /// The partition ends before what was committed.
+    /// The partition ends before the committed offset.
     Truncated {
         committed: i64,
     },
 }
 
-/// Decides where to begin: what was committed for this very topic, else 0; never below the log start.
+/// Decides where reading begins: at the offset committed for this topic id, else at 0; never below the log start.
 pub(crate) fn begin(committed: Option<&Committed>, bound: &Bound, log: std::ops::Range<i64>) -> Begin {
     let ours = committed.filter(|committed| {
         if committed.topic_id.is_empty() {
-            // Set by hand. For a topic that was never seen before, it was set for another one.
+            // The offset was set by hand. For a topic seen for the first time, it was set for an earlier topic.
             !bound.is_new
         } else {
             committed.topic_id == *bound.identity.topic_id
@@ -67,12 +67,12 @@ pub(crate) struct Start {
     pub(crate) partition: Partition,
     pub(crate) identity: TopicIncarnation,
     pub(crate) offset: i64,
-    /// Where the partition ended when it was asked: what lies between is its lag.
+    /// The partition's end when it was assigned; the distance from the start is its lag.
     pub(crate) end: i64,
     pub(crate) lost: Option<Gap>,
 }
 
-/// Finds the incarnation and the start of each partition. Outages are waited out.
+/// Finds the incarnation and the start of each partition. It waits out outages.
 pub(crate) async fn resolve(
     context: Context,
     consumer: Arc<SinkConsumer>,
@@ -145,7 +145,7 @@ async fn start(
                         end: log.end,
                     });
                 }
-                tracing::warn!(%partition, committed, end = log.end, "ends before the committed offset: reading it again");
+                tracing::warn!(%partition, committed, end = log.end, "ends before the committed offset: asking again");
                 tokio::time::sleep(TRUNCATED_PAUSE).await;
             }
         }
@@ -262,7 +262,7 @@ mod tests {
     }
 
     proptest! {
-        /// D-1, D-3: nothing at or after the committed offset is passed over without being called lost.
+        /// D-1, D-3: no offset at or after the committed one is skipped without being reported as lost.
         #[test]
         fn d3_no_offset_is_passed_over_in_silence(offset in 0_i64..100, low in 0_i64..100, length in 0_i64..100) {
             match begin(Some(&committed(offset, "new")), &bound(false), low..low + length) {

@@ -1,4 +1,4 @@
-//! What can be configured about the sink, and why the defaults are what they are.
+//! The sink's settings, and the reasons for their defaults.
 
 use std::time::Duration;
 
@@ -7,37 +7,37 @@ use serde::{Deserialize, Serialize};
 
 /// Name of the consumer group; its committed offsets are the sink's position.
 pub const GROUP: &str = "pulseline-sink";
-/// How long the group waits for a member that went silent: a killed sink without an instance name blocks its
-/// partitions that long. Not below 6 s, which brokers refuse by default.
+/// How long the group waits for a silent member: a killed sink without an instance name blocks its
+/// partitions for that time. Not below 6 s, which brokers refuse by default.
 pub const SESSION_TIMEOUT_MS: u32 = 10_000;
-/// How often stored offsets are committed: what a crash makes us read again, and recognise.
+/// How often stored offsets are committed. After a crash the sink reads what came later again, and recognises it.
 pub const COMMIT_INTERVAL_MS: u32 = 1_000;
-/// Kilobytes of messages that the Kafka client reads ahead: some batches of them, which take much longer to store
-/// than the next fetch takes. More of them is memory and no speed.
+/// Kilobytes of messages that the Kafka client reads ahead: a few batches, which take much longer to store
+/// than to fetch. A higher value costs memory and gains no speed.
 pub const QUEUED_KBYTES: u32 = 1_024;
 /// Documents after which a batch is written: an insert of that many takes well under a second.
 pub const BATCH_ROWS: usize = 1_000;
-/// Bytes (documents and the messages they came from) after which a batch is written. One is flushed, twice while
-/// the driver makes a command of it, and one fills: a small multiple of this is the most the sink holds. With 2 MB it held 3 MB
-/// more; 1 MB was up to a tenth slower.
+/// Bytes (documents and their messages) after which a batch is written. One batch is flushed (twice its size while
+/// the driver encodes the command) and one fills: the sink holds a small multiple of this. 2 MB cost 3 MB
+/// more memory; 1 MB was up to a tenth slower.
 pub const BATCH_BYTES: usize = 1_536 << 10;
-/// How long a batch waits for more: a small share of the second in which live data should become visible.
+/// How long a batch waits for more documents: a small share of the second in which live data should become visible.
 pub const BATCH_WAIT_MS: u64 = 50;
-/// How often lag and the ends of partitions are read; a trailing gap is closed after two snapshots.
+/// How often the sink reads lag and partition ends; it closes a trailing gap after two snapshots.
 pub const STATISTICS_INTERVAL_MS: u32 = 1_000;
-/// Longest a single request to Kafka may take before it counts as an outage.
+/// Longest that one request to Kafka may take before it counts as an outage.
 pub const REQUEST_TIMEOUT_MS: u64 = 10_000;
-/// Longest the consumer may take to leave its group at the end.
+/// Longest that the consumer may take to leave its group at shutdown.
 pub const CLOSE_TIMEOUT_MS: u64 = 10_000;
 
-/// How members of the group agree on who reads what.
+/// How group members divide the partitions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupProtocol {
-    /// Members agree among themselves (cooperative-sticky). Sessions are timed by `session_timeout_ms`.
+    /// Members assign partitions themselves (cooperative-sticky). `session_timeout_ms` bounds their sessions.
     #[default]
     Classic,
-    /// The broker assigns (KIP-848). Joins faster; sessions are timed by the broker, 45 s by default.
+    /// The broker assigns partitions (KIP-848). Members join faster; the broker bounds sessions, at 45 s by default.
     Consumer,
 }
 
@@ -49,8 +49,8 @@ pub struct SinkConfig {
     pub group: String,
     /// Protocol of the group.
     pub group_protocol: GroupProtocol,
-    /// Name of this member. With one, a restarted sink takes its partitions back at once; two with the same name
-    /// fence each other, and the older one stops.
+    /// Name of this member. With a name, a restarted sink gets its partitions back at once. Of two sinks with one name,
+    /// the newer one fences the older one, which stops.
     pub instance: Option<String>,
     /// How long the group waits for a silent member, in milliseconds (classic protocol).
     pub session_timeout_ms: u32,
@@ -62,15 +62,15 @@ pub struct SinkConfig {
     pub batch_rows: usize,
     /// Most bytes in a batch, documents and messages together.
     pub batch_bytes: usize,
-    /// Longest a batch waits for more, in milliseconds.
+    /// Longest that a batch waits for more documents, in milliseconds.
     pub batch_wait_ms: u64,
     /// Largest message that is decoded, in bytes; a larger one becomes a dead letter.
     pub message_bytes_max: Option<u32>,
-    /// How often lag and the ends of partitions are read, in milliseconds.
+    /// How often the sink reads lag and partition ends, in milliseconds.
     pub statistics_interval_ms: u32,
-    /// Longest a request to Kafka may take, in milliseconds.
+    /// Longest that a request to Kafka may take, in milliseconds.
     pub request_timeout_ms: u64,
-    /// Longest leaving the group may take, in milliseconds.
+    /// Longest that leaving the group may take, in milliseconds.
     pub close_timeout_ms: u64,
 }
 
@@ -95,10 +95,10 @@ impl Default for SinkConfig {
 }
 
 impl SinkConfig {
-    /// Checks limits, each alone and across fields.
+    /// Checks each setting, and settings against each other.
     ///
     /// # Errors
-    /// The full name of the field at fault and what it must be.
+    /// The full name of the wrong setting, and what it must be.
     pub fn validate(&self) -> Result<(), String> {
         self.limits().validate("sink")?;
         if self.group.is_empty() {

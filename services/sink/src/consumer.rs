@@ -1,4 +1,4 @@
-//! The consumer: its settings, what its group tells it, and how it is left.
+//! The consumer: its settings, its rebalance callbacks, and how it leaves the group.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,21 +21,21 @@ use crate::metrics;
 use crate::source::{Partition, Raw, SourceTopic};
 use crate::statistics::StatsSnapshot;
 
-/// Room for what the group says; it waits for our answer to one before it says the next.
+/// Capacity for rebalance requests; the group waits for an answer before it sends the next one.
 const REBALANCES: usize = 16;
-/// How often the end checks whether the consumer is still in use.
+/// How often shutdown checks whether the consumer is still in use.
 const CALLED_BACK_PAUSE: Duration = Duration::from_millis(5);
-/// Smallest value that the client takes for the size of a fetch.
+/// Smallest fetch size that the client accepts.
 const FETCH_BYTES_MIN: u64 = 1_000_000;
 
 pub(crate) type SinkConsumer = StreamConsumer<Group>;
 
-/// What the group asks of us. It waits until the consumer's assignment has been changed accordingly.
+/// A rebalance request. The group waits until the consumer's assignment has changed accordingly.
 #[derive(Debug)]
 pub(crate) struct Rebalance {
     pub(crate) kind: RebalanceKind,
     pub(crate) partitions: Vec<Partition>,
-    /// True when this changes the assignment, false when it replaces it.
+    /// True when the request changes the assignment, false when it replaces it.
     pub(crate) is_incremental: bool,
 }
 
@@ -43,11 +43,11 @@ pub(crate) struct Rebalance {
 pub(crate) enum RebalanceKind {
     Assign,
     Revoke,
-    /// Taken away already: others may be reading there.
+    /// The partitions were revoked already: other members may be reading them.
     Lost,
 }
 
-/// Receives what the client reports. Nothing here waits: it runs inside of polling.
+/// Receives the client's callbacks. They run inside polling, so nothing here blocks.
 #[derive(Debug)]
 pub(crate) struct Group {
     rebalances: mpsc::Sender<Rebalance>,
@@ -57,7 +57,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Hears whether the brokers refuse this client.
+    /// Notices whether the brokers refuse this client.
     pub(crate) fn guard(&self) -> &Guard {
         &self.guard
     }
@@ -87,7 +87,7 @@ impl ConsumerContext for Group {
     fn rebalance(&self, base: &BaseConsumer<Self>, code: RDKafkaRespErr, list: &mut TopicPartitionList) {
         let is_incremental = matches!(base.rebalance_protocol(), RebalanceProtocol::Cooperative);
         if self.is_closing.load(Ordering::Acquire) {
-            // Nobody listens any more: what was to be committed is committed.
+            // The receiver is gone: everything to be committed is committed.
             let left = if is_incremental {
                 base.incremental_unassign(list)
             } else {
@@ -109,7 +109,7 @@ impl ConsumerContext for Group {
             is_incremental,
         };
         if self.rebalances.try_send(rebalance).is_err() {
-            tracing::error!("the group said more than it may before it was answered");
+            tracing::error!("the group sent another rebalance request before the last one was answered");
         }
     }
 
@@ -135,14 +135,14 @@ fn partitions_of(list: &TopicPartitionList) -> Vec<Partition> {
     known.collect()
 }
 
-/// What the consumer says, besides messages.
+/// What the consumer reports, besides messages.
 #[derive(Debug)]
 pub(crate) struct Channels {
     pub(crate) rebalances: mpsc::Receiver<Rebalance>,
     pub(crate) stats: watch::Receiver<StatsSnapshot>,
 }
 
-/// A consumer that has subscribed to every topic.
+/// Creates a consumer that subscribes to every topic.
 pub(crate) fn subscribe(
     config: &SinkConfig,
     kafka: &KafkaConfig,
@@ -154,7 +154,7 @@ pub(crate) fn subscribe(
     Ok((Arc::new(consumer), channels))
 }
 
-/// A consumer that is a member of no group: only to ask the brokers.
+/// Creates a consumer outside any group, which only queries the brokers.
 pub(crate) fn bystander(config: &SinkConfig, kafka: &KafkaConfig) -> Result<SinkConsumer, SinkError> {
     Ok(create(&second_reader(config, kafka)?)?.0)
 }
@@ -183,7 +183,7 @@ fn settings(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Settings, SinkEr
     let mut settings = reading(config, kafka)?;
     settings
         .set("group.id", config.group.as_str())
-        // D-1: offsets are committed in the background, but only those that were stored, which are durable.
+        // D-1: the client commits in the background, and only stored offsets, which are durable.
         .set("enable.auto.commit", "true")
         .set("enable.auto.offset.store", "false")
         .set("auto.commit.interval.ms", config.commit_interval_ms.to_string())
@@ -193,9 +193,9 @@ fn settings(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Settings, SinkEr
         )
         .set("queued.max.messages.kbytes", config.queued_kbytes.to_string())
         .set_default("fetch.max.bytes", fetch_bytes.to_string())
-        // A full queue is checked again soon: the default of a second would starve a small queue.
+        // The client checks a full queue again soon: the default of one second would starve a small queue.
         .set_default("fetch.queue.backoff.ms", "20")
-        // Topics that are created after us are found in seconds, not in minutes.
+        // The client finds topics created later within seconds, not minutes.
         .set_default("topic.metadata.refresh.interval.ms", "5000");
     match config.group_protocol {
         GroupProtocol::Classic => settings
@@ -214,13 +214,13 @@ fn settings(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Settings, SinkEr
     Ok(settings)
 }
 
-/// Settings of any consumer of ours that reads what was committed.
+/// Settings shared by all consumers, which read committed messages only.
 fn reading(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Settings, SinkError> {
     let mut settings = Settings::new(kafka, "pulseline-sink")?;
     settings
         .set("isolation.level", "read_committed")
         .set("enable.partition.eof", "true")
-        // Messages that were deleted before we came show as a jump, which is examined and reported.
+        // Messages deleted before they were read show as a jump, which the sink examines and reports.
         .set("auto.offset.reset", "earliest")
         .set("allow.auto.create.topics", "false")
         .set(
@@ -230,7 +230,7 @@ fn reading(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Settings, SinkErr
     Ok(settings)
 }
 
-/// Settings of the short-lived consumer that reads gaps again. It is a member of no group and commits nothing.
+/// Settings of the short-lived consumer that reads gaps again. It joins no group and commits nothing.
 pub(crate) fn second_reader(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Settings, SinkError> {
     let mut settings = reading(config, kafka)?;
     settings
@@ -239,7 +239,7 @@ pub(crate) fn second_reader(config: &SinkConfig, kafka: &KafkaConfig) -> Result<
     Ok(settings)
 }
 
-/// A message as it came, or none when it is of a topic we did not ask for.
+/// Converts a message; none when its topic is not one of the sink's.
 pub(crate) fn raw_of(message: &impl Message) -> Option<Raw> {
     let source = SourceTopic::from_topic(message.topic())?;
     let mut headers = Vec::new();
@@ -262,7 +262,7 @@ pub(crate) fn raw_of(message: &impl Message) -> Option<Raw> {
     })
 }
 
-/// Runs a call of the client that blocks where it blocks nobody.
+/// Runs a blocking call of the client on the blocking thread pool.
 pub(crate) async fn blocking<T: Send + 'static>(
     call: impl FnOnce() -> Result<T, SinkError> + Send + 'static,
 ) -> Result<T, SinkError> {
@@ -270,10 +270,10 @@ pub(crate) async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(SinkError::Task(error.to_string())))
 }
 
-/// Leaves the group. Dropping a consumer can hang: it happens on a thread of its own, with a deadline.
+/// Leaves the group. Dropping a consumer can hang, so it happens on its own thread, with a deadline.
 pub(crate) async fn close(consumer: Arc<SinkConsumer>, deadline: Duration) {
     consumer.context().is_closing.store(true, Ordering::Release);
-    // Tasks that were called back may still hold it for a moment; whoever is last leaves, and that is to be us.
+    // Aborted tasks may still hold the consumer for a moment. The last holder leaves the group: wait to be that one.
     let called_back = tokio::time::Instant::now() + deadline;
     while Arc::strong_count(&consumer) > 1 && tokio::time::Instant::now() < called_back {
         tokio::time::sleep(CALLED_BACK_PAUSE).await;
@@ -285,6 +285,8 @@ pub(crate) async fn close(consumer: Arc<SinkConsumer>, deadline: Duration) {
         let _late = left.send(());
     });
     if tokio::time::timeout(deadline, done).await.is_err() {
-        tracing::warn!("leaving the group takes too long: it will notice by itself");
+        tracing::warn!(
+            "leaving the group takes too long: the broker removes this member after its session timeout"
+        );
     }
 }

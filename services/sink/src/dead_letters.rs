@@ -1,4 +1,4 @@
-//! Dead letters: what could not be stored as an event, with its bytes, its origin, a reason and this program's
+//! Dead letters: messages that could not be stored as events, with their bytes, origin, reason and this program's
 //! version (D-3).
 
 use bson::raw::{RawDocumentBuf, cstr};
@@ -8,36 +8,36 @@ use pulseline_schemas::{Position, Stream};
 
 use crate::source::Raw;
 
-/// Largest document written: with what a change event adds it has to stay below MongoDB's 16 MB.
+/// Largest document written: with the envelope of a change event it has to stay below MongoDB's 16 MB.
 pub(crate) const DOCUMENT_BYTES_MAX: usize = 15 << 20;
-/// Largest payload that a dead letter carries whole.
+/// Largest payload that a dead letter carries in full.
 pub(crate) const PAYLOAD_BYTES_MAX: usize = 14 << 20;
-/// Longest message key that a dead letter carries whole.
+/// Longest message key that a dead letter carries in full.
 const KEY_BYTES_MAX: usize = 64 << 10;
 /// Longest detail and reported reason, in characters.
 const DETAIL_CHARS_MAX: usize = 500;
-/// Origins that name a record of a file begin so; the rest is the hash of the file and the byte (P9).
+/// Prefix of origins that name a record of a file; the file's hash and the byte offset follow (P9).
 const FILE_ORIGIN: &str = "file:";
-/// The item that stands for the whole upload.
+/// The item that means the whole upload.
 const WHOLE: i32 = -1;
 
 /// Why a message became a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// The bytes are no event.
+    /// The bytes are not a valid event.
     Undecodable,
-    /// The registry knows no such schema.
+    /// The registry has no schema with this id.
     UnknownSchema,
-    /// Larger than what is decoded or stored.
+    /// The message is larger than the sink decodes or stores.
     Oversized,
-    /// The same id was stored with other content.
+    /// The same id is stored with other content.
     ConflictingContent,
-    /// MongoDB refuses this very document.
+    /// MongoDB refuses this document.
     Refused,
-    /// Its device's clock is far ahead: it would win against every later correction (P7). Replayed once that time has come,
-    /// it is stored.
+    /// The device's clock is far ahead: the event would win against every later correction (P7). A replay after that time
+    /// stores it.
     ClockInFuture,
-    /// Whoever produced it called it dead already, for this reason.
+    /// The producer had already declared it dead, for this reason.
     Reported(String),
 }
 
@@ -53,7 +53,7 @@ impl Reason {
         "reported",
     ];
 
-    /// As written into the dead letter.
+    /// The reason as written into the dead letter.
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Reported(reason) => reason,
@@ -61,7 +61,7 @@ impl Reason {
         }
     }
 
-    /// As a label: never a text from outside.
+    /// The reason as a metric label: never a text from outside.
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Self::Undecodable => "undecodable",
@@ -84,12 +84,12 @@ pub(crate) struct DeadLetter {
     pub(crate) payload: Option<Vec<u8>>,
     pub(crate) reason: Reason,
     pub(crate) detail: String,
-    /// The record of a file that it is about, and the reading in it; none for a message that could not be stored.
+    /// The record of a file, and the reading in it; none for a message that could not be stored.
     pub(crate) record: Option<(String, i32)>,
 }
 
 impl DeadLetter {
-    /// A message of the topic of dead letters, kept as it is. Its producer says why in headers.
+    /// Makes a dead letter of a message of the dead-letter topic, unchanged. Its producer gives the reason in headers.
     pub(crate) fn reported(raw: Raw, position: Position) -> Self {
         let header = |name: &str| {
             let value = raw
@@ -131,13 +131,13 @@ impl DeadLetter {
         format!("kafka:{position}#{WHOLE}")
     }
 
-    /// What it is about: a message of Kafka, or a record of a file, which is the same however often it is sent (P9).
+    /// The origin: a Kafka message, or a record of a file, which stays the same however often it is sent (P9).
     fn origin(&self) -> (String, i32) {
         let whole = || (format!("kafka:{}", self.position), WHOLE);
         self.record.clone().unwrap_or_else(whole)
     }
 
-    /// The id of its document.
+    /// The id of the dead letter's document.
     pub(crate) fn id(&self) -> String {
         let (origin, item) = self.origin();
         format!("{origin}#{item}")
@@ -193,7 +193,7 @@ fn binary(bytes: Option<&[u8]>, bytes_max: usize) -> RawBson {
     })
 }
 
-/// A text that both stores take, and somebody reads: without NUL, which PostgreSQL cannot hold.
+/// Makes a text printable and storable in both stores: without NUL, which PostgreSQL cannot hold.
 fn text(text: &str) -> String {
     shortened(text).replace('\0', "\u{fffd}")
 }

@@ -1,4 +1,4 @@
-//! Messages to entries: decoded with the schema that the writer used, or a dead letter. Never an outage.
+//! Decodes messages with the schema their writer used. A message becomes an entry or a dead letter, never an outage.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,24 +13,24 @@ use crate::outage::Server;
 use crate::service::Context;
 use crate::source::{Raw, SourceTopic};
 
-/// How far a device's clock may be ahead of this one, in milliseconds: a day, as between wall clocks that were taken for
-/// UTC. A later `synced_at` would win for ever (P7), and open days that have not come.
+/// How far a device's clock may be ahead of this one, in milliseconds: a day covers wall clocks mistaken for
+/// UTC. A later `synced_at` would win forever (P7), and open days that have not come.
 const CLOCK_AHEAD_MAX_MS: i64 = 24 * 3_600_000;
 
-/// What the registry said about an id.
+/// The registry's answer about an id.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Schema(Arc<WriterSchema>),
-    /// There is no such schema, or it is none of ours.
+    /// The schema does not exist, or is not one of Pulseline's.
     Unusable(String),
 }
 
-/// The schemas that were asked for so far.
+/// The schemas looked up so far.
 #[derive(Debug)]
 pub(crate) struct Decoder {
     bytes_max: usize,
     schemas: HashMap<u32, Arc<WriterSchema>>,
-    /// Holds for the message it was asked for; the next one with this id asks again.
+    /// Holds only for the message that caused the lookup; the next one with this id causes another.
     unusable: Option<(u32, String)>,
 }
 
@@ -43,7 +43,7 @@ impl Decoder {
         }
     }
 
-    /// The schema that has to be asked for before this message can be dealt with.
+    /// The schema to look up before this message can be decoded.
     pub(crate) fn needs(&self, raw: &Raw) -> Option<u32> {
         let SourceTopic::Stream(_) = raw.partition.source else {
             return None;
@@ -135,7 +135,7 @@ impl Decoder {
     }
 }
 
-/// Asks the registry for a schema. An outage is waited out.
+/// Asks the registry for a schema. It waits out outages.
 pub(crate) async fn fetch(context: Context, id: u32) -> Result<(u32, Answer), SinkError> {
     let ask = || async {
         match context.registry.schema(id).await {

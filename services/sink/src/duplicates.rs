@@ -1,39 +1,39 @@
-//! What it means that MongoDB has this `_id`, or this position, already. A pure decision.
+//! Judges what a duplicate `_id` or position in MongoDB means. A pure decision.
 
 use pulseline_schemas::Position;
 
-/// What is known of a stored document.
+/// What is known about a stored document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) position: Position,
     pub(crate) content_hash: String,
 }
 
-/// What becomes of an event that could not be inserted because of a duplicate key.
+/// What becomes of an event that a duplicate key rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is this very message: an earlier attempt of ours stored it.
+    /// The stored document is this message: an earlier attempt of this sink stored it.
     OwnRetry,
-    /// The same event at another offset: a receipt.
+    /// The same event is stored at another offset: a receipt is due.
     Duplicate,
-    /// Other content under the same id: a dead letter.
+    /// Other content is stored under the same id: a dead letter is due.
     Conflicting {
-        /// Where the stored one stands.
+        /// The position of the stored event.
         stored_at: Position,
     },
-    /// The id is free, so the position is taken by another event: offsets would lie (P4).
+    /// The id is free, so another event holds the position: offsets would lie (P4).
     PositionTaken {
-        /// The id of the event that stands there.
+        /// The id of the event that holds it.
         by: String,
     },
-    /// Neither is there any more: the world moved, try again.
+    /// Neither exists any more: the collection changed meanwhile, so try again.
     Unsettled,
 }
 
 /// Judges an event at `position` with `content_hash`.
 ///
-/// `stored` is the document with the event's id; `holder` the id of the document at the event's position, looked
-/// for when no document has the event's id.
+/// `stored` is the document with the event's id; `holder` is the id of the document at the event's position, which is
+/// looked up only when no document has the event's id.
 pub(crate) fn judge(
     position: &Position,
     content_hash: &str,

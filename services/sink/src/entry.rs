@@ -1,4 +1,4 @@
-//! What a batch is made of: one entry per message, or per range of offsets without messages.
+//! The parts of a batch: one entry per message, or per range of offsets without messages.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ pub(crate) struct Pending {
     pub(crate) position: Position,
     pub(crate) event_id: Uuid,
     pub(crate) document: RawDocumentBuf,
-    /// The message itself: should the event turn out to contradict a stored one, the dead letter carries it.
+    /// The message itself: if the event contradicts a stored one, the dead letter carries it.
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) payload: Vec<u8>,
 }
 
-/// One thing to be stored.
+/// One thing to store.
 #[derive(Debug)]
 pub(crate) enum BatchEntry {
     Event(Box<Pending>),
@@ -32,13 +32,13 @@ pub(crate) enum BatchEntry {
         partition: Partition,
         incarnation: i32,
         gap: Gap,
-        /// True when a second reading has shown already that nothing is there.
+        /// True when a second read has already shown that the range is empty.
         is_proven: bool,
     },
 }
 
 impl BatchEntry {
-    /// Bytes that this entry holds in memory, roughly.
+    /// Bytes that this entry holds in memory, approximately.
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Event(pending) => pending.document.as_bytes().len() + pending.payload.len(),
@@ -48,14 +48,14 @@ impl BatchEntry {
     }
 }
 
-/// Which topic it is, not only what it is called.
+/// The topic's id and incarnation, beyond its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TopicIncarnation {
     pub(crate) topic_id: Arc<str>,
     pub(crate) number: i32,
 }
 
-/// Up to where a batch reaches in a partition.
+/// The end of a batch in a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct End {
     /// The assignment under which the messages were read.

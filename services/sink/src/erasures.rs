@@ -1,4 +1,4 @@
-//! Who was erased, as far as this sink knows; asked again with every batch.
+//! The erased people that this sink knows of; every batch refreshes the list.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::sync::RwLock;
 
 use crate::error::SinkError;
 
-/// The register, and what it held when it was last read.
+/// The register, and its content when it was last read.
 #[derive(Clone, Debug)]
 pub(crate) struct Erasures {
     register: Register,
@@ -22,19 +22,19 @@ impl Erasures {
         }
     }
 
-    /// Who is known to be erased.
+    /// The erased people known now.
     pub(crate) async fn known(&self) -> Arc<Tombstones> {
         Arc::clone(&self.known.read().await.1)
     }
 
-    /// Asks the register; gives everybody when somebody was added since.
+    /// Refreshes the list; returns all of it when it grew since the last call.
     pub(crate) async fn refresh(&self) -> Result<Option<Arc<Tombstones>>, SinkError> {
         let asking = || SinkError::mongo("asking who was erased");
         let revision = self.register.revision().await.map_err(asking())?;
         if revision == self.known.read().await.0 {
             return Ok(None);
         }
-        // Read after its revision: it may hold more than that counts, never less.
+        // The list is read after its revision: it may hold more than the revision counts, never less.
         let tombstones = Arc::new(self.register.read().await.map_err(asking())?);
         *self.known.write().await = (revision, Arc::clone(&tombstones));
         Ok(Some(tombstones))

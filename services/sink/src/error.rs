@@ -1,4 +1,4 @@
-//! What can go wrong, and what each kind means.
+//! Errors of the sink, and what each kind means.
 
 use mongodb::error::Error as MongoError;
 use pulseline_clients::kafka::KafkaFailure;
@@ -15,19 +15,19 @@ pub enum SinkError {
     /// A setting is wrong; the text names it.
     #[error("configuration: {0}")]
     Config(String),
-    /// Kafka.
+    /// Kafka failed.
     #[error(transparent)]
     Kafka(KafkaFailure),
-    /// Messages that cannot be read, however long they are waited for.
+    /// Messages cannot be read, and waiting does not help.
     #[error("Kafka: reading messages: {source}: {advice}")]
     Unreadable {
-        /// What the client said.
+        /// The client's error.
         #[source]
         source: KafkaError,
-        /// What has to be done.
+        /// What the operator has to do.
         advice: &'static str,
     },
-    /// A topic is not there (yet).
+    /// A topic does not exist (yet).
     #[error("the topic {topic} does not exist")]
     NoTopic {
         /// Its name.
@@ -36,110 +36,110 @@ pub enum SinkError {
     /// Kafka lost the end of a partition.
     #[error(
         "{partition} ends at {end}, before the committed offset {committed}: Kafka has lost messages that it had \
-         acknowledged. New messages would stand at offsets that are taken. Restore the topic, or delete it and make \
-         it anew, which opens a new incarnation"
+         acknowledged. New messages would get offsets that are already used. Restore the topic, or delete it and make \
+         a new one, which opens a new incarnation"
     )]
     Truncated {
         /// Topic and partition.
         partition: String,
-        /// What the group had committed.
+        /// The group's committed offset.
         committed: i64,
         /// The end that Kafka reports now.
         end: i64,
     },
-    /// A topic has the id that an older incarnation had.
+    /// A topic has the id of an older incarnation.
     #[error(
-        "the topic {topic} has the id of its incarnation {incarnation}, but incarnation {newest} was opened since"
+        "the topic {topic} has the id of incarnation {incarnation}, but incarnation {newest} was opened later"
     )]
     OldTopicId {
         /// Its name.
         topic: String,
-        /// The incarnation that had the id.
+        /// The incarnation with that id.
         incarnation: i32,
         /// The newest incarnation.
         newest: i32,
     },
-    /// The consumer passed over a message.
-    #[error("{partition}: a second reading found messages at {offsets:?}, which the first one passed over")]
+    /// The consumer skipped messages.
+    #[error("{partition}: a second read found messages at {offsets:?} that the first one skipped")]
     PassedOver {
         /// Topic and partition.
         partition: String,
-        /// The first of them.
+        /// The first offsets of them.
         offsets: Vec<i64>,
     },
-    /// The second reading of a gap did not come to an end.
-    #[error("{partition}: reading a gap again did not come to its end in time")]
+    /// The second read of a gap did not finish.
+    #[error("{partition}: the second read of a gap did not finish in time")]
     SlowGap {
         /// Topic and partition.
         partition: String,
     },
-    /// MongoDB's client.
+    /// MongoDB's client failed.
     #[error(transparent)]
     MongoOpen(MongoOpenError),
-    /// MongoDB.
+    /// MongoDB failed.
     #[error("MongoDB: {what}: {}", describe(source))]
     Mongo {
-        /// What was being done.
+        /// The operation that failed.
         what: &'static str,
-        /// What the server or the driver said.
+        /// The server's or the driver's error.
         #[source]
         source: Box<MongoError>,
     },
     /// A write reached MongoDB, and is not known to be durable.
-    #[error("MongoDB: {collection}: not acknowledged by a majority: {message} ({code})")]
+    #[error("MongoDB: a majority did not acknowledge a write to {collection}: {message} ({code})")]
     WriteConcern {
-        /// Where it was written.
+        /// The collection.
         collection: &'static str,
         /// The server's code.
         code: i32,
-        /// The server's words.
+        /// The server's message.
         message: String,
     },
-    /// A document was refused for a reason that nobody knows.
-    #[error("MongoDB: {collection}: a document was refused: {message} ({code})")]
+    /// MongoDB refused a document for a reason that this program does not know.
+    #[error("MongoDB: the server refused a document of {collection}: {message} ({code})")]
     Write {
-        /// Where it was to be written.
+        /// The collection.
         collection: &'static str,
         /// The server's code.
         code: i32,
-        /// The server's words.
+        /// The server's message.
         message: String,
     },
-    /// A document that could not be written because it is there is not there either.
-    #[error("MongoDB: {collection}: a key is taken, and nothing holds it")]
+    /// MongoDB rejected a document as a duplicate, and no document holds its key.
+    #[error("MongoDB: {collection}: the server reports a duplicate key, but no document holds it")]
     Unsettled {
-        /// Where it was to be written.
+        /// The collection.
         collection: &'static str,
     },
     /// Another event holds this position.
     #[error(
-        "the event {event_id} stands at {position}, where the event {by} is stored already: offsets would lie. \
+        "the event {event_id} has the position {position}, where the event {by} is stored already: offsets would lie. \
          Either two topics of this name were mixed, or the collection holds data of another cluster"
     )]
     PositionTaken {
         /// The position.
         position: Position,
-        /// The event that was to be stored.
+        /// The event to store.
         event_id: String,
-        /// The event that is stored there.
+        /// The event already stored there.
         by: String,
     },
-    /// A stored document lacks what every document of the sink has.
-    #[error("MongoDB: {collection}: a stored document is not one of ours: {reason}")]
+    /// A stored document lacks a field that every document of the sink has.
+    #[error("MongoDB: {collection} holds a document that the sink did not write: {reason}")]
     Foreign {
-        /// Where it stands.
+        /// The collection.
         collection: &'static str,
-        /// What is wrong.
+        /// What is wrong with it.
         reason: String,
     },
-    /// The registry.
+    /// The registry failed.
     #[error(transparent)]
     Registry(RegistryError),
     /// The drain deadline passed.
-    #[error("abandoned: messages that were not committed are read again at the next start")]
+    #[error("abandoned at the drain deadline: the next start reads uncommitted messages again")]
     Abandoned,
-    /// A task of this process died.
-    #[error("a task ended without an answer: {0}")]
+    /// A task of this process panicked or was aborted.
+    #[error("an internal task ended without a result: {0}")]
     Task(String),
 }
 

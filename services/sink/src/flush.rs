@@ -1,8 +1,8 @@
-//! Flushes a batch into MongoDB. It is durable when everything of it is acknowledged by a majority (D-1).
+//! Flushes a batch into MongoDB. A batch is durable once a majority acknowledged all of it (D-1).
 //!
 //! ```text
 //!  is it still the same topic? ─▶ without the erased ─▶ gaps: lost, or proven empty ─▶ events by stream ─▶ dead letters, receipts
-//!    ─▶ was somebody erased meanwhile? ─▶ durable
+//!    ─▶ erased meanwhile? ─▶ durable
 //! ```
 
 mod dead_letters;
@@ -31,10 +31,10 @@ pub(crate) use gaps::{Examined, examine_trailing_gap};
 /// How a flush ended.
 #[derive(Debug)]
 pub(crate) enum FlushOutcome {
-    /// Everything is durable up to these ends.
+    /// Everything up to these ends is durable.
     Durable(HashMap<Partition, End>),
-    /// A topic was deleted, or made anew, while its messages were with us: nothing was written, because nobody can
-    /// tell which of the two they came from.
+    /// A topic was deleted or recreated while the sink held its messages. Nothing was written, because the messages may
+    /// come from either topic.
     TopicChanged(String),
 }
 
@@ -72,7 +72,7 @@ pub(crate) async fn flush_batch(context: Context, mut batch: Batch) -> Result<Fl
     for (stream, pending) in events {
         settling.spawn(events::store(context.clone(), stream, pending));
     }
-    // All are waited for, even after an error: the driver's futures must not be dropped half way.
+    // All are awaited, even after an error: a driver's future must not be dropped halfway.
     for settled in settling.join_all().await {
         let settled = settled?;
         tally.stored.insert(settled.stream, settled.stored);
@@ -90,7 +90,7 @@ pub(crate) async fn flush_batch(context: Context, mut batch: Batch) -> Result<Fl
     Ok(FlushOutcome::Durable(batch.ends))
 }
 
-/// The entries of a batch by what is done about them.
+/// The entries of a batch, grouped by how they are stored.
 #[derive(Default)]
 struct Sorted {
     events: HashMap<Stream, Vec<Pending>>,
@@ -116,8 +116,8 @@ fn sort(entries: Vec<BatchEntry>) -> Sorted {
     sorted
 }
 
-/// The topic that is no longer the one that was read, if any. What was read before this question was asked came
-/// from the topic that answers: ids are never used twice.
+/// The first topic whose id changed since it was read, if any. Messages read before this question come
+/// from the topic that answers, because Kafka never uses an id twice.
 async fn changed_topic(
     context: &Context,
     ends: &HashMap<Partition, End>,

@@ -1,8 +1,8 @@
-//! Offsets without messages: told apart from losses, and proven by a second reading before they are written down.
+//! Offsets without messages: told apart from losses, and proven by a second read before they get receipts.
 //!
-//! Control records of transactions, aborted and compacted records show as a jump between two messages. A receipt is
-//! written only for what lies at or after the log start offset, read after the jump, and where a second
-//! read_committed reading found nothing (P2). What lies below the log start is a loss, never a receipt.
+//! Control records of transactions, aborted records and compacted records appear as a jump between two messages. A receipt
+//! covers only offsets at or after the log start offset, read after the jump, where a second
+//! read_committed pass found nothing (P2). Offsets below the log start are a loss, never a receipt.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 use crate::error::SinkError;
 use crate::source::{Partition, SourceTopic};
 
-/// How long one poll of the second reading waits.
+/// How long one poll of the second read waits.
 const POLL: Duration = Duration::from_millis(200);
 
 /// A range of offsets, both ends inclusive.
@@ -26,7 +26,7 @@ pub(crate) struct Gap {
 }
 
 impl Gap {
-    /// The offsets from `from` up to, not including, `end`; none when there are none.
+    /// The offsets from `from` up to, but excluding, `end`; none when that is empty.
     pub(crate) fn between(from: i64, end: i64) -> Option<Self> {
         (from < end).then(|| Self { from, to: end - 1 })
     }
@@ -40,16 +40,16 @@ impl Gap {
     }
 }
 
-/// A gap, seen with the log start offset that was read after it showed.
+/// A gap, with the log start offset that was read after the gap appeared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Split {
     /// Deleted before it was read: a loss.
     pub(crate) lost: Option<Gap>,
-    /// Perhaps without messages: to be read again.
+    /// Possibly without messages: to be read again.
     pub(crate) candidate: Option<Gap>,
 }
 
-/// What is lost and what may be empty.
+/// The lost offsets, and those that may be empty.
 pub(crate) fn split(gap: Gap, log_start: i64) -> Split {
     Split {
         lost: Gap::between(gap.from, log_start.min(gap.to + 1)),
@@ -57,14 +57,14 @@ pub(crate) fn split(gap: Gap, log_start: i64) -> Split {
     }
 }
 
-/// Gaps of one topic that are to be read again, by number of the partition; those of a partition in rising order.
+/// Gaps of one topic to read again, by partition; those of a partition in rising order.
 pub(crate) type OfTopic = BTreeMap<i32, Vec<Gap>>;
 
-/// Reads the gaps of one topic again, all its partitions with one client, and returns the places at which there is a message
+/// Reads the gaps of one topic again, all its partitions with one client, and returns the positions that hold a message
 /// after all.
 ///
-/// Blocks. Everything up to the end of a partition's last gap is known to be decided: a message after it was read, or the end
-/// of the partition was seen there.
+/// Blocks. Each partition is read until a message after its last gap, or the partition's end, has been
+/// seen.
 pub(crate) fn read_again(
     settings: &Settings,
     source: SourceTopic,
@@ -90,7 +90,7 @@ pub(crate) fn read_again(
     let mut found = Vec::new();
     let mut deadline = Instant::now() + patience;
     loop {
-        // A partition that has come to its end is not fetched any further.
+        // A partition that has reached its end is not fetched any further.
         let ended = match consumer.poll(POLL) {
             Some(Ok(message)) => {
                 let (number, offset) = (message.partition(), message.offset());
@@ -100,7 +100,7 @@ pub(crate) fn read_again(
                 }
                 gaps.last().is_none_or(|last| offset >= last.to).then_some(number)
             }
-            // Its name is not told, but all are of one topic.
+            // The event does not name its topic, but this client reads only one.
             Some(Err(KafkaError::PartitionEOF(number))) => Some(number),
             Some(Err(error)) => return Err(failed(error)),
             None if Instant::now() >= deadline => {

@@ -1,4 +1,4 @@
-//! Which of Kafka's topic ids is which incarnation of a topic (P4).
+//! Maps Kafka's topic ids to incarnations of a topic (P4).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,21 +10,21 @@ use crate::error::SinkError;
 use crate::metrics;
 use crate::store::Store;
 
-/// How often an incarnation that others open at the same time is read again.
+/// How often the sink rereads an incarnation that another member opens at the same time.
 const ATTEMPTS: u32 = 5;
 
-/// How a topic's id relates to what is known.
+/// How a topic's id relates to the known incarnations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Binding {
-    /// It is the newest incarnation.
+    /// The id is the newest incarnation's.
     Known(i32),
-    /// It was never seen: it opens this incarnation.
+    /// The id is new: it opens this incarnation.
     Opens(i32),
-    /// It is an older incarnation: nothing that happens by itself.
+    /// The id is an older incarnation's: that never happens by itself.
     Outdated { incarnation: i32, newest: i32 },
 }
 
-/// Binds a topic id, given the incarnations that are known of the topic.
+/// Binds a topic id, given the known incarnations of the topic.
 pub(crate) fn bind(known: &[(i32, String)], topic_id: &str) -> Binding {
     let newest = known.iter().map(|(incarnation, _)| *incarnation).max();
     let own = known
@@ -47,7 +47,7 @@ pub(crate) struct Bound {
     pub(crate) is_new: bool,
 }
 
-/// The incarnation of each topic; those never seen are opened.
+/// Finds the incarnation of each topic; opens one for each new id.
 pub(crate) async fn bind_all(
     store: &Store,
     topic_ids: &HashMap<String, Uuid>,
@@ -77,7 +77,7 @@ async fn bind_one(store: &Store, topic: &str, topic_id: &str, now: i64) -> Resul
                 });
             }
             Binding::Opens(incarnation) => {
-                // Another member may be faster; then its incarnation is the one that is found next.
+                // Another member may be faster; then the next attempt finds its incarnation.
                 if store.open_incarnation(topic, incarnation, topic_id, now).await? {
                     metrics::record_incarnation(topic, incarnation, topic_id);
                 }

@@ -1,4 +1,4 @@
-//! The loop of the sink: one batch is flushed while the next one fills, and the consumer is polled all the time.
+//! The sink's loop: one batch is flushed while the next one fills, and the consumer is polled all the time.
 //!
 //! ```text
 //!        ┌──────────── next(): whatever happens first ────────────┐
@@ -41,7 +41,7 @@ use crate::statistics::StatsSnapshot;
 use crate::trailing_gaps::TrailingGaps;
 use crate::unreadable::unreadable;
 
-/// Longest a flush may take without an outage being waited for.
+/// Longest that a flush may take without waiting for an outage.
 const FLUSH_PATIENCE: Duration = Duration::from_secs(600);
 
 /// State of the loop.
@@ -53,22 +53,22 @@ pub(crate) struct Intake {
     partitions: Partitions,
     trailing_gaps: TrailingGaps,
     decoder: Decoder,
-    /// Messages that were received and not yet accepted: one that waits for its schema, and what a consumer that
-    /// was just paused still had.
+    /// Messages that were received and not yet accepted: one that waits for its schema, and those that a consumer
+    /// paused a moment ago still delivered.
     inbox: VecDeque<Raw>,
     filling: Batch<BatchEntry>,
     gate: Gate,
     is_stopping: bool,
-    /// What the group wants back, until everything taken from there is durable.
+    /// The partitions that the group revokes, until everything read from them is durable.
     revoked: Option<Rebalance>,
-    /// Whether the assignment that is being resolved adds to what there is.
+    /// Whether the assignment being resolved adds to the current one.
     is_incremental: bool,
     flush: TaskSlot<FlushOutcome>,
     fetching: TaskSlot<(u32, Answer)>,
     resolving: TaskSlot<Vec<Start>>,
     committing: TaskSlot<()>,
     examining: TaskSlot<Examined>,
-    /// Asks where the partitions end: a fetch tells it only of those that are fetched.
+    /// Asks for partition ends: a fetch reports them only for the partitions it fetches.
     asking: TaskSlot<HashMap<Partition, i64>>,
     asked_at: Option<Instant>,
     disconnection: Wait,
@@ -121,7 +121,7 @@ impl Intake {
         }
     }
 
-    /// Runs until a stop was asked for and everything that was taken in is durable.
+    /// Runs until a stop was requested and everything accepted is durable.
     pub(crate) async fn run(mut self) -> Result<(), SinkError> {
         let heart = self.context.outages.watch("intake", STALLED_AFTER);
         while !(self.is_stopping && self.is_drained()) {
@@ -133,7 +133,7 @@ impl Intake {
         Ok(())
     }
 
-    /// Waits for whatever happens first. Nothing is lost when another arm is faster: tasks go on by themselves.
+    /// Waits for the next event. Nothing is lost when another arm is faster: tasks continue by themselves.
     async fn next(&mut self) -> Result<LoopEvent, SinkError> {
         let polls = !self.is_closed() || self.gate.is_paused();
         let due = [
@@ -144,25 +144,25 @@ impl Intake {
         let guard = self.consumer.context().guard();
         tokio::select! {
             biased;
-            // 1. Giving up comes before everything.
+            // 1. Abandoning comes before everything.
             () = self.shutdown.abandoned() => Err(SinkError::Abandoned),
             refused = guard.refused() => Err(refused.into()),
-            // 2. What was under way and makes room, or lets the group go on.
+            // 2. Running tasks whose results make room, or let the group continue.
             outcome = self.flush.ended() => Ok(LoopEvent::Flushed(outcome?)),
             answered = self.fetching.ended() => answered.map(|(id, answer)| LoopEvent::Answered(id, answer)),
             starts = self.resolving.ended() => Ok(LoopEvent::Resolved(starts?)),
             committed = self.committing.ended() => committed.map(|()| LoopEvent::Committed),
-            // 3. The group waits for an answer. One at a time.
+            // 3. The group waits for an answer, one at a time.
             Some(asked) = self.channels.rebalances.recv(), if !self.is_answering() => Ok(LoopEvent::Asked(asked)),
             // 4. A stop ends intake, so it comes before intake.
             () = self.shutdown.stopping(), if !self.is_stopping => Ok(LoopEvent::Stop),
-            // 5. Once a second each; behind messages they would never have their turn.
+            // 5. Once a second each; behind messages they would never get a turn.
             examined = self.examining.ended() => Ok(LoopEvent::Examined(examined?)),
             Ok(()) = self.channels.stats.changed() => {
                 Ok(LoopEvent::Stats(self.channels.stats.borrow_and_update().clone()))
             }
             ends = self.asking.ended() => Ok(LoopEvent::Ends(ends?)),
-            // 6. A batch that waited long enough, or a gate that was closed for too long.
+            // 6. A batch that waited long enough, or a gate that was closed too long.
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Ok(LoopEvent::Time),
             // 7. Messages, and with them everything else that polling serves.
             received = self.consumer.recv(), if polls => Ok(match received {
@@ -184,7 +184,7 @@ impl Intake {
             LoopEvent::Committed => self.give_back(),
             LoopEvent::Asked(rebalance) => self.asked(rebalance),
             LoopEvent::Stop => {
-                // What was not accepted was not promised: it is read again at the next start.
+                // Messages that were not accepted were not committed: the next start reads them again.
                 self.is_stopping = true;
                 self.inbox.clear();
                 self.context.outages.set_member(false);
@@ -236,7 +236,7 @@ impl Intake {
 
     fn is_ready_to_flush(&self) -> bool {
         if self.filling.is_empty() {
-            // Positions that moved without anything to write: past what was lost.
+            // Positions that moved with nothing to write: past lost offsets.
             return self.partitions.have_moved();
         }
         self.filling.is_due() || self.is_stopping || self.revoked.is_some()
@@ -258,7 +258,7 @@ impl Intake {
 
     fn accept(&mut self, raw: Raw) {
         let partition = raw.partition;
-        // Taken away in the meantime: whoever reads it now gets it.
+        // The partition was revoked meanwhile: its new owner reads the message.
         let Some(Accepted { identity, gap }) = self.partitions.accept(partition, raw.offset) else {
             return;
         };

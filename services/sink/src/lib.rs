@@ -1,4 +1,4 @@
-//! Kafka to MongoDB: every message stored once, or kept as a dead letter.
+//! Kafka to MongoDB: stores every message once, or keeps it as a dead letter.
 //!
 //! ```text
 //!  topics ──▶ intake ──▶ decode ──▶ filling batch ──▶ flush: gaps, insert_many, duplicates, dead letters, receipts
@@ -8,8 +8,8 @@
 //! ```
 //!
 //! One batch is flushed while the next one fills. Every offset that was read ends as exactly one of: the event's document,
-//! a receipt (a duplicate, or a range without messages), a dead letter; or it is reported as lost, never papered
-//! over. Whatever was not committed is read again: documents are found by their `_id` and their position.
+//! a receipt (a duplicate, or a range without messages), or a dead letter; or it is reported as lost.
+//! After a crash the sink reads uncommitted messages again and finds their documents by `_id` and position.
 
 mod assignment;
 pub mod config;

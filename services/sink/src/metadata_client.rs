@@ -1,7 +1,7 @@
-//! What is asked of the brokers besides messages, on connections of its own.
+//! Queries the brokers for metadata, on separate connections.
 //!
-//! A broker answers the requests of a connection in their order. On the one that fetches, a question waits behind a
-//! fetch that waits for messages, up to half a second: and each batch has one.
+//! A broker answers the requests of a connection in order. On the fetching connection, a query waits behind a
+//! fetch that waits for messages, up to half a second, and each batch has a query.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -20,7 +20,7 @@ use crate::error::SinkError;
 use crate::source::Partition;
 use crate::topic_id;
 
-/// Asks the brokers for metadata, and never fetches.
+/// Queries the brokers for metadata, and never fetches.
 #[derive(Clone)]
 pub(crate) struct MetadataClient {
     client: Arc<SinkConsumer>,
@@ -35,7 +35,7 @@ impl MetadataClient {
         })
     }
 
-    /// Kafka's ids of these topics; those that do not exist are left out.
+    /// Kafka's ids of these topics; topics that do not exist are left out.
     pub(crate) async fn topic_ids(&self, topics: Vec<String>) -> Result<HashMap<String, Uuid>, SinkError> {
         self.empty().await;
         let Self { client, patience } = self.clone();
@@ -107,7 +107,7 @@ impl MetadataClient {
         .await
     }
 
-    /// Takes what the client has to say about lost connections: nobody else polls it, and it would pile up.
+    /// Drains the client's events about lost connections: nothing else polls it, and they would pile up.
     async fn empty(&self) {
         while let Ok(said) = timeout(Duration::ZERO, self.client.recv()).await {
             if let Err(error) = said {
@@ -116,7 +116,7 @@ impl MetadataClient {
         }
     }
 
-    /// Ends its connections, up to the deadline.
+    /// Closes its connections, up to the deadline.
     pub(crate) async fn close(self, deadline: Duration) {
         close(self.client, deadline).await;
     }

@@ -1,4 +1,4 @@
-//! What the sink tells about itself. One `record_*` per happening, once per batch.
+//! The sink's metrics. One `record_*` per event, called once per batch.
 #![allow(
     clippy::disallowed_macros,
     reason = "the one place of this crate that names metrics"
@@ -37,72 +37,68 @@ const COMMIT_ERRORS: &str = "pulseline_sink_commit_errors_total";
 const INCARNATIONS: &str = "pulseline_sink_generations_opened_total";
 const PARTITIONS: &str = "pulseline_sink_partitions";
 
-/// Describes every metric and touches every counter, so that `rate()` sees the first happening.
+/// Describes every metric and touches every counter, so that `rate()` sees the first increment.
 pub fn describe() {
     describe_counter!(MESSAGES, Unit::Count, "Messages read, by topic");
     describe_counter!(STORED, Unit::Count, "Events stored, by stream");
     describe_counter!(
         DUPLICATES,
         Unit::Count,
-        "Events that were stored already from another offset, by stream"
+        "Duplicate events, already stored at another offset, by stream"
     );
     describe_counter!(
         RETRIES,
         Unit::Count,
-        "Events that an earlier attempt had stored already, by stream"
+        "Events already stored by an earlier attempt, by stream"
     );
     describe_counter!(DEAD, Unit::Count, "Dead letters stored, by reason");
     describe_counter!(GAPS, Unit::Count, "Offsets without a message, by topic");
     describe_counter!(
         ERASED,
         Unit::Count,
-        "Messages of people who were erased, which were not stored, by topic"
+        "Messages of erased people, not stored, by topic"
     );
     describe_counter!(
         LOST,
         Unit::Count,
-        "Offsets that Kafka had deleted before they were read, by topic"
+        "Offsets that Kafka deleted before the sink read them, by topic"
     );
-    describe_counter!(BATCHES, Unit::Count, "Batches that became durable");
-    describe_histogram!(BATCH_ROWS, Unit::Count, "Entries of a batch");
+    describe_counter!(BATCHES, Unit::Count, "Batches made durable");
+    describe_histogram!(BATCH_ROWS, Unit::Count, "Entries per batch");
     describe_histogram!(
         BATCH_BYTES,
         Unit::Bytes,
-        "Bytes of a batch, documents and messages"
+        "Bytes per batch, documents and messages"
     );
-    describe_histogram!(BATCH_SECONDS, Unit::Seconds, "Time until a batch was durable");
+    describe_histogram!(BATCH_SECONDS, Unit::Seconds, "Time to make a batch durable");
     describe_histogram!(
         BLOCKED,
         Unit::Seconds,
-        "Time that intake was blocked because storing was behind"
+        "Time that intake was blocked by slow writes"
     );
     describe_gauge!(
         LAG,
         Unit::Count,
-        "Messages that are not stored yet, by topic, of the partitions read here"
+        "Messages not stored yet in the partitions of this sink, by topic"
     );
     describe_gauge!(
         LAST_SUCCESS,
         Unit::Seconds,
-        "When a batch last became durable, or there was nothing to store; before that, when the sink began"
+        "Unix time when all read messages were last durable; at first, when the sink started"
     );
-    describe_counter!(OUTAGES, Unit::Count, "Outages that began, by server");
+    describe_counter!(OUTAGES, Unit::Count, "Outages, by server");
     describe_gauge!(AWAY, Unit::Count, "1 while a server does not answer");
     describe_counter!(
         COMMIT_ERRORS,
         Unit::Count,
-        "Commits of offsets that failed; they are repeated"
+        "Failed offset commits; they are retried"
     );
-    describe_counter!(
-        INCARNATIONS,
-        Unit::Count,
-        "Incarnations of topics that were opened"
-    );
-    describe_gauge!(PARTITIONS, Unit::Count, "Partitions read here");
+    describe_counter!(INCARNATIONS, Unit::Count, "Topic incarnations opened");
+    describe_gauge!(PARTITIONS, Unit::Count, "Partitions assigned to this sink");
     touch();
 }
 
-/// Counters that were never touched are not there, and `rate()` misses their first step.
+/// Touches the counters: one that was never touched is absent, and `rate()` misses its first step.
 fn touch() {
     for source in SourceTopic::all() {
         for name in [MESSAGES, GAPS, LOST, ERASED] {
@@ -127,7 +123,7 @@ fn touch() {
     gauge!(LAST_SUCCESS).set(system_utc_millis() as f64 / 1_000.0);
 }
 
-/// Messages of the erased were refused.
+/// Records that messages of erased people were refused.
 pub(crate) fn record_erased<'a>(topics: impl Iterator<Item = &'a str>) {
     for topic in topics {
         let name = SourceTopic::from_topic(topic).map_or("unknown", SourceTopic::name);
@@ -171,7 +167,7 @@ pub(crate) fn record_batch(tally: &Tally, took: Duration, now: i64) {
     );
 }
 
-/// Everything read is durable.
+/// Records that everything read is durable.
 pub(crate) fn record_success(now: i64) {
     gauge!(LAST_SUCCESS).set(now as f64 / 1e3);
 }
@@ -205,7 +201,7 @@ pub(crate) fn record_blocked(blocked_for: Duration) {
     histogram!(BLOCKED).record(blocked_for.as_secs_f64());
 }
 
-/// Topics of which nothing is read here any more have no lag here.
+/// Drops the lag of topics of which this sink no longer reads a partition.
 pub(crate) fn record_lags(lags: &HashMap<SourceTopic, i64>) {
     for source in SourceTopic::all() {
         let lag = lags.get(&source).copied().unwrap_or(0);
@@ -218,13 +214,13 @@ pub(crate) fn record_outage(server: Server, is_away: bool) {
     if is_away {
         counter!(OUTAGES, "server" => server.name()).increment(1);
     } else {
-        tracing::info!(server = server.name(), "answers again");
+        tracing::info!(server = server.name(), "the server answers again");
     }
 }
 
 pub(crate) fn record_commit_error(error: &rdkafka::error::KafkaError) {
     counter!(COMMIT_ERRORS).increment(1);
-    tracing::warn!(%error, "offsets were not committed; they are committed with the next ones");
+    tracing::warn!(%error, "offsets were not committed; the next commit includes them");
 }
 
 pub(crate) fn record_incarnation(topic: &str, incarnation: i32, topic_id: &str) {

@@ -1,4 +1,4 @@
-//! Outages are waited out; while one lasts, the sink says that it is not ready.
+//! Waits out outages; while one lasts, the sink is not ready.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use pulseline_runtime::waits::Wait;
 use crate::error::SinkError;
 use crate::metrics;
 
-/// What can be away.
+/// A server that may be unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Server {
     Kafka,
@@ -41,7 +41,7 @@ impl Server {
     }
 }
 
-/// Who is away, and with it whether the sink is ready.
+/// The unavailable servers, and whether the sink is ready.
 #[derive(Clone, Debug)]
 pub(crate) struct Outages {
     shutdown: Shutdown,
@@ -64,7 +64,7 @@ impl Outages {
         }
     }
 
-    /// Says whether a server answered.
+    /// Records whether a server answers.
     pub(crate) fn note(&self, server: Server, is_away: bool) {
         let before = if is_away {
             self.state.away.fetch_or(server.bit(), Ordering::AcqRel)
@@ -77,18 +77,18 @@ impl Outages {
         }
     }
 
-    /// Says whether the group has given us our share, perhaps an empty one.
+    /// Records whether the group has assigned partitions, perhaps none.
     pub(crate) fn set_member(&self, is_member: bool) {
         self.state.is_member.store(is_member, Ordering::Release);
         self.publish();
     }
 
-    /// Watches a loop of the sink until what is returned is dropped.
+    /// Watches a loop of the sink until the returned value is dropped.
     pub(crate) fn watch(&self, name: &'static str, patience: Duration) -> Heart {
         self.health.watch(name, patience)
     }
 
-    /// A wait for Kafka's brokers that shows while none is connected.
+    /// A wait for Kafka that shows while no broker is connected.
     pub(crate) fn disconnection(&self) -> Wait {
         self.shutdown.waits().prepare("reading messages")
     }

@@ -1,4 +1,4 @@
-//! Receipts: offsets that hold no new event, written down so that accounting has no hole there.
+//! Receipts account for offsets that hold no new event.
 
 use bson::RawDocumentBuf;
 use pulseline_schemas::{Position, ReceiptDocument, UtcMillis};
@@ -8,11 +8,11 @@ use crate::gaps::Gap;
 /// Why an offset holds no new event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReceiptKind {
-    /// An event that stands at another offset already.
+    /// The event is stored at another offset already.
     Duplicate,
-    /// No message.
+    /// There is no message.
     Void,
-    /// A message of somebody who was erased.
+    /// The message belongs to an erased person.
     Erased,
 }
 
@@ -83,8 +83,8 @@ impl Receipt {
         document.stored(UtcMillis(now))
     }
 
-    /// What is left to write when a receipt that begins at the same offset is there already and ends at `covered`:
-    /// before a crash the same gap was seen, perhaps shorter.
+    /// What remains to be written when a receipt from the same offset to `covered` exists:
+    /// before a crash the sink saw the same gap, perhaps shorter.
     pub(crate) fn beyond(&self, covered: i64) -> Option<Self> {
         let rest = Gap::between(covered + 1, self.last + 1)?;
         Some(Self {

@@ -1,4 +1,4 @@
-//! Offsets that are nowhere any more but in Kafka: read again, through the same path as ever.
+//! Rereads offsets that exist only in Kafka, through the sink's usual path.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ use crate::service::{Context, SinkConnections, message_bytes_max};
 use crate::source::{Partition, Raw, SourceTopic};
 use crate::store::Store;
 
-/// Reads ranges of offsets again, beside whoever reads the topics as a group.
+/// Reads ranges of offsets again, beside the sinks of the group.
 pub struct Restorer {
     context: Context,
 }
@@ -62,11 +62,11 @@ impl Restorer {
         })
     }
 
-    /// Stores what Kafka still has at these offsets; says how many messages that was. Offsets without a message get
-    /// their receipts; what Kafka has deleted, or held in an earlier incarnation of the topic, stays a loss.
+    /// Stores what Kafka still has at these offsets; returns the number of messages. Offsets without a message get
+    /// receipts. Offsets that Kafka has deleted, or that belong to an earlier incarnation of the topic, stay lost.
     ///
     /// # Errors
-    /// What the stores say.
+    /// Errors of the stores.
     pub fn restore<'a>(
         &'a self,
         (topic, incarnation, number): (&'a str, i32, i32),
@@ -96,7 +96,7 @@ impl Restorer {
         })
     }
 
-    /// The topic's identity, if it is still in that incarnation.
+    /// The topic's identity, if it is still that incarnation.
     async fn identity(&self, topic: &str, incarnation: i32) -> Result<Option<TopicIncarnation>, SinkError> {
         let ids = self
             .context
@@ -168,12 +168,12 @@ impl Restorer {
         };
         match flush_batch(self.context.clone(), batch).await? {
             FlushOutcome::Durable(_) => Ok(()),
-            // Made anew at this very moment: whoever asks next finds another incarnation.
+            // The topic was recreated at this moment: the next query finds another incarnation.
             FlushOutcome::TopicChanged(topic) => Err(SinkError::NoTopic { topic }),
         }
     }
 
-    /// Leaves the brokers.
+    /// Closes the connections to the brokers.
     pub fn close(self) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let timeout = self.context.config.close_timeout();

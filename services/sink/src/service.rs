@@ -1,4 +1,4 @@
-//! The sink as a whole: wiring.
+//! Wires the sink together.
 
 use std::sync::Arc;
 
@@ -23,18 +23,18 @@ use crate::outage::{Outages, Server};
 use crate::reading_indexes;
 use crate::store::Store;
 
-/// The servers between which messages travel.
+/// The servers that the sink uses.
 #[derive(Clone, Debug)]
 pub struct SinkConnections {
-    /// Where messages come from.
+    /// The source of messages.
     pub kafka: KafkaConfig,
-    /// Where their schemas are.
+    /// The source of schemas.
     pub registry: RegistryConfig,
-    /// Where their documents go.
+    /// The target of documents.
     pub mongo: MongoConfig,
 }
 
-/// What every part of the sink works with.
+/// Shared by every part of the sink.
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) config: Arc<SinkConfig>,
@@ -57,7 +57,7 @@ impl std::fmt::Debug for Context {
     }
 }
 
-/// Largest message that is decoded: the sink's own bound where one is set, else the one of the topics.
+/// Largest message that is decoded: the sink's own limit where one is set, else that of the topics.
 pub(crate) fn message_bytes_max(config: &SinkConfig, kafka: &KafkaConfig) -> Result<usize, SinkError> {
     let bytes = config.message_bytes_max.unwrap_or(kafka.message_bytes_max);
     match usize::try_from(bytes) {
@@ -68,13 +68,13 @@ pub(crate) fn message_bytes_max(config: &SinkConfig, kafka: &KafkaConfig) -> Res
     }
 }
 
-/// Stores messages until told to stop. Outages are waited out; several sinks share the partitions.
+/// Stores messages until told to stop. It waits out outages; several sinks share the partitions.
 ///
-/// A stop ends intake; what was taken in is stored and committed. Abandoning leaves it, to be read again.
+/// A stop ends intake, then stores and commits what was accepted. Abandoning drops that; the next start reads it again.
 ///
 /// # Errors
-/// What cannot be waited out: a wrong setting, a fenced member, a position that another event holds, an error that
-/// nobody knows; [`SinkError::Abandoned`] when the drain was cut short.
+/// Permanent failures: a wrong setting, a fenced member, a position that another event holds, an unknown
+/// error; [`SinkError::Abandoned`] when the drain was cut short.
 pub fn run(
     config: SinkConfig,
     connections: SinkConnections,
@@ -124,7 +124,7 @@ pub fn run(
             outages,
             clock: Clock::system(),
         };
-        tracing::info!(group = context.config.group, "sink: Kafka to MongoDB");
+        tracing::info!(group = context.config.group, "the sink starts: Kafka to MongoDB");
         let ended = Intake::new(context, (Arc::clone(&consumer), channels), shutdown)
             .run()
             .await;

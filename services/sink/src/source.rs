@@ -1,4 +1,4 @@
-//! What is read: the topics, their partitions, and messages as they came.
+//! The sink's input: topics, partitions, and raw messages.
 
 use pulseline_schemas::{DEAD_LETTER_TOPIC, Position, Stream};
 
@@ -7,7 +7,7 @@ use pulseline_schemas::{DEAD_LETTER_TOPIC, Position, Stream};
 pub(crate) enum SourceTopic {
     /// Events of a stream.
     Stream(Stream),
-    /// What the generator could not make an event of.
+    /// Records that the generator could not turn into events.
     DeadLetters,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Partition {
 }
 
 impl Partition {
-    /// The place of an offset in this partition.
+    /// The position of an offset in this partition.
     pub(crate) fn position(self, incarnation: i32, offset: i64) -> Position {
         Position {
             topic: self.source.topic().to_owned(),
@@ -69,14 +69,14 @@ impl std::fmt::Display for Partition {
     }
 }
 
-/// A message as it came.
+/// A message as received.
 #[derive(Debug)]
 pub(crate) struct Raw {
     pub(crate) partition: Partition,
     pub(crate) offset: i64,
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) payload: Option<Vec<u8>>,
-    /// Only of the topic of dead letters: reason, detail and stream stand there.
+    /// Filled for the dead-letter topic only: headers carry reason, detail and stream.
     pub(crate) headers: Vec<(String, Vec<u8>)>,
 }
 

@@ -1,4 +1,4 @@
-//! What the Kafka client's statistics say about the end of each partition.
+//! Partition ends from the Kafka client's statistics.
 
 use rdkafka::Statistics;
 
@@ -12,13 +12,13 @@ pub(crate) struct StatsSnapshot {
     pub(crate) partitions: Vec<PartitionStats>,
 }
 
-/// What the statistics say of one partition.
+/// The statistics of one partition.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PartitionStats {
     pub(crate) partition: Partition,
     /// Offset of the last end-of-partition event; negative before the first.
     pub(crate) end: i64,
-    /// The last stable offset that a fetch told; negative before the first.
+    /// The last stable offset of the latest fetch; negative before the first.
     pub(crate) stable: i64,
 }
 
@@ -31,7 +31,7 @@ impl StatsSnapshot {
                 continue;
             };
             for (number, seen) in &seen.partitions {
-                // Not a partition: the client's place for messages without one.
+                // Not a partition: the client's placeholder for messages without one.
                 if *number < 0 {
                     continue;
                 }

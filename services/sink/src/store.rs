@@ -1,4 +1,4 @@
-//! MongoDB: everything that is written, and what is looked up about it. Majority, always.
+//! MongoDB: all writes and lookups of the sink, always with majority.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ const POSITION_INDEX: &str = "kafka_position";
 /// A document that was not inserted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// Its index among those that were given.
+    /// Its index in the given documents.
     pub(crate) index: usize,
     pub(crate) fault: Fault,
     pub(crate) code: i32,
@@ -35,7 +35,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// A client of the database; nothing is asked yet.
+    /// Creates a client of the database; sends nothing yet.
     pub(crate) async fn open(config: &MongoConfig) -> Result<Self, SinkError> {
         Ok(Self {
             database: mongo::open(config, "pulseline-sink").await?,
@@ -46,7 +46,7 @@ impl Store {
         self.database.collection(name)
     }
 
-    /// Creates the index that is unique by position. Doing it again changes nothing.
+    /// Creates the unique index on positions. Repeating it changes nothing.
     pub(crate) async fn ensure_indexes(&self) -> Result<(), SinkError> {
         for name in Stream::ALL
             .map(Stream::collection)
@@ -66,8 +66,8 @@ impl Store {
         Ok(())
     }
 
-    /// Creates the indexes in whose order documents are read in bulk (P20): all of a collection, and those of one device.
-    /// Nothing that is written waits for them, and on a large collection they take their time.
+    /// Creates the indexes in whose order bulk readers read (P20): a whole collection, and one device of it.
+    /// Writes never wait for them; on a large collection they take long.
     pub(crate) async fn ensure_reading_indexes(&self) -> Result<(), SinkError> {
         for stream in Stream::ALL {
             for keys in Order::of(stream).indexes() {
@@ -83,8 +83,8 @@ impl Store {
         created.map(drop).map_err(SinkError::mongo("creating an index"))
     }
 
-    /// Inserts documents, each by itself. Returns those that were refused for their own sake; all others are
-    /// acknowledged by a majority.
+    /// Inserts documents independently. Returns those that were refused for their own content; a majority acknowledged
+    /// all others.
     pub(crate) async fn insert(
         &self,
         collection: &'static str,
@@ -104,7 +104,7 @@ impl Store {
         let ErrorKind::InsertMany(many) = error.kind.as_ref() else {
             return Err(SinkError::mongo("inserting documents")(error));
         };
-        // What was inserted may yet be undone: nothing of this attempt counts.
+        // The inserts may still be rolled back: nothing of this attempt counts.
         if let Some(concern) = &many.write_concern_error {
             let message = concern.message.clone();
             return Err(SinkError::WriteConcern {
@@ -138,7 +138,7 @@ impl Store {
         Ok(failures)
     }
 
-    /// What is stored under these ids.
+    /// Which of these ids are stored, and with what.
     pub(crate) async fn find_events(
         &self,
         collection: &'static str,
@@ -182,7 +182,7 @@ impl Store {
         found.map_err(SinkError::mongo("looking for a position"))
     }
 
-    /// Deletes documents by their ids; those that are not there do not matter.
+    /// Deletes documents by id; missing ones are ignored.
     pub(crate) async fn delete(&self, collection: &'static str, ids: &[&str]) -> Result<(), SinkError> {
         if ids.is_empty() {
             return Ok(());
@@ -192,12 +192,12 @@ impl Store {
         deleted.map(drop).map_err(SinkError::mongo("deleting documents"))
     }
 
-    /// Who was erased.
+    /// The erased people.
     pub(crate) fn register(&self) -> Register {
         Register::of(&self.database)
     }
 
-    /// The incarnations that are known of a topic, with the topic ids they are bound to.
+    /// The known incarnations of a topic, with their topic ids.
     pub(crate) async fn incarnations(&self, topic: &str) -> Result<Vec<(i32, String)>, SinkError> {
         const NAME: &str = collections::INCARNATIONS;
         let reading = || SinkError::mongo("reading incarnations");
@@ -216,7 +216,7 @@ impl Store {
         Ok(known)
     }
 
-    /// Opens an incarnation; false when somebody else has opened one of this number.
+    /// Opens an incarnation; false when another member has opened this number.
     pub(crate) async fn open_incarnation(
         &self,
         topic: &str,
@@ -245,7 +245,7 @@ impl Store {
 }
 
 fn stored_of(collection: &str, document: &RawDocument) -> Result<Stored, bson::error::Error> {
-    // The id of a dead letter is all there is to it.
+    // The id of a dead letter contains everything.
     let content_hash = match collection {
         collections::DEAD_LETTERS => "",
         _ => document.get_str("content_hash")?,

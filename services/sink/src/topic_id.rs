@@ -1,6 +1,6 @@
-//! Kafka's own id of a topic, which tells a topic made anew from the one that had its name before.
+//! Kafka's id of a topic, which tells a recreated topic from its predecessor of the same name.
 //!
-//! The client library has `DescribeTopics`, its Rust wrapper has not: the one file with unsafe code.
+//! The C library has `DescribeTopics`, its Rust wrapper does not: this is the only file with unsafe code.
 #![allow(
     unsafe_code,
     reason = "rd_kafka_DescribeTopics has no safe wrapper; every pointer stays in this file"
@@ -16,20 +16,20 @@ use rdkafka::error::{IsError, KafkaError};
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 use uuid::Uuid;
 
-/// How much longer than the request itself its answer is waited for.
+/// How much longer than the request itself the program waits for its answer.
 const GRACE_MS: c_int = 1_000;
 
-/// Something of the C library that is destroyed when it goes out of scope.
+/// An object of the C library, destroyed when dropped.
 struct Owned<T> {
     pointer: *mut T,
     destroy: unsafe extern "C" fn(*mut T),
 }
 
 impl<T> Owned<T> {
-    /// Takes over what a constructor of the C library returned; an error when it returned nothing.
+    /// Takes ownership of what a constructor of the C library returned; an error when it returned null.
     ///
     /// # Safety
-    /// `pointer` is null, or not yet owned by anybody and of the kind that `destroy` destroys.
+    /// `pointer` is null, or has no owner yet and is of the kind that `destroy` destroys.
     unsafe fn new(pointer: *mut T, destroy: unsafe extern "C" fn(*mut T)) -> Result<Self, KafkaError> {
         if pointer.is_null() {
             return Err(KafkaError::AdminOpCreation(
@@ -42,7 +42,7 @@ impl<T> Owned<T> {
 
 impl<T> Drop for Owned<T> {
     fn drop(&mut self) {
-        // SAFETY: `new` was promised that this is ours and what `destroy` is for; it is dropped once.
+        // SAFETY: the caller of `new` promised ownership and the matching `destroy`; it is dropped once.
         unsafe { (self.destroy)(self.pointer) }
     }
 }
@@ -61,8 +61,8 @@ pub(crate) fn describe<C: ConsumerContext>(
     let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
     let client = consumer.client().native_ptr();
     let timeout_ms = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX - GRACE_MS);
-    // SAFETY: the client lives as long as `consumer`, which we borrow; `pointers` point into `names`, which outlive
-    // the call, and the collection copies them. Each object is fresh from its constructor and handed to `Owned`
+    // SAFETY: the client outlives the borrow of `consumer`; `pointers` point into `names`, which outlive
+    // the call, and the collection copies them. `Owned` gets each object fresh from its constructor,
     // with its own destructor. The options are made for DescribeTopics.
     let (collection, options, queue) = unsafe {
         (

@@ -1,19 +1,19 @@
-//! The end of a partition: offsets after the last message that hold none (a commit marker, aborted records).
+//! Trailing gaps: offsets after a partition's last message that hold none (a commit marker, aborted records).
 
 use std::collections::HashMap;
 
 use crate::gaps::Gap;
 use crate::source::Partition;
 
-/// Remembers what was seen of each partition's end. The end is the offset of the partition's own end-of-partition
-/// event (P2); messages before it may still be on their way to us, so it counts when it was seen twice unmoved.
+/// Remembers each partition's end. The end is the offset of the partition's own end-of-partition
+/// event (P2). Messages before it may still be in transit, so it counts once two snapshots agree.
 #[derive(Debug, Default)]
 pub(crate) struct TrailingGaps {
     seen: HashMap<Partition, Gap>,
 }
 
 impl TrailingGaps {
-    /// Tells what was seen: `next` is the offset we expect, `end` that of the last end-of-partition event.
+    /// Records a snapshot: `next` is the expected offset, `end` that of the last end-of-partition event.
     /// Returns the trailing gap when it has not moved since the last snapshot.
     pub(crate) fn observe(&mut self, partition: Partition, next: i64, end: i64) -> Option<Gap> {
         let Some(trailing_gap) = Gap::between(next, end) else {
@@ -25,7 +25,7 @@ impl TrailingGaps {
             .filter(|before| *before == trailing_gap)
     }
 
-    /// Forgets a partition: it was examined, or taken away.
+    /// Forgets a partition: it was examined, or revoked.
     pub(crate) fn forget(&mut self, partition: Partition) {
         self.seen.remove(&partition);
     }

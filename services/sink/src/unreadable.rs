@@ -1,4 +1,4 @@
-//! Errors of a partition: none is swallowed. It passes by itself, or it ends the sink with what has to be done.
+//! Errors of a partition. None is swallowed: it passes by itself, or it ends the sink and tells the operator what to do.
 
 use pulseline_clients::kafka::class_of;
 use pulseline_runtime::retry::Class;
@@ -7,25 +7,25 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use crate::error::SinkError;
 
-/// What polling returned, when no waiting fixes it. The client recovers by itself from outages and from what the group
-/// does; anything else would leave a partition standing without a word, and ends the sink.
+/// Classifies a polling error that waiting does not fix. The client recovers by itself from outages and
+/// rebalances; any other error would block a partition silently, so it ends the sink.
 pub(crate) fn unreadable(error: KafkaError) -> Result<KafkaError, SinkError> {
     use RDKafkaErrorCode as Code;
     let is_fatal = matches!(error, KafkaError::MessageConsumptionFatal(_));
     let recovers = matches!(
         error.rdkafka_error_code(),
         Some(
-            // The position is beyond the log: the client goes to where the topic begins, and the jump is examined (P2).
+            // The position is beyond the log: the client seeks to the log start, and the jump is examined (P2).
             Code::OffsetOutOfRange
                 | Code::AutoOffsetReset
                 | Code::LogTruncation
-                // It joins its group again.
+                // The client rejoins its group.
                 | Code::PollExceeded
                 | Code::AssignmentLost
-                // The commit is repeated with the next one.
+                // The next commit repeats this one.
                 | Code::NoOffset
                 | Code::PartitionEOF
-                // A broker that stops in the middle of a handshake says no more; what no waiting fixes, the guard reports.
+                // A broker that stops during a handshake gives no reason; the guard reports a permanent refusal.
                 | Code::Authentication
                 | Code::SSL
         )
@@ -44,22 +44,22 @@ fn advice(code: Option<RDKafkaErrorCode>) -> &'static str {
     use RDKafkaErrorCode as Code;
     match code {
         Some(Code::NotImplemented) => {
-            "a batch is packed with a codec that this program was built without; let its producer use another \
+            "a batch uses a compression codec that this program does not include; let its producer use another \
              compression.type, or run a build that has it"
         }
         Some(Code::BadCompression | Code::BadMessage | Code::InvalidMessage) => {
-            "a batch is damaged where the broker keeps it; restore it, or move the group's offset past it"
+            "a batch is corrupt on the broker; restore it, or move the group's offset past it"
         }
         Some(
             Code::TopicAuthorizationFailed
             | Code::GroupAuthorizationFailed
             | Code::ClusterAuthorizationFailed,
-        ) => "let this client read the topics fitbit.* and the group sink.group",
+        ) => "allow this client to read the topics fitbit.* and the group sink.group",
         Some(Code::SaslAuthenticationFailed) => {
-            "the settings under [kafka] are not those that the brokers expect"
+            "the brokers expect other settings; correct those under [kafka]"
         }
-        Some(Code::FencedInstanceId) => "another sink runs under the same sink.instance",
-        _ => "no waiting fixes this; whoever runs the brokers has to look",
+        Some(Code::FencedInstanceId) => "another sink uses the same sink.instance; give each sink its own",
+        _ => "waiting does not fix this; check the brokers",
     }
 }
 

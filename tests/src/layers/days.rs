@@ -1,4 +1,4 @@
-//! Days of an owner: what its devices measured and said on them.
+//! Days of an owner: what its devices measured and reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -103,7 +103,7 @@ pub(super) fn of(
             .or_default()
             .add_quarter(quarter);
     }
-    // Of the devices themselves, whoever counts in a quarter: that is how long each was worn.
+    // By device, whichever one counts in a quarter: that is how long each was worn.
     for (device, day, minutes) in worn_days(oracle) {
         *worn.entry((device, day)).or_default() += minutes;
     }

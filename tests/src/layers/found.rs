@@ -1,4 +1,4 @@
-//! What stage and agg hold, as whole numbers.
+//! The stored content of stage and agg, as whole numbers.
 
 use std::collections::HashMap;
 

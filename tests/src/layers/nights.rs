@@ -1,4 +1,4 @@
-//! Sleeps: which of those that overlap counts, their levels, and the heart rate between their start and end.
+//! Sleeps: which of overlapping ones counts, their levels, and the heart rate between start and end.
 
 use std::collections::BTreeMap;
 

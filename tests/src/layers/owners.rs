@@ -1,4 +1,4 @@
-//! Whose figures: a device's own, or those of the person who wears it.
+//! The owner of figures: the device, or the person who wears it.
 
 use std::collections::BTreeMap;
 
@@ -30,10 +30,10 @@ impl Scope {
     }
 }
 
-/// Device → whose figures it counts for; a device that nobody owns counts for no person.
+/// Device → its owner; a device without one counts for no person.
 pub(super) type Owners = BTreeMap<Uuid, Uuid>;
 
-/// Everybody's devices, by the newest profile that names each.
+/// Every person's devices, by the newest profile that names each.
 pub(super) fn of(oracle: &Oracle, scope: Scope) -> Owners {
     if scope == Scope::Device {
         let devices = (oracle.heart_rates.keys().map(|key| key.device_id))

@@ -1,4 +1,4 @@
-//! Quarters of an hour, and which device's count for a person.
+//! Quarters of an hour, and the device that counts for a person in each.
 
 use std::collections::BTreeMap;
 

@@ -25,7 +25,7 @@ impl PgBouncer {
         Self::launch(upstream, "scram-sha-256").await
     }
 
-    /// Starts it before the embedded TimescaleDB, which lets in everybody, and does so too.
+    /// Starts it before the embedded TimescaleDB, which accepts every user; so does this PgBouncer.
     ///
     /// # Errors
     /// When it does not come up.

@@ -1,4 +1,4 @@
-//! Debian's PostgreSQL with TLS: one that writes, and a hot standby of the same beginnings that only reads.
+//! Debian's PostgreSQL with TLS: a primary, and a read-only hot standby of it.
 
 use std::fs;
 use std::path::Path;

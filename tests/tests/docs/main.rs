@@ -1,4 +1,4 @@
-//! The pages say what is so: their links, commands, settings, metrics, alerts, relations, paths and ids exist.
+//! Checks the documentation: its links, commands, settings, metrics, alerts, relations, paths and ids exist.
 
 mod names;
 mod pages;

@@ -1,4 +1,4 @@
-//! What the pages name in code, SQL and folders: relations, paths, scenarios, and the ids of invariants.
+//! Names of code, SQL and folders in the documentation: relations, paths, scenarios, and invariant ids.
 
 use std::collections::BTreeSet;
 

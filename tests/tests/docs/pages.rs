@@ -1,4 +1,4 @@
-//! The pages themselves: their lines and links, and how long the first one is.
+//! The pages of the documentation: their lines and links, and the length of the first one.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What the pages say of the program: commands, settings, metrics and alerts.
+//! Names of the program in the documentation: commands, settings, metrics and alerts.
 
 use std::collections::BTreeSet;
 use std::process::Command;

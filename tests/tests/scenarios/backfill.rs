@@ -1,4 +1,4 @@
-//! A range of documents loaded once more while streaming goes on: it repairs, and touches nothing else.
+//! Reloads a range of documents while streaming continues: it repairs, and touches nothing else.
 
 use anyhow::{Result, ensure};
 use bson::{Document, doc};
@@ -73,7 +73,7 @@ async fn a_backfill_repairs_rows_while_others_are_loaded_and_goes_on_after_a_kil
     world.until_quiet().await?;
     world.verify_equal().await?;
 
-    // What is right stays untouched: nothing has to be made anew.
+    // Correct rows stay untouched: no day becomes dirty.
     let refreshes = "select count(*) from ops.compactions where task = 'refresh'";
     let before = world.count(refreshes).await?;
     let streams = [

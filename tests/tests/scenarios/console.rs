@@ -1,4 +1,4 @@
-//! The console in a real browser: what the page shows is what the warehouse says, and only who may can change anything.
+//! The console in a real browser: the page shows the warehouse's content, and only authorised users can change anything.
 
 use pulseline_sql::GenericClient;
 use std::time::Duration;

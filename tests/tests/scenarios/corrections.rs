@@ -1,4 +1,4 @@
-//! A correction of what is five months old: seen in every figure that it changes, and nothing else is touched.
+//! A correction of five-month-old data: every figure that depends on it changes, and no other.
 
 use anyhow::{Context, Result, ensure};
 use pulseline_generator::{SimulateConfig, Start};

@@ -1,4 +1,4 @@
-//! What nobody should do by hand is noticed: a wrong row, a missing row, a document that vanished before it was loaded.
+//! Damage by hand is detected: a wrong row, a missing row, a document that vanished before it was loaded.
 
 use pulseline_sql::GenericClient;
 use std::time::Duration;
@@ -125,11 +125,11 @@ async fn a_1_a_wrong_figure_of_an_aggregate_is_reported() -> Result<()> {
         );
     }
     drop(services);
-    // Nobody has to ask: what the compactor compares by chance comes upon it.
+    // No command is needed: the compactor's samples find it.
     let settings = [("PULSELINE__COMPACTOR__SAMPLE_INTERVAL_MS", "1")];
     let mut compactor = Service::start_with(&world, Role::Compactor, &settings)?;
     compactor
-        .until_logged("a stored figure is not what its readings say")
+        .until_logged("a stored figure differs from its readings")
         .await?;
     let measures = compactor.measures().await?;
     let counted = measures.sum("pulseline_compactor_sample_differences_total")?;

@@ -1,4 +1,4 @@
-//! Dead letters in the hands of a person: read, replayed once after a fix, discarded with a reason.
+//! The commands for dead letters: show, replay once after a fix, discard with a reason.
 
 use anyhow::{Context, Result, ensure};
 use pulseline_clients::registry::Registry;
@@ -18,7 +18,7 @@ const DEAD: &str =
     "select coalesce(sum(upper(r) - lower(r)), 0)::bigint from ops.accounted_offsets, unnest(dead) as r";
 
 const LOADED: &str = "select min(local_ts)::date::text from raw.steps";
-/// Nobody: the message names no person.
+/// No person's id: the message names no person.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000001";
 const TOKEN: &str = "a token of the tests";
 
@@ -99,7 +99,7 @@ async fn p_9_documents_that_were_refused_are_loaded_after_the_fix_once() -> Resu
     world.stop().await
 }
 
-/// Steps as they are framed with a schema that nobody has registered yet.
+/// Steps framed with a schema id that is not registered yet.
 fn ahead(id: u32) -> Result<Vec<u8>> {
     let mut planned = plan(&cohort(), UtcMillis(0)).map_err(anyhow::Error::msg)?;
     let event = planned.find_map(|planned| match planned.payload {
@@ -113,7 +113,7 @@ fn ahead(id: u32) -> Result<Vec<u8>> {
 async fn p_9_messages_that_could_not_be_stored_are_sent_again_or_discarded() -> Result<()> {
     let mut world = World::start("messages").await?;
     let services = Service::start_all(&world)?;
-    // From here on whoever looks comes through a pooler that has a session for him as long as a transaction.
+    // From here on readers connect through a pooler that keeps a session for one transaction only.
     let direct = reqwest::Url::parse(&world.endpoints.timescale_url)?;
     let pooler = PgBouncer::before_embedded(direct.port().context("no port")?).await?;
     world.endpoints.timescale_url = pooler.url();

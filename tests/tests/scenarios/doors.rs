@@ -1,4 +1,4 @@
-//! Servers as their users secure them: each command over each way in, and a refusal that names its cause at once.
+//! Secured servers: each command connects in each way, and a refusal names its cause at once.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use pulseline_tests::{Role, Service, World};
 const REFUSED_WITHIN: Duration = Duration::from_secs(20);
 /// What must be refused: as which case, with which settings, and what the sentence must name.
 type Refusal = (&'static str, Settings, &'static str);
-/// Whoever talks to all of Kafka, the registry and nothing else.
+/// The commands that use all of Kafka, the registry and nothing else.
 const GENERATE: [&str; 4] = ["generate", "simulate", "--days", "1"];
 
 /// What a command says, and its exit code.

@@ -1,4 +1,4 @@
-//! A person is removed from every store, stays away whatever is delivered again, and nobody else loses anything.
+//! An erased person is removed from every store and never returns; other people lose nothing.
 
 use std::time::{Duration, Instant};
 
@@ -64,7 +64,7 @@ async fn person(warehouse: &Client) -> Result<(Uuid, Vec<Uuid>)> {
     Ok((user, devices.iter().map(|row| row.get(0)).collect()))
 }
 
-/// A dead letter that somebody's gateway or a sink wrote at the moment of erasure: only its bytes say whose it is.
+/// A dead letter that a gateway or a sink wrote at the moment of erasure: only its bytes name the person.
 async fn dead_letter_of_the_erased_goes(world: &World, loader: &Service, device: Uuid) -> Result<()> {
     let (position, id) = ("fitbit.steps/0/9/5", "kafka:fitbit.steps/0/9/5#-1");
     let payload = format!("\0\u{1}H{device}\u{2}").into_bytes();
@@ -151,9 +151,9 @@ async fn e_1_a_person_is_removed_everywhere_and_does_not_come_back() -> Result<(
         said.contains("Kafka keeps messages of fitbit.heart_rates until"),
         "{said}"
     );
-    ensure!(others().await? == before, "somebody else lost readings");
+    ensure!(others().await? == before, "another person lost readings");
     world.verify_equal().await?;
-    // Nobody knows the devices any more, but the hash knows the person.
+    // The devices are unknown by now, but the hash still identifies the person.
     let (code, said) = forget(&world, &[&user, "--yes"]).await?;
     ensure!(code == Some(0) && said.contains(proof), "{said}");
 

@@ -1,4 +1,4 @@
-//! What other programs write: every codec, messages up to the bound, transactions.
+//! Messages of other programs: every codec, sizes up to the limit, transactions.
 
 use std::collections::BTreeSet;
 

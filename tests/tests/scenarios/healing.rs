@@ -1,5 +1,5 @@
-//! Losses on purpose: what MongoDB still has comes back, then what Kafka still has; what is nowhere stays an alert with its
-//! offsets.
+//! Deliberate losses: MongoDB's remaining data is restored, then Kafka's; offsets in no store stay an alert that names
+//! them.
 
 use pulseline_clients::kafka::{Guard, Settings};
 use pulseline_sql::GenericClient;
@@ -20,7 +20,7 @@ const LOST: std::ops::Range<i64> = 3..9;
 const GONE: i64 = 8;
 /// Offsets after those, lost with their rows while one before them is nowhere.
 const LATER: std::ops::Range<i64> = 9..13;
-/// The ops tables as if nobody had ever dealt with them, whatever they were.
+/// Empties the accounting, as if no offset had been dealt with.
 const FORGET: &str = "update ops.accounted set offsets = offsets - int8range($2, $3)::int8multirange, \
     duplicate = duplicate - int8range($2, $3)::int8multirange, dead = dead - int8range($2, $3)::int8multirange \
     where topic = 'fitbit.steps' and partition = $1";

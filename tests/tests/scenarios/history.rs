@@ -1,4 +1,4 @@
-//! One person's three years, all at once: what a replay of a real export is to the compactor.
+//! Three years of one person at once: what a replay of a real export means to the compactor.
 
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt};

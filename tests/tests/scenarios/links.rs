@@ -186,7 +186,7 @@ struct Flow {
 }
 
 impl Flow {
-    /// Whoever is on the way from Kafka to MongoDB waits for the first three; who writes rows waits for the warehouse.
+    /// The services from Kafka to MongoDB wait for the first three servers; writers of rows wait for the warehouse.
     fn waiting(&mut self, hop: Hop) -> &mut Service {
         match hop {
             Hop::Kafka | Hop::Registry => &mut self.sink,

@@ -1,4 +1,4 @@
-//! Several loaders at once: one works, the others wait, and whoever comes late writes nothing.
+//! Several loaders at once: one works, the others wait, and a superseded one writes nothing.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Whoever looks on with tools of their own: psql, and a foreign Kafka client with another Avro library.
+//! Readers with their own tools: psql, and a foreign Kafka client with another Avro library.
 
 use pulseline_sql::GenericClient;
 use std::collections::HashSet;
@@ -68,7 +68,7 @@ async fn statements(world: &World) -> Result<()> {
         let sql = example
             .replace("device_id = '…'", &format!("device_id = '{device}'"))
             .replace("user_id = '…'", &format!("user_id = '{user}'"));
-        ensure!(!sql.contains('…'), "a place that nobody fills: {sql}");
+        ensure!(!sql.contains('…'), "an unfilled placeholder: {sql}");
         let shown = psql(world, &sql).await.with_context(|| sql.clone())?;
         with_rows += usize::from(!shown.trim().is_empty());
     }

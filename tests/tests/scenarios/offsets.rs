@@ -1,4 +1,4 @@
-//! Offsets without events: commit markers, aborted transactions, and a topic that was made anew.
+//! Offsets without events: commit markers, aborted transactions, and a recreated topic.
 
 use anyhow::{Context, Result, ensure};
 use pulseline_auditor::Flow;

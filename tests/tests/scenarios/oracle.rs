@@ -1,4 +1,4 @@
-//! The whole flow once: everything that was acknowledged arrives, once, with the right values.
+//! The whole flow once: every acknowledged message arrives once, with the right values.
 
 use anyhow::{Result, ensure};
 use pulseline_generator::SimulateConfig;
@@ -43,7 +43,7 @@ async fn d_3_d_5_a_1_late_duplicate_corrected_and_broken_uploads_arrive_right() 
     world.stop().await
 }
 
-/// What nobody recomputes can be wrong, and what has no rows is not tested by comparing it.
+/// A relation without a recomputation can be wrong, and one without rows is not tested by a comparison.
 async fn every_relation_has_rows_and_a_check(world: &World) -> Result<()> {
     let client = world.warehouse().await?;
     let relations = "select format('%I.%I', n.nspname, c.relname) from pg_class c \
@@ -52,7 +52,7 @@ async fn every_relation_has_rows_and_a_check(world: &World) -> Result<()> {
     let checked = pulseline_auditor::checked_relations();
     for row in client.query(relations, &[]).await? {
         let relation: &str = row.get(0);
-        ensure!(checked.contains(relation), "nobody recomputes {relation}");
+        ensure!(checked.contains(relation), "no check recomputes {relation}");
         let rows = world
             .count(&format!(
                 "select count(*) from (select 1 from {relation} limit 1) r"

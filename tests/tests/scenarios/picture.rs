@@ -1,4 +1,4 @@
-//! The dashboards and alerts on real servers: what they ask is there, and a hole shows where people look.
+//! Dashboards and alerts on real servers: the metrics they query exist, and a hole shows.
 
 use std::collections::HashSet;
 use std::process::Stdio;
@@ -253,7 +253,7 @@ impl Prometheus {
         let (histograms, others): (Vec<_>, Vec<_>) = missing
             .into_iter()
             .partition(|name| picture::histogram_of(name).is_some());
-        ensure!(others.is_empty(), "nobody has {others:?}");
+        ensure!(others.is_empty(), "no service has {others:?}");
         let asked = used.filter(|name| picture::histogram_of(name).is_some()).count();
         ensure!(histograms.len() < asked / 2, "never observed: {histograms:?}");
         Ok(())

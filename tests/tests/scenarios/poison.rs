@@ -1,4 +1,4 @@
-//! Poison between good messages: kept with its bytes, origin and reason, and nothing else is held up by it.
+//! Poison between good messages: it is kept with its bytes, origin and reason, and holds up nothing.
 
 use anyhow::{Context, Result, ensure};
 use bson::{DateTime, Document, doc};
@@ -32,7 +32,7 @@ fn noise(bytes: usize) -> String {
         .collect()
 }
 
-/// An upload of a day of somebody's, as nobody but a person by hand would write it.
+/// A handmade upload of one person's day, as no device would write it.
 fn by_hand(id: &str, kafka: Document, metrics: Vec<Document>) -> Document {
     let at = DateTime::from_millis(1_572_742_800_000);
     doc! {
@@ -129,7 +129,7 @@ async fn d_3_documents_that_cannot_be_mapped_become_dead_letters_and_verify_goes
     event.samples[3].bpm = 400;
     hand.event(&Event::HeartRates(event.clone())).await?;
     world.until_quiet().await?;
-    // Somebody writes into the collections by hand.
+    // An operator writes into the collections by hand.
     let documents = world.documents().await?.collection::<Document>("heart_rates");
     let position = |offset: i64| doc! { "topic": "fitbit.heart_rates", "generation": 0, "partition": 7, "offset": offset };
     documents.insert_one(doc! { "_id": "no upload at all" }).await?;

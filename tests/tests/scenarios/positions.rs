@@ -1,4 +1,4 @@
-//! Collections that are differently far, and positions that are of no use any more.
+//! Collections at different positions, and positions that can no longer be used.
 
 use std::collections::BTreeMap;
 
@@ -102,9 +102,9 @@ async fn d_2_a_collection_that_was_dropped_stops_the_loader_or_is_read_again_bes
     collection.drop().await?;
     let mut loader = services.remove(1);
     ensure!(loader.ended().await? == Some(3), "{}", loader.log()?);
-    let reason = "the position of sleeps in the change stream is lost (it was dropped or renamed)";
+    let reason = "MongoDB no longer knows the change-stream position of sleeps (it was dropped or renamed)";
     ensure!(loader.log()?.contains(reason), "{}", loader.log()?);
-    // Restored from a copy, say, while nobody looks.
+    // Restored from a copy, say, while no loader runs.
     collection.insert_many(&documents).await?;
     let again = [("PULSELINE__LOADER__DEAD_TOKEN", "resnapshot")];
     let mut loader = Service::start_with(&world, Role::Loader, &again)?;

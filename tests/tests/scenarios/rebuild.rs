@@ -1,4 +1,4 @@
-//! A warehouse is built anew beside the one in use while data streams in, is killed half way, goes on, and takes its place.
+//! A rebuild beside the warehouse in use while data streams in: it is killed halfway, resumes, and swaps the two.
 
 use std::time::{Duration, Instant};
 
@@ -132,7 +132,7 @@ async fn a_rebuilt_warehouse_takes_the_place_of_the_old_one_while_events_flow() 
     }
     let log = services[1].log()?;
     ensure!(
-        log.contains("is not where this loader left it"),
+        log.contains("has moved since this loader's last commit"),
         "no batch met the swap: {log}"
     );
     let (code, said, error) = run(&world, &["verify", "--full"]).await?;

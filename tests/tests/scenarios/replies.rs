@@ -1,4 +1,4 @@
-//! Lost replies: the server did it, and nobody was told.
+//! Lost replies: the server executed a request, and the client never learned it.
 
 use anyhow::{Context, Result, ensure};
 use pulseline_generator::SimulateConfig;

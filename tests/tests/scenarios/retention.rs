@@ -1,4 +1,4 @@
-//! Readings that are too old are deleted; their figures stay, and what comes late for them becomes a dead letter.
+//! Retention deletes old readings; their figures stay, and late readings become dead letters.
 
 use anyhow::{Result, ensure};
 use pulseline_generator::{SimulateConfig, Start};

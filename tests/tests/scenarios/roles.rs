@@ -1,4 +1,4 @@
-//! Each service with the rights it needs and no more, and a reader that sees nobody's e-mail.
+//! Each service with exactly the rights it needs, and a reader that sees no e-mail address.
 
 use anyhow::{Context, Result, ensure};
 use pulseline_generator::SimulateConfig;

@@ -56,7 +56,7 @@ async fn a14_a_rolling_restart_of_two_of_each_never_waits_and_loses_nothing() ->
             services.push(next);
         }
     }
-    // For a moment nobody may hold a lease; all are ready even then.
+    // For a moment no instance may hold the lease; all are ready even then.
     standing_by(&services).await?;
     world.until_quiet().await?;
     ensure!(standing_by(&services).await? == 2);

@@ -1,5 +1,5 @@
-//! Collections that are read as a whole: in the order of their windows, each followed as soon as it is read, and gone on with
-//! after a kill.
+//! Snapshots of collections: read in the order of their windows, followed as soon as each is read, and resumed after a
+//! kill.
 
 use std::time::{Duration, Instant};
 
@@ -65,7 +65,7 @@ async fn p_20_what_is_read_is_followed_while_the_rest_is_read_and_a_killed_snaps
     until_stored(&world).await?;
     let all = heart_rates(&world).await?;
     let later = all - before;
-    // As much is loaded as a snapshot that began anew would give away.
+    // More is loaded than a snapshot that had started over could have.
     let began = Instant::now();
     while world.count(LOADED).await? <= later {
         ensure!(began.elapsed() < PATIENCE, "heart rates are not read");

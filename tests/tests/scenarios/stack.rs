@@ -1,4 +1,4 @@
-//! `pulseline stack` as a person uses it.
+//! `pulseline stack`, used as a person uses it.
 
 use std::process::Stdio;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A graceful stop: what was taken in is finished, and positions stand exactly at its end.
+//! A graceful stop: accepted messages are finished, and positions are exactly at their end.
 
 use std::time::Duration;
 

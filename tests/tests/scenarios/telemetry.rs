@@ -1,4 +1,4 @@
-//! What a service tells from its first moment on, and how it ends.
+//! The metrics and health of a service from its first moment on, and its exit.
 
 use anyhow::{Result, ensure};
 use pulseline_tests::{Role, Service, World};

@@ -1,4 +1,4 @@
-//! A program on a database that another version has migrated: it waits for an older one, and refuses a newer one.
+//! A program on another version's schema: it waits for a migration of an older one, and refuses a newer one.
 
 use anyhow::{Result, ensure};
 use pulseline_generator::SimulateConfig;

@@ -1,4 +1,4 @@
-//! A sum that Rust and SQL compute alike, and the rule of who wins.
+//! A checksum that Rust and SQL compute alike, and the rule of who wins.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The tables of days, sessions and people, and what of the documents stands in them. Written by itself, not taken
-//! from the loader: one mistake must not hide in both.
+//! The tables of days, sessions and people, and their content by the documents. Written independently of the
+//! loader: one mistake must not hide in both.
 
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
@@ -213,7 +213,7 @@ fn levels(document: &RawDocument) -> Result<String, AuditError> {
             let level = level?;
             let level = level
                 .as_document()
-                .ok_or_else(|| AuditError::Unexpected("a level is no document".into()))?;
+                .ok_or_else(|| AuditError::Unexpected("a level is not a document".into()))?;
             let separator = if text.is_empty() { "" } else { ";" };
             let _infallible = write!(
                 text,

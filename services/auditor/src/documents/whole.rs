@@ -126,7 +126,7 @@ fn take(
         let metric = metric?;
         let metric = metric
             .as_document()
-            .ok_or_else(|| AuditError::Unexpected("a metric is no document".into()))?;
+            .ok_or_else(|| AuditError::Unexpected("a metric is not a document".into()))?;
         if is_kept(table, metric, (offset, synced_at))? {
             put(item, &values(table, document, metric)?)?;
         }
@@ -139,7 +139,7 @@ fn is_kept(table: &Table, metric: &RawDocument, (offset, synced_at): (i32, i64))
     let day: jiff::civil::Date = metric
         .get_str("local_date")?
         .parse()
-        .map_err(|_| AuditError::Unexpected("a local_date is no date".into()))?;
+        .map_err(|_| AuditError::Unexpected("a local_date is not a date".into()))?;
     let local_ms = i64::from(pulseline_sql::periods::number_of(day)) * DAY_MS;
     let Some((name, range)) = &table.range else {
         return Ok(could_be_lived(local_ms, offset, synced_at));
@@ -194,7 +194,7 @@ fn extra(table: &Table, document: &RawDocument) -> Result<String, AuditError> {
     };
     let found = serde_json::to_value(found).map_err(|error| AuditError::Unexpected(error.to_string()))?;
     let serde_json::Value::Object(mut rest) = found else {
-        return Err(AuditError::Unexpected("extra is no document".into()));
+        return Err(AuditError::Unexpected("extra is not a document".into()));
     };
     rest.retain(|name, _| table.columns.iter().all(|column| column.field != name));
     if rest.is_empty() {

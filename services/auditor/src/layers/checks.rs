@@ -1,10 +1,10 @@
-//! A relation, and plain SQL that says what it must hold.
+//! A relation, and the plain SQL that computes its expected content.
 
 use std::ops::Range;
 
 use pulseline_sql::periods::{DayNumber, Level};
 
-/// A relation and how to compute it anew. `{from}` and `{to}` in its SQL stand for the dates of a slice.
+/// A relation and how to recompute it. `{from}` and `{to}` in its SQL are the dates of a slice.
 #[derive(Clone, Debug)]
 pub(crate) struct Check {
     pub(crate) relation: String,
@@ -97,7 +97,7 @@ pub(crate) fn checks() -> Vec<Check> {
     checks
 }
 
-/// Who the figures are about.
+/// The subject of the figures.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scope {
     pub(super) prefix: &'static str,

@@ -161,7 +161,7 @@ fn shared_days() -> Check {
     )
 }
 
-/// No day is looked at here: whoever has a better quarter at the same instant speaks, and that is all.
+/// Days do not matter here: at each instant the device with the better quarter counts.
 fn speaking() -> String {
     format!(
         "with owned as materialized (select o.user_id, q.* from stage.quarters q join raw.devices o on o.device_id = q.device_id), \

@@ -1,11 +1,11 @@
-//! What a backfill does at a time. Pure.
+//! Splits a backfill into chunks. Pure.
 
 use std::ops::Range;
 
 use jiff::ToSpan;
 use pulseline_sql::periods::{DayNumber, date_of, number_of};
 
-/// Length of a part that is done as a whole.
+/// Length of a chunk, which is done as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Chunk {
     /// A day.
@@ -29,7 +29,7 @@ impl Chunk {
     }
 }
 
-/// These days in whole chunks of the calendar, but for the first and the last one.
+/// Splits these days into calendar chunks; the first and the last one may be partial.
 pub(super) fn of(days: &Range<DayNumber>, chunk: Chunk) -> Vec<Range<DayNumber>> {
     let mut chunks = Vec::new();
     let mut start = days.start;

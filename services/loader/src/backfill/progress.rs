@@ -1,4 +1,4 @@
-//! How far a backfill has come: one that was stopped goes on there.
+//! The progress of a backfill: a stopped one continues there.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{Backfill, Progress};
 use crate::error::LoaderError;
 
-/// One that was finished begins anew.
+/// A finished one starts over.
 const BEGIN: &str = "insert into ops.backfills as b (stream, device, from_date, to_date, next_date) \
     values ($1, $2, date '1970-01-01' + $3::int, date '1970-01-01' + $4::int, date '1970-01-01' + $3::int) \
     on conflict (stream, device, from_date, to_date) do update set finished_at = null, \
@@ -30,7 +30,7 @@ const MOVE: &str = "update ops.backfills set place = coalesce($5, place), docume
     changed_rows = changed_rows + $7 \
     where stream = $1 and device = $2 and from_date = date '1970-01-01' + $3::int and to_date = date '1970-01-01' + $4::int";
 
-/// What a writer moves with the rows of a backfill.
+/// The progress that a writer moves with the rows of a backfill.
 #[derive(Debug)]
 pub(crate) struct Mark {
     stream: &'static str,
@@ -47,14 +47,14 @@ impl Mark {
         }
     }
 
-    /// So many documents more are dealt with, up to this one, and so many rows were written.
+    /// Records documents done, up to this one, and rows written.
     pub(crate) async fn advance(
         &self,
         tx: &Transaction<'_>,
         page_position: Option<&PagePosition>,
         (documents, changed): (usize, u64),
     ) -> Result<(), LoaderError> {
-        // What has no position in the order is found again after the last one that has: another run may have other chunks.
+        // A document without a position in the order follows the last one that has: another run may have other chunks.
         let page_position = page_position.filter(|page_position| **page_position != PagePosition::Rest);
         let page_position = page_position.map(bson::serialize_to_vec).transpose();
         let page_position = page_position
@@ -82,7 +82,7 @@ fn device(job: &Backfill) -> String {
     job.device.as_ref().map(Uuid::to_string).unwrap_or_default()
 }
 
-/// Begins, or goes on: from which day, and with what that was done before.
+/// Starts or resumes: returns the first day, and what was done before.
 pub(super) async fn begin(client: &Client, job: &Backfill) -> Result<Progress, LoaderError> {
     let row = client
         .query_one(
@@ -96,14 +96,14 @@ pub(super) async fn begin(client: &Client, job: &Backfill) -> Result<Progress, L
         days: row.get(0)..job.days.end,
         documents: row.get::<_, i64>(1).unsigned_abs(),
         changed: row.get::<_, i64>(2).unsigned_abs(),
-        // One that cannot be read is of no use: the chunk is read from its beginning.
+        // An unreadable one is ignored: the chunk is read from its beginning.
         page_position: page_position
             .and_then(|page_position| bson::deserialize_from_slice(page_position).ok()),
         ..Progress::default()
     })
 }
 
-/// A chunk is done.
+/// Records a finished chunk.
 pub(super) async fn done(client: &Client, job: &Backfill, done: &Progress) -> Result<(), LoaderError> {
     client
         .execute(

@@ -1,4 +1,4 @@
-//! Minutes of a day by level of activity.
+//! Minutes of a day by activity level.
 
 use super::column::{day, int4, text};
 use super::entries::{Entries, RowGranularity};

@@ -1,4 +1,4 @@
-//! A column of a raw table: which field of a document fills it, and what it may hold.
+//! A column of a raw table: the field of a document that fills it, and its allowed values.
 
 use bson::RawBsonRef;
 
@@ -17,7 +17,7 @@ pub(crate) enum ColumnKind {
     Text,
     /// A calendar date, written as text in documents.
     Day,
-    /// A wall clock.
+    /// A wall-clock time.
     Wall,
     /// Minutes east of UTC.
     Offset,
@@ -25,7 +25,7 @@ pub(crate) enum ColumnKind {
     Json,
 }
 
-/// A value on its way to a column.
+/// A value for a column.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Cell {
     Null,
@@ -40,7 +40,7 @@ pub(crate) enum Cell {
     Json(String),
 }
 
-/// One column; made by the functions below, named as in the table and, unless said otherwise, in documents.
+/// One column, made by the functions below; its name is that of the table and, by default, of the document field.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
     pub(crate) name: &'static str,
@@ -83,13 +83,13 @@ kinds! {
     offset Offset;
 }
 
-/// Always optional: what a document does not have is null.
+/// Makes an optional column: a missing field is null.
 pub(crate) const fn json(name: &'static str) -> Column {
     column(name, ColumnKind::Json).optional()
 }
 
 impl Column {
-    /// Null where the document has nothing.
+    /// Makes the column null where the document has no value.
     pub(crate) const fn optional(self) -> Self {
         Self {
             is_optional: true,
@@ -97,7 +97,7 @@ impl Column {
         }
     }
 
-    /// Smallest and greatest value; others are refused.
+    /// Sets the smallest and greatest value; others are refused.
     pub(crate) const fn within(self, least: f64, most: f64) -> Self {
         Self {
             range: Some((least, most)),
@@ -105,25 +105,25 @@ impl Column {
         }
     }
 
-    /// The field that fills it, where documents have another name.
+    /// Sets the field that fills it, where documents use another name.
     pub(crate) const fn from(self, field: &'static str) -> Self {
         Self { field, ..self }
     }
 
-    /// The field with the offset of this wall clock.
+    /// Sets the field with the offset of this wall clock.
     pub(crate) const fn at(self, offset: &'static str) -> Self {
         Self { offset, ..self }
     }
 }
 
-/// What bounds the times in a document.
+/// The bounds of times in a document.
 pub(crate) struct Clock<'a> {
     pub(crate) envelope: &'a Fields<'a>,
     pub(crate) synced_at: i64,
 }
 
 impl Column {
-    /// The value of this column; `extra` holds what an older version did not know, by its name.
+    /// The value of this column; `extra` holds fields that an older version did not know, by name.
     pub(crate) fn read(
         &self,
         fields: &Fields<'_>,
@@ -198,7 +198,7 @@ impl Cell {
         }
     }
 
-    /// The day it lies on, as days since 1970; none for what is no time.
+    /// The day of a time, as days since 1970; none for other cells.
     pub(crate) fn day(&self) -> Option<i32> {
         match *self {
             Self::Day(day) => Some(day),

@@ -1,11 +1,11 @@
-//! Dead letters of everybody, as they arrive through their collection.
+//! Dead letters of every program, as they arrive through their collection.
 
 use super::fields::Fields;
 use super::{Mapped, Refusal, Rows, guard};
 use crate::account::{Account, AccountKind};
 use crate::dead_letter::{DeadLetter, Stage};
 
-/// A dead letter is never refused for its texts: what no store takes is replaced in it, and its offset is dead.
+/// A dead letter is never refused for its texts: characters that no store accepts are replaced, and its offset is dead.
 pub(super) fn map(fields: &Fields<'_>, now: i64) -> Result<Mapped, Refusal> {
     let origin = fields.any_text("origin")?.to_owned();
     let optional = |key: &str| -> Result<Option<String>, Refusal> {

@@ -1,4 +1,4 @@
-//! Rows that are written one by one: days and sessions, each replaced whole by a later upload.
+//! Rows that are written one by one: days and sessions, each replaced as a whole by a later upload.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use super::fields::{Fields, wrong};
 use super::{Mapped, Origin, Refusal, Rows, guard};
 use crate::dead_letter::DeadLetter;
 
-/// What makes a row.
+/// The unit of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RowGranularity {
-    /// Each sample of a document. One that cannot be is a dead letter of its own.
+    /// Each sample of a document. An impossible sample becomes a separate dead letter.
     Sample,
     /// A whole document.
     Upload,
@@ -25,14 +25,14 @@ pub(crate) struct Entries {
     pub(crate) granularity: RowGranularity,
     /// How many of the columns, from the first on, are the key behind the device.
     pub(crate) keys: usize,
-    /// Without `device_id` before them and `synced_at`, `event_id` behind them, which every table has.
+    /// Excludes the leading `device_id` and the trailing `synced_at`, `event_id`, which every table has.
     pub(crate) columns: &'static [Column],
-    /// What no column can see alone.
+    /// A check that needs more than one column.
     pub(crate) check: fn(&Fields<'_>) -> Result<(), Refusal>,
     pub(crate) children: Option<Children>,
 }
 
-/// Rows that belong to a session and are replaced with it; their key is the session's, the list and the place in it.
+/// Rows that belong to a session and are replaced with it; their key is the session's key, the list and the place in it.
 pub(crate) struct Children {
     pub(crate) table: &'static str,
     /// The list's name in the table, and the field that holds it.
@@ -41,7 +41,7 @@ pub(crate) struct Children {
 }
 
 impl Entries {
-    /// What most tables do not need.
+    /// Defaults for most tables.
     pub(crate) const NONE: Self = Self {
         table: "",
         granularity: RowGranularity::Upload,
@@ -52,10 +52,10 @@ impl Entries {
     };
 }
 
-/// A row that belongs to a session: the list it is in, its place there, its cells.
+/// A row that belongs to a session: its list, its place there, its cells.
 pub(crate) type Child = (&'static str, i32, Vec<Cell>);
 
-/// One row, with those that belong to it.
+/// One row, with the rows that belong to it.
 #[derive(Debug, PartialEq)]
 pub(crate) struct MappedEntry {
     pub(crate) device_id: Uuid,
@@ -75,7 +75,7 @@ impl MappedEntry {
         Some((days().min()?, days().max()?))
     }
 
-    /// Later ones win.
+    /// The version: later ones win.
     pub(crate) fn version(&self) -> (i64, Uuid, i32) {
         (self.synced_at, self.event_id, self.item)
     }
@@ -133,7 +133,7 @@ impl Envelope {
     }
 }
 
-/// The cells of a whole upload. A field that an older program put under `extra` moves into its column.
+/// The cells of a whole upload. A field that an older program put under `extra` moves to its column.
 fn whole(entries: &Entries, fields: &Fields<'_>, clock: &Clock<'_>) -> Result<Vec<Cell>, Refusal> {
     let extra = match fields.optional("extra")? {
         Some(RawBsonRef::Document(document)) => Some(Fields(document)),

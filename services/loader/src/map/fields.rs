@@ -1,4 +1,4 @@
-//! Strict reading of a document's fields: present, of the right type, in range, or a refusal that names the field.
+//! Reads a document's fields strictly: present, of the right type and in range, or a refusal that names the field.
 
 use bson::{RawArray, RawBsonRef, RawDocument, RawDocumentBuf};
 use pulseline_schemas::Position;
@@ -28,7 +28,7 @@ impl<'a> Fields<'a> {
         as_text(key, self.required(key)?)
     }
 
-    /// A text that may hold what the warehouse refuses.
+    /// A text that may contain characters that PostgreSQL refuses.
     pub(crate) fn any_text(&self, key: &str) -> Result<&'a str, Refusal> {
         self.required(key)?.as_str().ok_or_else(|| wrong(key, "text"))
     }
@@ -115,7 +115,7 @@ impl<'a> Fields<'a> {
         as_json(key, RawBsonRef::Document(&rest)).map(Some)
     }
 
-    /// Where in Kafka the event stood.
+    /// The event's position in Kafka.
     pub(crate) fn position(&self) -> Result<Position, Refusal> {
         let kafka = self.document("kafka")?;
         let position = Position {
@@ -181,8 +181,8 @@ pub(crate) fn as_json(key: &str, value: RawBsonRef<'_>) -> Result<String, Refusa
     }
     let json = serde_json::to_string(&value);
     let json = json.map_err(|error| Refusal::unmappable(format!("{key}: {error}")))?;
-    // PostgreSQL's jsonb cannot hold this one character; a refusal here beats one by the server. A backslash
-    // that is itself escaped begins no escape.
+    // PostgreSQL's jsonb cannot hold this character; refusing it here is better than an error of the server. An escaped
+    // backslash begins no escape.
     if json.contains("\\u0000") && json.replace("\\\\", "").contains("\\u0000") {
         return Err(wrong(key, "free of NUL characters"));
     }

@@ -1,4 +1,4 @@
-//! What a reading may be. One row in 2099 would move every watermark there: it becomes a dead letter instead.
+//! The bounds of plausible readings. One row in 2099 would move every watermark there: it becomes a dead letter instead.
 
 use std::ops::RangeInclusive;
 
@@ -9,25 +9,25 @@ use super::fields::Fields;
 
 pub(crate) const MINUTE_MILLIS: i64 = 60_000;
 pub(crate) const DAY_MILLIS: i64 = 86_400_000;
-/// 2007-01-01: no device of this maker is older.
+/// 2007-01-01: Fitbit has no older device.
 const EARLIEST_MILLIS: i64 = 1_167_609_600_000;
-/// 0001-01-01: the warehouse's dates go further, no profile does.
+/// 0001-01-01: PostgreSQL's dates go further, no profile does.
 const FIRST_MILLIS: i64 = -62_135_596_800_000;
-/// 10000-01-01: later than anything, and still inside the warehouse's timestamps.
+/// 10000-01-01: later than any reading, and still inside PostgreSQL's timestamps.
 const LATEST_MILLIS: i64 = 253_402_300_800_000;
-/// No zone on Earth is further from UTC than 14 hours; 18 is what ISO 8601 libraries allow.
+/// No zone on Earth is further from UTC than 14 hours; ISO 8601 libraries allow 18.
 const OFFSET_MINUTES: RangeInclusive<i16> = -1_080..=1_080;
 
 pub(crate) const BPM: RangeInclusive<i32> = 20..=250;
 pub(crate) const CONFIDENCE: RangeInclusive<i32> = 0..=3;
-/// Longest name that Kafka gives a topic.
+/// Longest topic name in Kafka.
 const TOPIC_BYTES: usize = 249;
-/// Minutes of the longest day there is: 25 hours.
+/// Minutes of the longest possible day: 25 hours.
 pub(crate) const DAY_MINUTES: f64 = 1_500.0;
 /// Longest session: a week.
 pub(crate) const SESSION_MS: f64 = 604_800_000.0;
 
-/// A wall clock that could have been lived before the upload was synced.
+/// Accepts a wall-clock time that the wearer could have seen before the upload was synced.
 pub(crate) fn local_time(name: &str, local: i64, offset_minutes: i16, synced_at: i64) -> Result<(), Refusal> {
     if local < EARLIEST_MILLIS {
         return Err(Refusal::out_of_range(format!("{name} is before 2007")));
@@ -41,7 +41,7 @@ pub(crate) fn local_time(name: &str, local: i64, offset_minutes: i16, synced_at:
     Ok(())
 }
 
-/// A position that a message can have: one that cannot would be refused by the accounting, and stop it for good.
+/// Accepts a position that a message can have: accounting would fail on another one, and block for good.
 pub(crate) fn position(position: &Position) -> Result<(), Refusal> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let Position {
@@ -53,7 +53,7 @@ pub(crate) fn position(position: &Position) -> Result<(), Refusal> {
     if topic.is_empty() || topic.len() > TOPIC_BYTES || !topic.chars().all(is_of_name) {
         return Err(Refusal::unmappable("kafka.topic is no name of a topic"));
     }
-    // The offset after it is counted as well.
+    // Accounting also uses the next offset.
     if *incarnation < 0 || *partition < 0 || !(0..i64::MAX).contains(offset) {
         return Err(Refusal::unmappable(format!(
             "kafka: no message stands at offset {offset} of partition {partition}, incarnation {incarnation}"
@@ -98,7 +98,7 @@ pub(crate) fn instant(name: &str, millis: i64) -> Result<i64, Refusal> {
     )))
 }
 
-/// A session that ends before it begins cannot be.
+/// Refuses a session that ends before it begins.
 pub(crate) fn session(fields: &Fields<'_>) -> Result<(), Refusal> {
     let instant = |time: &str, name: &str| {
         let minutes: i64 = fields.integer(name)?;

@@ -1,4 +1,4 @@
-//! Uploads of minute and second readings: the streams that are many, with one value each.
+//! Uploads of minute and second readings: the high-volume streams, with one value per reading.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::fields::{Fields, as_integer, as_millis, wrong};
 use super::{Mapped, Origin, Refusal, Rows, guard};
 use crate::dead_letter::DeadLetter;
 
-/// About what a reading takes in a document: room for it is made once.
+/// Approximate size of a reading in a document, to allocate once.
 const METRIC_BYTES: usize = 40;
 
 /// Width of the value's column.
@@ -28,16 +28,16 @@ pub(crate) struct Readings {
     pub(crate) value: &'static str,
     pub(crate) width: Width,
     pub(crate) has_confidence: bool,
-    /// Others are dead letters, reading by reading.
+    /// Others become dead letters, one per reading.
     pub(crate) range: RangeInclusive<i32>,
 }
 
-/// One reading, as wide as its columns.
+/// One reading, in the types of its columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
     /// Wall clock, in milliseconds as if it were UTC.
     pub(crate) local_ts: i64,
-    /// Its place in the document's array: the last in the array wins a tie.
+    /// Its index in the document's array: the last one wins a tie.
     pub(crate) item: u32,
     /// In the stream's unit.
     pub(crate) value: i32,
@@ -56,7 +56,7 @@ pub(crate) struct ReadingsUpload {
     pub(crate) origin: Arc<Origin>,
 }
 
-/// Reads the envelope, then every reading; those outside the guards become dead letters of their own.
+/// Reads the envelope, then every reading; readings outside the guards become separate dead letters.
 pub(super) fn map(
     stream: &Readings,
     fields: &Fields<'_>,
@@ -112,7 +112,7 @@ fn read(stream: &Readings, item: u32, metric: &RawDocument) -> Result<Reading, R
         match key.as_str() {
             "ts" => ts = Some(as_millis("ts", found)?),
             "confidence" if stream.has_confidence && found != RawBsonRef::Null => {
-                // Too wide for the column is far outside the guard: that reading's dead letter, not the upload's.
+                // Too wide for the column means far outside the guard: a dead letter for that reading, not for the upload.
                 let wide: i64 = as_integer("confidence", found)?;
                 confidence = Some(i16::try_from(wide).unwrap_or(i16::MAX));
             }

@@ -1,4 +1,4 @@
-//! Scores of sleeps.
+//! Sleep scores.
 
 use super::column::{float8, int2, int4, int8, json, offset, wall};
 use super::entries::{Entries, RowGranularity};

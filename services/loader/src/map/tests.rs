@@ -50,7 +50,7 @@ fn d_4_readings_outside_the_guards_are_dead_letters_and_the_upload_is_loaded() {
         metric(NIGHT + 10_000, 60, 4),
         metric(NIGHT + 15_000, 60, 70_000),
         metric(1_167_609_599_999, 60, 1),
-        // More than a day after it was synced, though the wall clock runs an hour ahead of UTC.
+        // More than a day after it was synced, although the wall clock runs an hour ahead of UTC.
         metric(NIGHT + 86_400_000 + 3_600_001, 60, 1),
         metric(NIGHT + 86_400_000 + 3_600_000, 250, 0),
     ];
@@ -354,7 +354,7 @@ fn a_heart_rate_without_a_confidence_has_none() {
 }
 
 proptest! {
-    /// What the sink writes, the loader reads: whatever the values, each offset gets exactly one fate.
+    /// The loader reads everything the sink writes: whatever the values, each offset gets exactly one fate.
     #[test]
     fn d_4_every_document_of_the_contract_is_accounted_once(
         offset in 0..i64::MAX - 1,

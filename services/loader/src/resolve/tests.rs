@@ -1,4 +1,4 @@
-//! D-5: whatever order uploads arrive in, however they are batched, however often, the same rows win.
+//! D-5: the same rows win whatever the order of uploads, their batches, and their repetitions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ fn upload(device: u8, event: u8, synced_at: i64, readings: &[(i64, i32)]) -> Rea
     }
 }
 
-/// The table as the definition says: for one key the greatest (synced_at, event_id, position) wins.
+/// The table by definition: for one key the greatest (synced_at, event_id, position) wins.
 fn oracle(uploads: &[ReadingsUpload]) -> Table {
     let mut best: BTreeMap<Key, (Version, u32, i32)> = BTreeMap::new();
     for upload in uploads {
@@ -56,7 +56,7 @@ fn oracle(uploads: &[ReadingsUpload]) -> Table {
         .collect()
 }
 
-/// The table as the two paths write it.
+/// The table as the two write paths produce it.
 fn load(table: &mut Table, batch: &[ReadingsUpload]) {
     let newest = |device: &Uuid| table.keys().filter(|key| key.0 == *device).map(|key| key.1).max();
     let (direct, merge) = split(winners(batch), newest);
@@ -113,7 +113,7 @@ fn uploads() -> impl Strategy<Value = Vec<ReadingsUpload>> {
         prop::collection::vec((0..12_i64, 20..200_i32), 0..6),
     );
     prop::collection::vec(one, 1..12).prop_map(|given| {
-        // An event id stands for one content, as in the flow.
+        // An event id stands for one content, as in production.
         (1..)
             .zip(given)
             .map(|(event, (device, synced, readings))| upload(device, event, synced, &readings))
@@ -136,7 +136,7 @@ proptest! {
         order in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
         size in 1..6_usize,
     ) {
-        // Every upload at least once, some again, in a drawn order.
+        // Every upload at least once, some repeatedly, in a random order.
         let mut arrivals: Vec<ReadingsUpload> = order.iter().map(|index| copy(index.get(&given))).collect();
         for (place, upload) in given.iter().enumerate() {
             let at = order.get(place).map_or(arrivals.len(), |index| index.index(arrivals.len() + 1));

@@ -1,4 +1,4 @@
-//! One bad row fails a whole COPY: it is found by halving, and becomes a dead letter; the rest goes on.
+//! Finds rows that fail a whole COPY by bisection; they become dead letters, and the rest is written.
 
 use std::collections::HashMap;
 use std::mem::take;
@@ -15,7 +15,7 @@ use crate::error::LoaderError;
 use crate::map::{MappedEntry, Origin, Reading, ReadingsUpload, Refusal, UserRow};
 use crate::resolve::{self, Row};
 
-/// Rows of a batch that can be tried in part.
+/// The rows of a batch that can be tried in part.
 #[derive(Clone, Copy)]
 enum Suspects<'a> {
     Readings(&'a [Row], &'a [ReadingsUpload]),
@@ -32,7 +32,7 @@ impl<'a> Suspects<'a> {
         }
     }
 
-    /// Some of them, as a transaction writes them.
+    /// A part of them, as a transaction writes it.
     fn part(self, range: Range<usize>) -> (Plan, BatchRows<'a>) {
         let mut plan = Plan::default();
         let mut batch_rows = BatchRows::default();
@@ -49,7 +49,7 @@ impl<'a> Suspects<'a> {
 }
 
 impl Writer {
-    /// Takes the rows that the warehouse refuses out of a batch, as dead letters; true when there were any.
+    /// Removes the rows that the server refuses from a batch, as dead letters; true when there were any.
     pub(super) async fn bisect(&mut self, batch: &mut Batch) -> Result<bool, LoaderError> {
         let before = batch.dead_letters.len();
         self.bisect_readings(batch).await?;
@@ -92,7 +92,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Which of them are refused, and what the warehouse says about each.
+    /// The refused rows, and the server's message about each.
     async fn refused(&mut self, suspects: Suspects<'_>) -> Result<HashMap<usize, String>, LoaderError> {
         let mut refused = HashMap::new();
         let mut open: Vec<Range<usize>> = Vec::new();
@@ -114,10 +114,10 @@ impl Writer {
         Ok(refused)
     }
 
-    /// Tries rows and takes them back; what the warehouse says when it refuses their values.
+    /// Writes rows and rolls back; returns the server's message when it refuses their values.
     async fn probe(&mut self, plan: &Plan, batch_rows: BatchRows<'_>) -> Result<Option<String>, LoaderError> {
         let pieces = Pieces::encode(&self.table, plan, batch_rows);
-        // Every row is merged here, and so may unpack what a batch that is copied straight in does not.
+        // Every row is merged here, and may decompress chunks that a direct copy would not touch.
         let mut limits = self.limits;
         limits.unpacking = true;
         loop {
@@ -126,12 +126,12 @@ impl Writer {
             let tried = pieces.apply(&tx).await;
             tx.rollback()
                 .await
-                .map_err(LoaderError::statement("taking a probe back"))?;
+                .map_err(LoaderError::statement("rolling back a probe"))?;
             match tried {
                 Ok(_) => return Ok(None),
                 Err(error) if error.is_data_error() => return Ok(Some(error.to_string())),
                 Err(error) if error.is_conflict() => {
-                    tracing::info!(collection = self.source.name(), %error, "conflict: the probe is tried again");
+                    tracing::info!(collection = self.source.name(), %error, "conflict: retrying the probe");
                 }
                 Err(error) => return Err(error),
             }
@@ -139,7 +139,7 @@ impl Writer {
     }
 }
 
-/// A dead letter about an item; about the whole upload it also takes its offset from `loaded` to `dead`.
+/// Makes a dead letter of an item; one about the whole upload also changes its offset from `loaded` to `dead`.
 fn refuse(batch: &mut Batch, origin: &Origin, item: i32, detail: String) {
     if item == WHOLE {
         batch.mark_dead(origin);

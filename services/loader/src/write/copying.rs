@@ -1,4 +1,4 @@
-//! COPY through a connection, and the one type the driver has no millisecond form of.
+//! COPY over a connection, and the one type that the driver cannot encode from milliseconds.
 
 use std::error::Error;
 use std::pin::pin;
@@ -10,10 +10,10 @@ use tokio_postgres::types::{FromSql, Type, accepts};
 
 use crate::error::LoaderError;
 
-/// Bytes per message: large enough to cost nothing, small enough that no side buffers a batch twice.
+/// Bytes per message: large enough to be cheap, small enough to avoid buffering a batch twice.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// Sends finished COPY bytes and waits until the server has taken them in.
+/// Sends finished COPY bytes and waits until the server has received them.
 pub(super) async fn copy(
     tx: &Transaction<'_>,
     statement: &str,
@@ -27,7 +27,7 @@ pub(super) async fn copy(
     let mut sink = pin!(sink);
     while !rows.is_empty() {
         let piece = rows.split_to(rows.len().min(PIECE_BYTES));
-        // When the server has ended the COPY by an error, only `finish` can tell which.
+        // When the server has ended the COPY with an error, only `finish` returns it.
         if sink.feed(piece).await.is_err() {
             break;
         }

@@ -1,4 +1,4 @@
-//! Dead letters: into their collection first, so that the warehouse never knows of one that MongoDB lacks, then into the
+//! Writes dead letters: into their collection first, so that MongoDB has all that the warehouse has, then into the
 //! warehouse, in the rows' transaction. Both in bulk: a fleet with a wrong clock sends tens of thousands in one batch.
 
 use bson::RawDocumentBuf;
@@ -14,7 +14,7 @@ use crate::map::SourceCollection;
 
 /// Dead letters per statement.
 const MOST: usize = 10_000;
-/// About the bytes of a statement, as far as a dead letter may be larger alone.
+/// Approximate bytes per statement; one dead letter may be larger.
 const MOST_BYTES: usize = 4 << 20;
 
 const INSERT: &str = "insert into ops.dead_letters (origin, item, stream, topic, generation, partition, \"offset\", \
@@ -27,7 +27,7 @@ const INSERT: &str = "insert into ops.dead_letters (origin, item, stream, topic,
     message_key, payload, reason, detail, program_version, created_at) \
     on conflict (origin, item) do nothing";
 
-/// Stores the loader's own dead letters that are not there yet. `expected` learns which of them come back through the
+/// Stores the loader's own new dead letters. `expected` learns which of them return through the
 /// collection.
 pub(super) async fn store(
     source: SourceCollection,
@@ -69,12 +69,12 @@ pub(super) async fn store(
     Ok(())
 }
 
-/// Puts dead letters down in the warehouse; one that is there already stays as it is.
+/// Writes dead letters to the warehouse; an existing one stays as it is.
 pub(super) async fn insert(
     client: &impl GenericClient,
     dead_letters: &[DeadLetter],
 ) -> Result<(), LoaderError> {
-    // Sorted, as every writer does: two of them then never wait for each other.
+    // Sorted, as in every writer: two of them never deadlock.
     let mut sorted: Vec<&DeadLetter> = dead_letters.iter().collect();
     sorted.sort_unstable_by_key(|dead_letter| (&dead_letter.origin, dead_letter.item));
     for part in parts(&sorted, MOST, MOST_BYTES) {

@@ -1,4 +1,4 @@
-//! Days and sessions: replaced whole, with what belongs to them, where the upload is not older than what is there.
+//! Writes days and sessions: an upload replaces the whole row, unless the stored row is newer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,9 +21,9 @@ use crate::map::entries::{Children, Entries};
 pub(crate) struct Statements {
     create: String,
     copy: String,
-    /// Where the rows lie now: an edited session may move in time, and its old days have to be made anew too.
+    /// Where the rows are now: an edited session may move in time, and its old days have to be refreshed too.
     old_days: String,
-    /// Equal versions are written again: a row that was damaged is repaired by loading it once more.
+    /// Equal versions are written again: reloading a damaged row repairs it.
     upsert: String,
     children: Option<ChildStatements>,
     columns: usize,
@@ -65,7 +65,7 @@ impl Statements {
     }
 }
 
-/// First and last day of each row that is there already.
+/// First and last day of each existing row.
 fn old_days(table: &str, columns: &[Column], key: &str) -> String {
     let days: Vec<String> = columns
         .iter()
@@ -104,7 +104,7 @@ impl ChildStatements {
 pub(super) fn winners(keys: usize, entries: &[MappedEntry]) -> Vec<&MappedEntry> {
     let mut winners: BTreeMap<String, &MappedEntry> = BTreeMap::new();
     for entry in entries {
-        // Only equality matters here: the statement that writes them sorts by the columns themselves.
+        // Only equality matters here: the writing statement sorts by the columns themselves.
         let key = format!("{} {:?}", entry.device_id, &entry.cells[..keys]);
         let winner = winners.entry(key).or_insert(entry);
         if entry.version() >= winner.version() {
@@ -114,7 +114,7 @@ pub(super) fn winners(keys: usize, entries: &[MappedEntry]) -> Vec<&MappedEntry>
     winners.into_values().collect()
 }
 
-/// Writes rows with what belongs to them. Days that they lay on before change too.
+/// Writes rows with the rows that belong to them. The days they lay on before change too.
 pub(super) async fn apply(
     tx: &Transaction<'_>,
     statements: &Statements,
@@ -149,7 +149,7 @@ fn days_of(entry: &MappedEntry) -> impl Iterator<Item = DirtyDay> {
     })
 }
 
-/// Replaces what belongs to the sessions that were written.
+/// Replaces the rows that belong to the written sessions.
 async fn replace(
     tx: &Transaction<'_>,
     statements: &ChildStatements,

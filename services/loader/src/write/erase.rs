@@ -1,4 +1,4 @@
-//! Erasure: what comes of somebody who was erased is not loaded, and its offsets are accounted for as erased (E-1).
+//! Keeps data of erased people out: it is not loaded, and its offsets are accounted for as erased (E-1).
 
 use std::mem::take;
 use std::sync::Arc;
@@ -15,18 +15,18 @@ use crate::dead_letter::{DeadLetter, Stage};
 use crate::error::LoaderError;
 use crate::map::Origin;
 
-/// What was taken out of a batch.
+/// What was removed from a batch.
 #[derive(Debug, Default)]
 pub(super) struct Erased {
     /// Uploads and dead letters.
     pub(super) documents: usize,
-    /// Ids of dead letters that stand in MongoDB, or may.
+    /// Ids of dead letters that MongoDB has, or may have.
     pub(super) dead_letters: Vec<String>,
-    /// Offsets at which nothing else than one of these dead letters stands.
+    /// Offsets at which only one of these dead letters is stored.
     pub(super) offsets: Vec<Position>,
 }
 
-/// Takes everything of the erased out of a batch.
+/// Removes all data of erased people from a batch.
 pub(super) fn erase(batch: &mut Batch, tombstones: &Tombstones) -> Erased {
     let mut erased = Erased::default();
     if tombstones.is_empty() {
@@ -51,7 +51,7 @@ pub(super) fn erase(batch: &mut Batch, tombstones: &Tombstones) -> Erased {
     for user in &mut batch.users {
         user.devices.retain(|device| !tombstones.hold(*device));
     }
-    // The rows of one document share an origin, and stand together.
+    // The rows of one document share an origin, and are adjacent.
     gone.dedup_by(|a, b| Arc::ptr_eq(a, b));
     erased.documents = gone.len();
     let mut positions: Vec<Position> = gone.iter().filter_map(|origin| origin.position.clone()).collect();
@@ -72,8 +72,8 @@ pub(super) fn erase(batch: &mut Batch, tombstones: &Tombstones) -> Erased {
     erased
 }
 
-/// Whose a dead letter is says its key; where somebody else wrote it, or it has none, its bytes are looked through as well,
-/// as whoever erases does.
+/// A dead letter's key names its person. Where another program wrote it, or it has no key, its bytes are searched too,
+/// as the eraser does.
 fn is_of(dead_letter: &DeadLetter, tombstones: &Tombstones) -> bool {
     let key = dead_letter.message_key.as_deref();
     if key.is_some_and(|key| tombstones.hold_key(key)) {
@@ -88,8 +88,8 @@ fn is_of(dead_letter: &DeadLetter, tombstones: &Tombstones) -> bool {
             .any(|bytes| tombstones.are_named_in(bytes))
 }
 
-/// Deletes dead letters of the erased: of the loader's own, and of others that came after their person had gone. Where
-/// nothing else stands at their offset, a receipt takes their place before (P13).
+/// Deletes dead letters of erased people: the loader's own, and others that came after the erasure. Where no other
+/// document stands at their offset, a receipt is written first (P13).
 pub(super) async fn delete(
     dead_letters: &Collection<RawDocumentBuf>,
     erased: &Erased,

@@ -1,8 +1,8 @@
-//! The loader's own dead letters come back to it through the change stream of their collection. Their rows are written with
-//! the batch that they are of: written once more they would only cost.
+//! The loader's own dead letters return to it through the change stream of their collection. Their rows are written with
+//! their batch; writing them again would be wasted work.
 //!
-//! Should that batch not be committed, its documents are read again, and give their dead letters again. So one that is
-//! passed over here is never missing; one that is not recognised is written twice, which changes nothing.
+//! If that batch is not committed, its documents are read again and produce their dead letters again. So one that is
+//! skipped here is never missing; one that is not recognised is written twice, which changes nothing.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use crate::dead_letter::{DeadLetter, Stage};
 
-/// Dead letters that are remembered: about 40 bytes each.
+/// How many dead letters are remembered: about 40 bytes each.
 const MOST: usize = 200_000;
 
-/// Ids of dead letters that will come back. Clones share one memory.
+/// Ids of dead letters that will return. Clones share one memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Expected(Arc<Mutex<HashSet<Uuid>>>);
 
@@ -22,14 +22,14 @@ impl Expected {
     /// Remembers dead letters that are about to be stored.
     pub(super) fn add(&self, ids: impl Iterator<Item = String>) {
         let mut expected = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // What never came back was there before.
+        // One that never returned existed before.
         if expected.len() >= MOST {
             expected.clear();
         }
         expected.extend(ids.map(|id| key(&id)));
     }
 
-    /// Takes dead letters out that have come back.
+    /// Removes dead letters that have returned.
     pub(super) fn leave_out(&self, dead_letters: &mut Vec<DeadLetter>) {
         if dead_letters.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! Retention: readings of days before the floor are not kept any more, so that late ones become dead letters (P12).
+//! Retention: late readings of days before the floor become dead letters (P12).
 
 use std::mem::take;
 
@@ -9,7 +9,7 @@ use crate::batch::{Batch, day_of};
 use crate::dead_letter::{DeadLetter, WHOLE, payload};
 use crate::map::{Reading, ReadingsUpload, Refusal};
 
-/// Takes readings of days before the floor out of a batch, as dead letters.
+/// Removes readings of days before the floor from a batch, as dead letters.
 pub(super) fn shed(batch: &mut Batch, floor: DayNumber) {
     let is_gone = |reading: &Reading| day_of(reading.local_ts) < floor;
     for mut upload in take(&mut batch.readings) {
@@ -34,7 +34,7 @@ pub(super) fn shed(batch: &mut Batch, floor: DayNumber) {
     }
 }
 
-/// Leaves readings of days before the floor out of a batch.
+/// Drops readings of days before the floor from a batch.
 pub(super) fn leave_out(batch: &mut Batch, floor: DayNumber) {
     for upload in &mut batch.readings {
         upload

@@ -1,4 +1,4 @@
-//! What a transaction may do to others: how long it may stay silent, and how much it may unpack.
+//! Limits of a writer's transactions: how long one may stay silent, and how much it may decompress.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use pulseline_sql::{Client, GenericClient, Transaction};
 use crate::error::LoaderError;
 use crate::map::SourceCollection;
 
-/// What stands before a collection in the name of a writer's session.
+/// Precedes the collection in the name of a writer's session.
 const PREFIX: &str = "pulseline-loader-";
 
-/// Limits of a writer's transactions. They are set in each of them: in a session that clients share, or behind a pooler, nothing
-/// else would stay its own.
+/// Limits of a writer's transactions. Each transaction sets them: clients may share a session, or a pooler may exchange
+/// it, so session settings would not last.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// A transaction whose owner is silent for so long is ended by the server: who takes over must not wait for its locks.
+    /// The server ends a transaction that is silent for this long: a new owner must not wait for its locks.
     silence: Duration,
-    /// True while a batch is written that touches more packed rows than the server allows by default: slow, but better than
+    /// True while a batch touches more packed rows than the server allows by default: slow, but better than
     /// never.
     pub(super) unpacking: bool,
 }
@@ -54,7 +54,7 @@ pub(super) async fn begin<'a>(
     client.transaction().await.map_err(LoaderError::statement(what))
 }
 
-/// Name of a writer's session: it tells under which epoch of the lease it writes.
+/// Name of a writer's session: it shows the epoch of the lease under which it writes.
 pub(super) fn application(source: SourceCollection, epoch: i64) -> String {
     format!("{PREFIX}{}-{epoch}", source.name())
 }
@@ -64,7 +64,7 @@ pub(crate) fn sessions_of(epoch: i64) -> String {
     format!("^{PREFIX}.+-{epoch}$")
 }
 
-/// True for a connection of a loader whose lease went to this epoch: nothing that it writes can be committed any more.
+/// True for a connection of a loader that lost its lease to this epoch: it can commit nothing any more.
 pub(crate) fn is_superseded(application: &str, epoch: i64) -> bool {
     let written = application
         .strip_prefix(PREFIX)
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn d_2_only_sessions_of_an_earlier_epoch_are_superseded() {
         let session = |epoch| application(SourceCollection::Stream(Stream::RestingHeartRates), epoch);
-        // PostgreSQL cuts longer names.
+        // PostgreSQL truncates longer names.
         assert!(session(1_000_000).len() < 64, "{}", session(1_000_000));
         assert!(is_superseded(&session(6), 7));
         assert!(!is_superseded(&session(7), 7) && !is_superseded(&session(8), 7));

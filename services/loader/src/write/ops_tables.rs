@@ -1,4 +1,4 @@
-//! What stands beside the rows in their transaction: accounting and dirty days.
+//! Writes accounting and dirty days in the rows' transaction.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ pub(super) async fn accounts(client: &impl GenericClient, accounts: &[Account]) 
     Ok(())
 }
 
-/// Marks days whose figures have to be made anew (P6).
+/// Marks days whose aggregates have to be refreshed (P6).
 pub(super) async fn dirty_days(
     client: &impl GenericClient,
     source: SourceCollection,

@@ -48,13 +48,13 @@ pub(super) async fn apply(tx: &Transaction<'_>, users: &[UserRow]) -> Result<Tou
         .execute(UPSERT_USERS, &[])
         .await
         .map_err(LoaderError::statement("writing profiles"))?;
-    // Owners come from every version, not only the winners: then it does not matter which versions share a batch.
+    // Owners come from every version, not only the winners: so it does not matter which versions share a batch.
     let owners = newest(
         users
             .iter()
             .flat_map(|user| user.devices.iter().map(move |device| (*device, user))),
     );
-    // No figure is stored by person: nothing has to be made anew.
+    // No aggregate is stored by person, so no day becomes dirty.
     let touched = Touched {
         rows,
         ..Touched::default()

@@ -1,4 +1,4 @@
-//! Readings: straight into the hypertable, or through a temporary table where a row may be met.
+//! Writes readings: directly into the hypertable, or through a temporary table where a key may exist.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ use crate::map::ReadingsUpload;
 use crate::map::readings::{Readings, Width};
 use crate::resolve::Row;
 
-/// Bytes of a row in binary COPY: the widest of them.
+/// Bytes of the widest row in binary COPY.
 const ROW_BYTES: usize = 82;
 
 /// The statements of one stream's table.
@@ -84,7 +84,7 @@ impl Statements {
     }
 }
 
-/// Rows as bytes of a binary COPY, made before the transaction begins so that it is short.
+/// Rows as binary COPY, encoded before the transaction begins to keep it short.
 pub(crate) fn encode(statements: &Statements, rows: &[Row], uploads: &[ReadingsUpload]) -> CopyRows {
     let mut copy = CopyRows::with_capacity(rows.len(), ROW_BYTES);
     for row in rows {
@@ -94,7 +94,7 @@ pub(crate) fn encode(statements: &Statements, rows: &[Row], uploads: &[ReadingsU
             .millis(row.local_ts)
             .int2(row.utc_offset_minutes);
         match statements.width {
-            // The guards have bounded the value far below what the column holds.
+            // The guards keep the value far below the column's limit.
             Width::Int2 => copy.int2(i16::try_from(row.value).unwrap_or(i16::MAX)),
             Width::Int4 => copy.int4(row.value),
         };
@@ -106,7 +106,7 @@ pub(crate) fn encode(statements: &Statements, rows: &[Row], uploads: &[ReadingsU
     copy
 }
 
-/// What rows that meet no other change: everything.
+/// What new rows change: every day they touch.
 pub(crate) fn all_of(rows: &[Row]) -> Touched {
     let mut touched = Touched::default();
     let mut last = None;
@@ -123,7 +123,7 @@ pub(crate) fn all_of(rows: &[Row]) -> Touched {
     touched
 }
 
-/// Copies rows that meet no other. Fast; a unique violation says that one does.
+/// Copies rows with new keys. Fast; a unique violation shows an existing key.
 pub(crate) async fn direct(
     tx: &Transaction<'_>,
     statements: &Statements,
@@ -132,7 +132,7 @@ pub(crate) async fn direct(
     copy(tx, &statements.copy_direct, rows, "copying readings").await
 }
 
-/// Writes rows where they are newer than what is there, or the same version with other values (P7).
+/// Writes rows that are newer than the stored ones, or of the same version with other values (P7).
 pub(crate) async fn merge(
     tx: &Transaction<'_>,
     statements: &Statements,

@@ -13,7 +13,7 @@ use crate::error::LoaderError;
 use crate::map::{MappedEntry, ReadingsUpload, TableMapping, UserRow, table_mapping};
 use crate::resolve::Row;
 
-/// The table that a collection's rows go to, with its statements.
+/// The table of a collection's rows, with its statements.
 #[derive(Debug)]
 pub(super) enum Table {
     Readings(readings::Statements),
@@ -40,7 +40,7 @@ impl Table {
     }
 }
 
-/// The rows of a batch as they were mapped.
+/// The rows of a batch as mapped.
 #[derive(Clone, Copy, Default)]
 pub(super) struct BatchRows<'a> {
     pub(super) uploads: &'a [ReadingsUpload],
@@ -48,7 +48,7 @@ pub(super) struct BatchRows<'a> {
     pub(super) users: &'a [UserRow],
 }
 
-/// What a transaction changes: days whose figures have to be made anew, and rows that were written.
+/// What a transaction changes: dirty days, and the number of rows written.
 #[derive(Debug, Default)]
 pub(super) struct Touched {
     pub(super) days: BTreeSet<DirtyDay>,
@@ -63,7 +63,7 @@ impl Touched {
     }
 }
 
-/// What one transaction puts into raw.
+/// What one transaction writes to raw.
 pub(super) struct Pieces<'a> {
     table: &'a Table,
     direct: Bytes,
@@ -95,7 +95,7 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    /// Writes everything; says what that changed.
+    /// Writes everything; returns what changed.
     pub(super) async fn apply(&self, tx: &Transaction<'_>) -> Result<Touched, LoaderError> {
         match self.table {
             Table::Readings(statements) => {

@@ -1,4 +1,4 @@
-//! What a writer's rows were prepared for: the floor of retention (P12), and who was erased (E-1).
+//! The state that a writer's rows were prepared for: the retention floor (P12), and the erased people (E-1).
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use pulseline_tombstones::{Register, Tombstone, Tombstones};
 
 use crate::error::LoaderError;
 
-/// The newest that is known. It may change at any time; a transaction that finds it changed writes nothing.
+/// The newest known state. It may change at any time; a transaction that finds it changed writes nothing.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub(super) guard: WriteGuard,
@@ -18,12 +18,12 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Holds floor and erasures until the transaction ends.
+    /// Locks floor and erasures until the transaction ends.
     ///
     /// # Errors
-    /// [`LoaderError::Moved`] when they are not the known ones: then the batch may hold what must not be written.
+    /// [`LoaderError::Moved`] when they have changed: the batch may hold data that must not be written.
     pub(super) async fn hold(&self, tx: &Transaction<'_>) -> Result<(), LoaderError> {
-        let holding = LoaderError::sql("holding the floor and the list of the erased");
+        let holding = LoaderError::sql("locking the floor and the list of erased people");
         let guard = pulseline_sql::write_guard::hold(tx).await.map_err(holding)?;
         if guard == self.guard {
             Ok(())
@@ -32,7 +32,7 @@ impl Known {
         }
     }
 
-    /// Takes over what a transaction found.
+    /// Adopts the state that a transaction found.
     pub(super) async fn learn(
         &mut self,
         guard: WriteGuard,
@@ -47,16 +47,18 @@ impl Known {
     }
 }
 
-/// The hashes are the warehouse's, their key is MongoDB's.
+/// The warehouse stores the hashes, MongoDB their key.
 async fn tombstones(
     client: &Client,
     dead_letters: &Collection<RawDocumentBuf>,
 ) -> Result<Tombstones, LoaderError> {
-    let reading = LoaderError::sql("reading who was erased");
+    let reading = LoaderError::sql("reading the list of erased people");
     let hashes = pulseline_sql::forgotten::hashes(client).await.map_err(reading)?;
     let database = dead_letters.client().database(&dead_letters.namespace().db);
     let key = Register::of(&database).key().await;
-    let key = key.map_err(LoaderError::mongo("reading the key of the erased"))?;
+    let key = key.map_err(LoaderError::mongo(
+        "reading the key of the erased people's hashes",
+    ))?;
     let key = key.ok_or(LoaderError::NoErasureKey)?;
     let hashes: HashSet<Tombstone> = hashes
         .iter()

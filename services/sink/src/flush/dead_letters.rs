@@ -1,4 +1,4 @@
-//! Dead letters on their way into MongoDB.
+//! Stores dead letters in MongoDB.
 
 use bson::RawDocumentBuf;
 use pulseline_clients::mongo::Fault;
@@ -11,7 +11,7 @@ use crate::outage::Server;
 use crate::receipts::Receipt;
 use crate::service::Context;
 
-/// Stores dead letters. One about a record of a file may be there already, from an earlier replay: its offset gets a
+/// Stores dead letters. An earlier replay may have stored one about a record of a file: then its offset gets a
 /// receipt.
 pub(super) async fn store(context: &Context, dead_letters: &[DeadLetter]) -> Result<Vec<Receipt>, SinkError> {
     const COLLECTION: &str = collections::DEAD_LETTERS;
@@ -34,7 +34,7 @@ pub(super) async fn store(context: &Context, dead_letters: &[DeadLetter]) -> Res
         .outages
         .outlast(Server::Mongo, "storing dead letters", insert);
     let (failures, stored) = storing.await?;
-    // One that cannot be stored is the end.
+    // A dead letter that cannot be stored ends the sink.
     if let Some(failure) = failures
         .into_iter()
         .find(|failure| failure.fault != Fault::Duplicate)
@@ -50,7 +50,7 @@ pub(super) async fn store(context: &Context, dead_letters: &[DeadLetter]) -> Res
         metrics::record_dead_letter(dead_letter);
     }
     let repeated = dead_letters.iter().filter(|dead_letter| {
-        // At its own position it is one of an earlier attempt of ours.
+        // The one at its own position comes from an earlier attempt of this sink.
         stored
             .get(&dead_letter.id())
             .is_some_and(|stored| stored.position != dead_letter.position)

@@ -1,7 +1,7 @@
-//! Who was erased is not stored again: their offsets get receipts (E-1, P13).
+//! Keeps erased people's data out: their offsets get receipts (E-1, P13).
 //!
-//! Asked before anything is stored, and once more when all is: what was stored while somebody was being erased is deleted
-//! by whoever erases, or here, and never overlooked by both.
+//! The sink checks before it stores a batch, and again afterwards. Data stored during an erasure is deleted
+//! by the eraser or by this sink; one of them always sees it.
 
 use std::collections::HashMap;
 
@@ -17,17 +17,17 @@ use crate::outage::Server;
 use crate::receipts::Receipt;
 use crate::service::Context;
 
-/// A message of somebody, and the document that it becomes.
+/// A person's message, and the document that it becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Owned {
-    /// Whose: an id as text or bytes.
+    /// The person: an id as text or bytes.
     owner: Vec<u8>,
     position: Position,
     collection: &'static str,
     document_id: String,
 }
 
-/// What a message says about whose it is; none for what is nobody's.
+/// The person that a message belongs to; none for a message of no person.
 fn owned(entry: &BatchEntry) -> Option<Owned> {
     match entry {
         BatchEntry::Event(event) => {
@@ -52,7 +52,7 @@ fn owned(entry: &BatchEntry) -> Option<Owned> {
     }
 }
 
-/// Takes out of a batch what is of the erased; gives it, and what the others are.
+/// Splits a batch into the erased people's messages and the rest.
 pub(super) fn refuse(entries: &mut Vec<BatchEntry>, tombstones: &Tombstones) -> (Vec<Owned>, Vec<Owned>) {
     let (mut refused, mut kept) = (Vec::new(), Vec::new());
     entries.retain(|entry| {
@@ -68,7 +68,7 @@ pub(super) fn refuse(entries: &mut Vec<BatchEntry>, tombstones: &Tombstones) -> 
     (refused, kept)
 }
 
-/// The dead letter that an event may have become instead of its document: because its id stands with other content, or
+/// The id of the dead letter that an event may have become: its id is stored with other content, or
 /// MongoDB refused it.
 fn as_dead_letter(owned: &Owned) -> Option<Owned> {
     (owned.collection != collections::DEAD_LETTERS).then(|| Owned {
@@ -78,7 +78,7 @@ fn as_dead_letter(owned: &Owned) -> Option<Owned> {
     })
 }
 
-/// Writes receipts for what was refused. An attempt before this one may have stored it: then it is deleted, afterwards.
+/// Writes receipts for refused messages. Documents that an earlier attempt stored are deleted afterwards.
 pub(super) async fn settle(context: &Context, refused: Vec<Owned>) -> Result<(), SinkError> {
     if refused.is_empty() {
         return Ok(());
@@ -106,7 +106,7 @@ pub(super) async fn settle(context: &Context, refused: Vec<Owned>) -> Result<(),
 async fn delete(context: &Context, collection: &'static str, owned: &[Owned]) -> Result<(), SinkError> {
     let ids: Vec<String> = owned.iter().map(|owned| owned.document_id.clone()).collect();
     let stored = context.store.find_events(collection, &ids).await?;
-    // One that stands at another offset is the business of whoever erases, with its own receipt.
+    // The eraser deletes a document at another offset, and writes its receipt.
     let own = owned.iter().filter(|owned| {
         let stored = stored.get(&owned.document_id);
         stored.is_some_and(|stored| stored.position == owned.position)
@@ -115,7 +115,7 @@ async fn delete(context: &Context, collection: &'static str, owned: &[Owned]) ->
     context.store.delete(collection, &own).await
 }
 
-/// Checks once more, now that the batch is stored: who was erased meanwhile is treated as if that had been known.
+/// Checks again once the batch is stored: people erased meanwhile are treated as if they had been known.
 pub(super) async fn check_again(context: &Context, mut kept: Vec<Owned>) -> Result<(), SinkError> {
     let ask = || context.erasures.refresh();
     while let Some(tombstones) = context

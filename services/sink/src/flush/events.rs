@@ -1,4 +1,4 @@
-//! Events into the collection of their stream, and what becomes of those that are there already.
+//! Stores events in the collection of their stream, and judges those that exist already.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::receipts::Receipt;
 use crate::service::Context;
 use crate::store::{Failure, Store};
 
-/// What is to be done about an event that was not inserted.
+/// What to do about an event that was not inserted.
 enum Remedy {
     Nothing,
     Receipt,
@@ -66,7 +66,7 @@ pub(super) async fn store(
     Ok(settled)
 }
 
-/// Documents stand together, as the driver wants them; the rest of each event stays beside.
+/// Documents are contiguous, as the driver requires; the rest of each event stays beside them.
 fn split(mut events: Vec<Pending>) -> (Vec<Pending>, Vec<RawDocumentBuf>) {
     let documents = events
         .iter_mut()

@@ -1,4 +1,4 @@
-//! Turns gaps into receipts: proven by a second reading, or reported as lost.
+//! Turns gaps into receipts: proven empty by a second read, or reported as lost.
 
 use std::collections::BTreeMap;
 
@@ -18,17 +18,17 @@ use crate::service::Context;
 use crate::source::{Partition, SourceTopic};
 use crate::store::Store;
 
-/// Messages that are named when a gap turns out not to be one.
+/// How many messages are named when a gap turns out to hold some.
 const NAMED: usize = 10;
 
-/// What examining a trailing gap showed.
+/// The result of examining a trailing gap.
 #[derive(Debug)]
 pub(crate) struct Examined {
     pub(crate) partition: Partition,
     /// The trailing gap that was examined.
     pub(crate) trailing_gap: Gap,
     pub(crate) lost: Option<Gap>,
-    /// Where there is nothing; none when messages were on their way after all.
+    /// The empty offsets; none when messages were still in transit.
     pub(crate) proven: Option<Gap>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) async fn examine_trailing_gap(
     })
 }
 
-/// Turns the gaps of a batch into receipts; what is lost gets none. Gaps are given as
+/// Turns the gaps of a batch into receipts; lost offsets get none. Gaps are given as
 /// (partition, incarnation, range, whether it is proven already).
 pub(super) async fn prove(
     context: &Context,
@@ -72,7 +72,7 @@ pub(super) async fn prove(
         if is_proven {
             receipt(partition, incarnation, gap);
         } else {
-            // Of one batch: a partition is of one incarnation in it.
+            // All entries of one batch share a partition's incarnation.
             incarnations.insert(partition, incarnation);
             unproven.entry(partition).or_default().push(gap);
         }
@@ -80,7 +80,7 @@ pub(super) async fn prove(
     if unproven.is_empty() {
         return Ok(receipts);
     }
-    // Read after the jumps: what was deleted before we came to it is below it now.
+    // The log starts are read after the jumps: offsets deleted before they were read are below them now.
     let ask = || context.metadata_client.starts(unproven.keys().copied().collect());
     let what = "where partitions begin";
     let starts = context.outages.outlast(Server::Kafka, what, ask).await?;
@@ -114,7 +114,7 @@ pub(super) async fn prove(
     Ok(receipts)
 }
 
-/// Reads gaps again, topics beside each other; says where there is a message after all.
+/// Reads gaps again, topics concurrently; returns the positions that hold a message after all.
 async fn read_again(
     context: &Context,
     gaps: BTreeMap<Partition, Vec<Gap>>,
@@ -145,7 +145,7 @@ async fn read_again(
     Ok(found)
 }
 
-/// Stores receipts. One that begins where another begins covers only what that one leaves.
+/// Stores receipts. When a receipt with the same start exists, the new one covers only the rest.
 pub(super) async fn store_receipts(context: &Context, receipts: Vec<Receipt>) -> Result<(), SinkError> {
     let mut left = receipts;
     while !left.is_empty() {

@@ -1,4 +1,4 @@
-//! Where the partitions end: the lag, and trailing gaps.
+//! Partition ends: the lag, and trailing gaps.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use crate::outage::Server;
 use crate::source::Partition;
 use crate::statistics::StatsSnapshot;
 
-/// How often the brokers are asked where the partitions end. What is fetched tells it sooner; a partition that is paused, or
-/// that stands for a reason that nobody knows, tells nothing.
+/// How often the brokers are asked for partition ends. A fetch reports them sooner; a partition that is paused or
+/// stuck reports none.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
 impl Intake {
@@ -78,7 +78,7 @@ impl Intake {
             proven,
         } = examined;
         self.trailing_gaps.forget(*partition);
-        // Messages came in the meantime, or the partition went: then the examination was in vain.
+        // Messages came meanwhile, or the partition was revoked: the examination is void.
         if self.partitions.next(*partition) != Some(trailing_gap.from) || self.is_stopping {
             return;
         }
@@ -99,14 +99,14 @@ impl Intake {
     }
 }
 
-/// Asks once. An outage is found out elsewhere, and the next snapshot asks again.
+/// Asks once. Other code detects outages, and the next snapshot asks again.
 async fn ask(
     metadata_client: MetadataClient,
     partitions: Vec<Partition>,
 ) -> Result<HashMap<Partition, i64>, SinkError> {
     match metadata_client.ends(partitions).await {
         Err(error) if error.class() == Class::Transient => {
-            tracing::debug!(%error, "where the partitions end is not known");
+            tracing::debug!(%error, "the partition ends are unknown");
             Ok(HashMap::new())
         }
         asked => asked,

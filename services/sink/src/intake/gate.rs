@@ -1,10 +1,10 @@
-//! When partitions are paused: a closed intake must not stop the polling that keeps us in the group.
+//! Decides when partitions are paused: a closed intake must not stop the polling that keeps the sink in its group.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How long the consumer may go unpolled. Shorter waits are not worth a pause, which throws away what was fetched.
+/// How long the consumer may go unpolled. A pause discards fetched messages, so shorter waits are not worth one.
 const UNPOLLED_MAX: Duration = Duration::from_secs(1);
 
 /// Whether messages may come in.
@@ -18,13 +18,13 @@ pub(super) struct Gate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PauseAction {
     Stay,
-    /// Closed for long: pause the partitions, then go on polling.
+    /// Closed for long: pause the partitions, then continue polling.
     Pause,
     /// Open again after a pause.
     Resume {
         blocked_for: Duration,
     },
-    /// Open again before it came to a pause.
+    /// Open again before a pause was due.
     Open {
         blocked_for: Duration,
     },
@@ -42,7 +42,7 @@ impl Gate {
             .map(|at| at + UNPOLLED_MAX)
     }
 
-    /// Tells whether intake is closed, and what that asks for.
+    /// Records whether intake is closed, and returns what that requires.
     pub(super) fn pause_action(&mut self, is_closed: bool, now: Instant) -> PauseAction {
         if is_closed {
             let since = *self.closed_at.get_or_insert(now);

@@ -1,4 +1,4 @@
-//! What the group asks for, and how far it is told we are.
+//! Rebalance requests of the group, and the positions committed to it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::metrics;
 use crate::source::{Partition, SourceTopic};
 
 impl Intake {
-    /// True while the group waits for our answer.
+    /// True while the group waits for an answer.
     pub(super) fn is_answering(&self) -> bool {
         self.revoked.is_some() || self.resolving.is_running() || self.committing.is_running()
     }
@@ -33,18 +33,21 @@ impl Intake {
                 ));
             }
             RebalanceKind::Revoke => {
-                tracing::info!(partitions = count, "the group takes partitions back");
+                tracing::info!(partitions = count, "the group revokes partitions");
                 self.revoked = Some(rebalance);
             }
             RebalanceKind::Lost => {
-                // Others may be reading there: what is in hand is written, which does no harm, but not committed.
-                tracing::warn!(partitions = count, "partitions were lost to the group");
+                // Other members may be reading there: accepted messages are written, which is harmless, but not committed.
+                tracing::warn!(
+                    partitions = count,
+                    "the group took partitions away without waiting"
+                );
                 self.release(&rebalance);
             }
         }
     }
 
-    /// Takes the partitions that the group gave us, each at its own start.
+    /// Takes the assigned partitions, each at its own start.
     pub(super) fn assign(&mut self, starts: &[Start]) {
         let mut list = TopicPartitionList::with_capacity(starts.len());
         for start in starts {
@@ -58,7 +61,7 @@ impl Intake {
             if let Some(lost) = lost {
                 metrics::record_loss(*partition, *lost);
             }
-            tracing::debug!(%partition, incarnation = identity.number, offset, end, "reading begins");
+            tracing::debug!(%partition, incarnation = identity.number, offset, end, "reading a partition begins");
             add(&mut list, *partition, *offset);
         }
         let consumer = &self.consumer;
@@ -68,7 +71,7 @@ impl Intake {
             consumer.assign(&list)
         };
         if let Err(error) = assigned {
-            tracing::warn!(%error, "the assignment came too late; the group gives another one");
+            tracing::warn!(%error, "the assignment came too late; the group sends another one");
             return;
         }
         if !self.is_incremental {
@@ -76,7 +79,7 @@ impl Intake {
         }
         self.partitions.begin(starts);
         metrics::record_partitions(self.partitions.count());
-        // The client remembers a pause beyond the loss of a partition: what was paused then has to be resumed now.
+        // The client remembers a pause beyond the loss of a partition: a partition paused then has to be resumed now.
         let switched = if self.gate.is_paused() {
             consumer.pause(&list)
         } else {
@@ -88,7 +91,7 @@ impl Intake {
         self.context.outages.set_member(!self.is_stopping);
     }
 
-    /// Commits what is durable once nothing is under way, before partitions are given back.
+    /// Commits durable offsets once nothing is being written, before the partitions are given back.
     pub(super) fn commit_before_giving_back(&mut self) {
         if self.revoked.is_some() && self.is_drained() && !self.committing.is_running() {
             self.committing.start(commit(Arc::clone(&self.consumer)));
@@ -131,7 +134,7 @@ impl Intake {
             .filter(|(partition, end)| self.partitions.is_current(**partition, end))
         {
             add(&mut list, *partition, end.next);
-            // Tells at the next start to which topic of this name the offset belongs.
+            // At the next start this tells which topic of this name the offset belongs to.
             if let Some(mut element) = list.find_partition(partition.source.topic(), partition.number) {
                 element.set_metadata(&*end.identity.topic_id);
             }
@@ -140,16 +143,16 @@ impl Intake {
             return;
         }
         if let Err(error) = self.consumer.store_offsets(&list) {
-            // The group took the partition in this moment: the next reader finds what we stored.
-            tracing::debug!(%error, "positions came too late");
+            // The group revoked the partition at this moment: the next reader finds what this sink stored.
+            tracing::debug!(%error, "positions came too late: their partitions were revoked");
         }
     }
 
-    /// A topic is not the one it was: everything not yet written is dropped, and read again from what is committed.
+    /// Handles a topic whose id changed: drops everything not yet written, to be read again from the committed offsets.
     pub(super) fn begin_again(&mut self, topic: &str) -> Result<(), SinkError> {
         tracing::warn!(
             topic,
-            "the topic was deleted or made anew: joining the group again"
+            "the topic was deleted or recreated: joining the group again"
         );
         self.filling.take();
         self.inbox.clear();
@@ -166,11 +169,11 @@ impl Intake {
 fn add(list: &mut TopicPartitionList, partition: Partition, offset: i64) {
     let added = list.add_partition_offset(partition.source.topic(), partition.number, Offset::Offset(offset));
     if let Err(error) = added {
-        tracing::error!(%error, %partition, offset, "not an offset");
+        tracing::error!(%error, %partition, offset, "the offset is not valid");
     }
 }
 
-/// Commits what was stored, and waits for it.
+/// Commits stored offsets, and waits for the answer.
 pub(crate) async fn commit(consumer: Arc<SinkConsumer>) -> Result<(), SinkError> {
     blocking(move || {
         match consumer.commit_consumer_state(CommitMode::Sync) {

@@ -1,4 +1,4 @@
-//! The partitions that are read, and how far. Positions only rise.
+//! The assigned partitions and their positions. Positions only rise.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::entry::{End, TopicIncarnation};
 use crate::gaps::Gap;
 use crate::source::{Partition, SourceTopic};
 
-/// What is read at present.
+/// The current assignment.
 #[derive(Debug, Default)]
 pub(super) struct Partitions {
     open: HashMap<Partition, Open>,
@@ -25,13 +25,13 @@ struct Open {
     next: i64,
     /// The first offset that is not durable.
     stored: i64,
-    /// The first offset that was not produced, as far as is known.
+    /// The first offset that is not produced yet, as far as is known.
     end: i64,
     /// True when `next` moved since a batch was last flushed.
     has_moved: bool,
 }
 
-/// A message that belongs to us.
+/// A message of an assigned partition.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Accepted {
     pub(super) identity: TopicIncarnation,
@@ -49,7 +49,7 @@ impl Partitions {
                 next: start.offset,
                 stored: start.offset,
                 end: start.end,
-                // Past what is lost for good, even if no message ever comes.
+                // Past the lost offsets, even if no message ever comes.
                 has_moved: start.lost.is_some(),
             };
             self.open.insert(start.partition, open);
@@ -74,7 +74,7 @@ impl Partitions {
         self.open.contains_key(&partition)
     }
 
-    /// Takes in a message; none when its partition is not ours.
+    /// Takes in a message; none when its partition is not assigned.
     pub(super) fn accept(&mut self, partition: Partition, offset: i64) -> Option<Accepted> {
         let open = self.open.get_mut(&partition)?;
         let gap = Gap::between(open.next, offset);
@@ -91,7 +91,7 @@ impl Partitions {
         self.open.get(&partition).map(|open| open.next)
     }
 
-    /// Everything up to these ends is durable.
+    /// Marks everything up to these ends as durable.
     pub(super) fn flushed(&mut self, ends: &HashMap<Partition, End>) {
         for (partition, end) in ends {
             if let Some(open) = self
@@ -104,22 +104,22 @@ impl Partitions {
         }
     }
 
-    /// A fetch told where a partition ends. While it is not fetched, that is what it was.
+    /// Records a partition's end from a fetch. While the partition is not fetched, this may be old.
     pub(super) fn raise_end(&mut self, partition: Partition, end: i64) {
         if let Some(open) = self.open.get_mut(&partition) {
             open.end = open.end.max(end);
         }
     }
 
-    /// The brokers said where a partition ends, whether or not anything is fetched from it.
+    /// Records a partition's end as reported by the brokers, fetched or not.
     pub(super) fn ends_at(&mut self, partition: Partition, end: i64) {
         if let Some(open) = self.open.get_mut(&partition) {
             open.end = end.max(open.next);
         }
     }
 
-    /// Messages that are not durable yet, by topic; measured from where each partition stands, so that one that was never
-    /// committed, or one that is stuck, has a lag too.
+    /// Messages that are not durable yet, by topic; measured from each partition's position, so that one that was never
+    /// committed, or is stuck, has a lag too.
     pub(super) fn lags(&self) -> HashMap<SourceTopic, i64> {
         let mut lags = HashMap::new();
         for (partition, open) in &self.open {
@@ -145,7 +145,7 @@ impl Partitions {
         self.open.values().any(|open| open.has_moved)
     }
 
-    /// How far each partition was read that moved since the last call.
+    /// The read position of each partition that moved since the last call.
     pub(super) fn take_moved(&mut self) -> HashMap<Partition, End> {
         let ends = self.open.iter_mut().filter_map(|(partition, open)| {
             let end = End {
@@ -158,7 +158,7 @@ impl Partitions {
         ends.collect()
     }
 
-    /// True when an end was reached under the present assignment of its partition.
+    /// True when an end was reached under the current assignment of its partition.
     pub(super) fn is_current(&self, partition: Partition, end: &End) -> bool {
         self.open
             .get(&partition)
@@ -261,12 +261,12 @@ mod tests {
         let ends = partitions.take_moved();
         partitions.flushed(&ends);
         assert_eq!(lag(&partitions), 0);
-        // An older snapshot changes nothing, and a newer one counts.
+        // An older snapshot changes nothing; a newer one counts.
         partitions.raise_end(PARTITION, 7);
         assert_eq!(lag(&partitions), 0);
         partitions.raise_end(PARTITION, 10);
         assert_eq!(lag(&partitions), 1);
-        // What was flushed under an earlier assignment is nothing that this one knows of.
+        // Flushes under an earlier assignment do not move this one.
         partitions.begin(&[Start {
             partition: PARTITION,
             identity: ends[&PARTITION].identity.clone(),
@@ -279,8 +279,8 @@ mod tests {
     }
 
     proptest! {
-        /// D-1, D-3: up to the position that would be committed, every offset was a message or is in a gap, each
-        /// once; and the position never falls, whatever comes again.
+        /// D-1, D-3: below the position to be committed, every offset was a message or is in a gap, each
+        /// once; and the position never falls, whatever is delivered again.
         #[test]
         fn d1_every_offset_below_the_position_was_a_message_or_a_gap(
             start in 0_i64..20,

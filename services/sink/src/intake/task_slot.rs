@@ -1,4 +1,4 @@
-//! A task that the loop waits for without being held up by it.
+//! A background task whose result the loop awaits.
 
 use std::future::{Future, pending};
 
@@ -27,7 +27,7 @@ impl<T: Send + 'static> TaskSlot<T> {
         self.0.is_some()
     }
 
-    /// Waits for the task's end; for ever when none is running. May be dropped and called again.
+    /// Waits for the task's end; forever when none is running. Cancel-safe.
     pub(super) async fn ended(&mut self) -> Result<T, SinkError> {
         let Some(task) = &mut self.0 else {
             return pending().await;
