@@ -67,7 +67,7 @@ async fn up_status_down_and_no_orphans_of_a_killed_supervisor() -> Result<()> {
     );
     ensure!(output(&["env"]).await? == exports);
     let again = stack(&["up", "--detach"])?.output().await?;
-    ensure!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("runs already"));
+    ensure!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("already running"));
     until_servers(|count| count >= 3).await?;
     output(&["down"]).await?;
     until_servers(|count| count == 0).await?;
