@@ -73,7 +73,9 @@ fn introduce(person: &Person) {
         devices.join(" ")
     ));
     for device in &person.passed_on {
-        print::line(&format!("  {device} belongs to another person now: its data is kept"));
+        print::line(&format!(
+            "  {device} belongs to another person now: its data is kept"
+        ));
     }
 }
 

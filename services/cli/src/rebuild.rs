@@ -55,9 +55,7 @@ fn show(bar: &ProgressBar, step: &Step) {
         Step::Begun(false) => {
             print::error("building the new warehouse in next_raw, next_stage, next_agg, next_ops")
         }
-        Step::Begun(true) => {
-            print::error("resuming the rebuild in next_raw, next_stage, next_agg, next_ops")
-        }
+        Step::Begun(true) => print::error("resuming the rebuild in next_raw, next_stage, next_agg, next_ops"),
         Step::Filling(standing) => {
             bar.set_length(u64::try_from(standing.offsets).unwrap_or_default());
             bar.set_position(u64::try_from(standing.built).unwrap_or_default());

@@ -66,8 +66,8 @@ impl Classify for MongoOpenError {
 }
 
 /// Opens the database of documents, for a service of this name. Reads and writes are acknowledged by a majority, and reads go
-/// to the primary, whatever the URI says: what is read proves something. A server that is away is no error yet: it is found
-/// out at the first use, and waited for there.
+/// to the primary, whatever the URI says: proofs rest on these reads. An unreachable server is not an error yet: the first use
+/// detects it and retries.
 ///
 /// # Errors
 /// A URI that cannot be used, a certificate or a password that is refused; names that cannot be looked up (`mongodb+srv`).

@@ -22,7 +22,7 @@ const JOURNAL_LINES: i64 = 60;
 /// Dead letters to show; filters find the others.
 const DEAD_LETTERS: i64 = 200;
 
-/// Why there is no answer.
+/// A failed query.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unanswered {
     #[error("TimescaleDB: {0}")]

@@ -55,7 +55,9 @@ impl Refusal {
             Self::Credentials => "credentials are required",
             Self::Origin => "another page sent the request",
             Self::Off => "replay is disabled: set console.token to enable it",
-            Self::Token => "replay requires console.token, as `Pulseline-Token` or as `Authorization: Bearer`",
+            Self::Token => {
+                "replay requires console.token, as `Pulseline-Token` or as `Authorization: Bearer`"
+            }
         }
     }
 }

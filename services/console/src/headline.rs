@@ -46,7 +46,10 @@ fn sentence(view: &View) -> (State, String) {
         return (State::Bad, missing(lost, &view.ledgers));
     }
     if !view.contradictions.is_empty() {
-        return (State::Bad, "Kafka's end offset is below an accounted offset".into());
+        return (
+            State::Bad,
+            "Kafka's end offset is below an accounted offset".into(),
+        );
     }
     if !view.status.unreachable.is_empty() {
         return (State::Away, away(&view.status.unreachable));
@@ -184,13 +187,19 @@ mod tests {
         );
         let mut away = view(&[], 0..0);
         away.status.unreachable = vec!["Kafka: broker down".into(), "MongoDB: no answer".into()];
-        assert_eq!(said(&away), (State::Away, "Kafka and MongoDB are unreachable".into()));
+        assert_eq!(
+            said(&away),
+            (State::Away, "Kafka and MongoDB are unreachable".into())
+        );
         assert!(headline(&away).detail.contains("broker down"));
         let mut made_anew = view(&[], 0..0);
         made_anew.contradictions.push("fitbit.steps/0 ends at 3".into());
         assert_eq!(
             said(&made_anew),
-            (State::Bad, "Kafka's end offset is below an accounted offset".into())
+            (
+                State::Bad,
+                "Kafka's end offset is below an accounted offset".into()
+            )
         );
         assert_eq!(headline(&made_anew).detail, "fitbit.steps/0 ends at 3");
     }

@@ -26,11 +26,7 @@ const LAST_SUCCESS: &str = "pulseline_console_last_success_timestamp_seconds";
 pub(crate) fn describe() {
     describe_counter!(REQUESTS, Unit::Count, "Requests answered, refused ones included");
     describe_counter!(REFUSED, Unit::Count, "Requests refused, by reason");
-    describe_counter!(
-        POLLS,
-        Unit::Count,
-        "Polls of all servers; all viewers share one"
-    );
+    describe_counter!(POLLS, Unit::Count, "Polls of all servers; all viewers share one");
     describe_histogram!(POLL_SECONDS, Unit::Seconds, "Time of a poll");
     describe_gauge!(AWAY, Unit::Count, "Servers that the last poll did not reach");
     describe_counter!(

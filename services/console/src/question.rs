@@ -43,9 +43,7 @@ impl Fields {
     }
 
     fn parse<T: std::str::FromStr>(&mut self, name: &str) -> Result<T, String> {
-        self.take(name)?
-            .parse()
-            .map_err(|_| format!("{name} is invalid"))
+        self.take(name)?.parse().map_err(|_| format!("{name} is invalid"))
     }
 }
 
@@ -112,10 +110,7 @@ mod tests {
         ] {
             assert!(asked(from, to).is_err(), "{from} {to}");
         }
-        assert_eq!(
-            asked("yesterday", "2019-11-01"),
-            Err("from is invalid".into())
-        );
+        assert_eq!(asked("yesterday", "2019-11-01"), Err("from is invalid".into()));
         assert_eq!(person(Some("user=p01")), Err("user is invalid".into()));
     }
 }

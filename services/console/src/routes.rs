@@ -83,7 +83,10 @@ async fn file(uri: Uri) -> Response<Body> {
 async fn status(State(console): Shared) -> Response<Body> {
     match console.watcher.poll().await {
         Some(poll) => written(StatusCode::OK, &Overview::new(&poll, console.guard.can_replay())),
-        None => failed(StatusCode::SERVICE_UNAVAILABLE, "no server has answered yet; retry in a few seconds"),
+        None => failed(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no server has answered yet; retry in a few seconds",
+        ),
     }
 }
 
@@ -93,7 +96,10 @@ async fn accounting(State(console): Shared) -> Response<Body> {
             StatusCode::OK,
             &json!({ "at": poll.at, "partitions": partitions(&poll) }),
         ),
-        None => failed(StatusCode::SERVICE_UNAVAILABLE, "no server has answered yet; retry in a few seconds"),
+        None => failed(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no server has answered yet; retry in a few seconds",
+        ),
     }
 }
 

@@ -84,10 +84,7 @@ impl SimulateConfig {
             ));
         }
         if !(1..=DAYS_MAX).contains(&self.days) {
-            return Err(format!(
-                "--days must be 1 to {DAYS_MAX}, not {}",
-                self.days
-            ));
+            return Err(format!("--days must be 1 to {DAYS_MAX}, not {}", self.days));
         }
         if !(5..=WINDOW_SECS).contains(&self.window_secs) || !WINDOW_SECS.is_multiple_of(self.window_secs) {
             return Err(format!(
@@ -263,7 +260,7 @@ mod tests {
                 },
             ),
             (
-                "window_secs",
+                "window-secs",
                 SimulateConfig {
                     window_secs: 7,
                     ..good.clone()

@@ -19,11 +19,7 @@ const STALLED: &str = "pulseline_loop_stalled";
 
 pub(crate) fn describe() {
     describe_gauge!(RESIDENT, Unit::Bytes, "Resident memory of this process.");
-    describe_gauge!(
-        PEAK,
-        Unit::Bytes,
-        "Peak resident memory of this process."
-    );
+    describe_gauge!(PEAK, Unit::Bytes, "Peak resident memory of this process.");
     describe_gauge!(
         WAITING,
         Unit::Seconds,

@@ -24,7 +24,9 @@ pub enum StackError {
         output: String,
     },
     /// A download with the wrong hash.
-    #[error("the SHA-256 of {file} differs from the pinned one: remove it from the package cache and try again")]
+    #[error(
+        "the SHA-256 of {file} differs from the pinned one: remove it from the package cache and try again"
+    )]
     Hash {
         /// The file.
         file: String,

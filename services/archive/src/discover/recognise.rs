@@ -18,10 +18,7 @@ const QUESTIONNAIRE: &str = "answers to questionnaires, not readings";
 /// Known but unsupported kinds, by prefix of their names.
 const KNOWN: [(&str, &str); 22] = [
     ("hourlycalories", "hourly sums: coarser than any stream"),
-    (
-        "hourlyintensities",
-        "hourly sums: coarser than any stream",
-    ),
+    ("hourlyintensities", "hourly sums: coarser than any stream"),
     ("hourlysteps", "hourly sums: coarser than any stream"),
     ("minuteintensities", NO_STREAM),
     ("sleepday", "daily sums of sleep, without sessions"),

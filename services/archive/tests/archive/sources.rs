@@ -73,12 +73,7 @@ fn days_that_had_not_happened_are_counted_and_not_carried() {
     let found = read(options(&folder));
     let counts = found.survey.people[0].counts[&Stream::ActivityMinutes];
     assert_eq!((counts.records, counts.rows, counts.not_yet), (4, 2, 2));
-    assert!(
-        found
-            .survey
-            .to_string()
-            .contains("2 of future days")
-    );
+    assert!(found.survey.to_string().contains("2 of future days"));
 }
 
 #[test]

@@ -37,8 +37,9 @@ impl Settings {
                 let consumer: BaseConsumer<Guard> = self.create()?;
                 let asking = tokio::task::spawn_blocking(move || metadata(&consumer, timeout).map(drop));
                 let asked = asking.await;
-                asked
-                    .map_err(|error| KafkaFailure::Config(format!("the request to Kafka was cancelled: {error}")))??;
+                asked.map_err(|error| {
+                    KafkaFailure::Config(format!("the request to Kafka was cancelled: {error}"))
+                })??;
             }
             let (admin, guard): (AdminClient<Guard>, Guard) = self.create_guarded()?;
             if self.has_tokens() {

@@ -25,9 +25,9 @@ pub fn check<'a>(config: &'a KafkaConfig, group: &'a str) -> BoxFuture<'a, Resul
     Box::pin(async move {
         let (asked, group) = (config.clone(), group.to_owned());
         let inspecting = tokio::task::spawn_blocking(move || inspect(&asked, &group));
-        let (brokers, first, missing) = inspecting
-            .await
-            .map_err(|error| KafkaFailure::Config(format!("the request to Kafka was cancelled: {error}")))??;
+        let (brokers, first, missing) = inspecting.await.map_err(|error| {
+            KafkaFailure::Config(format!("the request to Kafka was cancelled: {error}"))
+        })??;
         let tls = if config.security_protocol.is_encrypted() {
             Some(tls::version(&first).await.unwrap_or_else(|| "TLS".into()))
         } else {

@@ -36,10 +36,7 @@ const GUARANTEES: [(&str, &str); 16] = [
         "enable.auto.offset.store",
         "offsets are stored after their documents are durable",
     ),
-    (
-        "auto.offset.reset",
-        "a lost position is reported, not skipped",
-    ),
+    ("auto.offset.reset", "a lost position is reported, not skipped"),
     ("isolation.level", "messages of aborted transactions are not data"),
     (
         "enable.partition.eof",
@@ -49,14 +46,8 @@ const GUARANTEES: [(&str, &str); 16] = [
         "partition.assignment.strategy",
         "partitions are handed over one by one",
     ),
-    (
-        "allow.auto.create.topics",
-        "reading must not create a topic",
-    ),
-    (
-        "enable.idempotence",
-        "a resent message must not be stored twice",
-    ),
+    ("allow.auto.create.topics", "reading must not create a topic"),
+    ("enable.idempotence", "a resent message must not be stored twice"),
     ("acks", "a message is sent when all replicas have it"),
     (
         "request.required.acks",
@@ -64,7 +55,10 @@ const GUARANTEES: [(&str, &str); 16] = [
     ),
     ("partitioner", "a device keeps its partition"),
     ("message.timeout.ms", "messages keep their order during an outage"),
-    ("delivery.timeout.ms", "messages keep their order during an outage"),
+    (
+        "delivery.timeout.ms",
+        "messages keep their order during an outage",
+    ),
     ("transactional.id", "the producer has no transactions"),
     (
         "plugin.library.paths",
@@ -79,7 +73,9 @@ const GUARANTEES: [(&str, &str); 16] = [
 /// The reason why a property must not be set; none when it may be.
 pub(super) fn refused(property: &str) -> Option<String> {
     if let Some((_, setting)) = SETTINGS.iter().find(|(name, _)| *name == property) {
-        return Some(format!("kafka.options: {property} is not allowed here: set {setting} instead"));
+        return Some(format!(
+            "kafka.options: {property} is not allowed here: set {setting} instead"
+        ));
     }
     let (_, reason) = GUARANTEES.iter().find(|(name, _)| *name == property)?;
     Some(format!(

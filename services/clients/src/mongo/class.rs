@@ -34,11 +34,7 @@ const CODES: [(i32, Fault, &str); 52] = [
         Fault::Server,
         "HostNotFound: a member's name does not resolve at the moment",
     ),
-    (
-        24,
-        Fault::Server,
-        "LockTimeout: another operation holds the lock",
-    ),
+    (24, Fault::Server, "LockTimeout: another operation holds the lock"),
     (
         43,
         Fault::Server,
@@ -77,7 +73,7 @@ const CODES: [(i32, Fault, &str); 52] = [
         Fault::Server,
         "RetryChangeStream: the stream must be reopened",
     ),
-    (237, Fault::Server, "CursorKilled: opened anew"),
+    (237, Fault::Server, "CursorKilled: reopened"),
     (262, Fault::Server, "ExceededTimeLimit: overloaded"),
     (
         290,
@@ -94,7 +90,11 @@ const CODES: [(i32, Fault, &str); 52] = [
     (10_058, Fault::Server, "LegacyNotPrimary: an election"),
     (10_107, Fault::Server, "NotWritablePrimary: an election"),
     (11_600, Fault::Server, "InterruptedAtShutdown: restarts"),
-    (11_601, Fault::Server, "Interrupted: an operator ended the operation"),
+    (
+        11_601,
+        Fault::Server,
+        "Interrupted: an operator ended the operation",
+    ),
     (
         11_602,
         Fault::Server,
@@ -124,7 +124,11 @@ const CODES: [(i32, Fault, &str); 52] = [
     (10_334, Fault::Document, "BSONObjectTooLarge"),
     (17_280, Fault::Document, "KeyTooLong"),
     (11_000, Fault::Duplicate, "DuplicateKey"),
-    (11_001, Fault::Duplicate, "DuplicateKey on update, from old servers"),
+    (
+        11_001,
+        Fault::Duplicate,
+        "DuplicateKey on update, from old servers",
+    ),
     (12_582, Fault::Duplicate, "DuplicateKey through an old router"),
     (
         260,

@@ -15,7 +15,9 @@ pub enum SettingsError {
     #[error("timescale.url is neither a PostgreSQL URL nor a list of name=value: {0}")]
     Text(&'static str),
     /// An unknown or unsupported parameter.
-    #[error("timescale.url has the parameter `{0}`, which libpq does not know or Pulseline does not support: remove it")]
+    #[error(
+        "timescale.url has the parameter `{0}`, which libpq does not know or Pulseline does not support: remove it"
+    )]
     Unknown(String),
     /// An invalid value.
     #[error("{setting} must be {expected}")]

@@ -251,10 +251,7 @@ mod tests {
     fn a_server_will_do_or_not() {
         let read_only_primary = |attrs| unwanted(attrs, false, true);
         assert_eq!(read_only_primary(SessionAttrs::Any), None);
-        assert_eq!(
-            read_only_primary(SessionAttrs::ReadWrite),
-            Some("is read-only")
-        );
+        assert_eq!(read_only_primary(SessionAttrs::ReadWrite), Some("is read-only"));
         assert_eq!(read_only_primary(SessionAttrs::Primary), None);
         assert_eq!(read_only_primary(SessionAttrs::ReadOnly), None);
         assert_eq!(unwanted(SessionAttrs::Primary, true, true), Some("is a standby"));

@@ -111,7 +111,5 @@ fn explain_alert(alert: Alert) -> String {
             "the server rejects our certificate ({alert:?}): correct sslcert and sslkey in timescale.url"
         );
     }
-    format!(
-        "the server ended the TLS handshake ({alert:?}): it may lack TLS 1.2 or a common cipher"
-    )
+    format!("the server ended the TLS handshake ({alert:?}): it may lack TLS 1.2 or a common cipher")
 }

@@ -61,7 +61,10 @@ pub(super) fn interpret(
             return Ok(Value::Null);
         }
         return serde_json::from_slice(body).map_err(|error| RegistryError::Unavailable {
-            reason: format!("{place}: the answer is not valid JSON: {error}: {}", excerpt(body)),
+            reason: format!(
+                "{place}: the answer is not valid JSON: {error}: {}",
+                excerpt(body)
+            ),
         });
     }
     let Ok(said) = serde_json::from_slice::<Said>(body) else {

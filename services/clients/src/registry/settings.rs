@@ -48,7 +48,9 @@ pub(super) fn endpoints(config: &RegistryConfig) -> Result<Vec<Endpoint>, String
 fn login(config: &RegistryConfig) -> Result<Login, String> {
     let token = config.bearer_token.expose().trim();
     match (config.username.is_empty(), token.is_empty()) {
-        (false, false) => Err("registry.bearer_token and registry.username exclude each other: set one of them".into()),
+        (false, false) => {
+            Err("registry.bearer_token and registry.username exclude each other: set one of them".into())
+        }
         (true, _) if !config.password.is_empty() => {
             Err("registry.password is set, but registry.username is not".into())
         }

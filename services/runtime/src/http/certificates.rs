@@ -90,10 +90,7 @@ impl Certificates {
             match self.reload().await {
                 Reload::Unchanged => {}
                 Reload::Taken => {
-                    tracing::info!(
-                        section,
-                        "certificate reloaded: new connections use it"
-                    );
+                    tracing::info!(section, "certificate reloaded: new connections use it");
                 }
                 Reload::Kept(why) => {
                     tracing::warn!(
@@ -159,9 +156,8 @@ impl Files {
         }
         let key = PrivateKeyDer::from_pem_slice(&self.key)
             .map_err(|_| format!("{section}.tls_key contains no unencrypted PEM private key"))?;
-        CertifiedKey::from_der(chain, key, provider).map_err(|error| {
-            format!("{section}.tls_key does not match {section}.tls_certificate: {error}")
-        })
+        CertifiedKey::from_der(chain, key, provider)
+            .map_err(|error| format!("{section}.tls_key does not match {section}.tls_certificate: {error}"))
     }
 }
 
