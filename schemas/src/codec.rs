@@ -1,4 +1,4 @@
-//! Events to bytes and back: Avro datum, Confluent's framing, and a hash that sees content only.
+//! Encodes and decodes events: Avro, Confluent's framing, and a content hash.
 
 mod any;
 mod canonical;

@@ -1,4 +1,4 @@
-//! The shape of events in MongoDB. Documents are written once and never changed.
+//! Events as MongoDB documents, which are written once and never changed.
 
 use bson::raw::{CStr, RawDocumentBuf, cstr};
 use bson::{DateTime, RawBson, RawDocument};
@@ -7,24 +7,24 @@ use serde_json::{Map, Value};
 use crate::codec::{Decoded, hexadecimal};
 use crate::time::UtcMillis;
 
-/// Names of the collections that are no stream's.
+/// Collections besides the streams'.
 pub mod collections {
     /// Offsets that hold no new event: duplicates, and ranges without messages.
     pub const RECEIPTS: &str = "receipts";
-    /// What could not be processed, with its bytes.
+    /// Dead letters with their bytes.
     pub const DEAD_LETTERS: &str = "dead_letters";
-    /// Which of Kafka's topic ids is which incarnation of a topic.
+    /// Kafka's topic ids by incarnation of a topic.
     pub const INCARNATIONS: &str = "generations";
-    /// Who was erased: keyed hashes, nobody's name.
+    /// Tombstones of erased people: keyed hashes without names.
     pub const FORGOTTEN: &str = "forgotten";
 }
 
-/// Where in Kafka a message stands.
+/// The position of a message in Kafka.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Position {
     /// Topic.
     pub topic: String,
-    /// Rises when a topic of this name is made anew and its offsets restart.
+    /// Incarnation: rises when the topic is recreated and its offsets restart.
     pub incarnation: i32,
     /// Partition.
     pub partition: i32,
@@ -33,10 +33,10 @@ pub struct Position {
 }
 
 impl Position {
-    /// Where the message of a stored document stood.
+    /// The position of a document's message.
     ///
     /// # Errors
-    /// A document that no version of the sink wrote.
+    /// A document that the sink did not write.
     pub fn of_document(document: &RawDocument) -> Result<Self, bson::error::Error> {
         let kafka = document.get_document("kafka")?;
         Ok(Self {
@@ -59,7 +59,7 @@ impl std::fmt::Display for Position {
     }
 }
 
-/// A receipt: offsets that hold no new event, written down so that accounting has no hole there.
+/// A receipt: accounts for offsets without a new event.
 #[derive(Clone, Copy, Debug)]
 pub struct ReceiptDocument<'a> {
     /// Its `_id`: the position, or the range.
@@ -98,7 +98,7 @@ impl ReceiptDocument<'_> {
 
 /// The document that stores an event: its `_id` is the event's.
 ///
-/// Wall clocks are dates as if they stood in UTC, UUIDs are lower-case text with hyphens.
+/// Local times are dates as if in UTC, UUIDs are lower-case text with hyphens.
 #[must_use]
 pub fn to_document(
     decoded: &Decoded,
@@ -117,7 +117,7 @@ pub fn to_document(
     document
 }
 
-/// What the source said beside the fields, and what the writer's schema has that this version does not know.
+/// Extra fields of the source, and the writer's fields that this version does not know.
 fn extra_of(decoded: &Decoded) -> Map<String, Value> {
     let said = decoded.event.extra().0.as_deref();
     let mut extra: Map<String, Value> = said

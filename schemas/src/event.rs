@@ -1,4 +1,4 @@
-//! An event of any stream, and what all of them have.
+//! An event of any stream, and the fields common to all.
 
 use uuid::Uuid;
 
@@ -8,7 +8,7 @@ use crate::streams::{
 };
 use crate::time::UtcMillis;
 
-/// An event of any stream; the variants are named as the streams.
+/// An event of any stream; the variants are named after the streams.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the types say it")]
 pub enum Event {
@@ -62,7 +62,7 @@ impl Event {
         by_owner!(self, upload => upload.event_id = event_id, profile => profile.event_id = event_id);
     }
 
-    /// What keeps events in order in Kafka: the device, or the user of a profile.
+    /// The Kafka key: the device, or the user of a profile.
     #[must_use]
     pub const fn key(&self) -> Uuid {
         by_owner!(self, upload => upload.device_id, profile => profile.user_id)

@@ -1,6 +1,6 @@
 //! The data contract of Pulseline: Avro schemas, Rust types, framing, document shapes.
 //!
-//! An event is one **upload**: what a device sends when it syncs. The same types travel from the generator
+//! An event is one **upload**: the data of one device sync. The same types travel from the generator
 //! through Kafka (Avro) into MongoDB (documents) and out again; nothing here talks to a server.
 
 pub mod codec;

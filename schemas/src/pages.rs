@@ -1,10 +1,10 @@
-//! Reading many documents in bounded pages whose position is known (P20): what is asked for next. Pure.
+//! Plans reading a collection in bounded pages with known positions (P20). Pure.
 //!
 //! Documents of devices are read in the order of (`created_at`, `_id`). `created_at` is the start of an upload's window, so
 //! the readings of a device come one after the other, and most of them lie after its newest loaded one. A page asks for a
 //! span of windows and for so many documents of it: a server that sorts before it limits never sorts a whole collection.
 //!
-//! What has another shape (`created_at` is no date, `_id` is no text) has no position in that order. It is read in the end.
+//! Documents of another shape (`created_at` is not a date, `_id` is not text) have no such position. They are read last.
 
 use std::ops::RangeInclusive;
 
@@ -60,7 +60,7 @@ impl Order {
     }
 }
 
-/// Where reading goes on.
+/// Where reading resumes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PagePosition {
@@ -80,7 +80,7 @@ pub enum PagePosition {
     Rest,
 }
 
-/// What to ask a collection for.
+/// A query of a collection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     /// Which documents.
@@ -106,7 +106,7 @@ enum Next {
     End,
 }
 
-/// Reads through a collection: asks, is told what came, and knows what to ask next.
+/// Plans the next query of a collection from the previous answers.
 #[derive(Clone, Debug)]
 pub struct Pages {
     order: Order,
@@ -178,7 +178,7 @@ impl Pages {
         self
     }
 
-    /// What to ask for now; none at the end.
+    /// The next query; none at the end.
     #[must_use]
     pub fn request(&self) -> Option<Request> {
         let limit = i64::try_from(self.documents).unwrap_or(0);
@@ -300,7 +300,7 @@ impl Pages {
         filter
     }
 
-    /// What has no position in the order.
+    /// Selects documents without a position in the order.
     fn rest(&self) -> Document {
         let mut filter = self.filter.clone();
         let other_id = doc! { "_id": { "$not": { "$type": "string" } } };

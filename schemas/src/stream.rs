@@ -1,13 +1,13 @@
-//! The table of streams: one topic, one subject, one collection and one raw table each.
+//! The table of streams; each has a topic, a subject, a collection and a raw table.
 
 use crate::codec::{DecodeError, Decoded, EncodeError, WriterSchema, read_event, write_event};
 use crate::event::Event;
 use crate::streams;
 
-/// Topic for events that the generator itself cannot map; its messages are [`Stream`]-less.
+/// Topic of records that the generator cannot map; its messages have no [`Stream`].
 pub const DEAD_LETTER_TOPIC: &str = "fitbit.dead_letters";
 
-/// What identifies the messages of a stream, and orders them.
+/// The key of a stream's messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// A device.
@@ -16,8 +16,8 @@ pub enum Owner {
     User,
 }
 
-/// Every stream is named here once, and nowhere else in this crate. The name is that of the topic (`fitbit.` before
-/// it), the collection, the raw table, the Avro file and the Rust file; the type is what one upload of it is.
+/// Declares every stream once. The name is that of the topic (with the prefix `fitbit.`), the collection, the raw table,
+/// the Avro file and the Rust file; the type is one upload.
 macro_rules! streams {
     ($($(#[$about:meta])* $stream:ident($event:ident) = $name:literal, of $owner:ident;)*) => {
         /// A kind of event.
@@ -73,7 +73,7 @@ macro_rules! streams {
                 }
             }
 
-            /// Whose its messages are.
+            /// The owner of its messages.
             #[must_use]
             pub const fn owner(self) -> Owner {
                 match self {
@@ -115,7 +115,7 @@ macro_rules! streams {
                 }
             }
 
-            /// What the source said beside the fields of this version.
+            /// Extra fields of the source.
             #[must_use]
             pub const fn extra(&self) -> &streams::Extra {
                 match self {

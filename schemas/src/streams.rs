@@ -1,4 +1,4 @@
-//! What is uploaded: one file per stream, declared once; reading, writing, hashing and storing follow from it.
+//! The uploads: one file per stream; reading, writing, hashing and storing derive from its declaration.
 
 mod activity_minutes;
 mod calories;
@@ -30,7 +30,7 @@ use crate::codec::record;
 use crate::time::{LocalMillis, UtcMillis};
 
 record! {
-    /// What every upload of a device carries.
+    /// The envelope of every device upload.
     "Upload" Upload {
         /// Identity of this upload; deterministic, so that the same upload has the same id.
         event_id: Uuid = "event_id" as "_id",
@@ -47,6 +47,6 @@ record! {
     }
 }
 
-/// What a source said beside the fields of this version: the text of a JSON object, kept as it is.
+/// Extra fields of a source: the unchanged text of a JSON object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extra(pub Option<String>);

@@ -1,4 +1,4 @@
-//! Two kinds of time that must never be mixed up: an instant, and a wall clock.
+//! Two kinds of time that must not be mixed: an instant, and local time.
 
 /// Milliseconds in a minute.
 pub const MINUTE_MS: i64 = 60_000;
@@ -9,7 +9,7 @@ pub const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UtcMillis(pub i64);
 
-/// A wearer's wall clock: milliseconds since 1970-01-01T00:00 on that clock, as if it stood in UTC.
+/// A wearer's local time: milliseconds since 1970-01-01T00:00 on that clock, as if it were UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LocalMillis(pub i64);
 

@@ -1,4 +1,4 @@
-//! A value of any Avro type, as the writer's schema says.
+//! A value of any Avro type, according to the writer's schema.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use serde::de::{
 use serde_json::{Map, Number, Value};
 use uuid::Uuid;
 
-/// Deepest nesting of a field that is not known here: a schema that refers to itself must not exhaust the stack.
+/// Deepest nesting of an unknown field: a recursive schema must not exhaust the stack.
 const DEPTH_MAX: usize = 32;
-/// Most items of an unknown array: items may take no bytes at all, so the datum's size bounds nothing.
+/// Most items of an unknown array: items may have no bytes, so the datum's size does not limit them.
 const ITEMS_MAX: usize = 100_000;
 
 /// A decoded value.
@@ -40,7 +40,7 @@ impl Any {
         i32::try_from(value).map_err(|_| E::custom(format_args!("{value} is no 32-bit integer")))
     }
 
-    /// Whole numbers too: a writer may have had none but these.
+    /// Accepts integers too.
     pub(super) fn float<E: Error>(self) -> Result<f64, E> {
         match self {
             Self::Float(value) => Ok(value),
@@ -67,7 +67,7 @@ impl Any {
         }
     }
 
-    /// UUIDs travel as text; a writer that ships the 16 bytes is understood as well.
+    /// UUIDs are text; the 16 bytes are accepted as well.
     pub(super) fn uuid<E: Error>(self) -> Result<Uuid, E> {
         match self {
             Self::Text(text) => Uuid::parse_str(&text).map_err(E::custom),
@@ -83,7 +83,7 @@ impl Any {
         }
     }
 
-    /// None for null, else what `read` makes of it.
+    /// None for null, else the result of `read`.
     pub(super) fn maybe<T, E: Error>(self, read: impl FnOnce(Self) -> Result<T, E>) -> Result<Option<T>, E> {
         match self {
             Self::Null => Ok(None),
@@ -91,7 +91,7 @@ impl Any {
         }
     }
 
-    /// As JSON; bytes as hexadecimal text, numbers that JSON has not as null.
+    /// As JSON: bytes become hexadecimal text, non-finite numbers null.
     pub(super) fn into_json(self) -> Value {
         match self {
             Self::Null => Value::Null,

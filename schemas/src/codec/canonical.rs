@@ -1,7 +1,7 @@
-//! A hash of what an event says, whichever version of the schema carried it.
+//! A hash of an event's content, independent of the schema's version.
 //!
-//! Canonical JSON: keys sorted, nulls dropped, no white space, unknown fields in their places. A field that this
-//! version does not know hashes as it will once a later version knows it.
+//! Canonical JSON: sorted keys, no nulls, no white space, unknown fields in place. An unknown field has the same hash as
+//! in a later version that knows it.
 
 use std::io::Write;
 

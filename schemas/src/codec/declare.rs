@@ -1,4 +1,4 @@
-//! The declaration of a record, from which everything else about it follows.
+//! The macro that declares a record and derives its codecs.
 
 /// Declares a record: its fields with their types, their names in Avro and, where they differ, in documents.
 ///

@@ -1,4 +1,4 @@
-//! Avro to events, with the schema that the writer used.
+//! Decodes events from Avro with the writer's schema.
 
 use std::sync::Once;
 
@@ -16,10 +16,10 @@ use crate::stream::Stream;
 /// Most bytes that a length inside a datum may ask for. A few bytes can ask for the crate's default of 512 MB;
 /// no message that a broker accepts by default is larger than this.
 pub const ALLOCATION_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Longest error text kept: Avro's errors quote whole schemas.
+/// Longest error text to keep: Avro's errors quote whole schemas.
 const REASON_CHARS_MAX: usize = 300;
 
-/// A text that is no usable Avro schema of an event.
+/// An unusable Avro schema.
 #[derive(Debug, thiserror::Error)]
 #[error("unusable schema: {0}")]
 pub struct SchemaError(pub String);
@@ -35,7 +35,7 @@ impl WriterSchema {
     /// Parses a schema as the registry hands it out.
     ///
     /// # Errors
-    /// When it is no Avro record, or refers to types that it does not define.
+    /// When it is not an Avro record, or refers to undefined types.
     pub fn parse(json: &str) -> Result<Self, SchemaError> {
         let refused = |error: apache_avro::Error| SchemaError(shortened(&error.to_string()));
         let schema = Schema::parse_str(json).map_err(refused)?;
@@ -59,7 +59,7 @@ impl WriterSchema {
     }
 }
 
-/// Bytes that are no event of their stream. Always the record's own fault: it becomes a dead letter.
+/// Bytes that are not an event of their stream: the message becomes a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// The schema describes another kind of event.
@@ -78,10 +78,10 @@ pub enum DecodeError {
     Trailing(usize),
 }
 
-/// An event as it was read.
+/// A decoded event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoded {
-    /// What is known.
+    /// The known fields.
     pub event: Event,
     /// The writer's fields that this version does not know. Those inside a reading or a level stand under the
     /// array's name and the item's index.

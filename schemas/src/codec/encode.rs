@@ -1,4 +1,4 @@
-//! Events to Avro, with the schemas that this version ships.
+//! Encodes events to Avro with the schemas of this version.
 
 use std::sync::LazyLock;
 
@@ -10,13 +10,13 @@ use super::record::Record;
 use crate::event::Event;
 use crate::stream::Stream;
 
-/// An event that its schema cannot hold.
+/// An event that does not fit its schema.
 #[derive(Debug, thiserror::Error)]
 #[error("{stream} cannot be written as Avro: {reason}")]
 pub struct EncodeError {
     /// The stream.
     pub stream: Stream,
-    /// What the encoder said.
+    /// The encoder's error.
     pub reason: String,
 }
 
@@ -41,7 +41,7 @@ static WRITERS: LazyLock<[Writer; Stream::COUNT]> = LazyLock::new(|| {
 /// The bare datum of an event, written with the current schema of its stream.
 ///
 /// # Errors
-/// When the shipped schema does not fit the event; a fault of this program, not of the data.
+/// When the schema does not fit the event: a bug of this program.
 pub fn encode(event: &Event) -> Result<Vec<u8>, EncodeError> {
     // 14 bytes hold a heart rate, 200 an envelope: one allocation for nearly every upload.
     let mut datum = Vec::with_capacity(200 + 14 * event.readings());

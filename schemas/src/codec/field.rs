@@ -1,4 +1,4 @@
-//! What a field of a record can be, and how each kind is read, written, hashed and stored.
+//! Kinds of fields: how each is read, written, hashed and stored.
 
 use bson::raw::{CStr, RawArrayBuf, RawDocumentBuf};
 use bson::{DateTime, RawBson};

@@ -4,7 +4,7 @@
 pub const FRAME_BYTES: usize = 5;
 const MAGIC: u8 = 0;
 
-/// Bytes that are not framed.
+/// Bytes without Confluent's framing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// Fewer bytes than the frame itself.
@@ -15,7 +15,7 @@ pub enum FrameError {
     Magic(u8),
 }
 
-/// Puts the frame in front of a datum.
+/// Adds the frame to a datum.
 #[must_use]
 pub fn frame(schema_id: u32, datum: &[u8]) -> Vec<u8> {
     let mut framed = Vec::with_capacity(FRAME_BYTES + datum.len());
@@ -25,7 +25,7 @@ pub fn frame(schema_id: u32, datum: &[u8]) -> Vec<u8> {
     framed
 }
 
-/// Takes the frame off: the schema's id and the datum.
+/// Removes the frame: returns the schema's id and the datum.
 ///
 /// # Errors
 /// When the bytes are too few or do not begin with zero.

@@ -1,4 +1,4 @@
-//! Reads records field by field and keeps what it does not know.
+//! Reads records field by field and keeps unknown fields.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,7 +14,7 @@ use super::canonical::Fields;
 /// Fields that a writer may have and this version does not know, by name.
 pub(crate) type Unknown = Map<String, Value>;
 
-/// A record that is declared once by `record!`.
+/// A record declared by `record!`.
 pub(crate) trait Record: Sized {
     /// Name of its Avro record.
     const NAME: &'static str;
@@ -46,7 +46,7 @@ pub(crate) trait Record: Sized {
     fn store(&self, document: &mut RawDocumentBuf);
 }
 
-/// Reads one record; what is unknown goes to `unknown`.
+/// Reads one record; unknown fields go to `unknown`.
 pub(super) struct RecordSeed<'x, R> {
     unknown: &'x mut Unknown,
     record: PhantomData<R>,
@@ -83,7 +83,7 @@ impl<'de, R: Record> Visitor<'de> for RecordSeed<'_, R> {
                 Key::Known(index) => R::read(&mut partial, index, &mut fields, self.unknown)?,
                 Key::Unknown(name) => {
                     let value = fields.next_value::<Any>()?.into_json();
-                    // Null says nothing: the field might as well be absent.
+                    // Null means absent.
                     if !value.is_null() {
                         self.unknown.insert(name, value);
                     }
@@ -127,7 +127,7 @@ impl<'de, R: Record> Visitor<'de> for ListSeed<'_, R> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-        // Grown as items arrive: the announced number may be a lie.
+        // Grown as items arrive: the announced number is untrusted.
         let mut list = Vec::new();
         let mut unknown = Unknown::new();
         let mut unknown_by_index = Unknown::new();

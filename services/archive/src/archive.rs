@@ -1,4 +1,4 @@
-//! An archive: discovered once, then read twice.
+//! An archive of files: discovered once, then read twice.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,20 +18,20 @@ use crate::{ArchiveError, Clock, Options, manifest};
 pub struct Archive {
     pub(crate) options: Options,
     pub(crate) tree: Tree,
-    /// By person and folder; files of days after the others, for they run on past the others' end.
+    /// By person and folder; files of days come last, because they extend past the other files.
     pub(crate) files: Vec<Carried>,
     pub(crate) not_carried: Vec<NotCarried>,
-    /// Those whom folders and profiles name.
+    /// People named by folders and profiles.
     pub(crate) people: People,
 }
 
 impl Archive {
-    /// Finds out what is there; reads the first bytes of each file, and the profiles.
+    /// Lists the files; reads the first bytes of each, and the profiles.
     ///
     /// # Errors
     ///
-    /// The folder or a file cannot be read, the zip archive is none, a time zone is not known, or there is nothing
-    /// that is carried.
+    /// An unreadable folder or file, an invalid zip archive, an unknown time zone, or no supported
+    /// file.
     pub fn open(mut options: Options) -> Result<Self, ArchiveError> {
         let shown = options.root.display().to_string();
         let root: PathBuf = options
@@ -67,25 +67,25 @@ impl Archive {
         Ok(archive)
     }
 
-    /// Names of the people whom folders and profiles name. Tables and documents name theirs record by record: the
-    /// survey knows everybody.
+    /// Names from folders and profiles. Tables and documents name people in their records, which only the
+    /// survey reads.
     #[must_use]
     pub fn people(&self) -> Vec<String> {
         let names = self.people.all().iter().map(|person| person.name.clone());
         names.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Bytes on the disk of everything that is carried: what one reading of it consumes.
+    /// Size on disk of all supported files: the bytes that one reading consumes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.entry.bytes).sum()
     }
 
-    /// Reads everything once, and says what is there. `progress` is told the bytes consumed so far.
+    /// Reads all files once and summarises them. `progress` receives the bytes consumed so far.
     ///
     /// # Errors
     ///
-    /// A file cannot be read.
+    /// An unreadable file.
     pub fn survey(&self, progress: &mut dyn FnMut(u64)) -> Result<Survey, ArchiveError> {
         Survey::of(self, progress)
     }
@@ -96,7 +96,7 @@ impl Archive {
         Events::new(self, survey)
     }
 
-    /// The clock of a file: as told for its stream, else as its layout has it. Days have the wearer's.
+    /// The clock of a file: the option of its stream, else that of its layout. Files of days use local time.
     pub(crate) fn clock_of(&self, file: &Carried) -> Clock {
         let given = self.options.clocks.get(&file.family.stream()).copied();
         given
@@ -104,9 +104,9 @@ impl Archive {
             .unwrap_or_else(|| file.family.clock(file.layout))
     }
 
-    /// Files of those who are not asked for are not even read.
+    /// Files of people who are not selected are not read.
     fn leave_out(&mut self) -> Result<(), ArchiveError> {
-        // Tables and documents tell their people only when they are read.
+        // Tables and documents name their people only in their records.
         let known = self.people();
         let tells_all = self.files.iter().all(|file| file.person.is_some());
         if let Some(name) = self
@@ -124,7 +124,7 @@ impl Archive {
         Ok(())
     }
 
-    /// Profiles are read first: documents name only devices, and their owner's zone must be known.
+    /// Reads profiles first: documents name only devices, whose owner's zone must be known.
     fn meet_people(&mut self) -> Result<(), ArchiveError> {
         for file in &self.files {
             if let Some(name) = &file.person {

@@ -1,4 +1,4 @@
-//! Which files are whose, and what is in them: by name, and by content where a name has two meanings.
+//! Assigns files to people and kinds: by name, and by content when a name is ambiguous.
 
 mod recognise;
 
@@ -11,48 +11,48 @@ use crate::manifest::MANIFEST;
 use crate::tree::{ArchiveEntry, Tree};
 use recognise::{Recognised, recognise};
 
-/// Enough of a file to know it by.
+/// Bytes that suffice to recognise a file.
 const PEEK_BYTES: u64 = 4 << 10;
 
-/// A file that is carried.
+/// A supported file.
 #[derive(Clone, Debug)]
 pub(crate) struct Carried {
     pub(crate) entry: ArchiveEntry,
     pub(crate) layout: Layout,
     pub(crate) family: Family,
-    /// Whose it is; none where its records say so.
+    /// Its person; none when the records name people.
     pub(crate) person: Option<String>,
 }
 
-/// Files of one kind that are not carried.
+/// Unsupported files of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotCarried {
     /// Name of the kind.
     pub kind: String,
-    /// Why.
+    /// The reason.
     pub why: &'static str,
-    /// How many.
+    /// Number of files.
     pub files: usize,
 }
 
-/// What a tree holds.
+/// The files of a tree.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Discovery {
     pub(crate) carried: Vec<Carried>,
     pub(crate) not_carried: Vec<NotCarried>,
 }
 
-/// Sorts out the files of a tree.
+/// Classifies the files of a tree.
 ///
-/// A folder named `p` and a number is a person. Elsewhere all files are one person's, named as the root, except where
-/// several folders of the root have heart rates or steps of their own: then each of them is a person.
+/// A folder named `p` and a number is a person. Otherwise all files belong to one person, named after the root, unless
+/// several folders of the root have their own heart rates or steps: then each is a person.
 pub(crate) fn discover(tree: &Tree, root: &Path, person: Option<&str>) -> Result<Discovery, ArchiveError> {
     let mut discovery = Discovery::default();
     let mut others: BTreeMap<(String, &'static str), usize> = BTreeMap::new();
     for path in &tree.locked {
         let kind = path.rsplit('/').next().unwrap_or_default().to_owned();
         *others
-            .entry((kind, "encrypted, or packed in a way that is not read"))
+            .entry((kind, "encrypted, or compressed with an unsupported method"))
             .or_default() += 1;
     }
     for entry in tree.entries.iter().filter(|entry| entry.path != MANIFEST) {
@@ -102,7 +102,7 @@ fn person_of(file: &Carried, root: &Path, several: bool) -> String {
     }
 }
 
-/// `p01` and its like; `p02b` is the second device of somebody.
+/// True for `p01` and similar names; `p02b` is a person's second device.
 fn is_numbered(part: &str) -> bool {
     part.strip_prefix('p').is_some_and(|rest| {
         let digits = rest
@@ -112,7 +112,7 @@ fn is_numbered(part: &str) -> bool {
     })
 }
 
-/// The name of a folder or archive; of the folder above where it is only called `fitbit`.
+/// The name of a folder or archive, or of its parent when it is called `fitbit`.
 fn name_of(root: &Path) -> String {
     let is_named = |path: &&Path| {
         path.file_name()

@@ -1,58 +1,58 @@
-//! Why an archive cannot be read at all. What is wrong with one record is a [`crate::Refused`].
+//! Errors of a whole archive. An error of a single record is a [`crate::Refused`].
 
 use std::io;
 
-/// Why an archive cannot be read.
+/// An archive that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// A file or folder cannot be read.
-    #[error("{path} cannot be read")]
+    /// An unreadable file or folder.
+    #[error("cannot read {path}")]
     Read {
-        /// Which.
+        /// Its path.
         path: String,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
-    /// A file named `.zip` is none.
-    #[error("{path} cannot be opened as a zip archive")]
+    /// A file named `.zip` that is not a zip archive.
+    #[error("cannot open {path} as a zip archive")]
     Zip {
-        /// Which.
+        /// Its path.
         path: String,
-        /// What is wrong.
+        /// The cause.
         #[source]
         source: zip::result::ZipError,
     },
-    /// A time zone that nobody knows.
-    #[error("{name} is no time zone")]
+    /// An unknown time zone.
+    #[error("{name} is not an IANA time zone")]
     Zone {
         /// As given.
         name: String,
-        /// What is wrong.
+        /// The cause.
         #[source]
         source: jiff::Error,
     },
-    /// What a folder says of itself cannot be read.
-    #[error("pulseline.json is not of the form {{\"people\": {{\"p01\": {{\"zone\": \"Europe/Oslo\"}}}}}}")]
+    /// An invalid manifest.
+    #[error("pulseline.json must have the form {{\"people\": {{\"p01\": {{\"zone\": \"Europe/Oslo\"}}}}}}")]
     Manifest {
-        /// What is wrong.
+        /// The cause.
         #[source]
         source: serde_json::Error,
     },
-    /// Nobody of that name.
-    #[error("there is nobody called {name}; there are {}", .known.join(", "))]
+    /// An unknown person.
+    #[error("the files contain no person called {name}; they contain {}", .known.join(", "))]
     Nobody {
-        /// As asked for.
+        /// The requested name.
         name: String,
-        /// Who is there.
+        /// The names in the files.
         known: Vec<String>,
     },
-    /// Nothing that a stream carries.
-    #[error("{path} holds no file that is carried; {seen} files were seen")]
+    /// No supported file.
+    #[error("{path} contains none of the supported files ({seen} files found)")]
     Empty {
-        /// Where.
+        /// The archive's path.
         path: String,
-        /// How many files are there.
+        /// Number of files found.
         seen: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! The second reading: events and refusals, in the same order and with the same ids every time.
+//! The second reading: events and refused records, with a stable order and stable ids.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,16 +16,16 @@ use crate::tree::Consumed;
 use crate::walk::{RecordOutcome, Walk};
 use crate::{ArchiveError, Refused};
 
-/// What a reading of an archive gives.
+/// An item of an archive.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Item {
     /// An event, ready to be sent.
     Event(Event),
-    /// A record that is not carried.
+    /// A refused record.
     Refused(Refused),
 }
 
-/// Events and refusals: profiles first, then file by file. It ends after an error.
+/// Events and refused records: profiles first, then file by file. The iterator ends after an error.
 pub struct Events<'a> {
     archive: &'a Archive,
     survey: &'a Survey,

@@ -1,10 +1,10 @@
-//! The families of files: what a file of each holds, and on which clock.
+//! The families of files: their layout, content and clock.
 
 use pulseline_schemas::Stream;
 
 use crate::Clock;
 
-/// How the files of an archive are laid out.
+/// Layout of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layout {
     /// PMData: one file per person and kind, without a date in its name.
@@ -28,7 +28,7 @@ impl std::fmt::Display for Layout {
     }
 }
 
-/// What a file holds.
+/// Content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Family {
     HeartRate,
@@ -51,7 +51,7 @@ pub(crate) enum Family {
     StoreUsers,
 }
 
-/// What every person of PMData or of an account export has, unless it is missing.
+/// Kinds that a person of PMData or of an account export normally has.
 pub(crate) const OF_A_PERSON: [Family; 13] = [
     Family::HeartRate,
     Family::Steps,
@@ -110,7 +110,7 @@ impl Family {
         }
     }
 
-    /// True for files of one row a day, which run on past the day of the export.
+    /// True for files with one row per day, which extend past the day of the export.
     pub(crate) const fn is_daily(self) -> bool {
         matches!(
             self,
@@ -125,9 +125,9 @@ impl Family {
         )
     }
 
-    /// The clock of such files: in an account export some are in UTC, everywhere else all are local.
+    /// The clock of a kind: some files of an account export use UTC, all others use local time.
     ///
-    /// The reference store's epoch seconds are a wall clock written as if it stood in UTC.
+    /// The reference store's epoch seconds are local time written as if it were UTC.
     pub(crate) const fn clock(self, layout: Layout) -> Clock {
         match (layout, self) {
             (Layout::Account, Self::HeartRate | Self::Steps | Self::Distance | Self::Exercise) => Clock::Utc,

@@ -1,7 +1,7 @@
-//! Samples to uploads: one per device, window and offset, whatever the order in the file.
+//! Groups samples into uploads: one per device, window and UTC offset, whatever the order in the file.
 //!
-//! A window lies on the wall clock, from a multiple of its length; days lie in blocks of 31. Inside an upload the order
-//! is the file's, so that the last of two readings of one time wins.
+//! A window is aligned to a multiple of its length in local time; days form blocks of 31. An upload keeps the file's
+//! order, so that the last of two readings of the same time wins.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,11 +16,11 @@ use uuid::Uuid;
 use crate::moment::Moment;
 use crate::record::{Sample, Unknown, extra_of};
 
-/// Samples that wait for the rest of their window, in bytes.
+/// Most memory of open windows, in bytes.
 pub(crate) const OPEN_BYTES_MAX: usize = 16 << 20;
 /// Days of one upload.
 const BLOCK_DAYS: i64 = 31;
-/// A guess at what an open window takes beside its samples.
+/// Estimated overhead of an open window.
 const WINDOW_BYTES: usize = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,7 +59,7 @@ impl Grouper {
         }
     }
 
-    /// Takes a sample; `done` gets the windows that have to make room, those first that were not touched longest.
+    /// Adds a sample; `done` receives windows evicted to free memory, least recently used first.
     pub(crate) fn push(
         &mut self,
         device: Uuid,
@@ -93,7 +93,7 @@ impl Grouper {
         }
     }
 
-    /// Closes everything, in the order of time.
+    /// Closes all windows in order of time.
     pub(crate) fn finish(&mut self, done: &mut Vec<Event>) {
         self.bytes = 0;
         let all: Vec<_> = self.open.drain().collect();
@@ -136,7 +136,7 @@ impl Grouper {
         Some(event_of(key.stream, upload, window))
     }
 
-    /// The window of minutes; of days, from the first of them to the last.
+    /// The window of minutes, or from the first to the last day.
     fn bounds(&self, key: Key, samples: &[Sample]) -> Option<(i64, i64)> {
         let days = || samples.iter().filter_map(day_of);
         match (days().min(), days().max()) {
@@ -180,7 +180,7 @@ const fn stream_of(sample: &Sample) -> Stream {
     }
 }
 
-/// An event of the type's name, with the samples that are of its kind: all of them.
+/// Builds an event of this type from the samples.
 macro_rules! event {
     ($stream:ident($event:ident) of $sample:ident, $upload:expr, $samples:expr, $extra:expr) => {
         Event::$stream($event {
@@ -211,7 +211,7 @@ fn event_of(stream: Stream, upload: Upload, window: Window) -> Event {
         Stream::HeartRateZones => {
             event!(HeartRateZones(HeartRateZones) of ZoneMinutes, upload, samples, extra)
         }
-        // Sessions and profiles are never grouped.
+        // Sessions and profiles are not grouped.
         Stream::RestingHeartRates
         | Stream::Sleeps
         | Stream::SleepScores

@@ -1,10 +1,10 @@
-//! Ids that follow from names and content: the same files give the same ids.
+//! Deterministic ids from names and content: the same files give the same ids.
 
 use pulseline_schemas::{Event, Stream, UtcMillis, content_hash};
 use serde_json::Map;
 use uuid::Uuid;
 
-/// Namespace of every id that is made here. It never changes.
+/// Namespace of these ids. It never changes.
 const NAMESPACE: Uuid = Uuid::from_u128(0x8f2b_6a1c_54d7_4e0b_9c3e_71a5_d20f_63b8);
 
 /// The id of the person of this name.
@@ -19,13 +19,13 @@ pub fn device_id(name: &str) -> Uuid {
     Uuid::new_v5(&NAMESPACE, format!("device/{name}").as_bytes())
 }
 
-/// The id that a file gives: a UUID with or without hyphens, else one made of the text.
+/// Parses a UUID with or without hyphens; any other text is hashed to an id.
 pub(crate) fn given_id(text: &str) -> Uuid {
     let text = text.trim();
     Uuid::try_parse(text).unwrap_or_else(|_| Uuid::new_v5(&NAMESPACE, format!("given/{text}").as_bytes()))
 }
 
-/// Gives an event the id that follows from its stream, owner, window, sending and content.
+/// Derives an event's id from its stream, owner, window, time of sending and content.
 pub(crate) fn identify(event: &mut Event) {
     event.set_event_id(Uuid::nil());
     let (start, offset) = event.upload().map_or((0, 0), |upload| {

@@ -1,9 +1,9 @@
-//! Exports of real devices, as people have them on their disks, to events.
+//! Converts exports of real devices to events.
 //!
 //! An [`Archive`] is a folder or a zip of files: PMData, a Fitbit account export, Fitabase tables, or documents of the
-//! reference store. It is read twice, in bounded memory: [`Archive::survey`] says what is there and when it was sent,
-//! [`Archive::events`] makes events of it. The same files give the same events in the same order. What cannot be
-//! carried is [`Refused`] with its place and its bytes, one by one; nothing else of the file is lost with it.
+//! reference store. It is read twice, in bounded memory: [`Archive::survey`] summarises the content and when it was
+//! sent, [`Archive::events`] converts it. The same files give the same events in the same order. An invalid record is
+//! [`Refused`] with its place and its bytes; the rest of the file is still converted.
 //!
 //! Pure apart from reading files: nothing here talks to a server, and "now" is an option.
 //!
@@ -18,7 +18,7 @@
 //! for item in archive.events(&survey) {
 //!     match item? {
 //!         Item::Event(event) => drop(event),     // send it
-//!         Item::Refused(refused) => drop(refused), // keep it for somebody to look at
+//!         Item::Refused(refused) => drop(refused), // keep it for inspection
 //!     }
 //! }
 //! # Ok(())

@@ -1,4 +1,4 @@
-//! What a folder says of itself: `pulseline.json`, which names the zones of its people.
+//! The manifest `pulseline.json`, which names the time zones of a folder's people.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -8,9 +8,9 @@ use serde::Deserialize;
 use crate::ArchiveError;
 use crate::tree::{Consumed, Tree};
 
-/// Its place: the root.
+/// Its path, in the root.
 pub(crate) const MANIFEST: &str = "pulseline.json";
-/// More is no manifest.
+/// Largest manifest.
 const BYTES_MAX: u64 = 1 << 20;
 
 #[derive(Debug, Default, Deserialize)]
@@ -23,7 +23,7 @@ struct Person {
     zone: String,
 }
 
-/// IANA names of zones by person; empty where there is no manifest.
+/// IANA time zones by person; empty without a manifest.
 pub(crate) fn zones(tree: &Tree) -> Result<BTreeMap<String, String>, ArchiveError> {
     let Some(entry) = tree.entries.iter().find(|entry| entry.path == MANIFEST) else {
         return Ok(BTreeMap::new());

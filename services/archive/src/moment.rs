@@ -1,4 +1,4 @@
-//! A file's times become wall clocks with an offset, by the rules of [`Clock`].
+//! Converts a file's times to local time with a UTC offset, by the rules of [`Clock`].
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use pulseline_schemas::{LocalMillis, UtcMillis};
 use crate::Clock;
 use crate::zone::{Meaning, Zone};
 
-/// A wall clock and its offset.
+/// Local time and its UTC offset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Moment {
     pub(crate) local: LocalMillis,
@@ -20,14 +20,14 @@ impl Moment {
     }
 }
 
-/// The clock of one person's readings in one file.
+/// Converts the times of one person in one file.
 #[derive(Clone, Debug)]
 pub(crate) struct FileClock {
     clock: Clock,
     zone: Arc<Zone>,
-    /// The reading before, if it was in a fold.
+    /// The previous reading, if it was in a fold.
     in_fold: Option<LocalMillis>,
-    /// Seen running backwards: the offset of the second pass.
+    /// Set when time ran backwards: the offset of the second pass.
     second_pass: Option<i32>,
 }
 
@@ -41,7 +41,7 @@ impl FileClock {
         }
     }
 
-    /// The moment of the next reading of the file.
+    /// Converts the next reading's time.
     pub(crate) fn reading(&mut self, stamp: LocalMillis) -> Moment {
         if self.clock == Clock::Utc {
             return self.at(UtcMillis(stamp.0));
@@ -59,7 +59,7 @@ impl FileClock {
         moment(stamp, self.second_pass.unwrap_or(meaning.utc_offset_minutes))
     }
 
-    /// The moment of a session's start, or of a day.
+    /// Converts a session's start, or a day.
     pub(crate) fn session(&self, stamp: LocalMillis) -> Moment {
         match self.clock {
             Clock::Utc => self.at(UtcMillis(stamp.0)),
@@ -67,7 +67,7 @@ impl FileClock {
         }
     }
 
-    /// The moment of a session's end, by its own wall clock; never before the start if the fold allows it.
+    /// Converts a session's end; in a fold, prefers a time after the start.
     pub(crate) fn session_end(&self, stamp: LocalMillis, start: Moment) -> Moment {
         let end = self.session(stamp);
         let Meaning { second_pass, .. } = self.zone.meaning(end.local);
@@ -77,7 +77,7 @@ impl FileClock {
         }
     }
 
-    /// The moment of an instant.
+    /// Converts an instant.
     pub(crate) fn at(&self, instant: UtcMillis) -> Moment {
         let utc_offset_minutes = self.zone.offset_at(instant);
         moment(instant.at_offset(utc_offset_minutes), utc_offset_minutes)
@@ -128,7 +128,7 @@ mod tests {
         })
         .into();
         assert_eq!(offsets, [120, 120, 120, 120, 120, 60, 60, 60]);
-        // The next autumn begins anew.
+        // The next autumn starts over.
         assert_eq!(
             clock.reading(local("2020-10-25 02:30:00")).utc_offset_minutes,
             120

@@ -1,16 +1,16 @@
-//! What to read, and how its clocks are to be understood.
+//! Options: what to read, and how to interpret its clocks.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use pulseline_schemas::{LocalDay, Stream, UtcMillis};
 
-/// Minutes of one upload of samples, unless told otherwise: what the app sends at a time.
+/// Default length of an upload of samples in minutes: what the app sends at a time.
 pub const WINDOW_MINUTES: i32 = 15;
 
-/// Which clock a file's times were read from. No file says it.
+/// The clock of a file's times. Files do not state it.
 ///
-/// With the person's zone, each time becomes a wall clock and an offset:
+/// With the person's time zone, each time becomes local time and an offset:
 ///
 /// | clock of the file | wall clock | offset |
 /// |---|---|---|
@@ -19,14 +19,14 @@ pub const WINDOW_MINUTES: i32 = 15;
 /// | local, in the hour that spring skips | as written, although no clock showed it | the one before the change |
 /// | local, in the hour that autumn repeats | as written | that of the first pass, until the file's clock runs backwards inside the hour; from then on that of the second |
 ///
-/// Sessions and days come in no order that could tell: in autumn's hour they take the first pass, unless a session
-/// would end before it starts. A session's end has an offset of its own, by its own wall clock; the levels of a sleep
-/// stay on the clock of its start. A day has the offset of its midnight.
+/// The order of sessions and days does not help: in autumn's hour they take the first pass, unless a session would end
+/// before it starts. A session's end has its own offset; the levels of a sleep keep the offset of its start. A day has
+/// the offset of its midnight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// Instants, written without a mark.
+    /// UTC, without a mark in the file.
     Utc,
-    /// The wearer's wall clock.
+    /// The wearer's local time.
     Local,
 }
 
@@ -39,35 +39,35 @@ impl std::fmt::Display for Clock {
     }
 }
 
-/// What to read, and how.
+/// Options of an archive.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// A folder, or a `.zip`.
+    /// A folder or a `.zip`.
     pub root: PathBuf,
-    /// Name of the one person whose files these are; none: the names of folders tell.
+    /// Name of the only person; none: folder names decide.
     pub person: Option<String>,
-    /// Names of the people to carry; empty: everybody.
+    /// People to select; empty: all.
     pub only: Vec<String>,
-    /// IANA name of the zone of everybody who is not in `zones`.
+    /// IANA time zone of people who are not in `zones`.
     pub zone: String,
-    /// Name of a person → IANA name of that person's zone.
+    /// IANA time zones by person.
     pub zones: BTreeMap<String, String>,
-    /// Clocks that differ from those of the layout, by stream. Files of days have only the local one.
+    /// Clocks by stream that differ from the layout's. Files of days always use local time.
     pub clocks: BTreeMap<Stream, Clock>,
-    /// When everything was sent; none: each folder's newest reading.
+    /// Time of the export; none: each folder's newest reading.
     pub exported_at: Option<UtcMillis>,
-    /// The present: no file of days alone is taken to be newer.
+    /// The current time: an upper limit for folders with files of days only.
     pub now: UtcMillis,
-    /// First local date to carry.
+    /// First local date to select.
     pub from: Option<LocalDay>,
-    /// Last local date to carry.
+    /// Last local date to select.
     pub to: Option<LocalDay>,
     /// Minutes of one upload of samples; at least 1.
     pub window_minutes: i32,
 }
 
 impl Options {
-    /// Everything in `root`, everybody in `zone`, clocks as the layouts have them.
+    /// All of `root`, one `zone` for all people, and the layouts' clocks.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>, zone: impl Into<String>, now: UtcMillis) -> Self {
         Self {
@@ -85,12 +85,12 @@ impl Options {
         }
     }
 
-    /// True if a person of this name is carried.
+    /// True if this person is selected.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
 
-    /// True if a local date lies between `from` and `to`.
+    /// True if a local date is selected.
     pub(crate) fn carries(&self, day: LocalDay) -> bool {
         self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day <= to)
     }

@@ -1,4 +1,4 @@
-//! Who is met in the files: ids, zones and devices.
+//! People found in the files: ids, zones and devices.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,13 +17,13 @@ pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) user_id: Uuid,
     pub(crate) zone: Arc<Zone>,
-    /// The devices that were met, and those that a profile names.
+    /// Devices found in records or profiles.
     pub(crate) devices: BTreeSet<Uuid>,
     /// True if a file has a profile of this person.
     pub(crate) has_profile: bool,
 }
 
-/// Everybody, in the order in which they were met.
+/// All people in order of appearance.
 #[derive(Clone, Debug)]
 pub(crate) struct People {
     all: Vec<Person>,
@@ -56,7 +56,7 @@ impl People {
         &self.all[who]
     }
 
-    /// The person of this name, with one device of that name, and that device.
+    /// The person of this name, who has one device of the same name, and that device.
     pub(crate) fn named(&mut self, name: &str) -> (Who, Uuid) {
         let device = identity::device_id(name);
         let who = match self.by_name.get(name) {
@@ -67,7 +67,7 @@ impl People {
         (who, device)
     }
 
-    /// The owner of a device that has an id of its own; a person of that name where no profile names it.
+    /// The owner of a device; without a profile, a person named after the device.
     pub(crate) fn owning(&mut self, device: Uuid) -> Who {
         if let Some(&who) = self.by_device.get(&device) {
             return who;

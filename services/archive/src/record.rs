@@ -1,4 +1,4 @@
-//! Records to readings: one file per shape of record.
+//! Parses records into readings: one module per shape of record.
 
 mod dated;
 mod day;
@@ -34,13 +34,13 @@ pub(crate) use other::extra_of;
 pub(crate) use table::Columns;
 pub(crate) use user::devices_of;
 
-/// Longest session in days: nobody sleeps or runs longer, but a broken number says so.
+/// Longest plausible session in days; a longer one is a broken number.
 const SESSION_DAYS_MAX: i64 = 31;
 
-/// What a record says beside what is known.
+/// Unknown fields of a record.
 pub(crate) type Unknown = Map<String, Value>;
 
-/// One sample, of any stream that has them.
+/// One sample of any sampled stream.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Sample {
     HeartRate(HeartRate),
@@ -55,23 +55,23 @@ pub(crate) enum Sample {
 /// One reading of a person.
 #[derive(Debug)]
 pub(crate) enum Reading {
-    /// To be grouped with its neighbours.
+    /// A sample, to be grouped.
     Sample {
         at: Moment,
         sample: Sample,
         unknown: Option<Box<Unknown>>,
     },
-    /// An upload of its own, without id and without the time of sending.
+    /// A separate upload, without id and time of sending.
     Session {
         day: LocalDay,
         end: Moment,
         event: Box<Event>,
     },
-    /// A profile, without id and without the time of sending.
+    /// A profile, without id and time of sending.
     Profile(Box<Event>),
 }
 
-/// A reading, whose it is, and the device's id.
+/// A reading, its person and device.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) who: Who,
@@ -79,17 +79,17 @@ pub(crate) struct Row {
     pub(crate) reading: Reading,
 }
 
-/// What one record gave.
+/// The readings of one record.
 #[derive(Debug, Default)]
 pub(crate) struct Out {
     pub(crate) rows: Vec<Row>,
-    /// Readings that are not carried, by their index in the record; -1 for the record itself.
+    /// Refused readings by index; -1 is the record itself.
     pub(crate) refusals: Vec<(i32, Refusal)>,
-    /// Rows that say "nothing was estimated".
+    /// Rows without an estimate.
     pub(crate) sentinels: u64,
 }
 
-/// What is known of a file while its records are read.
+/// Properties of the file being read.
 pub(crate) struct Context<'a> {
     pub(crate) family: Family,
     pub(crate) clock: Clock,
@@ -97,13 +97,13 @@ pub(crate) struct Context<'a> {
     pub(crate) progress: &'a mut Progress,
 }
 
-/// What changes while the records of a file are read.
+/// Mutable state while reading a file.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    /// Whose record it is.
+    /// The record's person.
     pub(crate) owner: Option<(Who, Uuid)>,
     pub(crate) clocks: HashMap<Who, FileClock>,
-    /// Of a table, once its first row was read.
+    /// A table's columns, after its header.
     pub(crate) columns: Option<Box<Columns>>,
 }
 
@@ -128,12 +128,12 @@ impl Context<'_> {
         }
     }
 
-    /// Whose the file is, or the record.
+    /// The person of the file or record.
     fn owner(&self) -> Result<(Who, Uuid), Refusal> {
         self.progress.owner.ok_or_else(|| Refusal::missing("the person"))
     }
 
-    /// The owner's clock in this file.
+    /// The person's clock in this file.
     fn clock(&mut self) -> Result<&mut FileClock, Refusal> {
         let (who, _) = self.owner()?;
         let (clock, people) = (self.clock, &self.people);
@@ -150,7 +150,7 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// The envelope of a session, without id and without the time of sending.
+    /// The envelope of a session, without id and time of sending.
     fn upload(&self, start: Moment, end: Moment) -> Result<Upload, Refusal> {
         let (_, device_id) = self.owner()?;
         let length_ms = end.instant().0.saturating_sub(start.instant().0);
@@ -172,7 +172,7 @@ impl Context<'_> {
     }
 }
 
-/// Reads JSON into a type.
+/// Parses JSON into a type.
 fn parse<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Refusal> {
     serde_json::from_slice(bytes).map_err(|error| {
         let is_json = error.is_data() && serde_json::from_slice::<IgnoredAny>(bytes).is_ok();

@@ -1,4 +1,4 @@
-//! What is not carried, with its bytes and its place, for the dead letters.
+//! Refused records with their bytes and place, for the dead letters.
 
 use pulseline_schemas::Stream;
 use sha2::{Digest, Sha256};
@@ -6,20 +6,20 @@ use uuid::Uuid;
 
 use crate::tree::ArchiveEntry;
 
-/// Most bytes of a record that are kept.
+/// Most bytes to keep of a record.
 pub const REFUSED_BYTES_MAX: usize = 1 << 20;
 
-/// A record, or one reading of it, that is not carried.
+/// A refused record or reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// Path below the root.
     pub file: String,
-    /// What the file carries.
+    /// The file's stream.
     pub stream: Stream,
-    /// SHA-256 of the file's path, whose it is, and the record's bytes, in hexadecimal: with the offset it names the
-    /// record for good, and no other of a file that was changed or is somebody else's.
+    /// SHA-256 of the file's path, its person and the record's bytes, in hexadecimal. With the offset it identifies the
+    /// record permanently, even if the file changes or another person has an equal file.
     pub origin: String,
-    /// Byte offset of the record in the file as unpacked.
+    /// Byte offset of the record in the uncompressed file.
     pub offset: u64,
     /// Index of the reading in the record; -1 for the record itself.
     pub item: i32,
@@ -27,30 +27,30 @@ pub struct Refused {
     pub bytes: Vec<u8>,
     /// One of [`crate::REASONS`].
     pub reason: &'static str,
-    /// What is wrong, in a sentence.
+    /// The error, in a sentence.
     pub detail: String,
-    /// Name of the person, where it is known.
+    /// Name of the person, if known.
     pub person: Option<String>,
-    /// The key that the record's event would have had: the device's id, or the user's of a profile.
+    /// The key of the record's event: the device's id, or the user's id for a profile.
     pub key: Option<Uuid>,
 }
 
-/// Every reason for which something is refused.
+/// Every reason for a refusal.
 pub const REASONS: [&str; 11] = [
-    "json",      // a record is no JSON
-    "garbage",   // something else stands where a record should be
-    "truncated", // the file ends in the middle
+    "json",      // a record is not JSON
+    "garbage",   // other bytes in place of a record
+    "truncated", // the file ends inside a record
     "too_long",  // a record of more than 4 MiB
-    "csv",       // a row has other fields than its header, or a quote that never closes
+    "csv",       // a row does not match its header, or a quote is unclosed
     "shape",     // JSON of another shape
-    "missing",   // a field that must be there
-    "date",      // a date that no form fits
-    "number",    // a number that is none
-    "range",     // a number that is too large
+    "missing",   // a required field is missing
+    "date",      // a date in an unknown format
+    "number",    // not a number
+    "range",     // a number out of range
     "order",     // a session that ends before it starts
 ];
 
-/// Names a record for good; its offset is told beside it.
+/// Identifies a record permanently, together with its offset.
 pub(crate) fn origin_of(entry: &ArchiveEntry, device: Option<Uuid>, record: &[u8]) -> String {
     let mut hash = Sha256::new();
     hash.update(entry.path.as_bytes());

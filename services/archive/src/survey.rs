@@ -1,4 +1,4 @@
-//! The first reading: what is there, how new it is, and what is wrong with it.
+//! The first reading: summarises the content, its age and its problems.
 
 mod lag;
 mod shown;
@@ -24,32 +24,32 @@ use crate::{ArchiveError, Options};
 pub use lag::MeasuredClock;
 use tally::Tally;
 
-/// Records after which the caller is told how far reading is.
+/// Records between two progress reports.
 const RECORDS_BETWEEN_WORDS: u64 = 10_000;
 
-/// What an archive holds.
+/// Summary of an archive.
 #[derive(Clone, Debug, Default)]
 pub struct Survey {
-    /// Everybody, by name.
+    /// People by name.
     pub people: Vec<PersonSurvey>,
-    /// The folders that hold somebody's files.
+    /// Folders with files of people.
     pub sources: Vec<SourceFolder>,
-    /// What is wrong, by file and reason.
+    /// Problems by file and reason.
     pub problems: Vec<Problem>,
-    /// Files that are not carried, by kind.
+    /// Unsupported files by kind.
     pub not_carried: Vec<NotCarried>,
 }
 
-/// A folder that holds somebody's files: one sending.
+/// A folder with files of a person: one export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFolder {
     /// Below the root; empty for the root itself.
     pub folder: String,
-    /// Its newest reading, or as told: everything in it was sent then.
+    /// When it was sent: the option, else its newest reading.
     pub synced_at: UtcMillis,
 }
 
-/// What there is of one person.
+/// Summary of one person.
 #[derive(Clone, Debug, Default)]
 pub struct PersonSurvey {
     /// Name.
@@ -58,61 +58,61 @@ pub struct PersonSurvey {
     pub user_id: Uuid,
     /// Devices, in the order of their ids.
     pub devices: Vec<Uuid>,
-    /// IANA name of the zone that was taken for this person's.
+    /// IANA time zone used for this person.
     pub zone: String,
-    /// True if a file has a profile of this person; else one is made.
+    /// True if a file has a profile of this person; otherwise one is generated.
     pub has_profile: bool,
-    /// How the files are laid out.
+    /// Layout of the files.
     pub layouts: BTreeSet<Layout>,
     /// Files.
     pub files: usize,
-    /// Kinds of files that others have; to miss one is normal.
+    /// Kinds of files that other people have; a missing kind is normal.
     pub missing: Vec<&'static str>,
-    /// What the files hold, by stream.
+    /// Summary by stream.
     pub counts: BTreeMap<Stream, Counts>,
     /// The oldest reading.
     pub oldest: Option<UtcMillis>,
-    /// The newest reading of what has happened.
+    /// The newest reading that is not in the future.
     pub newest: Option<UtcMillis>,
     /// When the newest of the person's folders was sent.
     pub synced_at: UtcMillis,
-    /// Which clock the steps are on, as far as their energy tells.
+    /// The clock of the steps, measured by their energy.
     pub clock: Option<MeasuredClock>,
 }
 
-/// What the files of a stream hold.
+/// Summary of one stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Records read: objects, or rows of a table.
+    /// Records read: objects or table rows.
     pub records: u64,
-    /// Readings carried: samples, or sessions.
+    /// Valid readings: samples or sessions.
     pub rows: u64,
     /// Records and readings refused.
     pub refused: u64,
     /// Days without an estimate.
     pub sentinels: u64,
-    /// Readings of days that had not happened yet.
+    /// Readings of future days.
     pub not_yet: u64,
-    /// Readings outside the dates asked for.
+    /// Readings outside the selected dates.
     pub outside: u64,
 }
 
-/// What is wrong with a file, for one reason.
+/// Problems of a file with one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Path below the root.
     pub file: String,
     /// One of [`crate::REASONS`].
     pub reason: &'static str,
-    /// How often.
+    /// Number of occurrences.
     pub count: u64,
-    /// Byte offset of the first.
+    /// Byte offset of the first occurrence.
     pub offset: u64,
-    /// What is wrong with the first, in a sentence.
+    /// The first occurrence, in a sentence.
     pub detail: String,
 }
 
-/// What becomes of a row.
+/// How a row is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Carried,
@@ -120,7 +120,7 @@ pub(crate) enum Fate {
     Outside,
 }
 
-/// What becomes of a row; `today` is the last day that a file of days may speak of.
+/// Classifies a row; `today` is the last valid day for files of days.
 pub(crate) fn fate_of(row: &Row, options: &Options, today: Option<LocalDay>) -> Fate {
     let day = match &row.reading {
         Reading::Sample { at, .. } => LocalDay(i32::try_from(at.local.days()).unwrap_or(i32::MAX)),
@@ -136,7 +136,7 @@ pub(crate) fn fate_of(row: &Row, options: &Options, today: Option<LocalDay>) -> 
     }
 }
 
-/// When a reading was taken; a session's is its end.
+/// Time of a reading; of a session, its end.
 pub(crate) fn instant_of(row: &Row) -> Option<UtcMillis> {
     match &row.reading {
         Reading::Sample { at, .. } => Some(at.instant()),
@@ -202,7 +202,7 @@ impl Survey {
         }
     }
 
-    /// A folder that several people share was sent once: as its newest reading.
+    /// A folder shared by several people was sent once, at its newest reading.
     fn unite_sources(&mut self) {
         let mut newest: BTreeMap<String, UtcMillis> = BTreeMap::new();
         for source in self.sources.drain(..) {
@@ -215,7 +215,7 @@ impl Survey {
             .collect();
     }
 
-    /// When the folder of a file was sent.
+    /// When a file's folder was sent.
     pub(crate) fn synced_at(&self, archive: &Archive, file: usize) -> UtcMillis {
         let folder = archive.files[file].entry.folder();
         let found = self
@@ -225,7 +225,7 @@ impl Survey {
     }
 }
 
-/// A reading of the files of one folder.
+/// Tracks the newest reading of a folder.
 struct SourceWalk<'a> {
     archive: &'a Archive,
     progress: &'a mut dyn FnMut(u64),
@@ -257,13 +257,13 @@ impl SourceWalk<'_> {
         Ok(walk.people)
     }
 
-    /// A reading of the day after tomorrow tells nothing of when it was sent.
+    /// A reading beyond tomorrow does not date the export.
     fn believed(&self, row: &Row) -> Option<UtcMillis> {
         instant_of(row).filter(|at| at.0 <= self.archive.options.now.0 + DAY_MS)
     }
 
-    /// When the folder was sent: as told, else its newest reading; of days only where there is nothing else, and then
-    /// none that has not happened.
+    /// When the folder was sent: the option, else its newest reading. Days count only without other readings, and
+    /// only past days.
     fn settle(&mut self, daily: std::ops::Range<usize>, people: &People) -> Result<UtcMillis, ArchiveError> {
         let now = self.archive.options.now;
         let synced_at = match self.archive.options.exported_at.or(self.newest) {
@@ -291,7 +291,7 @@ impl SourceWalk<'_> {
     }
 }
 
-/// The date at an instant, where a person lives.
+/// The local date at an instant.
 pub(crate) fn today(people: &People, who: Who, at: UtcMillis) -> LocalDay {
     let zone = &people.get(who).zone;
     let day = at.at_offset(zone.offset_at(at)).days();

@@ -1,4 +1,4 @@
-//! The files of a folder or of a zip archive, and readers of what is in them.
+//! The files of a folder or zip archive, and their readers.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -11,7 +11,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use crate::ArchiveError;
 
-/// A file as unpacked.
+/// A reader of an uncompressed file.
 pub(crate) type EntryReader = Box<dyn Read + Send>;
 
 /// Bytes read from the disk so far.
@@ -22,7 +22,7 @@ pub(crate) type Consumed = Arc<AtomicU64>;
 pub(crate) struct ArchiveEntry {
     /// Below the root, with `/` between.
     pub(crate) path: String,
-    /// Size on the disk, packed as it is.
+    /// Size on disk, compressed.
     pub(crate) bytes: u64,
     location: EntryLocation,
 }
@@ -40,18 +40,18 @@ impl ArchiveEntry {
         name.strip_suffix(".gz").unwrap_or(name)
     }
 
-    /// The folders it lies in, from the root on.
+    /// Its folders, from the root.
     pub(crate) fn folder(&self) -> &str {
         self.path.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 }
 
-/// All files of an archive, in the order of their paths.
+/// All files of an archive, sorted by path.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     root: PathBuf,
     pub(crate) entries: Vec<ArchiveEntry>,
-    /// Entries of a zip that are encrypted or packed in an old-fashioned way.
+    /// Zip entries that are encrypted or use an unsupported compression.
     pub(crate) locked: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ impl Tree {
             }
             let path = entry.path();
             let kind = entry.file_type().map_err(|source| read(&path, source))?;
-            // A link to a folder may lead round in a circle; one to a file is a file.
+            // A symlink to a folder may form a cycle; one to a file is read.
             let about = fs::metadata(&path).map_err(|source| read(&path, source))?;
             if kind.is_symlink() && about.is_dir() {
                 continue;
@@ -128,7 +128,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Reads a file from its beginning, unpacked; what is read from the disk is added to `consumed`.
+    /// Opens a file for uncompressed reading; adds the bytes read from disk to `consumed`.
     pub(crate) fn read(
         &self,
         entry: &ArchiveEntry,
@@ -160,7 +160,7 @@ impl Tree {
         unpacked().map_err(|source| ArchiveError::read(&entry.path, source))
     }
 
-    /// The first bytes of a file, unpacked; fewer where it is damaged.
+    /// The first uncompressed bytes of a file; fewer if it is damaged.
     pub(crate) fn peek(&self, entry: &ArchiveEntry, bytes: u64) -> Result<Vec<u8>, ArchiveError> {
         let mut head = Vec::new();
         let mut source = self.read(entry, &Consumed::default())?.take(bytes);
@@ -171,7 +171,7 @@ impl Tree {
     }
 }
 
-/// True for what a decompressor says of its input, false for what the system says of the disk.
+/// True for errors of a decompressor, false for I/O errors of the system.
 pub(crate) fn is_damage(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -1,4 +1,4 @@
-//! Values as people's files have them: numbers as text, dates in many forms, lists inside cells.
+//! Lenient values of real files: numbers as text, many date formats, lists inside cells.
 
 mod date;
 mod list;
@@ -10,10 +10,10 @@ pub(crate) use date::parse as parse_date;
 pub(crate) use list::list_of_text;
 pub(crate) use number::{Number, flag};
 
-/// Why a record, or one reading of it, is not carried.
+/// Why a record or reading is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// One of a fixed set of words.
+    /// One of [`crate::REASONS`].
     pub(crate) reason: &'static str,
     /// A sentence.
     pub(crate) detail: String,

@@ -1,4 +1,4 @@
-//! From one record to the next, through all files, in the same order every time.
+//! Walks all records of the files in a stable order.
 
 use pulseline_schemas::Stream;
 
@@ -12,12 +12,12 @@ use crate::tree::{Consumed, EntryReader};
 use crate::value::Refusal;
 use crate::{ArchiveError, Clock};
 
-/// What one record gave.
+/// Result of one record.
 #[derive(Debug, Default)]
 pub(crate) struct RecordOutcome {
     /// Index of the file.
     pub(crate) file: usize,
-    /// Whose the record is, where it is known.
+    /// The record's person, if known.
     pub(crate) owner: Option<Who>,
     /// 1 for a record, 0 for damage and at the end of a file.
     pub(crate) records: u64,
@@ -28,7 +28,7 @@ pub(crate) struct RecordOutcome {
     pub(crate) ended: bool,
 }
 
-/// A way through some files of an archive.
+/// A walk through some files of an archive.
 pub(crate) struct Walk<'a> {
     archive: &'a Archive,
     files: std::ops::Range<usize>,
@@ -47,7 +47,7 @@ struct OpenFile {
 }
 
 impl<'a> Walk<'a> {
-    /// Through the files of these indices; `people` are known already.
+    /// Walks the files of these indices; `people` are already known.
     pub(crate) fn new(
         archive: &'a Archive,
         files: std::ops::Range<usize>,
@@ -90,7 +90,7 @@ impl<'a> Walk<'a> {
         Ok(true)
     }
 
-    /// Takes out what is of nobody who is asked for. Not before everybody's readings told how new a shared folder is.
+    /// Removes people who are not selected, after all readings have dated a shared folder.
     pub(crate) fn leave_out(&self, outcome: &mut RecordOutcome) {
         let is_wanted = |who: Who| self.archive.options.wants(&self.people.get(who).name);
         outcome.rows.retain(|row| is_wanted(row.who));

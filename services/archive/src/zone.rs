@@ -1,4 +1,4 @@
-//! A time zone as a table of offsets, for millions of look-ups.
+//! A time zone as a table of offsets, for fast look-ups.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -7,7 +7,7 @@ use pulseline_schemas::{LocalMillis, UtcMillis};
 
 use crate::ArchiveError;
 
-/// Nobody wears a tracker later than this: 2100-01-01T00:00Z.
+/// End of the table: 2100-01-01T00:00Z.
 const END_MS: i64 = 4_102_444_800_000;
 
 /// A time zone.
@@ -17,22 +17,22 @@ pub(crate) struct Zone {
     periods: Vec<Period>,
 }
 
-/// A stretch of time with one offset.
+/// A period with one offset.
 #[derive(Clone, Copy, Debug)]
 struct Period {
     /// First instant.
     from: i64,
-    /// First wall clock that belongs to it unless it is said to.
+    /// First local time that belongs to it by default.
     local_from: i64,
     utc_offset_minutes: i32,
 }
 
-/// What a wall clock may mean.
+/// Possible offsets of a local time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Meaning {
-    /// Minutes east of UTC: the one there is, before the gap, or the first pass of a fold.
+    /// Minutes east of UTC: the only one, the one before a gap, or the first pass of a fold.
     pub(crate) utc_offset_minutes: i32,
-    /// The offset of the second pass, where the wall clock is shown twice.
+    /// The offset of the second pass, in a fold.
     pub(crate) second_pass: Option<i32>,
 }
 
@@ -81,7 +81,7 @@ impl Zone {
         self.periods[after.saturating_sub(1)].utc_offset_minutes
     }
 
-    /// What a wall clock means.
+    /// The offsets of a local time.
     pub(crate) fn meaning(&self, local: LocalMillis) -> Meaning {
         let after = self
             .periods

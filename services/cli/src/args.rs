@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The command line: commands, options and their help.
 
 mod config;
 mod dead_letters;
@@ -27,14 +27,19 @@ pub(crate) use rebuild::RebuildArgs;
   pulseline stack up --detach                    start the embedded servers
   pulseline --stack default migrate              create the warehouse's schema there
   pulseline --stack default sink                 run one service there
-  pulseline --stack default status               one screen: what is where
-  pulseline --stack default verify               recompute everything, exit 1 on any difference
+  pulseline --stack default status               show every hop on one screen
+  pulseline --stack default verify               recompute every figure; exit 1 on any difference
 
-Settings come from defaults, then --config FILE (TOML), then environment variables such as PULSELINE__KAFKA__BROKERS,
-then the servers of --stack NAME, for those that are still unset.
+Later sources override earlier ones: defaults, --config FILE (TOML), environment variables such as
+PULSELINE__KAFKA__BROKERS. --stack NAME supplies the server addresses that are still unset.
 
-Exit codes: 0 done, 1 verify found a difference, a replayed dead letter stays, heal leaves a hole, a rebuilt warehouse differs or forget finds something,
-2 wrong usage or configuration, 3 a service stopped on an error, 4 unfinished work was abandoned at the drain deadline."
+Exit codes:
+  0  done
+  1  verify found a difference, a replayed dead letter remains, heal left a gap, a rebuilt warehouse differs,
+     or forget still found data
+  2  wrong usage or configuration
+  3  a service stopped on an error
+  4  unfinished work was abandoned at the drain deadline"
 )]
 pub(crate) struct Cli {
     /// Configuration file (TOML); unknown keys are refused.
@@ -52,83 +57,83 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Devices that upload: simulated ones, and those whose files people have.
+    /// Send uploads to Kafka: from a simulated cohort, or from exported files.
     #[command(subcommand)]
     Generate(Generate),
-    /// Kafka → MongoDB.
+    /// Store events: Kafka → MongoDB.
     Sink,
-    /// MongoDB change stream → raw tables in TimescaleDB.
+    /// Load events: MongoDB change stream → raw tables in TimescaleDB.
     Load,
-    /// Refresh stage and agg for exactly the dirty days.
+    /// Refresh stage and agg for the dirty days only.
     Compact(CompactArgs),
-    /// Load a range of documents once more, while streaming goes on.
+    /// Reload a range of documents while streaming continues.
     Backfill(BackfillArgs),
-    /// Find offsets that are lost, and load what MongoDB has of them; exit 1 when some stay.
+    /// Find lost offsets and repair them from MongoDB and Kafka; exit 1 when some remain.
     Heal(HealArgs),
-    /// Build the warehouse anew from MongoDB, beside the one in use, check it and swap; exit 1 when it differs.
+    /// Build a second warehouse from MongoDB, verify it, and swap it in; exit 1 when it differs.
     Rebuild(RebuildArgs),
-    /// Remove a person from every store, and prove it.
+    /// Erase a person from every store, and prove it.
     Forget(ForgetArgs),
-    /// What could not be processed: read it, replay it after a fix, discard it.
+    /// List, show, replay or discard dead letters.
     #[command(subcommand)]
     DeadLetters(DeadLetters),
-    /// The console, one page: flow, accounting, dead letters, compactor, a person's days.
+    /// Serve the web console: flow, accounting, dead letters, compactor, a person's days.
     #[command(after_help = "Examples:
-  pulseline --stack default console                                   at http://127.0.0.1:8620
-  PULSELINE__CONSOLE__LISTEN=127.0.0.1:0 pulseline console            at a free port, which the log names
-  PULSELINE__CONSOLE__TOKEN=\"$(openssl rand -hex 16)\" pulseline console   dead letters can be replayed with this token
+  pulseline --stack default console                                   serve http://127.0.0.1:8620
+  PULSELINE__CONSOLE__LISTEN=127.0.0.1:0 pulseline console            use a free port; the log names it
+  PULSELINE__CONSOLE__TOKEN=\"$(openssl rand -hex 16)\" pulseline console   allow replays with this token
 
-On another address than 127.0.0.1 it asks for a password or a token: console.basic_user and console.basic_password, or
-console.bearer_token. console.tls_certificate and console.tls_key make it HTTPS.
+Beyond loopback the console requires credentials: console.basic_user and console.basic_password, or
+console.bearer_token. console.tls_certificate and console.tls_key enable HTTPS.
 
-It changes nothing but that. Servers that are away are shown as such, and waited for.")]
+The console is read-only except for replays. It starts without the servers and shows which ones are unreachable.")]
     Console,
-    /// The settings that are in force, and whether the servers take them.
+    /// Show the effective settings, or check them against the servers.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Create or update the warehouse's schema; safe to run twice or by two at once.
+    /// Create or update the warehouse schema; safe to repeat and to run concurrently.
     Migrate,
-    /// Recompute every figure and compare; exit 1 on any difference.
+    /// Recompute every figure and compare it with the stored one; exit 1 on any difference.
     Verify(VerifyArgs),
-    /// One screen: produced, stored, loaded, dead, unaccounted, lag.
+    /// Show message counts and lag of every hop on one screen.
     Status(StatusArgs),
-    /// The whole flow on embedded servers: simulate, stream, refresh, verify.
+    /// Run the whole flow on embedded servers: simulate, stream, refresh, verify.
     Demo(DemoArgs),
-    /// The embedded servers.
+    /// Start and stop the embedded servers.
     #[command(subcommand)]
     Stack(StackCommand),
-    /// Print the completions of a shell.
+    /// Print shell completions.
     #[command(after_help = "Examples:
   pulseline completions bash > ~/.local/share/bash-completion/completions/pulseline
   pulseline completions zsh > ~/.zfunc/_pulseline
   pulseline completions fish > ~/.config/fish/completions/pulseline.fish")]
     Completions {
-        /// Which shell.
+        /// The shell to print completions for.
         shell: Shell,
     },
-    /// Write a manual page for each command.
+    /// Write one manual page per command.
     #[command(after_help = "Example:
   pulseline man ~/.local/share/man/man1 && man pulseline-verify")]
     Man {
-        /// Folder of the pages; it is made when it is missing.
+        /// Folder for the pages; created when missing.
         folder: PathBuf,
     },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Generate {
-    /// A seeded cohort with circadian heart rate, steps and sleeps.
+    /// Simulate a seeded cohort with circadian heart rate, steps and sleeps.
     #[command(after_help = "Example:
   pulseline --stack default generate simulate --participants 16 --from 2019-11-01 --days 7 --speed max")]
     Simulate(Box<SimulateArgs>),
-    /// The files that people have: a PMData folder, a Fitbit account export, Fitabase tables, zipped or not.
+    /// Replay exported files: a PMData folder, a Fitbit account export or Fitabase tables, zipped or not.
     #[command(after_help = "Examples:
-  pulseline generate replay pmdata --dry-run                            only say what is there
+  pulseline generate replay pmdata --dry-run                            report what the folder holds
   pulseline --stack default generate replay pmdata --participant p01 --zone Europe/Oslo
   pulseline --stack default generate replay MyFitbitData.zip --zone Australia/Sydney
 
-Stopped and run again, or run twice, it changes nothing: the same files give the same events.
-Records that no event can be made of become dead letters with their file, byte and reason.")]
+A replay can be repeated at any time: the same files give the same events.
+Invalid records become dead letters with their file, byte offset and reason.")]
     Replay(Box<ReplayArgs>),
 }
 
@@ -136,37 +141,37 @@ Records that no event can be made of become dead letters with their file, byte a
 pub(crate) struct ReplayArgs {
     /// Folder or zip archive.
     pub(crate) dir: PathBuf,
-    /// Only these people, by the names of their folders; may be said several times.
+    /// Replay only this person, by folder name; may be repeated.
     #[arg(long, value_name = "NAME")]
     pub(crate) participant: Vec<String>,
-    /// Name of the one person whose export it is; without it, the name of the folder.
+    /// Name of the person an account export belongs to [default: the folder's name].
     #[arg(long = "as", value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// IANA zone of everybody who has none of their own.
+    /// IANA time zone of people without their own.
     #[arg(long, default_value = "Europe/Oslo")]
     pub(crate) zone: String,
-    /// Zone of one person, as NAME=ZONE; may be said several times.
+    /// Time zone of one person; may be repeated.
     #[arg(long, value_name = "NAME=ZONE", value_parser = pair)]
     pub(crate) zone_of: Vec<(String, String)>,
-    /// Clock of a stream's files, as STREAM=utc or STREAM=local, where it is not that of the layout.
+    /// Override the clock of a stream's files: STREAM=utc or STREAM=local; may be repeated.
     #[arg(long, value_name = "STREAM=CLOCK", value_parser = pair)]
     pub(crate) clock: Vec<(String, String)>,
-    /// When the files were exported (UTC, such as 2020-08-18T00:00Z); without it, each folder's newest reading.
+    /// When the files were exported, such as 2020-08-18T00:00Z [default: each folder's newest reading].
     #[arg(long, value_name = "INSTANT")]
     pub(crate) exported_at: Option<String>,
-    /// First local date.
+    /// First local date to replay.
     #[arg(long, value_name = "DATE")]
     pub(crate) from: Option<String>,
-    /// Last local date.
+    /// Last local date to replay.
     #[arg(long, value_name = "DATE")]
     pub(crate) to: Option<String>,
-    /// `max`, or a factor such as `x1000`: the time that the readings span, divided by it.
+    /// `max`, or a factor such as `x1000` relative to the time the readings span.
     #[arg(long, default_value = "max")]
     pub(crate) speed: String,
-    /// Read and report; send nothing.
+    /// Read the files and report; send nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Partitions of topics that do not exist yet.
+    /// Partitions of topics that the command creates.
     #[arg(long, default_value_t = 4)]
     pub(crate) partitions: i32,
 }
@@ -199,63 +204,63 @@ pub(crate) struct SimulateArgs {
     /// Share of uploads that are sent twice.
     #[arg(long, default_value_t = 0.02, value_name = "FRACTION")]
     pub(crate) duplicate: f64,
-    /// Share of uploads that come again with other values.
+    /// Share of uploads that are later corrected with other values.
     #[arg(long, default_value_t = 0.02, value_name = "FRACTION")]
     pub(crate) correct: f64,
-    /// Share of uploads beside which a broken one is sent.
+    /// Share of uploads that are accompanied by a broken one.
     #[arg(long, default_value_t = 0.001, value_name = "FRACTION")]
     pub(crate) broken: f64,
     /// Quirks of real data: `all`, `none`, or a list such as `all,-growing_sleeps` or `naps,unknown_keys`.
     #[arg(long, default_value = "all", value_name = "LIST", allow_hyphen_values = true)]
     pub(crate) quirks: String,
-    /// Length of an upload's window in seconds; divides 900. Short windows make live data fresh.
+    /// Length of an upload's window in seconds; must divide 900. Shorter windows give fresher live data.
     #[arg(long, default_value_t = 900, value_name = "SECONDS")]
     pub(crate) window_secs: u32,
-    /// Partitions of topics that do not exist yet.
+    /// Partitions of topics that the command creates.
     #[arg(long, default_value_t = 4)]
     pub(crate) partitions: i32,
-    /// Write what it comes to as PMData files into this empty folder instead of sending it.
+    /// Write the final state as PMData files into this empty folder instead of sending it.
     #[arg(long, value_name = "DIR")]
     pub(crate) write: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CompactArgs {
-    /// Work until nothing is left to do now, and end.
+    /// Finish the work that is due now, then exit.
     #[arg(long)]
     pub(crate) once: bool,
-    /// Print what the next cycle would do, and change nothing.
+    /// Print the plan of the next cycle; change nothing.
     #[arg(long, conflicts_with = "once")]
     pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  pulseline --stack default backfill --from 2019-11-01 --to 2019-11-30                  every stream of a month
+  pulseline --stack default backfill --from 2019-11-01 --to 2019-11-30                  all streams, one month
   pulseline backfill --stream heart_rates --from 2019-01-01 --to 2019-12-31 --chunk day
   pulseline backfill --stream steps --device 00000000-0000-0000-0000-000000000001 --from 2019-11-06 --to 2019-11-06
 
-Readings that are right already stay untouched; days, sessions and profiles are written again as a whole. Stopped or killed, it goes on when it is run again with the same range;
-once it has finished, the same range begins anew. Positions and accounting of the stream are not touched.")]
+Correct readings stay untouched; days, sessions and profiles are rewritten as a whole. An interrupted backfill resumes
+when you run it again with the same range; a finished one starts over. Stream positions and accounting do not change.")]
 pub(crate) struct BackfillArgs {
-    /// Only this stream; may be given several times.
+    /// Reload only this stream; may be repeated.
     #[arg(long, value_name = "NAME")]
     pub(crate) stream: Vec<String>,
-    /// Only this device.
+    /// Reload only this device.
     #[arg(long, value_name = "UUID")]
     pub(crate) device: Option<uuid::Uuid>,
-    /// First day, on the wearers' wall clocks.
+    /// First day, in the wearers' local time.
     #[arg(long, value_name = "DATE")]
     pub(crate) from: jiff::civil::Date,
-    /// Last day.
+    /// Last day, in the wearers' local time.
     #[arg(long, value_name = "DATE")]
     pub(crate) to: jiff::civil::Date,
-    /// What is done at a time: what was begun when it is stopped is done again.
+    /// Size of one step; an interrupted step is repeated.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) chunk: ChunkArg,
 }
 
-/// Length of a part of a backfill.
+/// Length of one step of a backfill.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(crate) enum ChunkArg {
     /// A day.
@@ -279,31 +284,31 @@ impl From<ChunkArg> for pulseline_loader::backfill::Chunk {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  pulseline --stack default verify --full                              everything there is
-  pulseline verify --from 2019-11-01 --to 2019-11-30                   one month
-  pulseline verify --relation agg.daily_steps --relation raw.steps     two relations
-  pulseline verify --full --minutes 30                                 as much as half an hour allows
-  pulseline verify --full --start-at agg.daily_steps                   go on where a verify was stopped")]
+  pulseline --stack default verify --full                              compare all days
+  pulseline verify --from 2019-11-01 --to 2019-11-30                   compare one month
+  pulseline verify --relation agg.daily_steps --relation raw.steps     compare two relations
+  pulseline verify --full --minutes 30                                 stop after half an hour
+  pulseline verify --full --start-at agg.daily_steps                   resume a stopped verify")]
 pub(crate) struct VerifyArgs {
-    /// Compare all days, not only the 62 newest that have anything and are not after tomorrow.
+    /// Compare all days instead of the 62 newest that have data and are not after tomorrow.
     #[arg(long, conflicts_with_all = ["from", "to"])]
     pub(crate) full: bool,
-    /// First day to compare, on the wearers' wall clocks.
+    /// First day to compare, in the wearers' local time.
     #[arg(long, value_name = "DATE", requires = "to")]
     pub(crate) from: Option<jiff::civil::Date>,
-    /// Last day to compare.
+    /// Last day to compare, in the wearers' local time.
     #[arg(long, value_name = "DATE", requires = "from")]
     pub(crate) to: Option<jiff::civil::Date>,
-    /// Compare this relation only; may be given several times.
+    /// Compare only this relation; may be repeated.
     #[arg(long, value_name = "NAME")]
     pub(crate) relation: Vec<String>,
-    /// Leave out what comes before this relation, as a stopped verify says.
+    /// Start at this relation; a stopped verify prints which one.
     #[arg(long, value_name = "NAME", conflicts_with = "relation")]
     pub(crate) start_at: Option<String>,
-    /// Begin no other comparison after so many minutes; exit code 4 when some are left.
+    /// Start no further comparison after this many minutes; exit 4 when some remain.
     #[arg(long)]
     pub(crate) minutes: Option<u64>,
-    /// Longest to wait for what is still on its way, in seconds.
+    /// Maximum wait for messages in flight, in seconds.
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     pub(crate) settle: u64,
     /// Print the verdict as JSON.
@@ -322,7 +327,7 @@ pub(crate) struct StatusArgs {
 #[command(after_help = "Example:
   scripts/demo --once --participants 4 --days 2")]
 pub(crate) struct DemoArgs {
-    /// End with the verdict instead of going on at real-time speed; exit 0 only when it is good.
+    /// Exit after the verdict instead of continuing at real-time speed; exit 0 only when it is good.
     #[arg(long)]
     pub(crate) once: bool,
     /// People in the cohort.
@@ -334,43 +339,43 @@ pub(crate) struct DemoArgs {
     /// The same seed gives the same bytes.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Name of the embedded servers that the demo starts anew.
+    /// Name of the embedded servers; the demo clears their data first.
     #[arg(long, default_value = "demo")]
     pub(crate) name: String,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StackCommand {
-    /// Provision and start the servers; stays in the foreground unless --detach.
+    /// Provision and start the servers, in the foreground unless --detach is given.
     Up {
-        /// Return when the servers are ready; `stack down` stops them.
+        /// Return once the servers are ready; `stack down` stops them.
         #[arg(long, short)]
         detach: bool,
         /// Clear the data of all four servers first.
         #[arg(long)]
         fresh: bool,
-        /// Several stacks run side by side under different names; without it, the one of --stack, else "default".
+        /// Name of the stack; several can run side by side [default: --stack, else "default"].
         #[arg(long)]
         name: Option<String>,
     },
-    /// Stop the servers; their data stays.
+    /// Stop the servers; keep their data.
     Down {
-        /// Which stack; without it, the one of --stack, else "default".
+        /// Name of the stack [default: --stack, else "default"].
         #[arg(long)]
         name: Option<String>,
     },
-    /// Which servers run, and where.
+    /// Show which servers run, and their addresses.
     Status {
-        /// Which stack; without it, the one of --stack, else "default".
+        /// Name of the stack [default: --stack, else "default"].
         #[arg(long)]
         name: Option<String>,
         /// Print as JSON.
         #[arg(long)]
         json: bool,
     },
-    /// The servers' addresses as shell exports: eval "$(pulseline stack env)".
+    /// Print the servers' addresses as shell exports: eval "$(pulseline stack env)".
     Env {
-        /// Which stack; without it, the one of --stack, else "default".
+        /// Name of the stack [default: --stack, else "default"].
         #[arg(long)]
         name: Option<String>,
     },

@@ -1,4 +1,4 @@
-//! `backfill`: a range of documents once more, with a progress bar.
+//! `backfill`: reloads a range of documents, with a progress bar.
 
 use std::ops::Range;
 
@@ -59,7 +59,7 @@ fn streams(arguments: &BackfillArgs) -> Result<Vec<Stream>, ConfigError> {
     let known = |name: &String| {
         Stream::from_name(name).ok_or_else(|| {
             let names = Stream::ALL.map(Stream::name).join(" ");
-            ConfigError::Invalid(format!("--stream: there is no stream {name}; there are {names}"))
+            ConfigError::Invalid(format!("--stream: unknown stream {name}; use one of {names}"))
         })
     };
     arguments.stream.iter().map(known).collect()
@@ -78,11 +78,11 @@ fn said(stream: Stream, progress: &Progress) -> String {
         String::new()
     } else {
         format!(
-            "; stopped before {}, run it again to go on",
+            "; stopped before {}, run the command again to resume",
             date_of(progress.days.start)
         )
     };
-    format!("{stream}: {documents} documents read, {changed} rows were written{stopped}")
+    format!("{stream}: {documents} documents were read, {changed} rows were written{stopped}")
 }
 
 fn span(days: &Range<DayNumber>) -> String {

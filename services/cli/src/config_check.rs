@@ -1,4 +1,4 @@
-//! `config check`: is each server there, is it TLS, who are we, and what may we not do.
+//! `config check`: each server's reachability, TLS version, our identity, and missing permissions.
 
 use pulseline_clients::{HopReport, kafka, mongo, registry};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use crate::exit::{Outcome, is_configuration};
 use crate::print;
 use crate::settings::Settings;
 
-/// What the check of one server ended with.
+/// The result of checking one server.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Check {
@@ -65,7 +65,7 @@ pub(crate) async fn run(settings: Settings, arguments: &ConfigCheckArgs) -> anyh
     Ok(outcome(&checks))
 }
 
-/// Wrong settings come first: they are repaired here, the rest elsewhere.
+/// A wrong setting takes precedence over a server's refusal: it is fixed here, the rest elsewhere.
 fn outcome(checks: &[Check]) -> Outcome {
     let is_wrong = |check: &Check| {
         matches!(
@@ -89,11 +89,11 @@ fn outcome(checks: &[Check]) -> Outcome {
     }
 }
 
-/// One line per server, and one for each thing that is needed and missing.
+/// One line per server, and one per missing permission.
 fn table(checks: &[Check]) -> Vec<String> {
     let mut lines = vec![format!(
         "{:<12} {:<28} {:<10} {}",
-        "server", "reached", "TLS", "who we are"
+        "server", "reached", "TLS", "identity"
     )];
     for check in checks {
         match check {

@@ -1,4 +1,4 @@
-//! `config show`: the settings that are in force, and where each came from.
+//! `config show`: the effective settings and their origin.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::print;
 use crate::renamed::by_new_names;
 use crate::settings::Settings;
 
-/// The servers that `--stack` gives where nothing else does.
+/// The settings that `--stack` supplies when they are unset.
 const FROM_STACK: [&str; 4] = ["kafka.brokers", "registry.url", "mongo.uri", "timescale.url"];
 
 pub(crate) fn run(cli: &Cli, arguments: &ConfigShowArgs) -> anyhow::Result<Outcome> {
@@ -36,7 +36,7 @@ pub(crate) fn run(cli: &Cli, arguments: &ConfigShowArgs) -> anyhow::Result<Outco
 
 const DEFAULT: &str = "default";
 
-/// A setting.
+/// A setting with its value and origin.
 #[derive(Debug, PartialEq)]
 struct Row {
     name: String,
@@ -44,7 +44,7 @@ struct Row {
     origin: String,
 }
 
-/// Every setting with its value and origin. Secrets show as `***` already: that is how they are written.
+/// Every setting with its value and origin. Secrets already serialize as `***`.
 fn rows(settings: &Value, origins: &BTreeMap<String, String>, stack: Option<&str>) -> Vec<Row> {
     let mut rows = Vec::new();
     let Some(sections) = settings.as_object() else {
@@ -80,7 +80,7 @@ fn rows(settings: &Value, origins: &BTreeMap<String, String>, stack: Option<&str
     rows
 }
 
-/// Properties of the client may be secrets too: of those whose names say so, only the names are told.
+/// Masks client properties whose names suggest a secret.
 fn masked(options: &Value) -> Value {
     let is_secret = |name: &str| {
         ["password", "secret", "pem", "token"]

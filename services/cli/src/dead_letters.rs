@@ -1,4 +1,4 @@
-//! `dead-letters`: what could not be processed, for people.
+//! `dead-letters`: lists, shows, replays and discards them.
 
 use anyhow::Context;
 use pulseline_clients::registry::Registry;
@@ -11,7 +11,7 @@ use crate::exit::Outcome;
 use crate::print;
 use crate::settings::Settings;
 
-/// Characters of a detail in a list.
+/// Longest detail in a list, in characters.
 const DETAIL_CHARS: usize = 60;
 
 pub(crate) async fn run(settings: Settings, command: &DeadLetters) -> anyhow::Result<Outcome> {
@@ -90,7 +90,7 @@ async fn list(settings: &Settings, selection: &Selection, limit: i64, json: bool
 async fn show(settings: &Settings, origin: &str, item: Option<i32>) -> anyhow::Result<Outcome> {
     let client = pulseline_dead_letters::open(&settings.timescale).await?;
     let dead_letters = pulseline_dead_letters::find(&client, origin).await?;
-    // Without a registry the bytes are shown as they are.
+    // Without a registry the bytes cannot be decoded.
     let registry = &settings.registry;
     let registry = (!registry.url.is_empty())
         .then(|| Registry::new(registry))
@@ -107,7 +107,7 @@ async fn show(settings: &Settings, origin: &str, item: Option<i32>) -> anyhow::R
         }
     }
     (!texts.is_empty()).then_some(()).with_context(|| {
-        format!("there is no dead letter {origin}: pulseline dead-letters list --all shows them")
+        format!("there is no dead letter {origin}: `pulseline dead-letters list --all` lists them")
     })?;
     print::line(texts.join("\n").trim_end());
     Ok(Outcome::Done)

@@ -1,4 +1,4 @@
-//! The main job: the whole flow on embedded servers, with a verdict.
+//! `demo`: the whole flow on embedded servers, with a verdict.
 
 mod children;
 mod flow;
@@ -16,7 +16,7 @@ use crate::settings::Settings;
 use crate::stack::exports;
 use children::Children;
 
-/// How long Ctrl-C may take before it is final.
+/// How long a graceful stop may take after Ctrl-C.
 const DRAIN: std::time::Duration = std::time::Duration::from_secs(60);
 
 pub(crate) async fn run(root: &Path, arguments: &DemoArgs) -> anyhow::Result<Outcome> {
@@ -30,11 +30,11 @@ pub(crate) async fn run(root: &Path, arguments: &DemoArgs) -> anyhow::Result<Out
     let stack = Stack::start(&options, &|line: &str| print::line(line)).await?;
     let settings = Settings::at(stack.endpoints());
     let report = pulseline_sql::migrate(&settings.timescale).await?;
-    print::line(&format!("schema at version {}", report.version));
+    print::line(&format!("the schema is at version {}", report.version));
     let logs = root.join("run").join(&arguments.name).join("logs");
     let mut children = Children::start(&logs, stack.endpoints()).await?;
     let console = children.start_console()?;
-    print::line(&format!("look on at {} (its token: {})", console.0, console.1));
+    print::line(&format!("console: {} (token: {})", console.0, console.1));
     let ended = flow_and_watch(&settings, arguments, &mut children, &shutdown).await;
     let is_good = match ended {
         Ok(is_good) => is_good,
@@ -64,7 +64,7 @@ pub(crate) async fn run(root: &Path, arguments: &DemoArgs) -> anyhow::Result<Out
     })
 }
 
-/// Simulates, waits until everything is through, verifies; a service that ends meanwhile ends the demo.
+/// Simulates, waits until all messages are processed, and verifies. Fails when a service ends meanwhile.
 async fn flow_and_watch(
     settings: &Settings,
     arguments: &DemoArgs,
@@ -86,9 +86,9 @@ fn addresses(exports: &str, (page, token): &(String, String), children: &Childre
         .collect::<Vec<_>>()
         .join("\n");
     format!(
-        "\nThe services run on at real-time speed until Ctrl-C.\n\n\
-         the page  {page}\n\
-         its token {token}   (replays dead letters; good for this demo only)\n\n\
+        "\nThe services keep running at real-time speed until Ctrl-C.\n\n\
+         console   {page}\n\
+         token     {token}   (allows replays of dead letters in this demo)\n\n\
          In another terminal:\n\n{exports}\n\n\
          metrics\n{metrics}\n\n\
          psql \"$PULSELINE__TIMESCALE__URL\" -c 'select * from agg.daily_summary order by bucket desc limit 10'\n\

@@ -1,4 +1,4 @@
-//! Exit codes: what a shell or an orchestrator learns.
+//! Exit codes, and how an error with its causes is printed.
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -30,14 +30,14 @@ use crate::print;
 pub(crate) enum Outcome {
     /// 0.
     Done,
-    /// 4: verify or a backfill was stopped before its end, or a partition stands; nothing is wrong so far.
+    /// 4: verify or a backfill stopped early, or a partition is paused; nothing is wrong so far.
     Unfinished,
-    /// 1: verify found a difference, the demo's verdict is bad, a replayed dead letter stays, heal leaves a hole, a
-    /// rebuilt warehouse differs, or forget finds something.
+    /// 1: verify found a difference, the demo's verdict is bad, a replayed dead letter remains, heal left a gap, a
+    /// rebuilt warehouse differs, or forget still found data.
     Different,
-    /// 2: a setting is wrong, as `config check` found.
+    /// 2: `config check` found a wrong setting.
     Misconfigured,
-    /// 3: a server is away, or refuses something that is needed, as `config check` found.
+    /// 3: `config check` found an unreachable server or a missing permission.
     Refused,
 }
 
@@ -46,7 +46,7 @@ const CONFIGURATION: u8 = 2;
 const STOPPED: u8 = 3;
 const ABANDONED: u8 = 4;
 
-/// The exit code, with the error told.
+/// Prints the error, if any, and returns the exit code.
 pub(crate) fn code(ended: anyhow::Result<Outcome>) -> ExitCode {
     match ended {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
@@ -61,7 +61,7 @@ pub(crate) fn code(ended: anyhow::Result<Outcome>) -> ExitCode {
     }
 }
 
-/// An error with its causes; those that its own text tells already are not told again.
+/// Joins an error and its causes; a cause that the text already contains is skipped.
 pub(crate) fn describe(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
@@ -72,7 +72,7 @@ pub(crate) fn describe(error: &anyhow::Error) -> String {
     text
 }
 
-/// Files that are not as they were said to be, rather than a disk that fails.
+/// True for files that are not what the options say, false for a failing disk.
 fn is_wrong_archive(error: &ArchiveError) -> bool {
     match error {
         ArchiveError::Read { source, .. } => source.kind() == ErrorKind::NotFound,
@@ -84,7 +84,7 @@ fn is_wrong_archive(error: &ArchiveError) -> bool {
     }
 }
 
-/// What an error is, or is because of: an error of one service may stand inside of those of two others.
+/// True when the error or one of its causes passes the test: errors of services nest.
 fn is_because_of<E: Error + 'static>(error: &anyhow::Error, test: impl Fn(&E) -> bool) -> bool {
     error
         .chain()
@@ -107,7 +107,7 @@ fn is_abandoned(error: &anyhow::Error) -> bool {
         })
 }
 
-/// True when a setting is at fault, not the world.
+/// True when a setting is at fault rather than a server.
 pub(crate) fn is_configuration(error: &anyhow::Error) -> bool {
     is_because_of(error, |_: &ConfigError| true)
         || is_because_of(error, |error: &DeadLettersError| {
@@ -141,7 +141,7 @@ pub(crate) fn is_configuration(error: &anyhow::Error) -> bool {
         || is_wrong_client(error)
 }
 
-/// A client that could not be made: its settings are wrong.
+/// True when a client could not be created because of its settings.
 fn is_wrong_client(error: &anyhow::Error) -> bool {
     is_because_of(error, KafkaFailure::is_configuration)
         || is_because_of(error, |error: &RegistryError| {
@@ -204,7 +204,7 @@ mod tests {
             RebuilderError::from(healer()).into(),
         ];
         for error in abandoned {
-            // Told once, however deep it stands.
+            // It appears once, however deeply it is nested.
             let text = describe(&error);
             assert_eq!(text.matches("abandoned").count(), 1, "{text}");
             assert_eq!(code_of(&error), ABANDONED, "{text}");

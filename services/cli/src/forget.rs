@@ -1,4 +1,4 @@
-//! `forget`: a person, removed from every store, with a proof.
+//! `forget`: erases a person from every store, and proves it.
 
 use std::time::Duration;
 
@@ -73,7 +73,9 @@ fn introduce(person: &Person) {
         devices.join(" ")
     ));
     for device in &person.passed_on {
-        print::line(&format!("  {device} is somebody else's now, and stays"));
+        print::line(&format!(
+            "  {device} belongs to another person now: its data is kept"
+        ));
     }
 }
 
@@ -85,7 +87,7 @@ fn conclude(report: &ErasureReport) {
     ));
     if report.pending_days > 0 {
         print::line(&format!(
-            "{} days wait for the compactor: let it run (`pulseline compact --once`), then run this again",
+            "{} days wait for the compactor: run `pulseline compact --once`, then run this again",
             report.pending_days
         ));
     }
@@ -97,12 +99,12 @@ fn conclude(report: &ErasureReport) {
     }
     for kept in &report.kafka {
         let until = kept.until.map_or_else(
-            || "for ever, as it is configured: its retention is yours to set".into(),
+            || "forever: its topic has no retention limit".into(),
             |until| format!("until {} at the latest", until.strftime("%Y-%m-%d %H:%M UTC")),
         );
         print::line(&format!("Kafka keeps messages of {} {until}", kept.topic));
     }
-    print::line("MongoDB's oplog and backups of either store keep copies until they are overwritten");
+    print::line("MongoDB's oplog and the backups of both stores keep copies until they are overwritten");
 }
 
 fn said(count: &Count) -> String {

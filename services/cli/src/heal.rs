@@ -1,4 +1,4 @@
-//! `heal`: holes in the accounting, repaired from what is still there.
+//! `heal`: repairs gaps in the accounting from MongoDB and Kafka.
 
 use std::time::Duration;
 
@@ -29,8 +29,8 @@ pub(crate) async fn run(settings: Settings, arguments: &HealArgs) -> anyhow::Res
     telemetry::init_logs();
     let healer = healer(&settings)?;
     healer.shutdown.on_signals(settings.drain())?;
-    // Standard output holds the result and nothing else.
-    print::error("looking for offsets that nobody has accounted for");
+    // Progress goes to standard error, so that standard output holds only the result.
+    print::error("searching for offsets that are not accounted for");
     let (holes, in_flight) = healer.find(grace).await?;
     let found = holes.len();
     if arguments.dry_run {
@@ -62,7 +62,7 @@ pub(crate) async fn run(settings: Settings, arguments: &HealArgs) -> anyhow::Res
     Ok(outcome(report.is_whole() && report.holes.len() == found))
 }
 
-/// What looks for holes, and where.
+/// A healer with these settings.
 pub(crate) fn healer(settings: &Settings) -> anyhow::Result<Healer> {
     settings.require_registry()?;
     Ok(Healer {
@@ -74,7 +74,7 @@ pub(crate) fn healer(settings: &Settings) -> anyhow::Result<Healer> {
     })
 }
 
-/// What became of a hole.
+/// Describes the outcome of one repair.
 pub(crate) fn said(healed: &Healed) -> String {
     let Healed {
         hole,
@@ -83,10 +83,10 @@ pub(crate) fn said(healed: &Healed) -> String {
         left,
         ..
     } = healed;
-    let from = format!("{documents} documents and {messages} messages of Kafka");
+    let from = format!("{documents} documents and {messages} Kafka messages");
     match left {
         None => format!("{hole}: repaired from {from}"),
-        Some(left) => format!("{hole}: {from} were there; nothing is anywhere at {left}"),
+        Some(left) => format!("{hole}: found {from}; no store has {left}"),
     }
 }
 

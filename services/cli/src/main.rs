@@ -1,4 +1,4 @@
-//! The one binary of Pulseline: wiring only.
+//! The Pulseline binary: wiring only.
 
 mod args;
 mod backfill;
@@ -29,7 +29,7 @@ use settings::Settings;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Every TLS client of this process uses it; a second installation would be refused, not harmful.
+    // All TLS clients of this process use it. A second installation fails harmlessly.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
     exit::code(Box::pin(run(cli)).await)

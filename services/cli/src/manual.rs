@@ -1,4 +1,4 @@
-//! What a shell and `man` know of the command line, made from its own definition.
+//! Shell completions and manual pages, generated from the command definitions.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::args::Cli;
 use crate::exit::Outcome;
 use crate::print;
 
-/// Prints the completions of a shell.
+/// Prints shell completions.
 pub(crate) fn completions(shell: Shell) -> Result<Outcome> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "pulseline", &mut script);
@@ -18,7 +18,7 @@ pub(crate) fn completions(shell: Shell) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Writes one manual page for each command into a folder, which is made when it is missing.
+/// Writes one manual page per command into a folder, which is created when missing.
 pub(crate) fn pages(folder: &Path) -> Result<Outcome> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     clap_mangen::generate_to(Cli::command(), folder)

@@ -1,19 +1,19 @@
-//! What a person at the terminal reads: results to standard output, everything else to standard error.
-//! Whoever reads may leave early, as `| head` does: then there is nobody to tell, and the exit code still counts.
+//! Terminal output: results go to standard output, everything else to standard error.
+//! A reader may close the pipe early, as `| head` does: write errors are ignored, and the exit code still counts.
 
 use std::io::Write;
 
-/// A result.
+/// Prints a result.
 pub(crate) fn line(text: &str) {
     drop(writeln!(std::io::stdout(), "{text}"));
 }
 
-/// A failure.
+/// Prints a failure or a progress line.
 pub(crate) fn error(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
 }
 
-/// A number with its thousands apart: 1,889,227.
+/// Formats a number with thousands separators: 1,889,227.
 pub(crate) fn thousands(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3 + 1);

@@ -1,4 +1,4 @@
-//! `rebuild`: a warehouse built anew beside the one in use, which then takes its place.
+//! `rebuild`: builds a second warehouse from MongoDB and swaps it in.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const BAR: &str = "{bar:30} {percent:>3} %  {human_pos} of {human_len} uploads, 
 
 pub(crate) async fn run(settings: Settings, arguments: &RebuildArgs) -> anyhow::Result<Outcome> {
     if !settings.timescale.schema_prefix.is_empty() {
-        let text = "timescale.schema_prefix must be empty: it is the warehouse in use that is built anew";
+        let text = "timescale.schema_prefix must be empty: rebuild replaces the warehouse in use";
         return Err(ConfigError::Invalid(text.into()).into());
     }
     telemetry::init_logs();
@@ -33,7 +33,7 @@ pub(crate) async fn run(settings: Settings, arguments: &RebuildArgs) -> anyhow::
         } else {
             rebuilder.discard().await?
         };
-        print::line(if dropped { "dropped" } else { "there is none" });
+        print::line(if dropped { "dropped" } else { "nothing to drop" });
         return Ok(Outcome::Done);
     }
     let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(BAR)?);
@@ -49,27 +49,25 @@ pub(crate) async fn run(settings: Settings, arguments: &RebuildArgs) -> anyhow::
     Ok(outcome(&report))
 }
 
-/// Standard output holds the result and nothing else.
+/// Progress goes to standard error, so that standard output holds only the result.
 fn show(bar: &ProgressBar, step: &Step) {
     match step {
         Step::Begun(false) => {
-            print::error("building beside the warehouse in use: next_raw, next_stage, next_agg, next_ops")
+            print::error("building the new warehouse in next_raw, next_stage, next_agg, next_ops")
         }
-        Step::Begun(true) => {
-            print::error("going on with what was built: next_raw, next_stage, next_agg, next_ops")
-        }
+        Step::Begun(true) => print::error("resuming the rebuild in next_raw, next_stage, next_agg, next_ops"),
         Step::Filling(standing) => {
             bar.set_length(u64::try_from(standing.offsets).unwrap_or_default());
             bar.set_position(u64::try_from(standing.built).unwrap_or_default());
             bar.set_message(match standing.unread {
                 0 => format!("refreshing: {:.0} s behind", standing.oldest_seconds),
-                unread => format!("{unread} collections are read"),
+                unread => format!("{unread} collections left to read"),
             });
         }
         Step::Healed(healed) => bar.suspend(|| print::error(&heal::said(healed))),
         Step::Verifying(line) => bar.suspend(|| print::error(line)),
         Step::Swapping => {
-            bar.suspend(|| print::error("equal: waiting for the moment in which nothing is missing"))
+            bar.suspend(|| print::error("no difference: waiting until the new warehouse has caught up"))
         }
     }
 }
@@ -80,18 +78,18 @@ fn conclude(report: &RebuildReport) {
     }
     let uploads = print::thousands(report.offsets);
     print::line(&format!(
-        "{uploads} uploads were built in {:.1} s",
+        "loaded {uploads} uploads in {:.1} s",
         report.fill_seconds
     ));
     print::line(match (report.is_swapped, &report.verdict) {
         (true, _) => {
-            "swapped: the new warehouse is in use; the old one is kept as old_… until `rebuild --drop-old`"
+            "swapped: the new warehouse is in use; `rebuild --drop-old` drops the previous one (old_…)"
         }
         (false, Some(verdict)) if !verdict.differences.is_empty() => {
-            "NOT swapped: the new warehouse differs; look at it with timescale.schema_prefix = \"next_\", then run this again, or \
+            "NOT swapped: the new warehouse differs; inspect it with timescale.schema_prefix = \"next_\", then run this again, or \
              `rebuild --discard`"
         }
-        (false, _) => "stopped before the swap: run it again to go on",
+        (false, _) => "stopped before the swap: run the command again to resume",
     });
 }
 

@@ -1,20 +1,20 @@
-//! Settings that have another name now: the old name is still read, with a warning.
+//! Renamed settings: the old name still works, with a warning.
 
 use std::collections::BTreeMap;
 
-/// The old name, and the name of today. The section's structure reads both (`serde(alias)`), and refuses both at once.
+/// Old and new name. The section accepts either (`serde(alias)`) and rejects both together.
 const RENAMED: [(&str, &str); 1] = [("loader.frontier_devices", "loader.high_watermark_devices")];
 
-/// One sentence for each setting that was given by its old name.
+/// One warning for each setting that uses its old name.
 pub(crate) fn warnings(origins: &BTreeMap<String, String>) -> Vec<String> {
     let given = |(old, new): (&str, &str)| {
         let origin = origins.get(old)?;
-        Some(format!("{old} is called {new} now: rename it in {origin}"))
+        Some(format!("{old} has been renamed to {new}: change it in {origin}"))
     };
     RENAMED.into_iter().filter_map(given).collect()
 }
 
-/// Origins by the names of today.
+/// Replaces old names by new ones.
 pub(crate) fn by_new_names(mut origins: BTreeMap<String, String>) -> BTreeMap<String, String> {
     for (old, new) in RENAMED {
         if let Some(origin) = origins.remove(old) {
@@ -57,7 +57,7 @@ mod tests {
     fn an_old_name_is_warned_of_and_shown_as_the_new_one() {
         let origins = BTreeMap::from([("loader.frontier_devices".to_owned(), OLD.to_owned())]);
         let expected = format!(
-            "loader.frontier_devices is called loader.high_watermark_devices now: rename it in {OLD}"
+            "loader.frontier_devices has been renamed to loader.high_watermark_devices: change it in {OLD}"
         );
         assert_eq!(warnings(&origins), [expected]);
         let shown = by_new_names(origins);

@@ -22,7 +22,7 @@ use crate::settings::Settings;
 const BAR: &str = "{msg} {bar:30} {percent:>3} %  {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
 /// How often the bar moves.
 const TICK: Duration = Duration::from_millis(500);
-/// Without a terminal a line now and then is enough.
+/// Without a terminal, one line every few ticks.
 const LINE_EVERY: u32 = 10;
 
 pub(crate) async fn replay(settings: Settings, arguments: &ReplayArgs) -> anyhow::Result<Outcome> {
@@ -66,7 +66,7 @@ pub(crate) async fn replay(settings: Settings, arguments: &ReplayArgs) -> anyhow
     .await
 }
 
-/// Shows how far it is until it ends.
+/// Shows progress until the replay ends.
 async fn watch(
     running: impl Future<Output = Result<Summary, pulseline_generator::GeneratorError>>,
     source: &SurveyedArchive,
@@ -107,9 +107,9 @@ fn tell(summary: &Summary, is_stopped: bool) {
     }
     let total = summary.total();
     print::line(&format!(
-        "{}sent {} messages with {} readings; {} records are dead letters",
+        "{}sent {} messages with {} readings; {} records became dead letters",
         if is_stopped {
-            "stopped; run it again to go on; "
+            "stopped; run the command again to resume; "
         } else {
             ""
         },
@@ -139,13 +139,13 @@ fn options(arguments: &ReplayArgs, now: UtcMillis) -> Result<Options, ConfigErro
     options.zones = arguments.zone_of.iter().cloned().collect();
     for (stream, clock) in &arguments.clock {
         let stream = Stream::from_name(stream)
-            .ok_or_else(|| ConfigError::Invalid(format!("--clock: there is no stream {stream}")))?;
+            .ok_or_else(|| ConfigError::Invalid(format!("--clock: unknown stream {stream}")))?;
         let clock = match clock.as_str() {
             "utc" => FileClock::Utc,
             "local" => FileClock::Local,
             other => {
                 return Err(ConfigError::Invalid(format!(
-                    "--clock: {other} is neither utc nor local"
+                    "--clock: {other} is invalid; use utc or local"
                 )));
             }
         };
@@ -184,9 +184,9 @@ pub(crate) async fn write(config: SimulateConfig, dir: &Path) -> anyhow::Result<
         };
         pulseline_generator::write_pmdata(&config, now, &target, &mut tell)
     });
-    let written = writing.await?.context("writing files")?;
+    let written = writing.await?.context("cannot write the files")?;
     print::line(&format!(
-        "{} folders, {} records, {}; to replay them: pulseline generate replay {}",
+        "wrote {} folders, {} records, {}; replay them with: pulseline generate replay {}",
         written.folders.len(),
         written.records(),
         HumanBytes(written.bytes()),

@@ -1,4 +1,4 @@
-//! `status` and `verify`: asked once, printed.
+//! `status` and `verify`: one report, printed.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::exit::Outcome;
 use crate::print;
 use crate::settings::Settings;
 
-/// Two months: what is late or corrected is in them, and they take minutes however long the history is.
+/// Two months: they cover late and corrected uploads, and take minutes however long the history is.
 const NEWEST_DAYS: i32 = 62;
 
 pub(crate) async fn status(settings: Settings, json: bool) -> anyhow::Result<Outcome> {
@@ -34,7 +34,7 @@ pub(crate) async fn verify(settings: Settings, arguments: &VerifyArgs) -> anyhow
         scope: scope(arguments, Clock::system().now_utc_millis())?,
         limit: arguments.minutes.map(|minutes| Duration::from_secs(60 * minutes)),
     };
-    // Steps go to standard error: with --json, standard output holds nothing else.
+    // Progress goes to standard error, so that standard output holds only the verdict.
     let progress = |line: &str| print::error(line);
     let verdict = pulseline_auditor::verify(&config, &settings.audited()?, &shutdown, &progress).await?;
     print::line(&if arguments.json {

@@ -1,4 +1,4 @@
-//! Each service with its telemetry, its signals and its servers.
+//! Runs each service with its telemetry, signal handling and connections.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::exit::Outcome;
 use crate::print;
 use crate::settings::Settings;
 
-/// How often a running simulation says how far it is.
+/// How often a running simulation logs its progress.
 const PROGRESS: Duration = Duration::from_secs(5);
 
 pub(crate) async fn sink(settings: Settings) -> anyhow::Result<Outcome> {
@@ -143,7 +143,7 @@ pub(crate) async fn simulate(settings: Settings, arguments: &SimulateArgs) -> an
         ));
         anyhow::ensure!(
             total.failed == 0,
-            "{} messages were not acknowledged",
+            "Kafka did not acknowledge {} messages; the log says why",
             total.failed
         );
         Ok(())
@@ -172,7 +172,7 @@ pub(crate) fn simulate_config(arguments: &SimulateArgs) -> Result<SimulateConfig
     Ok(config)
 }
 
-/// Logs, metrics, health and signals around a service.
+/// Runs a service with logs, metrics, health endpoints and signal handling.
 pub(crate) async fn serve<F, E>(
     settings: &Settings,
     name: &str,
@@ -188,7 +188,7 @@ where
     let health = Health::watching(shutdown.waits());
     shutdown
         .on_signals(settings.drain())
-        .context("listening for signals")?;
+        .context("cannot install signal handlers")?;
     telemetry::serve(&settings.telemetry, recorder, health.clone(), shutdown.clone()).await?;
     tracing::info!(version = pulseline_runtime::VERSION, "{name} starts");
     Box::pin(run(health, shutdown)).await?;

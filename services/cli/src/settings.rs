@@ -1,4 +1,4 @@
-//! All settings of the program in one strict form.
+//! All settings of the program; unknown keys are refused.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::args::Cli;
 use crate::renamed;
 
-/// How long a stop may take before unfinished work is abandoned: below the 30 s that orchestrators give by default.
+/// How long a stop may take before unfinished work is abandoned. Orchestrators allow 30 s by default.
 const DRAIN_MS: u64 = 20_000;
 
 /// All settings; unknown keys are refused.
@@ -54,7 +54,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Defaults, then the file, then the environment; what is still empty comes from the stack.
+    /// Reads defaults, then the file, then the environment. `--stack` supplies addresses that are still unset.
     pub(crate) fn load(cli: &Cli) -> anyhow::Result<Self> {
         let mut settings: Self = load(cli.config.as_deref())?;
         for warning in renamed::warnings(&origins(cli.config.as_deref())?) {
@@ -67,7 +67,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Settings for the servers at `endpoints`, everything else by default.
+    /// Default settings with the servers at `endpoints`.
     pub(crate) fn at(endpoints: &Endpoints) -> Self {
         let mut settings = Self::default();
         settings.fill(endpoints);
@@ -112,7 +112,7 @@ impl Settings {
         Duration::from_millis(self.drain_ms)
     }
 
-    /// What `status` and `verify` compare.
+    /// The connections that `status` and `verify` compare.
     pub(crate) fn audited(&self) -> Result<pulseline_auditor::AuditorConnections, ConfigError> {
         self.require_kafka()?;
         self.require_mongo()?;

@@ -7,10 +7,10 @@ use crate::args::{Cli, StackCommand};
 use crate::exit::Outcome;
 use crate::print;
 
-/// The stack of those that have no name.
+/// The stack's name when none is given.
 const DEFAULT: &str = "default";
 
-/// Which stack is meant: the command's own name comes before the one that holds for the whole line.
+/// The stack's name: `--name` takes precedence over the global `--stack`.
 fn name<'a>(own: Option<&'a String>, of_line: Option<&'a String>) -> &'a str {
     own.or(of_line).map_or(DEFAULT, String::as_str)
 }
@@ -32,14 +32,14 @@ pub(crate) async fn run(cli: &Cli, command: &StackCommand) -> anyhow::Result<Out
         }
         StackCommand::Down { .. } => {
             pulseline_stack::down(&cli.stack_root, name).await?;
-            print::line(&format!("stack \"{name}\" is stopped; its data stays"));
+            print::line(&format!("stack \"{name}\" has stopped; its data is kept"));
         }
         StackCommand::Status { json, .. } => {
             let status = pulseline_stack::status(&cli.stack_root, name)?;
             print::line(&match (&status.endpoints, json) {
                 (_, true) => serde_json::to_string_pretty(&status)?,
-                (None, false) => format!("stack \"{name}\" does not run"),
-                (Some(endpoints), false) => format!("stack \"{name}\" runs\n{}", exports(endpoints)),
+                (None, false) => format!("stack \"{name}\" is not running"),
+                (Some(endpoints), false) => format!("stack \"{name}\" is running\n{}", exports(endpoints)),
             });
         }
         StackCommand::Env { .. } => {
@@ -55,7 +55,7 @@ async fn up(options: &StackOptions, detach: bool) -> anyhow::Result<()> {
         arguments.extend(["stack", "up", "--name", &options.name].map(str::to_owned));
         arguments.extend(options.fresh.then(|| "--fresh".to_owned()));
         print::error(
-            "starting the servers; the first time fetches about 250 MB and builds one of them, which takes some minutes",
+            "starting the servers; the first start downloads about 250 MB and builds one server, which takes some minutes",
         );
         let endpoints = pulseline_stack::detach(options, &arguments).await?;
         print::line(&exports(&endpoints));
@@ -68,7 +68,7 @@ async fn up(options: &StackOptions, detach: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Lines for a shell.
+/// The servers' addresses as shell exports.
 pub(crate) fn exports(endpoints: &Endpoints) -> String {
     endpoints
         .environment()
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
     use crate::args::Command;
 
-    /// The stack that this line means.
+    /// The stack that a command line selects.
     fn meant(line: &str) -> String {
         let cli = Cli::parse_from(line.split_whitespace());
         let Command::Stack(command) = &cli.command else {

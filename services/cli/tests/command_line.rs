@@ -128,7 +128,7 @@ fn a_dry_run_of_a_replay_says_what_is_there_and_sends_nothing() -> Result<()> {
     }
     let (code, said) = dry(&["--participant", "p99"])?;
     ensure!(
-        code == Some(2) && said.contains("nobody called p99; there are p07"),
+        code == Some(2) && said.contains("no person called p99; they contain p07"),
         "{said}"
     );
     let (code, said) = dry(&["--clock", "steps=lunar"])?;

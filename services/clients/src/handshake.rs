@@ -1,19 +1,19 @@
-//! What a TLS handshake failed on, and whether waiting fixes it. Registry and MongoDB share this.
+//! Causes of failed TLS handshakes, and whether a retry can help. Shared by registry and MongoDB.
 
 use std::error::Error;
 use std::io;
 
 use rustls::AlertDescription as Alert;
 
-/// The text of the first TLS error among an error and its causes that no waiting fixes: a certificate that is not trusted,
-/// has expired or names another host, and a server that refuses ours.
+/// Describes the first permanent TLS error in a chain of causes: an untrusted or expired certificate, one for another host,
+/// or a server that refuses ours.
 pub(crate) fn refusal(error: &(dyn Error + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             return is_lasting(tls).then(|| describe(&tls.to_string()));
         }
-        // An I/O error leaves what it wraps out of its causes.
+        // An I/O error does not list its inner error as a cause.
         next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
             Some(inner) => Some(inner),
             None => error.source(),
@@ -22,7 +22,7 @@ pub(crate) fn refusal(error: &(dyn Error + 'static)) -> Option<String> {
     None
 }
 
-/// As [`refusal`], for what is known as text only.
+/// As [`refusal`], for errors known as text only.
 pub(crate) fn refusal_in(text: &str) -> Option<String> {
     if let Some((_, reason)) = text.split_once(CERTIFICATE) {
         return Some(describe(&format!("{CERTIFICATE}{}", first_of(reason))));
@@ -35,13 +35,13 @@ pub(crate) fn refusal_in(text: &str) -> Option<String> {
         .then(|| describe(&format!("{ALERT}{alert}")))
 }
 
-/// How rustls begins to say that a server's certificate is refused.
+/// Prefix of rustls' message about an invalid server certificate.
 const CERTIFICATE: &str = "invalid peer certificate: ";
-/// How rustls begins to say that the server refused.
+/// Prefix of rustls' message about a fatal alert from the server.
 const ALERT: &str = "received fatal alert: ";
 
-/// Refusals by the server that stand until somebody changes a certificate or a setting. The others (`InternalError`,
-/// `DecodeError`, `CloseNotify` …) come from servers that start, stop or are broken into.
+/// Alerts that persist until a certificate or a setting changes. The others (`InternalError`,
+/// `DecodeError`, `CloseNotify` …) come from servers that start or stop, or from broken connections.
 const LASTING_ALERTS: [Alert; 13] = [
     Alert::HandshakeFailure,
     Alert::NoCertificate,
@@ -62,29 +62,29 @@ fn is_lasting(error: &rustls::Error) -> bool {
     match error {
         rustls::Error::InvalidCertificate(_) | rustls::Error::PeerIncompatible(_) => true,
         rustls::Error::AlertReceived(alert) => LASTING_ALERTS.contains(alert),
-        // What is no TLS at all may come from a proxy whose server is away.
+        // An answer without TLS may come from a proxy whose server is unreachable.
         _ => false,
     }
 }
 
-/// The reason alone: in the drivers' texts a list of labels or the end of a structure follows.
+/// The reason without the labels or struct syntax that follow it in the drivers' texts.
 fn first_of(text: &str) -> &str {
     let end = [", labels", " }"].iter().filter_map(|end| text.find(end)).min();
     text.get(..end.unwrap_or(text.len())).unwrap_or(text).trim()
 }
 
-/// rustls's words with what they mean for whoever set this up.
+/// rustls' message with an explanation for the operator.
 fn describe(said: &str) -> String {
     let meaning = if said.contains("UnknownIssuer") {
-        "no trusted authority has signed it"
+        "no trusted CA has signed it"
     } else if said.contains("xpired") {
-        "a certificate has expired"
+        "the certificate has expired"
     } else if said.contains("NotValidForName") || said.contains("not valid for name") {
         "it is for another host name"
     } else if said.contains("CertificateRequired") {
-        "the server wants a client certificate"
+        "the server requires a client certificate"
     } else if said.contains("UnknownCA") {
-        "the server does not trust the authority of our certificate"
+        "the server does not trust the CA of our certificate"
     } else {
         return format!("TLS: {said}");
     };
@@ -106,7 +106,7 @@ mod tests {
         let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
         let said = refusal(&wrapped(unknown)).unwrap();
         assert!(
-            said.contains("UnknownIssuer") && said.contains("authority"),
+            said.contains("UnknownIssuer") && said.contains("trusted CA"),
             "{said}"
         );
         let required = rustls::Error::AlertReceived(Alert::CertificateRequired);

@@ -1,18 +1,18 @@
-//! What checking one server gives, for `config check`.
+//! Result of checking one server, for `config check`.
 
 use serde::Serialize;
 
-/// What checking one server gives.
+/// Result of checking one server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HopReport {
     /// The server's name, such as `Kafka`.
     pub hop: &'static str,
-    /// What answered.
+    /// The server's address or kind.
     pub server: String,
-    /// The version of TLS; none when the connection is open.
+    /// TLS version; none without encryption.
     pub tls: Option<String>,
-    /// Who the server takes us for.
+    /// Our identity at the server.
     pub identity: String,
-    /// What is needed and not allowed, each with what it is for.
+    /// Missing permissions, each with its purpose.
     pub missing: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Clients of Kafka: one set of properties, one context, one table of errors.
+//! Kafka clients: one set of properties, one context, one table of errors.
 
 mod admin;
 mod check;

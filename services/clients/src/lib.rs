@@ -1,5 +1,5 @@
-//! The one place that makes a client of Kafka, the registry, MongoDB or PostgreSQL, and that knows what their errors mean (P19).
-//! Nobody else names a driver's constructor.
+//! Creates the clients of Kafka, the registry, MongoDB and PostgreSQL, and classifies their errors (P19).
+//! No other crate calls a driver's constructor.
 
 mod handshake;
 mod hop;

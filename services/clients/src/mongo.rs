@@ -1,11 +1,11 @@
-//! The document store: how a client of it is made, and what its errors mean.
+//! MongoDB clients and the meaning of their errors.
 //!
-//! A server that vanishes without a word is noticed by the driver's monitors, which ask each server on a connection of their
-//! own: an answer that is missing for [`HEARTBEAT`] + [`CONNECT_TIMEOUT`] (15 s) closes every connection to that server, those
-//! in the middle of an operation included (`ConnectionPoolCleared`). The driver then tries once more, for at most
-//! [`SERVER_SELECTION`]: an operation on a black hole ends after 20 s, in an error that is waited out, and no future of the
-//! driver has to be dropped half way. Two things are beyond it: one connection that dies while the monitor's lives waits for
-//! TCP, and so does all behind a load balancer (`loadBalanced=true` knows no monitors).
+//! The driver's monitors detect a server that vanishes silently: they poll each server on a separate connection. A missing
+//! answer closes all connections to that server after [`HEARTBEAT`] + [`CONNECT_TIMEOUT`] (15 s), even during an operation
+//! (`ConnectionPoolCleared`). The driver then retries once, for at most [`SERVER_SELECTION`]. So an operation on a vanished
+//! server ends after 20 s with a transient error, and no future of the driver is dropped. Two cases depend on TCP timeouts: a
+//! single connection that dies while the monitor's survives, and every connection behind a load balancer
+//! (`loadBalanced=true` has no monitors).
 
 mod check;
 mod class;
@@ -30,29 +30,29 @@ pub use check::{MongoCheckError, check};
 pub use class::{Fault, class_of, describe, fault_of, is_dead_token, is_duplicate};
 use first_heartbeats::{FIRST_HEARTBEATS, FirstHeartbeats};
 
-/// How long the driver looks for a server before the outage is ours to wait out, with a line in the log.
+/// How long the driver searches for a server before our own retries, which are logged, take over.
 pub const SERVER_SELECTION: Duration = Duration::from_secs(5);
-/// Longest a connection, its TLS handshake included, may take to be made.
+/// Connection timeout, including the TLS handshake.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often each server is asked how it is.
+/// How often monitors poll each server.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Connections that lie idle are closed before a firewall between forgets them (the shortest known is 4 minutes).
+/// Idle connections are closed before a firewall drops them (the shortest known limit is 4 minutes).
 const IDLE: Duration = Duration::from_secs(120);
-/// How far an empty answer of a sharded cluster may be behind the present: `mongos` holds events back until every shard has
-/// told its time, which an idle one does each `periodicNoopIntervalSecs`, 10 by default.
+/// How far an empty change-stream answer of a sharded cluster may lag: `mongos` withholds events until every shard has
+/// reported its time, which an idle shard does every `periodicNoopIntervalSecs`, 10 by default.
 pub const SHARDS_HOLD_BACK: Duration = Duration::from_secs(10);
 
-/// Why no client could be made.
+/// An error that prevents creating a client.
 #[derive(Debug, thiserror::Error)]
 pub enum MongoOpenError {
-    /// A setting cannot be used; the text names it.
+    /// A setting is wrong; the text names it.
     #[error("{0}")]
     Setting(String),
-    /// One of the two refuses the other's certificate, or the server the user; the text says why and names the setting.
+    /// A certificate or the user is refused; the text gives the reason and the setting.
     #[error("MongoDB: {0}")]
     Refused(String),
-    /// The servers' names could not be looked up.
-    #[error("MongoDB: looking up the servers of mongo.uri: {}", describe(.0))]
+    /// DNS failed for the names of the servers.
+    #[error("MongoDB: cannot look up the servers of mongo.uri: {}", describe(.0))]
     Lookup(#[source] Box<mongodb::error::Error>),
 }
 
@@ -66,12 +66,12 @@ impl Classify for MongoOpenError {
 }
 
 /// Opens the database of documents, for a service of this name. Reads and writes are acknowledged by a majority, and reads go
-/// to the primary, whatever the URI says: what is read proves something. A server that is away is no error yet: it is found
-/// out at the first use, and waited for there.
+/// to the primary, whatever the URI says: proofs rest on these reads. An unreachable server is not an error yet: the first use
+/// detects it and retries.
 ///
 /// # Errors
 /// A URI that cannot be used, a certificate or a password that is refused; names that cannot be looked up (`mongodb+srv`).
-#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+#[expect(clippy::disallowed_methods, reason = "the only constructor")]
 pub fn open<'a>(
     config: &'a MongoConfig,
     app_name: &'a str,
@@ -88,7 +88,7 @@ pub fn open<'a>(
         let has_monitors = options.load_balanced != Some(true);
         if !has_monitors {
             tracing::warn!(
-                "mongo.uri: with loadBalanced=true a server that vanishes is noticed by TCP only, after minutes"
+                "mongo.uri: with loadBalanced=true only TCP detects a vanished server, after minutes"
             );
         }
         let hosts = options.hosts.len();
@@ -101,7 +101,7 @@ pub fn open<'a>(
             return Err(MongoOpenError::Refused(class::with_tls_settings(&refusal)));
         }
         let database = client.database(&config.database);
-        // A wrong password is told now, and not when a stand-by takes over.
+        // Report a wrong password now rather than when a standby takes over.
         let asked = timeout(FIRST_HEARTBEATS, database.run_command(doc! { "ping": 1 })).await;
         if let Ok(Err(error)) = asked
             && class_of(&error) == Class::Fatal
@@ -113,8 +113,8 @@ pub fn open<'a>(
     })
 }
 
-/// Host and port of the first server that is spoken to through TLS; none when the URI wants none, or cannot be used.
-#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+/// Host and port of the first server that uses TLS; none without TLS or with an unusable URI.
+#[expect(clippy::disallowed_methods, reason = "the only constructor")]
 pub fn first_tls_address(config: &MongoConfig) -> BoxFuture<'_, Option<String>> {
     Box::pin(async move {
         let options = ClientOptions::parse(config.uri.expose()).await.ok()?;
@@ -123,10 +123,10 @@ pub fn first_tls_address(config: &MongoConfig) -> BoxFuture<'_, Option<String>> 
     })
 }
 
-/// How far the position of an empty answer may be behind the present on this topology.
+/// How far the position of an empty answer may lag on this topology.
 ///
 /// # Errors
-/// What the server says.
+/// The server's error.
 pub fn held_back(database: &Database) -> BoxFuture<'_, Result<Duration, mongodb::error::Error>> {
     Box::pin(async move {
         let hello = database.run_command(doc! { "hello": 1 }).await?;
@@ -146,7 +146,7 @@ fn unparsed(uri: &str, error: mongodb::error::Error) -> MongoOpenError {
     }
 }
 
-/// What we rely on, and what a URI may choose.
+/// Sets the options that we rely on, and defaults for those that a URI may choose.
 fn adjust(options: &mut ClientOptions, app_name: &str) {
     options.app_name.get_or_insert_with(|| app_name.to_owned());
     options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
@@ -158,7 +158,7 @@ fn adjust(options: &mut ClientOptions, app_name: &str) {
     options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
 }
 
-/// The driver passes over what it cannot read in the file of authorities, and would then trust nobody.
+/// Checks the CA file: the driver ignores unreadable content and would then trust no server.
 fn check_authorities(options: &ClientOptions) -> Result<(), MongoOpenError> {
     let Some(Tls::Enabled(TlsOptions {
         ca_file_path: Some(path),
@@ -172,7 +172,7 @@ fn check_authorities(options: &ClientOptions) -> Result<(), MongoOpenError> {
             if found.any(|certificate| certificate.is_ok()) {
                 return Ok(());
             }
-            "holds no PEM certificate".to_owned()
+            "contains no PEM certificate".to_owned()
         }
         Err(error) => format!("cannot be read: {error}"),
     };
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(options.read_concern, Some(ReadConcern::majority()));
         assert_eq!(options.write_concern, Some(WriteConcern::majority()));
         assert_eq!(options.app_name.as_deref(), Some("pulseline-sink"));
-        // How patient it is may be chosen.
+        // Timeouts may be chosen.
         assert_eq!(options.heartbeat_freq, Some(Duration::from_millis(700)));
         assert_eq!(options.connect_timeout, Some(CONNECT_TIMEOUT));
     }

@@ -1,14 +1,12 @@
-//! PostgreSQL with TimescaleDB: sessions as libpq would open them, and what the server's errors mean.
+//! PostgreSQL with TimescaleDB: libpq-compatible sessions, and the meaning of errors.
 //!
-//! `timescale.url` takes libpq's parameters with libpq's meaning, its environment variables and files give defaults below
-//! it. Of what libpq has, service files, GSS, `require_auth`, `requirepeer`, `sslcrldir` and logical replication are not
-//! here; they are refused by name. Nothing below TLS 1.2 is spoken, and a certificate that is checked has to be X.509
-//! version 3.
+//! `timescale.url` accepts libpq's parameters; libpq's environment variables and files supply defaults. Service files, GSS,
+//! `require_auth`, `requirepeer`, `sslcrldir` and logical replication are not supported and are refused by name. TLS 1.2 is
+//! the minimum, and a verified certificate must be X.509 version 3.
 //!
-//! # Who uses a session
-//! An error whose class is [`Class::Transient`](pulseline_runtime::retry::Class) is waited out. The session may be gone
-//! with it: before the next attempt ask `is_closed`, and [`needs_new_session`] for a server that was demoted, and connect
-//! again, which looks for a host that will do.
+//! # Retries
+//! Retry an error of [`Class::Transient`](pulseline_runtime::retry::Class). The session may be unusable afterwards: before
+//! the next attempt check `is_closed` and [`needs_new_session`], and reconnect if needed, which selects a suitable host.
 
 mod class;
 mod conninfo;
@@ -35,11 +33,11 @@ pub use tls::Checked;
 const WHO_WE_ARE: &str = "select session_user, pg_catalog.current_database(), \
     pg_catalog.current_setting('server_version'), pg_catalog.pg_is_in_recovery()";
 
-/// Opens a session; it ends when the client is dropped. `application_name` is what the server calls it, unless
-/// `timescale.url` or PGAPPNAME say otherwise. Certificate files are read each time.
+/// Opens a session; it ends when the client is dropped. `timescale.url` and PGAPPNAME override `application_name`.
+/// Certificate files are read each time.
 ///
 /// # Errors
-/// Settings that are wrong, a server that is away, is not the one that it should be, or refuses.
+/// Wrong settings, or a server that is unreachable, of the wrong kind, or refuses the session.
 pub fn connect<'a>(
     timescale: &'a TimescaleConfig,
     application_name: &'a str,
@@ -50,10 +48,10 @@ pub fn connect<'a>(
     })
 }
 
-/// Ends the statement that a session runs, over a connection that is made as `timescale.url` says.
+/// Cancels the statement of a session, over a connection with the settings of `timescale.url`.
 ///
 /// # Errors
-/// Settings that are wrong, a server that is away.
+/// Wrong settings, or an unreachable server.
 pub fn cancel<'a>(
     timescale: &'a TimescaleConfig,
     token: &'a CancelToken,
@@ -61,7 +59,7 @@ pub fn cancel<'a>(
     Box::pin(async move {
         let settings = Settings::parse(timescale)?;
         let checked = match &settings.tls {
-            // A session without TLS is ended without.
+            // A session without TLS is cancelled without TLS.
             Some(tls) => {
                 token
                     .cancel_query(MakeRustlsConnect::new(tls.config.clone()))
@@ -73,14 +71,14 @@ pub fn cancel<'a>(
     })
 }
 
-/// What a session turned out to be.
+/// Facts about a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     /// Host and port, or the path of a socket.
     pub server: String,
-    /// The version of TLS, and how much of the server's certificate was checked; none for an open connection.
+    /// TLS version and certificate verification; none without TLS.
     pub tls: Option<(&'static str, Checked)>,
-    /// Who we are to the server.
+    /// Our user at the server.
     pub user: String,
     /// The database.
     pub database: String,
@@ -90,7 +88,7 @@ pub struct Description {
     pub is_standby: bool,
 }
 
-/// Opens a session and says what it is.
+/// Opens a session and describes it.
 ///
 /// # Errors
 /// As [`connect`].

@@ -1,13 +1,13 @@
-//! Which schema an id stands for, and which id a schema has: a client of a registry that speaks Confluent's API.
+//! A client of a schema registry with Confluent's API.
 //!
-//! | what it answers | what that means |
+//! | answer | meaning |
 //! |---|---|
-//! | JSON with `error_code` 40403 | no schema has this id: a dead letter |
-//! | 409 or 422 in its own words | it refuses the schema: nothing to wait for |
-//! | 401, 403, a certificate that is refused or missing | a setting is wrong: the service stops and names it |
-//! | every other 404, HTML, a body that breaks off, a redirect, 408, 429, 5xx, nothing | an outage, waited out |
+//! | JSON with `error_code` 40403 | unknown schema id: a dead letter |
+//! | 409 or 422 in registry JSON | the schema is rejected: fatal |
+//! | 401, 403, a refused or missing certificate | a setting is wrong: the service stops and names it |
+//! | any other 404, HTML, a truncated body, a redirect, 408, 429, 5xx, nothing | an outage: retried |
 //!
-//! Apicurio's `/apis/ccompat/v7` answers the same codes: `ContentNotFoundException` is 40403.
+//! Apicurio's `/apis/ccompat/v7` uses the same codes: `ContentNotFoundException` is 40403.
 
 mod answer;
 mod check;
@@ -34,47 +34,47 @@ pub use check::check;
 use answer::{Asked, body_of, interpret, reason_of};
 use settings::{Endpoint, Login};
 
-/// Longest a connection may take before the next URL is asked.
+/// Connection timeout before the next URL.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest a call may take before the registry counts as away.
+/// Request timeout.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// Confluent's own type of content, which every registry understands.
+/// Confluent's content type, which every registry understands.
 const CONTENT: &str = "application/vnd.schemaregistry.v1+json";
 
-/// Why the registry gave no schema or id.
+/// A failed registry request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
-    /// It cannot be reached, says that it is not well, or somebody else answers in its place: wait and ask again.
+    /// The registry is unreachable or failing, or a proxy answers instead: retry.
     #[error("schema registry unavailable: {reason}")]
     Unavailable {
-        /// What was seen.
+        /// The cause.
         reason: String,
     },
-    /// No schema has this id: whatever carries it is a dead letter.
+    /// No schema has this id: the message becomes a dead letter.
     #[error("no schema has the id {id}")]
     NotFound {
         /// The id.
         id: u32,
     },
-    /// What has this id is no Avro record: whatever carries it is a dead letter.
+    /// The schema is not an Avro record: the message becomes a dead letter.
     #[error("schema registry: {reason}")]
     Invalid {
         /// What is wrong.
         reason: String,
     },
-    /// It refuses the schema: nothing to wait for.
+    /// The registry rejects the schema: fatal.
     #[error("schema registry refused: {reason}")]
     Refused {
-        /// The registry's own words.
+        /// The registry's message.
         reason: String,
     },
-    /// It refuses the caller, or one of the two refuses the other's certificate: nothing to wait for.
+    /// Credentials or a certificate are refused: fatal.
     #[error("schema registry: {reason}")]
     Denied {
-        /// The cause, and the settings to look at.
+        /// The cause and the settings to check.
         reason: String,
     },
-    /// A setting cannot be used; the text names it.
+    /// A setting is wrong; the text names it.
     #[error("{0}")]
     Setting(String),
 }
@@ -89,7 +89,7 @@ impl Classify for RegistryError {
     }
 }
 
-/// A client of the registry. Schemas never change under their id, so each is fetched once.
+/// A registry client. A schema never changes under its id, so each is fetched once.
 pub struct Registry {
     endpoints: Vec<Endpoint>,
     /// The endpoint that answered last.
@@ -100,12 +100,12 @@ pub struct Registry {
 
 impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Not the endpoints: they hold credentials.
+        // Omits the endpoints, which hold credentials.
         f.debug_struct("Registry").finish_non_exhaustive()
     }
 }
 
-/// A call: where below the base URL, and with what.
+/// A request: path below the base URL, and body.
 struct Call<'a> {
     method: Method,
     path: &'a [&'a str],
@@ -114,10 +114,10 @@ struct Call<'a> {
 }
 
 impl Registry {
-    /// A client of the registry. Nothing is asked yet.
+    /// Creates a client without connecting.
     ///
     /// # Errors
-    /// [`RegistryError::Setting`] when a setting cannot be used.
+    /// [`RegistryError::Setting`] when a setting is wrong.
     pub fn new(config: &RegistryConfig) -> Result<Self, RegistryError> {
         Ok(Self {
             endpoints: settings::endpoints(config).map_err(RegistryError::Setting)?,
@@ -127,7 +127,7 @@ impl Registry {
         })
     }
 
-    /// Makes BACKWARD the registry's rule for new versions. Doing it again changes nothing.
+    /// Sets the registry's compatibility to BACKWARD. Idempotent.
     ///
     /// # Errors
     /// See [`RegistryError`].
@@ -143,7 +143,7 @@ impl Registry {
         })
     }
 
-    /// How many subjects it has: a question that changes nothing.
+    /// The number of subjects, as a read-only check.
     ///
     /// # Errors
     /// See [`RegistryError`].
@@ -159,7 +159,7 @@ impl Registry {
         })
     }
 
-    /// Host and port of the first registry that is asked through TLS.
+    /// Host and port of the first registry with TLS.
     #[must_use]
     pub fn first_tls_address(&self) -> Option<String> {
         let mut endpoints = self.endpoints.iter();
@@ -167,15 +167,15 @@ impl Registry {
         endpoint.map(|endpoint| endpoint.shown.clone())
     }
 
-    /// Registers the stream's current schema and returns its id; a schema that is there already keeps its id.
+    /// Registers the stream's current schema and returns its id. Idempotent.
     ///
     /// # Errors
-    /// [`RegistryError::Refused`] when it is incompatible with a version that was there before.
+    /// [`RegistryError::Refused`] when it is incompatible with an earlier version.
     pub fn register(&self, stream: Stream) -> BoxFuture<'_, Result<u32, RegistryError>> {
         Box::pin(async move { self.register_schema(stream, stream.schema_json()).await })
     }
 
-    /// Registers another version of a stream's schema, as whoever writes a newer one does.
+    /// Registers another version of a stream's schema, as a newer writer does.
     ///
     /// # Errors
     /// As [`Registry::register`].
@@ -187,7 +187,7 @@ impl Registry {
         Box::pin(async move {
             let mut registered = self.post(stream, json).await;
             if matches!(registered, Err(RegistryError::Refused { .. })) {
-                // Apicurio answers 409 to all but the first of those who register a new subject at once.
+                // Apicurio answers 409 to concurrent registrations of a new subject, except the first.
                 registered = self.post(stream, json).await;
             }
             match registered {
@@ -207,7 +207,7 @@ impl Registry {
         let call = Call {
             method: Method::POST,
             path: &["subjects", &stream.subject(), "versions"],
-            // Without a type it is Avro, to registries as well that know no other.
+            // Without a type it is Avro, also for registries that know only Avro.
             body: Some(json!({ "schema": schema })),
             asked: Asked::Registration,
         };
@@ -217,11 +217,11 @@ impl Registry {
     /// The schema with this id.
     ///
     /// # Errors
-    /// [`RegistryError::NotFound`] and [`RegistryError::Invalid`] are the message's fault,
+    /// [`RegistryError::NotFound`] and [`RegistryError::Invalid`] blame the message,
     /// [`RegistryError::Unavailable`] is an outage. No error is cached.
     pub fn schema(&self, id: u32) -> BoxFuture<'_, Result<Arc<WriterSchema>, RegistryError>> {
         Box::pin(async move {
-            // Ids are Java's: what is greater would be answered as a path that does not exist.
+            // Ids are Java ints: a greater one would get a plain 404.
             if i32::try_from(id).is_err() {
                 return Err(RegistryError::NotFound { id });
             }
@@ -244,7 +244,7 @@ impl Registry {
         })
     }
 
-    /// Asks the endpoint that answered last, then the others. All are away: an outage; none is, and each refuses: that.
+    /// Tries the last working endpoint, then the others. Fails permanently only when every endpoint refuses.
     async fn ask(&self, call: &Call<'_>) -> Result<Value, RegistryError> {
         let first = self.current.load(Ordering::Relaxed);
         let mut failures = Vec::new();
@@ -297,7 +297,7 @@ impl Registry {
         let body = match body_of(answer).await {
             Ok(body) => body,
             Err(error) if status.is_success() => return Err(failed(error)),
-            // Its status says enough.
+            // The status suffices.
             Err(_) => Vec::new(),
         };
         interpret(status, &body, call.asked, place)

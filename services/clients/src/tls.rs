@@ -1,4 +1,4 @@
-//! Which version of TLS a server speaks. The clients of Kafka and MongoDB verify certificates and do not tell it.
+//! Detects a server's TLS version, which the clients of Kafka and MongoDB do not reveal.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,7 @@ use tokio_rustls::TlsConnector;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The version that a handshake with `host:port` ends with; none when there is none. Nothing is verified and nothing sent:
-/// the client that is used has done the first, and does the second.
+/// The TLS version that `host:port` negotiates; none without TLS. It verifies and sends nothing: the real client does.
 pub(crate) async fn version(address: &str) -> Option<String> {
     let (host, _) = address.rsplit_once(':')?;
     let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).ok()?;
@@ -35,7 +34,7 @@ pub(crate) async fn version(address: &str) -> Option<String> {
     tokio::time::timeout(TIMEOUT, handshake).await.ok()?
 }
 
-/// Takes any certificate: only the version is asked for.
+/// Accepts any certificate: only the version matters.
 #[derive(Debug)]
 struct Anything(CryptoProvider);
 

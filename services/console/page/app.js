@@ -1,4 +1,4 @@
-// The frame: the sentence at the top, the route in the address, and who is refreshed when.
+// The frame: headline, routing and polling.
 
 import { accounting } from './accounting.js';
 import { compactor } from './compactor.js';
@@ -9,7 +9,7 @@ import { person } from './person.js';
 import { Unanswered, ask } from './server.js';
 
 const root = document.documentElement;
-// Whoever tests the page reads this; a person sees it in the browser's console too.
+// For tests; errors appear in the browser's console too.
 const note = (error) => { root.dataset.error = `${root.dataset.error ?? ''}${error}\n`; };
 addEventListener('error', (event) => note(event.message));
 addEventListener('unhandledrejection', (event) => note(event.reason));
@@ -33,7 +33,7 @@ let overview = null;
 function headline({ state, text, detail }) {
   at('headline').dataset.state = state;
   at('mark').setAttribute('d', MARKS[state]);
-  // Only a new sentence is set: screen readers say what changes.
+  // Set only on change, because screen readers announce it.
   say(at('sentence'), text);
   say(at('detail'), detail);
   document.title = state === 'good' ? 'Pulseline' : `${text} · Pulseline`;
@@ -45,7 +45,7 @@ function route() {
   try {
     return { name: Object.hasOwn(VIEWS, name) ? name : 'flow', rest: rest.map((part) => decodeURIComponent(part)) };
   } catch {
-    // An address that somebody has cut short.
+    // The address is truncated.
     return { name: 'flow', rest: [] };
   }
 }
@@ -64,7 +64,7 @@ function show() {
   if (overview) refresh();
 }
 
-/** A view that cannot be refreshed says so in its own place; whatever else happens is an error of the page. */
+/** A view that cannot be refreshed says so in its own place; any other exception is a bug of the page. */
 async function refresh() {
   const shown = current;
   try {
@@ -82,12 +82,12 @@ async function poll() {
   try {
     overview = await ask('status');
     headline(overview.headline);
-    say(at('seen'), `seen at ${clock(overview.at)}`);
+    say(at('seen'), `updated at ${clock(overview.at)}`);
     say(at('version'), `Pulseline ${overview.version}`);
     root.dataset.at = overview.at;
   } catch (error) {
     if (!(error instanceof Unanswered)) throw error;
-    headline({ state: 'away', text: 'The console cannot tell', detail: error.message });
+    headline({ state: 'away', text: 'No status available', detail: error.message });
   }
   if (overview && current) await refresh();
   root.dataset.ready = current?.name ?? '';
@@ -95,7 +95,7 @@ async function poll() {
 
 async function run() {
   for (;;) {
-    // A page that nobody looks at asks nobody.
+    // A hidden page does not poll.
     if (!document.hidden) await poll().catch(note);
     await new Promise((resolve) => { setTimeout(resolve, POLL_MS); });
   }

@@ -1,11 +1,11 @@
-// Charts as SVG: one frame for all, with a gap where nothing was worn, a title on every mark, and the values as a table.
+// SVG charts: one frame for all, gaps while not worn, a tooltip on every mark, and the values as a table.
 
 import { h, s } from './dom.js';
 
 const MARGIN = { top: 14, right: 20, bottom: 26, left: 54 };
 const HEIGHT = 220;
 
-/** A round number at or above `value`, such as 5, 10, 20, 50, and how many steps lead to it. */
+/** A round scale around `from` and `to`, with steps such as 5, 10, 20, 50. */
 function rounded(from, to) {
   const span = Math.max(to - from, 1);
   const raw = span / 4;
@@ -39,13 +39,13 @@ export function frame({ width, columns, from, to, ticks, gaps = [], marks, title
     s('text', { class: 'tick', x: scale.x(index), y: HEIGHT - 8, 'text-anchor': 'middle' }, text));
   const empty = gaps.map(([start, end, text]) =>
     s('rect', { class: 'gap', x: scale.x(start), y: scale.top, width: scale.x(end) - scale.x(start), height: tall }, s('title', null, text)));
-  return s('svg', { class: 'chart', role: 'img', 'aria-label': `${title}, in ${unit}. The values stand in the table below it.`, viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT },
+  return s('svg', { class: 'chart', role: 'img', 'aria-label': `${title}, in ${unit}. The table below lists the values.`, viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT },
     s('defs', null, s('pattern', { id: 'hatch', width: 7, height: 7, patternUnits: 'userSpaceOnUse', patternTransform: 'rotate(45)' },
       s('line', { class: 'hatch', x1: 0, y1: 0, x2: 0, y2: 7 }))),
     empty, lines, marks(scale), below);
 }
 
-/** Runs of neighbours that have a value: a line is broken where there is none. */
+/** Runs of adjacent indices with a value; a line breaks between them. */
 export function runs(values) {
   const found = [];
   values.forEach((value, index) => {
@@ -57,7 +57,7 @@ export function runs(values) {
   return found;
 }
 
-/** Runs of columns that have none, as [from, to, text]. */
+/** Runs of columns without a value, as [from, to, text]. */
 export function gaps(values, name) {
   const none = values.map((value) => (value === null || value === undefined ? 1 : null));
   return runs(none).map((run) => [run[0], run.at(-1) + 1, name(run[0], run.at(-1))]);
@@ -80,7 +80,7 @@ export function band(scale, low, high, kind) {
   });
 }
 
-/** Bars from the bottom, or one over the other: parts is a list of [values, class]. */
+/** Stacked bars; parts is a list of [values, class]. */
 export function bars(scale, parts) {
   const room = Math.min(scale.wide * 0.16, 6);
   return parts[0][0].map((_, index) => {
@@ -95,13 +95,13 @@ export function bars(scale, parts) {
   });
 }
 
-/** What a pointer over a column is told. */
+/** Tooltips by column. */
 export function titles(scale, texts) {
   return texts.map((text, index) =>
     s('rect', { class: 'hover', x: scale.x(index), y: scale.top, width: scale.wide, height: scale.bottom - scale.top }, s('title', null, text)));
 }
 
-/** A chart with its heading, legend, and the values for who cannot or would not look at it. */
+/** A chart with its heading and legend, and its values as an accessible table. */
 export function figure({ id, title, unit, legend = [], head, rows, draw }) {
   const place = h('div', { class: 'plot' });
   const paint = () => {

@@ -1,4 +1,4 @@
-// The compactor: what its next cycle would do, and what it did.
+// The compactor: the plan of its next cycle, and its journal.
 
 import { h, moment, number, replace, seconds, table } from './dom.js';
 import { ask } from './server.js';
@@ -15,15 +15,15 @@ function days({ first_day: first, last_day: last }) {
 
 function journal(entries) {
   const columns = [
-    { name: 'began (UTC)', of: (entry) => moment(entry.started_at) },
+    { name: 'started (UTC)', of: (entry) => moment(entry.started_at) },
     { name: 'task', of: (entry) => entry.task },
     { name: 'relation', of: (entry) => entry.relation },
     { name: 'days', kind: 'wide whole', of: days },
-    { name: 'why', kind: 'wide words', of: (entry) => entry.reason },
+    { name: 'reason', kind: 'wide words', of: (entry) => entry.reason },
     { name: 'rows', kind: 'number', of: (entry) => number(entry.rows) },
-    { name: 'took', kind: 'number', of: (entry) => seconds(entry.seconds) },
+    { name: 'duration', kind: 'number', of: (entry) => seconds(entry.seconds) },
   ];
-  const made = table('Journal, newest first', columns, entries, 'The compactor has not done anything yet.');
+  const made = table('Journal, newest first', columns, entries, 'The compactor has not run yet.');
   made.id = 'journal';
   made.dataset.newest = entries[0]?.id ?? '';
   return made;
@@ -33,9 +33,9 @@ function journal(entries) {
 export function compactor(main) {
   const place = h('div', { class: 'stack' });
   replace(main, h('section', { 'aria-labelledby': 'compactor-title' },
-    h('h2', { id: 'compactor-title' }, 'What keeps the figures right'),
-    h('p', { class: 'lead' }, 'The compactor refreshes exactly the days that changed, and packs what is old and quiet. The plan is what ',
-      h('code', null, 'pulseline compact --dry-run'), ' says.'),
+    h('h2', { id: 'compactor-title' }, 'Compactor'),
+    h('p', { class: 'lead' }, 'The compactor refreshes the days that changed and compresses old chunks. The plan is the output of ',
+      h('code', null, 'pulseline compact --dry-run'), '.'),
     place));
   return {
     async refresh() {

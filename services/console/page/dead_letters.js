@@ -1,9 +1,9 @@
-// Dead letters: find them, read them, and replay one after a fix.
+// Dead letters: filter, inspect, and replay them after a fix.
 
 import { h, moment, number, replace, table } from './dom.js';
 import { ask, replay } from './server.js';
 
-// For as long as the page is open, and nowhere else.
+// Kept in memory while the page is open.
 let token = '';
 
 const link = (origin) => `#letters/${encodeURIComponent(origin)}`;
@@ -14,12 +14,12 @@ function list({ letters, count }, opened) {
     { name: 'when (UTC)', of: (letter) => moment(letter.created_at) },
     { name: 'reason', of: (letter) => h('span', { class: 'reason' }, letter.reason) },
     { name: 'stream', kind: 'wide', of: (letter) => letter.stream ?? '–' },
-    { name: 'about', kind: 'wide whole', of: item },
-    { name: 'what', kind: 'words', of: (letter) => h('a', { href: link(letter.origin), 'data-key': `${letter.origin} ${letter.item}`,
+    { name: 'item', kind: 'wide whole', of: item },
+    { name: 'detail', kind: 'words', of: (letter) => h('a', { href: link(letter.origin), 'data-key': `${letter.origin} ${letter.item}`,
       'aria-current': letter.origin === opened ? 'true' : null }, letter.detail, letter.resolution && ` [${letter.resolution}]`) },
   ];
   const shown = letters.length < count ? `${number(letters.length)} of ${number(count)} dead letters, newest first` : `${number(count)} dead letters, newest first`;
-  const made = table(shown, columns, letters, 'No dead letter: everything that came could be processed.');
+  const made = table(shown, columns, letters, 'No dead letters: every message was processed.');
   made.id = 'letters';
   made.dataset.count = count;
   return made;
@@ -31,7 +31,7 @@ function choice(id, label, values, chosen, changed) {
     h('select', { id, onchange: (event) => changed(event.target.value) }, [['', 'all'], ...values].map(option)));
 }
 
-/** How many dead letters there are of each value of a field. */
+/** Dead letters per value of a field. */
 function values(kinds, field) {
   const counts = new Map();
   for (const kind of kinds) if (kind[field]) counts.set(kind[field], (counts.get(kind[field]) ?? 0) + kind.letters);
@@ -51,8 +51,8 @@ function form(origin, done) {
     try {
       const { replayed } = await replay(origin, token);
       const stay = replayed.filter((one) => !one.done);
-      said.textContent = replayed.length === 0 ? 'Nothing was left to replay.'
-        : stay.length === 0 ? `Done: ${replayed[0].said}.` : `It stays: ${stay[0].said}.`;
+      said.textContent = replayed.length === 0 ? 'Nothing left to replay.'
+        : stay.length === 0 ? `Done: ${replayed[0].said}.` : `Still a dead letter: ${stay[0].said}.`;
       said.dataset.done = stay.length === 0;
       done();
     } catch (error) {
@@ -66,17 +66,17 @@ function form(origin, done) {
 }
 
 function off() {
-  return h('p', { class: 'note', id: 'replay-off' }, 'Replay is off. To turn it on, set ', h('code', null, 'console.token'),
-    ' (PULSELINE__CONSOLE__TOKEN) to a secret of at least 16 characters and start the console again.');
+  return h('p', { class: 'note', id: 'replay-off' }, 'Replay is disabled. To enable it, set ', h('code', null, 'console.token'),
+    ' (PULSELINE__CONSOLE__TOKEN) to a secret of at least 16 characters and restart the console.');
 }
 
 function opened(origin, letters, canReplay, done) {
   const open = letters.some(({ letter }) => letter.resolved_at === null);
   return h('article', { class: 'opened', id: 'opened', 'aria-labelledby': 'opened-title', tabindex: '-1' },
-    h('h3', { id: 'opened-title' }, 'The dead letter'),
-    letters.length === 0 && h('p', { class: 'note' }, 'There is no such dead letter.'),
-    letters.map(({ shown }) => h('pre', { tabindex: '0', 'aria-label': 'The dead letter with its bytes' }, shown)),
-    open && h('p', null, 'Replaying takes it through the path on which it died, once: a document is loaded again, a message is sent to its topic again.'),
+    h('h3', { id: 'opened-title' }, 'Dead letter'),
+    letters.length === 0 && h('p', { class: 'note' }, 'This dead letter does not exist.'),
+    letters.map(({ shown }) => h('pre', { tabindex: '0', 'aria-label': 'Dead letter with its bytes' }, shown)),
+    open && h('p', null, 'Replay processes it once more: a document is loaded again, a message is sent to its topic again.'),
     open && (canReplay ? form(origin, done) : off()),
     h('p', null, h('a', { href: '#letters' }, 'Close')));
 }
@@ -87,8 +87,8 @@ export function letters(main) {
   const [filters, place, detail] = [h('div', { class: 'filters' }), h('div'), h('div')];
   let [origin, canReplay, known] = [null, false, null];
   replace(main, h('section', { 'aria-labelledby': 'letters-title' },
-    h('h2', { id: 'letters-title' }, 'What could not be processed'),
-    h('p', { class: 'lead' }, 'Nothing is dropped: each dead letter keeps its bytes, where it comes from, and why.'),
+    h('h2', { id: 'letters-title' }, 'Dead letters'),
+    h('p', { class: 'lead' }, 'Data that could not be processed. Each dead letter keeps its bytes, its origin and the reason.'),
     filters, detail, place));
   const change = (field) => (value) => { chosen[field] = value; read(); };
   async function read() {
@@ -97,7 +97,7 @@ export function letters(main) {
       choice('reason', 'Reason', values(found.kinds, 'reason'), chosen.reason, change('reason')),
       choice('stream', 'Stream', values(found.kinds, 'stream'), chosen.stream, change('stream')),
       h('p', { class: 'field check' }, h('input', { id: 'all', type: 'checkbox', checked: chosen.all !== '',
-        onchange: (event) => change('all')(event.target.checked ? '1' : '') }), h('label', { for: 'all' }, 'also those that were dealt with')));
+        onchange: (event) => change('all')(event.target.checked ? '1' : '') }), h('label', { for: 'all' }, 'include resolved')));
     replace(place, list(found, origin));
   }
   async function open() {
@@ -116,7 +116,7 @@ export function letters(main) {
       origin = wanted ?? null;
       known = null;
     },
-    /** Dead letters are read again when their number has changed, not every time. */
+    /** Reads the dead letters again only when their number has changed. */
     async refresh(overview) {
       canReplay = overview.can_replay;
       const now = overview.status.dead_letters;

@@ -1,4 +1,4 @@
-// Elements, and words for numbers. Text from data becomes text nodes only, never markup.
+// Elements and number formats. Data becomes text nodes, never markup.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -27,7 +27,7 @@ export function number(value) {
   return value === null || value === undefined ? '–' : Math.round(value).toLocaleString('en-US');
 }
 
-/** One digit behind the point, where it says something. */
+/** One decimal place, when it is not zero. */
 export function decimal(value, digits = 1) {
   return value === null || value === undefined ? '–' : value.toFixed(digits);
 }
@@ -43,7 +43,7 @@ export function rate(value) {
   return `${value > 0 && value < 10 ? value.toFixed(1) : number(value)}/s`;
 }
 
-/** A length of time in the largest unit that fits. */
+/** A duration in the largest unit that fits. */
 export function seconds(value) {
   if (value === null || value === undefined) return '–';
   if (value < 0.1) return `${Math.round(value * 1000)} ms`;
@@ -60,20 +60,20 @@ export function hours(minutes) {
   return whole < 60 ? `${whole} min` : `${Math.floor(whole / 60)} h ${String(whole % 60).padStart(2, '0')}`;
 }
 
-/** An instant, in the looker's own zone. */
+/** An instant in the viewer's time zone. */
 export function clock(millis) {
   return new Date(millis).toLocaleTimeString('en-GB');
 }
 
-/** Day and time of an instant, in UTC; broken between them only. */
+/** Date and time of an instant in UTC; a line may break between them only. */
 export function moment(instant) {
   const [day, time] = new Date(instant).toISOString().slice(0, 19).split('T');
   return [h('span', { class: 'whole' }, day), ' ', h('span', { class: 'whole' }, time)];
 }
 
 /**
- * A table. Columns: { name, of, kind }, kind `number` sets to the right and `wide` leaves it out on narrow screens.
- * `of` gives a text or an element.
+ * A table. Columns: { name, of, kind }. Kind `number` aligns right, `wide` hides the column on narrow screens.
+ * `of` returns a text or an element.
  */
 export function table(caption, columns, rows, empty) {
   const kind = (column) => column.kind ?? null;
@@ -85,7 +85,7 @@ export function table(caption, columns, rows, empty) {
     h('table', null, h('caption', null, caption), h('thead', null, head), h('tbody', null, body)));
 }
 
-/** Puts new children into an element whose old ones go, unless somebody is in them with the keyboard or selects text. */
+/** Replaces an element's children and keeps the keyboard focus. */
 export function replace(element, ...children) {
   const focused = document.activeElement;
   const key = element.contains(focused) ? focused.getAttribute('data-key') : null;

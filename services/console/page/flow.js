@@ -1,10 +1,10 @@
-// The drawing: what flows where, how fast, and how far behind each hop is.
+// Flow: counts, rates and backlog of each hop.
 
 import { counted, h, number, rate, replace, s, seconds, table } from './dom.js';
 
 const WIDE = 860;
 
-/** Stations of the flow, in order. What is no store is somebody who works. */
+/** Stations of the flow in order: stores, and the services between them. */
 function stations({ status, rates, lost }) {
   const sum = (field) => status.flows.reduce((total, flow) => total + flow[field], 0);
   const [produced, stored, loaded] = ['produced', 'stored', 'loaded'].map(sum);
@@ -20,7 +20,7 @@ function stations({ status, rates, lost }) {
     { name: 'MongoDB', id: 'stored', value: stored, big: number(stored), small: 'stored', after: rates?.accounted },
     { name: 'loader', ...behind('loader', unloaded, lags.length > 0 ? ` · ${seconds(Math.max(...lags))}` : ''), after: rates?.accounted },
     { name: 'raw', id: 'loaded', value: loaded, big: number(loaded), small: 'loaded' },
-    { name: 'stage', id: 'dirty', value: status.dirty_days, big: number(status.dirty_days), small: 'changes wait', late: status.dirty_days > 0 },
+    { name: 'stage', id: 'dirty', value: status.dirty_days, big: number(status.dirty_days), small: 'dirty days', late: status.dirty_days > 0 },
     { name: 'agg', id: 'refreshed', big: seconds(status.last_refresh_seconds), small: 'since refresh' },
   ];
 }
@@ -34,7 +34,7 @@ function station({ x, y, width, height }, { name, works, id, value, big, small, 
     s('text', { class: 'small', x: middle, y: y + 65 }, small));
 }
 
-/** The side way of what cannot be processed. */
+/** The branch of dead letters. */
 function letterbox({ x, y, width }, status) {
   const text = counted(status.dead_letters, 'open dead letter');
   return s('g', { class: `letterbox ${status.dead_letters > 0 ? 'some' : ''}` },
@@ -66,7 +66,7 @@ function flat(width, all, status) {
     s('rect', { class: 'frame', x: raw.x - edge, y: 1, width: last.x + size - raw.x + 2 * edge - 1, height: 178, rx: 12 }),
     s('text', { class: 'title', x: raw.x, y: 22 }, 'TimescaleDB'),
     s('path', { class: 'loop', d: `M${middle(raw)} 118v14H${middle(last)}v-14` }),
-    s('text', { class: 'small', x: (middle(raw) + middle(last)) / 2, y: 153 }, 'the compactor refreshes exactly what changed'),
+    s('text', { class: 'small', x: (middle(raw) + middle(last)) / 2, y: 153 }, 'the compactor refreshes changed days'),
     s('path', { class: 'aside', d: `M${middle(sink)} 115V156H${box.x - 4}`, 'marker-end': 'url(#tip)' }),
     s('path', { class: 'aside', d: `M${middle(loader)} 115V156H${box.x + box.width + 4}`, 'marker-end': 'url(#tip)' }),
   ];
@@ -100,11 +100,11 @@ function topics(status) {
   const of = (field, kind) => ({ name: field, kind, of: (flow) => number(flow[field]) });
   const name = { name: 'topic', of: (flow) => flow.topic };
   const unaccounted = { name: 'open', kind: 'number', of: (flow) => h('span', { class: flow.unaccounted > 0 ? 'open' : null }, number(flow.unaccounted)) };
-  // Columns that most people never need are there once they say something.
+  // Rarely used columns appear once they are not zero.
   const rare = ['void', 'erased'].filter((field) => status.flows.some((flow) => flow[field] > 0));
   const columns = [name, of('produced', 'number wide'), of('stored', 'number wide'), of('loaded', 'number'), of('duplicate', 'number wide'),
     of('dead', 'number'), rare.map((field) => of(field, 'number wide')), unaccounted].flat();
-  const made = table('Messages by topic', columns, status.flows, 'No topic is known: Kafka was not reached.');
+  const made = table('Messages by topic', columns, status.flows, 'No topics: Kafka is unreachable.');
   status.flows.forEach((flow, index) => {
     const row = made.querySelectorAll('tbody tr')[index];
     row.dataset.topic = flow.topic;
@@ -124,7 +124,7 @@ function streams(status) {
   if (status.positions.some((position) => !position.has_token)) {
     columns.push({ name: 'position', kind: 'wide', of: (position) => (position.has_token ? 'known' : 'first snapshot') });
   }
-  return table('Positions of the loader', columns, status.positions, 'The loader has not begun yet.');
+  return table('Loader positions', columns, status.positions, 'The loader has not started yet.');
 }
 
 /** The view. */
@@ -135,8 +135,8 @@ export function flow(main) {
     if (last) replace(canvas, drawing(Math.max(280, Math.floor(canvas.clientWidth)), last));
   };
   replace(main, h('section', { 'aria-labelledby': 'flow-title' },
-    h('h2', { id: 'flow-title' }, 'What flows where'),
-    h('p', { class: 'lead' }, 'A reading enters at the generator and ends as a figure in agg. Rates are means over the last twelve seconds.'),
+    h('h2', { id: 'flow-title' }, 'Message flow'),
+    h('p', { class: 'lead' }, 'Readings flow from the generator to the figures in agg. Rates are means over the last twelve seconds.'),
     h('div', { class: 'canvas' }, canvas), tables));
   new ResizeObserver(draw).observe(canvas);
   return {

@@ -1,6 +1,6 @@
-// What the console is asked, and what it says when it cannot answer.
+// Requests to the console.
 
-/** Why there is no answer, in a sentence for a person. */
+/** A failed request, with a sentence for the viewer. */
 export class Unanswered extends Error {}
 
 async function answer(path, options) {
@@ -8,7 +8,7 @@ async function answer(path, options) {
   try {
     response = await fetch(path, options);
   } catch {
-    throw new Unanswered('The console does not answer: has it been stopped?');
+    throw new Unanswered('The console does not answer. Is it still running?');
   }
   const said = await response.json().catch(() => ({}));
   if (!response.ok) throw new Unanswered(said.error ?? `The console answered ${response.status}.`);
@@ -20,12 +20,12 @@ function address(path, fields) {
   return given.length > 0 ? `/api/${path}.json?${new URLSearchParams(given)}` : `/api/${path}.json`;
 }
 
-/** Reads. */
+/** Fetches JSON. */
 export function ask(path, fields) {
   return answer(address(path, fields), { headers: { Accept: 'application/json' } });
 }
 
-/** Replays the dead letters of an origin. The token goes into a header of its own and nowhere else: the browser fills in `Authorization`. */
+/** Replays an origin's dead letters. The token has its own header, because the browser fills in `Authorization`. */
 export function replay(origin, token) {
   const headers = { 'Pulseline-Token': token };
   return answer(address('replay', { origin }), { method: 'POST', headers });

@@ -1,4 +1,4 @@
-//! Questions and their answers: one at a time, and each once for everybody who asks the same within two seconds.
+//! Answers queries one at a time, and caches each answer for two seconds.
 
 use std::time::Instant;
 
@@ -17,12 +17,12 @@ use crate::people;
 use crate::question::Question;
 use crate::warehouse::{PATIENCE, Warehouse};
 
-/// Lines of the journal that are shown.
+/// Rows of the compactor's journal to show.
 const JOURNAL_LINES: i64 = 60;
-/// Dead letters that are shown; filters find the others.
+/// Dead letters to show; filters find the others.
 const DEAD_LETTERS: i64 = 200;
 
-/// Why there is no answer.
+/// A failed query.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unanswered {
     #[error("TimescaleDB: {0}")]
@@ -31,9 +31,9 @@ pub(crate) enum Unanswered {
     DeadLetters(#[from] DeadLettersError),
     #[error(transparent)]
     Compactor(#[from] CompactorError),
-    #[error("the answer cannot be written: {0}")]
+    #[error("the answer cannot be encoded as JSON: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("TimescaleDB: no answer in time")]
+    #[error("TimescaleDB: the query timed out")]
     Late,
 }
 
@@ -43,13 +43,13 @@ impl From<tokio_postgres::Error> for Unanswered {
     }
 }
 
-/// Where answers come from.
+/// The source of answers.
 #[derive(Debug)]
 pub(crate) struct Answers {
     warehouse: Warehouse,
     compactor: CompactorConfig,
     clock: Clock,
-    /// Held while a question is asked: the next one waits, and often finds its answer here.
+    /// Locked while a query runs: the next one waits, and often finds its answer cached.
     cache: Mutex<Cache<Question, Bytes>>,
 }
 
@@ -76,12 +76,12 @@ impl Answers {
         Ok(answer)
     }
 
-    /// After a change nothing that was read before is shown.
+    /// Discards cached answers after a change.
     pub(crate) async fn forget(&self) {
         self.cache.lock().await.clear();
     }
 
-    /// Given up when it takes too long, or when the browser that asked has gone.
+    /// Cancelled when it takes too long, or when the browser disconnects.
     async fn ask(&self, question: &Question) -> Result<Value, Unanswered> {
         let client = self.warehouse.client().await.ok_or(Unanswered::Late)??;
         let asked = Box::pin(self.asked(&client, question));

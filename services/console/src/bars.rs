@@ -1,19 +1,19 @@
-//! How the ranges of a partition become a bar that can be drawn. Pure.
+//! Turns the ranges of a partition into the cells of a bar. Pure.
 
 use std::ops::Range;
 
 use pulseline_auditor::Ledger;
 use serde::Serialize;
 
-/// Parts of a bar: about as many as a narrow screen can show apart.
+/// Cells of a bar: about as many as a narrow screen can show apart.
 const CELLS: i64 = 120;
 
-/// A part of a bar: what became of its offsets. They add up to `to - from`.
+/// A cell of a bar: how its offsets are accounted for. The counts add up to `to - from`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Cell {
     /// First offset.
     pub(crate) from: i64,
-    /// First offset after it.
+    /// First offset after the cell.
     pub(crate) to: i64,
     /// Loaded, erased, or no message.
     pub(crate) accounted: i64,
@@ -34,7 +34,7 @@ impl Cell {
         ]
     }
 
-    /// The one kind that all of its offsets are of.
+    /// The kind of all its offsets, when they share one.
     fn pure(&self) -> Option<usize> {
         self.kinds()
             .iter()
@@ -51,7 +51,7 @@ impl Cell {
     }
 }
 
-/// The bar from 0 to the end: neighbours of one and the same kind are one cell.
+/// The bar from 0 to the end; adjacent cells of the same kind are merged.
 pub(crate) fn bar(ledger: &Ledger) -> Vec<Cell> {
     let width = (ledger.end + CELLS - 1).div_euclid(CELLS).max(1);
     let spread = |ranges: &[Range<i64>]| spread(ranges, width, ledger.end);
@@ -81,7 +81,7 @@ pub(crate) fn bar(ledger: &Ledger) -> Vec<Cell> {
     bar
 }
 
-/// How many offsets of the ranges lie in each cell below `end`.
+/// Counts the offsets of the ranges in each cell below `end`.
 fn spread(ranges: &[Range<i64>], width: i64, end: i64) -> Vec<i64> {
     let cells = usize::try_from((end + width - 1) / width).unwrap_or_default();
     let mut counts = vec![0; cells];

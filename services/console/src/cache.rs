@@ -1,15 +1,15 @@
-//! Answers that serve whoever asks the same within two seconds. Pure: time is told.
+//! Caches answers for two seconds. Pure: the caller passes the time.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// How long an answer is good.
+/// How long an answer is valid.
 const FRESH: Duration = Duration::from_secs(2);
-/// Answers that are kept: whoever asks for many different things does not fill the memory.
+/// Most answers to keep, so that many different queries do not fill the memory.
 const KEPT: usize = 64;
 
-/// Answers by question.
+/// Answers by query.
 #[derive(Debug)]
 pub(crate) struct Cache<K, V>(HashMap<K, (Instant, V)>);
 
@@ -20,13 +20,13 @@ impl<K, V> Default for Cache<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Cache<K, V> {
-    /// The answer, while it is good.
+    /// The answer, while it is valid.
     pub(crate) fn get(&self, key: &K, now: Instant) -> Option<V> {
         let (at, value) = self.0.get(key)?;
         (now < *at + FRESH).then(|| value.clone())
     }
 
-    /// Keeps an answer; drops what is old, and everything when there is too much.
+    /// Stores an answer; drops expired ones, and all when there are too many.
     pub(crate) fn put(&mut self, key: K, value: V, now: Instant) {
         self.0.retain(|_, (at, _)| now < *at + FRESH);
         if self.0.len() >= KEPT {
@@ -35,7 +35,7 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
         self.0.insert(key, (now, value));
     }
 
-    /// Something was changed: nothing is good any more.
+    /// Invalidates all answers after a change.
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

@@ -1,4 +1,4 @@
-//! What can be configured about the console, and why the defaults are what they are.
+//! Settings of the console, with reasons for the defaults.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,32 +7,32 @@ use pulseline_runtime::config::Secret;
 use pulseline_runtime::http::HttpConfig;
 use serde::{Deserialize, Serialize};
 
-/// A port of its own, so that a bookmark stays good. Loopback: whoever wants it on the network says so.
+/// A fixed port keeps bookmarks valid. Loopback: serving the network must be an explicit choice.
 const PORT: u16 = 8620;
-/// A shorter token could be tried out.
+/// A shorter token could be guessed.
 const TOKEN_CHARS_MIN: usize = 16;
 
 /// Settings of the console.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConsoleConfig {
-    /// Address to listen on; port 0 takes a free one, which the log names.
+    /// Address to listen on; port 0 selects a free port, which the log names.
     pub listen: SocketAddr,
-    /// Comma-separated names, with or without a port, under which browsers may reach it besides the address and `localhost`.
+    /// Comma-separated host names, with or without a port, that browsers may use besides the address and `localhost`.
     pub hosts: String,
-    /// What a browser must know to replay a dead letter; without it nobody can.
+    /// Token that allows replays of dead letters; empty disables them.
     pub token: Secret,
     /// As in [`HttpConfig`], and so are the fields below it.
     pub tls_certificate: PathBuf,
     /// The certificate's key.
     pub tls_key: PathBuf,
-    /// What a program sends to read.
+    /// Bearer token that allows reading.
     pub bearer_token: Secret,
-    /// The name that a browser asks for.
+    /// User of basic authentication.
     pub basic_user: String,
-    /// The password that goes with it.
+    /// Password of basic authentication.
     pub basic_password: Secret,
-    /// Listens where other machines can ask although nothing guards it.
+    /// Allows listening beyond loopback without credentials.
     pub allow_unauthenticated: bool,
 }
 
@@ -65,7 +65,7 @@ impl ConsoleConfig {
     /// Checks the values.
     ///
     /// # Errors
-    /// The name of the field that makes no sense.
+    /// The name of the invalid field.
     pub fn validate(&self) -> Result<(), String> {
         if !self.token.is_empty() && self.token.expose().chars().count() < TOKEN_CHARS_MIN {
             return Err(format!(
@@ -75,7 +75,7 @@ impl ConsoleConfig {
         self.http().validate("console")
     }
 
-    /// What its server has to know. Its fields stand in the section itself: serde cannot refuse unknown keys of a flattened part.
+    /// The settings of the HTTP server. They are not flattened: serde cannot refuse unknown keys of a flattened struct.
     #[must_use]
     pub fn http(&self) -> HttpConfig {
         HttpConfig {

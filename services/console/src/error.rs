@@ -1,8 +1,8 @@
-//! Why the console did not start, or ended.
+//! Errors that stop the console.
 
 use std::net::SocketAddr;
 
-/// Why the console did not start, or ended.
+/// An error that stops the console.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
     /// A setting is wrong; the text names it.
@@ -10,7 +10,7 @@ pub enum ConsoleError {
     Config(String),
     /// The address is taken or not ours.
     #[error(
-        "cannot listen on {address}: does another console run? console.listen (PULSELINE__CONSOLE__LISTEN) takes another \
+        "cannot listen on {address}: another console may be running. Set console.listen (PULSELINE__CONSOLE__LISTEN) to another \
          address, port 0 a free one"
     )]
     Listen {

@@ -1,8 +1,7 @@
-//! Who may ask: only under the console's own names, with credentials where some are set, and with the token for what changes
-//! something. Pure.
+//! Access checks: the host name, the credentials if any are configured, and the token for changes. Pure.
 //!
-//! Every page that a browser has open can send requests here, and the browser adds a password that it knows. A foreign name
-//! that was made to point here (DNS rebinding) shows in `Host`, a foreign page in `Origin`.
+//! Any page open in a browser can send requests here, and the browser adds a stored password. `Host` reveals a foreign name
+//! that resolves to this address (DNS rebinding); `Origin` reveals a foreign page.
 
 use std::net::SocketAddr;
 
@@ -12,21 +11,21 @@ use pulseline_runtime::http::{Access, Fingerprint, credentials};
 
 use crate::config::ConsoleConfig;
 
-/// Where the page says the token of replays: `Authorization` may hold what guards the page.
+/// The header of the replay token; `Authorization` may already hold the page's credentials.
 const TOKEN: HeaderName = HeaderName::from_static("pulseline-token");
 
 /// Why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// It asked for a name that is not the console's.
+    /// `Host` is not one of the console's names.
     Host,
-    /// None of the credentials that guard the page, or others.
+    /// Credentials are missing or wrong.
     Credentials,
-    /// It comes from another page.
+    /// Another page sent the request.
     Origin,
     /// No token is configured.
     Off,
-    /// No token, or another one.
+    /// The token is missing or wrong.
     Token,
 }
 
@@ -39,7 +38,7 @@ impl Refusal {
         Self::Token,
     ];
 
-    /// A word for the metric.
+    /// The label of the metric.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Host => "host",
@@ -52,11 +51,13 @@ impl Refusal {
 
     pub(crate) fn sentence(self) -> &'static str {
         match self {
-            Self::Host => "this is none of the console's names; console.hosts adds one",
-            Self::Credentials => "credentials are needed",
-            Self::Origin => "the request comes from another page",
-            Self::Off => "replay is off: console.token is not set",
-            Self::Token => "replay needs console.token, as `Pulseline-Token` or as `Authorization: Bearer`",
+            Self::Host => "the console does not serve this host name: add it to console.hosts",
+            Self::Credentials => "credentials are required",
+            Self::Origin => "another page sent the request",
+            Self::Off => "replay is disabled: set console.token to enable it",
+            Self::Token => {
+                "replay requires console.token, as `Pulseline-Token` or as `Authorization: Bearer`"
+            }
         }
     }
 }
@@ -64,20 +65,20 @@ impl Refusal {
 /// The console's names and its secrets.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
-    /// With their ports.
+    /// Names with ports.
     addresses: Vec<String>,
-    /// With or without a port.
+    /// Names with or without a port.
     hosts: Vec<String>,
-    /// Its port is left out of `Host`.
+    /// Browsers leave this port out of `Host`.
     default_port: u16,
-    /// A page that was not encrypted is another page. Without TLS of its own, a proxy may have done it.
+    /// With TLS, an `http` origin is foreign. Without it, a proxy may terminate TLS.
     is_https_only: bool,
     access: Access,
     token: Option<Fingerprint>,
 }
 
 impl Guard {
-    /// `bound` is the address that is really listened on.
+    /// `bound` is the actual listen address.
     pub(crate) fn new(config: &ConsoleConfig, bound: SocketAddr) -> Self {
         let (http, port) = (config.http(), bound.port());
         let mut addresses = vec![bound.to_string(), format!("localhost:{port}")];
@@ -100,7 +101,7 @@ impl Guard {
         self.token.is_some()
     }
 
-    /// Every request passes here.
+    /// Checks every request.
     pub(crate) fn request(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         self.host(headers)?;
         self.access
@@ -121,7 +122,7 @@ impl Guard {
         is_ours.then_some(()).ok_or(Refusal::Host)
     }
 
-    /// A request that changes something, once it has passed as every request does.
+    /// Checks a request for a change, after [`Self::request`].
     pub(crate) fn change(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let host = only(headers, HOST).ok_or(Refusal::Host)?;
         if headers.contains_key(ORIGIN) {
@@ -142,7 +143,7 @@ impl Guard {
         is_right.then_some(()).ok_or(Refusal::Token)
     }
 
-    /// The status of a refusal, and for a 401 how to authenticate.
+    /// The status of a refusal, and the challenge of a 401.
     pub(crate) fn answer(&self, refusal: Refusal, headers: &mut HeaderMap) -> StatusCode {
         match refusal {
             Refusal::Host | Refusal::Origin | Refusal::Off => StatusCode::FORBIDDEN,
@@ -154,13 +155,13 @@ impl Guard {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 StatusCode::UNAUTHORIZED
             }
-            // At a 401 a browser would forget the password, which was right.
+            // A 401 would make the browser forget the correct password.
             Refusal::Token => StatusCode::FORBIDDEN,
         }
     }
 }
 
-/// The value of a header that stands there once.
+/// The value of a header that occurs exactly once.
 fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?.to_str().ok()?;

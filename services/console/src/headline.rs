@@ -1,28 +1,28 @@
-//! The one sentence at the top: whether anything is wrong. Pure.
+//! The headline: one sentence that says whether anything is wrong. Pure.
 
 use std::fmt::Write as _;
 
 use pulseline_auditor::{Ledger, View};
 use serde::Serialize;
 
-/// Partitions that are named; more would be no sentence.
+/// How many partitions the sentence names.
 const NAMED: usize = 3;
 
-/// How it stands.
+/// The overall state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum State {
-    /// Nothing is missing and nothing is on its way.
+    /// Nothing is missing and nothing is in flight.
     Good,
-    /// Messages are on their way.
+    /// Messages are in flight.
     Moving,
     /// Offsets are missing, or the ops tables contradict Kafka.
     Bad,
-    /// A server is away.
+    /// A server is unreachable.
     Away,
 }
 
-/// The sentence, and what stands below it.
+/// The sentence, and the details below it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Headline {
     pub(crate) state: State,
@@ -30,7 +30,7 @@ pub(crate) struct Headline {
     pub(crate) detail: String,
 }
 
-/// A loss comes first: it is seen in this very poll, whoever else is away.
+/// A loss takes precedence over an unreachable server: this very poll has seen it.
 pub(crate) fn headline(view: &View) -> Headline {
     let (state, text) = sentence(view);
     Headline {
@@ -46,7 +46,10 @@ fn sentence(view: &View) -> (State, String) {
         return (State::Bad, missing(lost, &view.ledgers));
     }
     if !view.contradictions.is_empty() {
-        return (State::Bad, "Kafka ends below what is accounted for".into());
+        return (
+            State::Bad,
+            "Kafka's end offset is below an accounted offset".into(),
+        );
     }
     if !view.status.unreachable.is_empty() {
         return (State::Away, away(&view.status.unreachable));
@@ -54,10 +57,10 @@ fn sentence(view: &View) -> (State, String) {
     match (view.in_flight(), view.status.produced()) {
         (_, 0) => (State::Good, "Nothing has been produced yet".into()),
         (0, _) => (State::Good, "Everything is accounted for".into()),
-        (1, _) => (State::Moving, "1 message is on its way".into()),
+        (1, _) => (State::Moving, "1 message is in flight".into()),
         (many, _) => (
             State::Moving,
-            format!("{} messages are on their way", thousands(many)),
+            format!("{} messages are in flight", thousands(many)),
         ),
     }
 }
@@ -77,21 +80,21 @@ fn missing(lost: i64, ledgers: &[Ledger]) -> String {
     text
 }
 
-/// `Kafka: connection refused` is about Kafka.
+/// Names the unreachable servers: `Kafka: connection refused` is about Kafka.
 fn away(unreachable: &[String]) -> String {
     let names: Vec<_> = unreachable
         .iter()
         .map(|reason| reason.split(':').next().unwrap_or_default())
         .collect();
     let verb = if names.len() == 1 { "is" } else { "are" };
-    format!("{} {verb} away", names.join(" and "))
+    format!("{} {verb} unreachable", names.join(" and "))
 }
 
 fn detail(view: &View) -> String {
     let status = &view.status;
     if !status.unreachable.is_empty() {
         return format!(
-            "The services wait, and nothing is dropped. {}",
+            "The services wait and drop nothing. {}",
             status.unreachable.join("; ")
         );
     }
@@ -119,7 +122,7 @@ fn detail(view: &View) -> String {
     text
 }
 
-/// 1,889,227: as the page writes numbers.
+/// Formats a number as the page does: 1,889,227.
 fn thousands(number: i64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -171,7 +174,7 @@ mod tests {
         let moving = view(&[], 7_000..8_234);
         assert_eq!(
             said(&moving),
-            (State::Moving, "1,234 messages are on their way".into())
+            (State::Moving, "1,234 messages are in flight".into())
         );
         let torn = view(&[3..4, 9..11], 7_000..8_000);
         assert_eq!(
@@ -184,13 +187,19 @@ mod tests {
         );
         let mut away = view(&[], 0..0);
         away.status.unreachable = vec!["Kafka: broker down".into(), "MongoDB: no answer".into()];
-        assert_eq!(said(&away), (State::Away, "Kafka and MongoDB are away".into()));
+        assert_eq!(
+            said(&away),
+            (State::Away, "Kafka and MongoDB are unreachable".into())
+        );
         assert!(headline(&away).detail.contains("broker down"));
         let mut made_anew = view(&[], 0..0);
         made_anew.contradictions.push("fitbit.steps/0 ends at 3".into());
         assert_eq!(
             said(&made_anew),
-            (State::Bad, "Kafka ends below what is accounted for".into())
+            (
+                State::Bad,
+                "Kafka's end offset is below an accounted offset".into()
+            )
         );
         assert_eq!(headline(&made_anew).detail, "fitbit.steps/0 ends at 3");
     }

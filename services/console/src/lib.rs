@@ -1,10 +1,10 @@
-//! The console, one page: what flows where, and whether anything is wrong.
+//! The web console: one page that shows the flow and whether anything is wrong.
 //!
 //! ```text
 //!  browser ──▶ guard (host, credentials, origin, token) ──▶ routes ──▶ watcher ──▶ auditor: status and every partition's ranges
 //!                                                                  └─▶ answers ──▶ dead letters, compactor, agg and stage
 //! ```
-//! All viewers share one poll: it serves every viewer for two seconds, and so does an answer.
+//! All viewers share one poll and one answer per query; each is valid for two seconds.
 
 mod answers;
 mod bars;

@@ -1,4 +1,4 @@
-//! What the console tells about itself. One `record_*` per happening.
+//! Metrics of the console: one `record_*` per event.
 #![allow(
     clippy::disallowed_macros,
     reason = "the one place of this crate that names metrics"
@@ -22,23 +22,19 @@ const FAILED: &str = "pulseline_console_failed_questions_total";
 const REPLAYED: &str = "pulseline_console_replayed_letters_total";
 const LAST_SUCCESS: &str = "pulseline_console_last_success_timestamp_seconds";
 
-/// Describes every metric and touches every counter, so that `rate()` sees the first happening.
+/// Describes every metric and touches every counter, so that `rate()` sees the first event.
 pub(crate) fn describe() {
     describe_counter!(REQUESTS, Unit::Count, "Requests answered, refused ones included");
     describe_counter!(REFUSED, Unit::Count, "Requests refused, by reason");
-    describe_counter!(
-        POLLS,
-        Unit::Count,
-        "Polls of all servers, for however many viewers"
-    );
+    describe_counter!(POLLS, Unit::Count, "Polls of all servers; all viewers share one");
     describe_histogram!(POLL_SECONDS, Unit::Seconds, "Time of a poll");
     describe_gauge!(AWAY, Unit::Count, "Servers that the last poll did not reach");
     describe_counter!(
         QUESTIONS,
         Unit::Count,
-        "Questions to the warehouse beside the polls; repeated ones are answered from memory"
+        "Queries to the warehouse besides the polls; cached answers do not count"
     );
-    describe_counter!(FAILED, Unit::Count, "Questions that the warehouse did not answer");
+    describe_counter!(FAILED, Unit::Count, "Queries that the warehouse did not answer");
     describe_counter!(
         REPLAYED,
         Unit::Count,
@@ -90,7 +86,7 @@ pub(crate) fn record_question(is_answered: bool) {
     }
 }
 
-/// The log says which dead letter; never the token.
+/// The log names the dead letter, never the token.
 pub(crate) fn record_replay(origin: &str, item: i32, fate: &pulseline_dead_letters::Fate) {
     let done = if fate.is_done() { "yes" } else { "no" };
     counter!(REPLAYED, "done" => done).increment(1);

@@ -1,4 +1,4 @@
-//! `status.json` and `accounting.json`: a poll, as the page draws it.
+//! `status.json` and `accounting.json`: a poll in the form that the page draws.
 
 use pulseline_auditor::{Ledger, Status};
 use serde::Serialize;
@@ -8,19 +8,19 @@ use crate::headline::{Headline, headline};
 use crate::rates::Rates;
 use crate::watcher::Poll;
 
-/// The top of the page and the drawing of the flow.
+/// The headline and the flow chart.
 #[derive(Debug, Serialize)]
 pub(crate) struct Overview<'a> {
-    /// When it was seen, in UTC milliseconds.
+    /// Time of the poll, in UTC milliseconds.
     at: i64,
     headline: Headline,
-    /// What `pulseline status --json` says.
+    /// The output of `pulseline status --json`.
     status: &'a Status,
-    /// Offsets that sink and loader are past and nobody has accounted for.
+    /// Lost offsets: sink and loader are past them and they are not accounted for.
     lost: i64,
     /// Messages per second; none until two polls are far enough apart.
     rates: Option<Rates>,
-    /// Whether a token is configured.
+    /// True when a token is configured.
     can_replay: bool,
     version: &'static str,
 }
@@ -46,7 +46,7 @@ pub(crate) struct Partition<'a> {
     partition: i32,
     #[serde(rename = "generation")]
     incarnation: i32,
-    /// The first offset that was not produced yet.
+    /// The end offset.
     end: i64,
     stored: i64,
     accounted: i64,
@@ -59,7 +59,7 @@ pub(crate) struct Partition<'a> {
     bar: Vec<Cell>,
 }
 
-/// Holes that are named.
+/// How many gaps are named.
 const NAMED: usize = 20;
 
 /// Every partition, by topic and number.

@@ -1,11 +1,11 @@
-//! The page's files, as they lie in `page/`: plain HTML, CSS and JavaScript, in the binary.
+//! The page's files from `page/`, embedded in the binary: plain HTML, CSS and JavaScript.
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const PICTURE: &str = "image/svg+xml";
 
-/// Path, kind, text.
+/// Path, content type, text.
 const FILES: [(&str, &str, &str); 12] = [
     ("/", HTML, include_str!("../page/index.html")),
     ("/style.css", CSS, include_str!("../page/style.css")),
@@ -25,7 +25,7 @@ const FILES: [(&str, &str, &str); 12] = [
     ("/charts.js", SCRIPT, include_str!("../page/charts.js")),
 ];
 
-/// The file of a path: its kind and text.
+/// The content type and text of a path.
 pub(crate) fn file(path: &str) -> Option<(&'static str, &'static str)> {
     let found = FILES.into_iter().find(|(name, ..)| *name == path);
     found.map(|(_, kind, text)| (kind, text))
@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn the_page_needs_nothing_from_elsewhere_and_never_writes_data_as_markup() {
         for (path, kind, text) in FILES {
-            // Names of namespaces are no requests.
+            // Namespace names are not requests.
             let text = text.replace("http://www.w3.org/", "");
             for refused in [
                 "http://",
@@ -51,7 +51,7 @@ mod tests {
             ] {
                 assert!(!text.contains(refused), "{path} contains {refused}");
             }
-            // The policy of the page would refuse it anyway.
+            // The page's content security policy would block it anyway.
             assert!(
                 kind != HTML
                     || !(text.contains("<style") || text.contains(" style=") || text.contains("onclick"))

@@ -1,4 +1,4 @@
-//! People and their days, from stage and agg only: no e-mail, no birth date, no single reading.
+//! People and their days, from stage and agg only: no e-mail, birth date or single reading.
 
 use jiff::civil::Date;
 use pulseline_sql::{Client, GenericClient};
@@ -13,7 +13,7 @@ const PEOPLE: &str = "select u.user_id::text, u.zone, cardinality(u.devices), d.
             select device_id, bucket from agg.heart_rates_1d union all select device_id, bucket from agg.steps_1d \
         ) x join stage.devices o using (device_id) group by o.user_id \
     ) d using (user_id) order by d.last desc nulls last, u.user_id limit $1";
-/// What is usual comes with the day: the days before are read for it anyway.
+/// The baseline view includes the day's own figures, so one query serves both.
 const DAYS: &str = "select bucket::date::text, minutes_worn, steps, bpm_avg::double precision, resting_bpm::double precision, \
     resting_bpm_28d::double precision, valid_days_28d from agg.user_daily_baselines \
     where user_id = $1 and bucket between $2::text::timestamp and $3::text::timestamp order by bucket";
@@ -28,18 +28,18 @@ const QUARTERS: &str = "select to_char(bucket, 'HH24:MI'), minutes_worn, bpm_sum
     bpm_min, bpm_max, steps from stage.user_quarters \
     where user_id = $1 and bucket >= $2::text::timestamp and bucket < $2::text::timestamp + interval '1 day' order by starts_at";
 
-/// Somebody, as the list shows them.
+/// A person, as in the list.
 #[derive(Debug, Serialize)]
 pub(crate) struct Person {
     user: String,
     zone: Option<String>,
     devices: i32,
-    /// First day with readings, on the wearer's wall clock.
+    /// First day with readings, in the wearer's local time.
     first: Option<String>,
     last: Option<String>,
 }
 
-/// A day's figures; null where there are none.
+/// A day's figures; null when unknown.
 #[derive(Debug, Serialize)]
 pub(crate) struct Day {
     date: String,
@@ -49,7 +49,7 @@ pub(crate) struct Day {
     bpm_min: Option<i16>,
     bpm_max: Option<i16>,
     resting_bpm: Option<f64>,
-    /// Mean of the 28 days before, from days worn for 60 % at least.
+    /// Mean of the previous 28 days that were worn for at least 60 %.
     resting_bpm_28d: Option<f64>,
     valid_days_28d: Option<i64>,
 }
@@ -71,10 +71,10 @@ pub(crate) struct Night {
     avg_sleep_bpm: Option<f64>,
 }
 
-/// Fifteen minutes.
+/// Fifteen minutes of a day.
 #[derive(Debug, Serialize)]
 pub(crate) struct Quarter {
-    /// Its beginning on the wearer's wall clock, such as 07:15.
+    /// Start in the wearer's local time, such as 07:15.
     at: String,
     minutes_worn: i64,
     bpm: Option<f64>,
@@ -83,16 +83,16 @@ pub(crate) struct Quarter {
     steps: Option<i64>,
 }
 
-/// What a person's page draws.
+/// The figures that a person's page draws.
 #[derive(Debug, Serialize)]
 pub(crate) struct Days {
     days: Vec<Day>,
     nights: Vec<Night>,
-    /// Of one day; none for a longer range.
+    /// Quarter hours of a single day; empty for a longer range.
     quarters: Vec<Quarter>,
 }
 
-/// Everybody, who has the newest readings first.
+/// All people, those with the newest readings first.
 pub(crate) async fn people(client: &Client) -> Result<Vec<Person>, Error> {
     let person = |row: &Row| Person {
         user: row.get(0),

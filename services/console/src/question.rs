@@ -1,17 +1,17 @@
-//! What a page can ask the warehouse, read from an address. Pure.
+//! Queries of the page, parsed from the URL. Pure.
 
 use std::collections::HashMap;
 
 use jiff::civil::Date;
 use uuid::Uuid;
 
-/// Days of a person that are asked for at a time.
+/// Most days of a person in one query.
 const DAYS_MAX: i32 = 31;
 
-/// A question; the same one is asked once for everybody.
+/// A query; equal queries share one answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Question {
-    /// The journal, and the plan of the next cycle.
+    /// The compactor's journal, and the plan of its next cycle.
     Compactor,
     /// Dead letters, newest first.
     DeadLetters {
@@ -19,15 +19,15 @@ pub(crate) enum Question {
         stream: Option<String>,
         with_resolved: bool,
     },
-    /// The dead letters of an origin with their bytes.
+    /// The dead letters of one origin, with their bytes.
     DeadLetter { origin: String },
-    /// Everybody.
+    /// All people.
     People,
     /// A person's days.
     Person { user: Uuid, from: Date, to: Date },
 }
 
-/// The fields behind the question mark; empty ones are left out.
+/// The non-empty fields of the query string.
 #[derive(Debug)]
 pub(crate) struct Fields(HashMap<String, String>);
 
@@ -37,19 +37,17 @@ impl Fields {
         Self(pairs.filter(|(_, value)| !value.is_empty()).collect())
     }
 
-    /// A field that must be there.
+    /// A required field.
     pub(crate) fn take(&mut self, name: &str) -> Result<String, String> {
         self.0.remove(name).ok_or_else(|| format!("{name} is missing"))
     }
 
     fn parse<T: std::str::FromStr>(&mut self, name: &str) -> Result<T, String> {
-        self.take(name)?
-            .parse()
-            .map_err(|_| format!("{name} cannot be read"))
+        self.take(name)?.parse().map_err(|_| format!("{name} is invalid"))
     }
 }
 
-/// The question about dead letters.
+/// Parses a query for dead letters.
 pub(crate) fn dead_letters(query: Option<&str>) -> Question {
     let Fields(mut fields) = Fields::read(query);
     Question::DeadLetters {
@@ -59,13 +57,13 @@ pub(crate) fn dead_letters(query: Option<&str>) -> Question {
     }
 }
 
-/// The question about one dead letter.
+/// Parses a query for one dead letter.
 pub(crate) fn dead_letter(query: Option<&str>) -> Result<Question, String> {
     let origin = Fields::read(query).take("origin")?;
     Ok(Question::DeadLetter { origin })
 }
 
-/// The question about a person's days, `to` included.
+/// Parses a query for a person's days, `to` included.
 pub(crate) fn person(query: Option<&str>) -> Result<Question, String> {
     let mut fields = Fields::read(query);
     let (user, from, to): (Uuid, Date, Date) =
@@ -112,10 +110,7 @@ mod tests {
         ] {
             assert!(asked(from, to).is_err(), "{from} {to}");
         }
-        assert_eq!(
-            asked("yesterday", "2019-11-01"),
-            Err("from cannot be read".into())
-        );
-        assert_eq!(person(Some("user=p01")), Err("user cannot be read".into()));
+        assert_eq!(asked("yesterday", "2019-11-01"), Err("from is invalid".into()));
+        assert_eq!(person(Some("user=p01")), Err("user is invalid".into()));
     }
 }

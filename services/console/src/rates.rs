@@ -1,4 +1,4 @@
-//! Messages per second at each hop, from totals that were seen one after the other. Pure: time is told.
+//! Messages per second at each hop, from successive totals. Pure: the caller passes the time.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use pulseline_auditor::Status;
 use serde::Serialize;
 
-/// Rates are means over about this long: shorter ones jump, longer ones lag.
+/// Window of the mean: shorter ones jump, longer ones lag.
 const WINDOW: Duration = Duration::from_secs(12);
-/// Two polls that are nearer say little.
+/// Least distance between two polls for a meaningful rate.
 const LEAST: Duration = Duration::from_secs(1);
 
-/// Messages that a hop is past.
+/// Messages that passed each hop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Totals {
     produced: i64,
@@ -26,16 +26,16 @@ pub(crate) struct Rates {
     pub(crate) produced: f64,
     /// Into MongoDB.
     pub(crate) stored: f64,
-    /// Into raw, or otherwise dealt with.
+    /// Accounted for: in raw, duplicate, dead or void.
     pub(crate) accounted: f64,
 }
 
-/// What was seen lately.
+/// Recent totals.
 #[derive(Debug, Default)]
 pub(crate) struct Seen(VecDeque<(Instant, Totals)>);
 
 impl Seen {
-    /// Notes a poll; one at which a server was away says nothing, and ends what was known.
+    /// Adds a poll. An incomplete poll clears the history.
     pub(crate) fn note(&mut self, status: &Status, now: Instant) {
         if !status.unreachable.is_empty() {
             self.0.clear();
@@ -61,7 +61,7 @@ impl Seen {
             return None;
         }
         let rate = |from: i64, to: i64| {
-            // A topic that was made anew starts at 0 again: that is no negative rate.
+            // A recreated topic restarts at 0: the rate must not become negative.
             let messages =
                 u32::try_from(to - from).map_or(if to > from { u32::MAX } else { 0 }, |count| count);
             f64::from(messages) / apart.as_secs_f64()
@@ -102,10 +102,10 @@ mod tests {
         seen.note(&status(120, 20), second(2));
         let rates = seen.rates().unwrap();
         assert_eq!((rates.produced, rates.stored, rates.accounted), (10.0, 10.0, 5.0));
-        // What is long ago does not count any more.
+        // Old totals no longer count.
         seen.note(&status(120, 0), second(14));
         assert_eq!(seen.rates().map(|rates| rates.produced), Some(0.0));
-        // A topic that was deleted.
+        // A deleted topic.
         seen.note(&status(5, 0), second(15));
         assert_eq!(seen.rates().map(|rates| rates.produced), Some(0.0));
         let away = Status {

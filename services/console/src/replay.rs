@@ -1,4 +1,4 @@
-//! The one thing that the page can change: the dead letters of an origin are processed again, after a fix.
+//! Replays the dead letters of an origin after a fix: the page's only change.
 
 use pulseline_dead_letters::{DeadLetter, DeadLettersError, Fate, ReplayConnections, Selection};
 use serde::Serialize;
@@ -6,16 +6,16 @@ use tokio::sync::Mutex;
 
 use crate::metrics;
 
-/// What became of a dead letter.
+/// The outcome for one dead letter.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Replayed {
     item: i32,
     done: bool,
-    /// In words, as `dead-letters replay` says it.
+    /// The outcome in words, as `dead-letters replay` prints it.
     said: String,
 }
 
-/// Replays, one at a time.
+/// Replays dead letters, one origin at a time.
 #[derive(Debug)]
 pub(crate) struct Replayer {
     connections: ReplayConnections,
@@ -30,7 +30,7 @@ impl Replayer {
         }
     }
 
-    /// What became of each dead letter of the origin; none when nothing is left to do.
+    /// Replays the origin's dead letters; the result is empty when none was left.
     pub(crate) async fn replay(&self, origin: String) -> Result<Vec<Replayed>, DeadLettersError> {
         let _alone = self.one_at_a_time.lock().await;
         let selection = Selection {

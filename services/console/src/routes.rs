@@ -1,4 +1,4 @@
-//! What answers which address.
+//! The console's routes.
 
 use std::sync::Arc;
 
@@ -23,11 +23,11 @@ use crate::question::{self, Fields, Question};
 use crate::replay::Replayer;
 use crate::watcher::Watcher;
 
-/// Nothing but the page's own files, in no frame of another page.
+/// Allows only the page's own files, and no framing by other pages.
 const POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 const JSON: &str = "application/json";
 
-/// What the handlers share.
+/// State shared by the handlers.
 #[derive(Debug)]
 pub(crate) struct Console {
     pub(crate) guard: Guard,
@@ -38,7 +38,7 @@ pub(crate) struct Console {
 
 type Shared = State<Arc<Console>>;
 
-/// Everything behind the guard.
+/// All routes, behind the guard.
 pub(crate) fn router(console: Arc<Console>) -> Router {
     Router::new()
         .route("/api/status.json", get(status))
@@ -54,7 +54,7 @@ pub(crate) fn router(console: Arc<Console>) -> Router {
         .with_state(console)
 }
 
-/// Refuses foreign names and those who have no credentials, and says on every answer what a browser may do with it.
+/// Rejects foreign host names and missing credentials, and adds security headers to every answer.
 async fn guarded(State(console): Shared, request: Request, next: Next) -> Response<Body> {
     metrics::record_request();
     let mut response = match console.guard.request(request.headers()) {
@@ -75,7 +75,7 @@ async fn guarded(State(console): Shared, request: Request, next: Next) -> Respon
 
 async fn file(uri: Uri) -> Response<Body> {
     page::file(uri.path()).map_or_else(
-        || failed(StatusCode::NOT_FOUND, "there is no such page"),
+        || failed(StatusCode::NOT_FOUND, "page not found"),
         |(kind, text)| answered(StatusCode::OK, kind, text),
     )
 }
@@ -83,7 +83,10 @@ async fn file(uri: Uri) -> Response<Body> {
 async fn status(State(console): Shared) -> Response<Body> {
     match console.watcher.poll().await {
         Some(poll) => written(StatusCode::OK, &Overview::new(&poll, console.guard.can_replay())),
-        None => failed(StatusCode::SERVICE_UNAVAILABLE, "no server has answered yet"),
+        None => failed(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no server has answered yet; retry in a few seconds",
+        ),
     }
 }
 
@@ -93,7 +96,10 @@ async fn accounting(State(console): Shared) -> Response<Body> {
             StatusCode::OK,
             &json!({ "at": poll.at, "partitions": partitions(&poll) }),
         ),
-        None => failed(StatusCode::SERVICE_UNAVAILABLE, "no server has answered yet"),
+        None => failed(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no server has answered yet; retry in a few seconds",
+        ),
     }
 }
 
@@ -125,7 +131,7 @@ async fn replay(State(console): Shared, headers: HeaderMap, RawQuery(query): Raw
         Ok(origin) => origin,
         Err(why) => return failed(StatusCode::BAD_REQUEST, &why),
     };
-    // A task of its own: a browser that goes away does not end a replay half way.
+    // A separate task, so that a disconnecting browser does not cancel the replay.
     let replaying = tokio::spawn(async move {
         let replayed = console.replayer.replay(origin).await;
         console.answers.forget().await;

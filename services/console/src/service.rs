@@ -1,4 +1,4 @@
-//! The console from start to stop.
+//! The console's lifecycle.
 
 use std::sync::Arc;
 
@@ -19,19 +19,19 @@ use crate::routes::{Console, router};
 use crate::warehouse::Warehouse;
 use crate::watcher::Watcher;
 
-/// What the console polls.
+/// The connections that the console polls.
 #[derive(Clone, Debug)]
 pub struct ConsoleConnections {
-    /// The three stores, as `status` reads them.
+    /// The connections of `status`.
     pub audited: pulseline_auditor::AuditorConnections,
-    /// What the next cycle would do depends on it.
+    /// Settings of the compactor, for the plan of its next cycle.
     pub compactor: CompactorConfig,
 }
 
-/// Serves the page until a stop is asked for. Servers that are away are shown, and waited for.
+/// Serves the page until a stop is requested. Unreachable servers are shown and polled again.
 ///
 /// # Errors
-/// A wrong setting, or an address that is taken.
+/// A wrong setting, or an address already in use.
 pub fn run(
     config: ConsoleConfig,
     connections: ConsoleConnections,
@@ -50,7 +50,7 @@ pub fn run(
             },
         })?;
         let ConsoleConnections { audited, compactor } = connections;
-        // One for each of the two who ask, so that neither waits for the other, nor ends the other's statement with its own.
+        // Poller and page have a session each: neither waits for the other or cancels the other's statement.
         let [polled, asked] = std::array::from_fn(|_| Warehouse::new(audited.timescale.clone()));
         let replayer = Replayer::new(pulseline_dead_letters::ReplayConnections {
             kafka: audited.kafka.clone(),
@@ -68,12 +68,12 @@ pub fn run(
         } else {
             "off: console.token is not set"
         };
-        tracing::info!(replay, "page at {}/", server.url());
-        // Ready without any server: showing which one is away is its work.
+        tracing::info!(replay, "console at {}/", server.url());
+        // Ready without any server: the console shows which ones are unreachable.
         health.set_ready(true);
         tokio::select! {
             () = server.serve(router(console), shutdown.stopping()) => {}
-            // A browser that keeps a request open does not keep the console.
+            // An open request does not delay the stop.
             () = shutdown.abandoned() => {}
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! A connection that the page is read through.
+//! A connection to TimescaleDB for the page's queries.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use pulseline_sql::Client;
 use pulseline_sql::SqlError;
 use tokio::sync::Mutex;
 
-/// What takes longer is given up, and ended at the server.
+/// A longer query is cancelled, at the server too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
-/// What the server ends by itself, should it not be told.
+/// The server's own statement timeout, in case the cancellation does not arrive.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(20);
 
-/// Opened when it is first needed, and again after it broke or a statement was given up.
+/// A session that opens at first use, and again after it broke or a statement was cancelled.
 #[derive(Debug)]
 pub(crate) struct Warehouse {
     timescale: TimescaleConfig,
@@ -28,7 +28,7 @@ impl Warehouse {
         }
     }
 
-    /// The connection, for one question at a time: none when it took too long to open.
+    /// The session, for one query at a time; none when opening it took too long.
     pub(crate) async fn client(&self) -> Option<Result<Arc<Client>, SqlError>> {
         tokio::time::timeout(PATIENCE, self.opened()).await.ok()
     }

@@ -1,4 +1,4 @@
-//! Polls the servers for all viewers: only while one asks, and at most every second and a half.
+//! Polls the servers for all viewers: only while a viewer asks, and at most every second and a half.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,20 +13,20 @@ use crate::metrics;
 use crate::rates::{Rates, Seen};
 use crate::warehouse::Warehouse;
 
-/// Pause between two polls, for however many viewers.
+/// Pause between two polls.
 const PAUSE: Duration = Duration::from_millis(1_500);
-/// A poll serves every viewer within this time.
+/// How long a poll serves all viewers.
 const FRESH: Duration = Duration::from_secs(2);
-/// Longest to wait for a new poll; after it the last one is shown with its age, as during an outage.
+/// Longest wait for a new poll; then the last one is shown with its age, as during an outage.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// The very first poll has no older one to fall back to.
+/// Longest wait for the first poll, which has no predecessor to fall back to.
 const FIRST: Duration = Duration::from_secs(20);
 
-/// What a poll found.
+/// The result of a poll.
 #[derive(Clone, Debug)]
 pub(crate) struct Poll {
     finished: Instant,
-    /// When, in UTC milliseconds.
+    /// Time of the poll, in UTC milliseconds.
     pub(crate) at: i64,
     pub(crate) view: View,
     pub(crate) rates: Option<Rates>,
@@ -40,7 +40,7 @@ pub(crate) struct Watcher {
 }
 
 impl Watcher {
-    /// Starts polling; ends with the console.
+    /// Starts polling until the console ends.
     pub(crate) fn start(watch: Watch, warehouse: Warehouse, shutdown: Shutdown) -> Self {
         let asked = Arc::new(Notify::new());
         let (tell, latest) = watch::channel(None);
@@ -56,7 +56,7 @@ impl Watcher {
         Self { asked, latest }
     }
 
-    /// The poll of the last two seconds, or the last one there is when a server keeps the next one waiting.
+    /// The poll of the last two seconds, or an older one while a server delays the next.
     pub(crate) async fn poll(&self) -> Option<Arc<Poll>> {
         self.asked.notify_one();
         let mut latest = self.latest.clone();
@@ -67,7 +67,7 @@ impl Watcher {
         };
         let is_fresh =
             |poll: &Option<Arc<Poll>>| poll.as_ref().is_some_and(|poll| poll.finished.elapsed() < FRESH);
-        // Out of patience, or the console ends: what there is is shown.
+        // Timed out, or the console ends: the last poll is shown.
         let _late = timeout(patience, latest.wait_for(is_fresh)).await;
         self.latest.borrow().clone()
     }
@@ -85,7 +85,7 @@ async fn poll_servers(
         let began = Instant::now();
         let client = match warehouse.client().await {
             Some(opened) => opened.map_err(|error| error.to_string()),
-            None => Err("no answer in time".to_owned()),
+            None => Err("the query timed out".to_owned()),
         };
         let client = client.as_deref().map_err(Clone::clone);
         let view = watch.poll(client).await;

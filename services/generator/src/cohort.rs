@@ -1,4 +1,4 @@
-//! The people, their devices, and what a day in their lives is like. Everything is a function of the seed.
+//! The cohort: people, their devices and their days. Everything is a function of the seed.
 
 pub(crate) mod activity;
 pub(crate) mod bout;
@@ -19,7 +19,7 @@ use crate::quirks::{Quirk, Quirks};
 use crate::random::{Draw, Purpose};
 use zone::Zone;
 
-/// Namespace of every id that the generator makes.
+/// Namespace of the generator's ids.
 pub(crate) const NAMESPACE: Uuid = Uuid::from_u128(0x7d0b_3a52_90c4_5b1e_9f4e_2f60_41c7_a1d3);
 
 /// Home zones in turn. Mostly where the imitated data set comes from; the others have clock changes in early
@@ -46,7 +46,7 @@ const ZONES_WITHOUT_CHANGES: [&str; 8] = [
     "Africa/Lagos",
     "Africa/Lagos",
 ];
-/// The person whose device knows no confidence.
+/// The person whose device reports no confidence.
 const WITHOUT_CONFIDENCE: u32 = 2;
 
 /// 2019-11-01: accounts were made and ages given on that day.
@@ -83,7 +83,7 @@ pub(crate) struct Device {
     pub(crate) secondary: bool,
 }
 
-/// Everybody.
+/// All people and devices.
 #[derive(Debug)]
 pub(crate) struct Cohort {
     pub(crate) seed: u64,
@@ -96,7 +96,7 @@ impl Cohort {
     /// The cohort of this seed.
     ///
     /// # Errors
-    /// When the machine's time-zone database lacks one of the zones.
+    /// When the time-zone database lacks one of the zones.
     pub(crate) fn new(seed: u64, participants: u32, quirks: Quirks) -> Result<Self, String> {
         let people = (0..participants)
             .map(|index| person(seed, index, quirks))
@@ -140,7 +140,7 @@ impl Cohort {
         Draw::new(self.seed, who.into(), when, what)
     }
 
-    /// A version of someone's profile; version 1 corrects what version 0 said.
+    /// A version of a person's profile; version 1 corrects version 0.
     pub(crate) fn profile(&self, person: &Person, version: i32, synced_at: UtcMillis) -> User {
         // The data set's participants gave their age, not their birthday.
         let date_of_birth = DATA_SET_BEGAN - person.age * 365 - person.index.cast_signed() * 11;

@@ -1,4 +1,4 @@
-//! What to simulate, and how fast.
+//! Settings of a simulation.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::quirks::Quirks;
 
-/// People of the data set that the cohort imitates.
+/// Default size of the cohort, as in the imitated data set.
 const PARTICIPANTS: u32 = 16;
-/// Most people: ids and log numbers are made for five digits.
+/// Most people: ids and log numbers have five digits.
 const PARTICIPANTS_MAX: u32 = 10_000;
-/// A week: every weekly figure gets a whole bucket.
+/// Default length: a week, so that every weekly figure has a full bucket.
 const DAYS: u32 = 7;
-/// Far beyond any run; keeps dates in the range that Fitbit's format has.
+/// Keeps dates in the range of Fitbit's format.
 const DAYS_MAX: u32 = 36_500;
-/// Length of an upload's window: what the reference store uses, at most 180 heart rates.
+/// Length of an upload's window, as in the reference store: at most 180 heart rates.
 const WINDOW_SECS: u32 = 900;
-/// Partitions of a topic that is created: enough for two sinks on two cores.
+/// Partitions of a created topic: enough for two sinks on two cores.
 const PARTITIONS: i32 = 4;
 
-/// What to simulate. The same values give the same bytes.
+/// Settings of a simulation. The same values give the same bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SimulateConfig {
@@ -31,23 +31,23 @@ pub struct SimulateConfig {
     pub from: Start,
     /// Days to simulate.
     pub days: u32,
-    /// How fast simulated time goes.
+    /// Speed of simulated time.
     pub speed: Speed,
-    /// Everything random follows from it.
+    /// Seed of all random choices.
     pub seed: u64,
     /// Share of uploads that arrive hours to 7 days late.
     pub late: f64,
     /// Share of uploads that are sent twice.
     pub duplicate: f64,
-    /// Share of uploads that come again with other values.
+    /// Share of uploads that are later corrected.
     pub correct: f64,
-    /// Share of uploads beside which a broken one is sent.
+    /// Share of uploads that are accompanied by a broken one.
     pub broken: f64,
-    /// Length of an upload's window in seconds; divides 900. Short windows make live data fresh.
+    /// Length of an upload's window in seconds; must divide 900. Short windows give fresh live data.
     pub window_secs: u32,
-    /// Partitions of topics that do not exist yet.
+    /// Partitions of created topics.
     pub partitions: i32,
-    /// Which of the things that real data does the simulated one does too.
+    /// Quirks of real data to simulate.
     pub quirks: Quirks,
 }
 
@@ -55,7 +55,7 @@ impl Default for SimulateConfig {
     fn default() -> Self {
         Self {
             participants: PARTICIPANTS,
-            // The first day of the data set that the cohort imitates.
+            // The first day of the imitated data set.
             from: Start::Day(Date::constant(2019, 11, 1)),
             days: DAYS,
             speed: Speed::Max,
@@ -75,36 +75,33 @@ impl SimulateConfig {
     /// Checks every field.
     ///
     /// # Errors
-    /// A sentence that names the field and what it may be.
+    /// A sentence with the field and its valid range.
     pub fn validate(&self) -> Result<(), String> {
         if !(1..=PARTICIPANTS_MAX).contains(&self.participants) {
             return Err(format!(
-                "simulate.participants must be 1 to {PARTICIPANTS_MAX}, not {}",
+                "--participants must be 1 to {PARTICIPANTS_MAX}, not {}",
                 self.participants
             ));
         }
         if !(1..=DAYS_MAX).contains(&self.days) {
-            return Err(format!(
-                "simulate.days must be 1 to {DAYS_MAX}, not {}",
-                self.days
-            ));
+            return Err(format!("--days must be 1 to {DAYS_MAX}, not {}", self.days));
         }
         if !(5..=WINDOW_SECS).contains(&self.window_secs) || !WINDOW_SECS.is_multiple_of(self.window_secs) {
             return Err(format!(
-                "simulate.window_secs must be 5 to {WINDOW_SECS} and divide it, not {}",
+                "--window-secs must be 5 to {WINDOW_SECS} and divide it, not {}",
                 self.window_secs
             ));
         }
         if self.partitions < 1 {
             return Err(format!(
-                "simulate.partitions must be at least 1, not {}",
+                "--partitions must be at least 1, not {}",
                 self.partitions
             ));
         }
         if let Start::Day(day) = self.from
             && !(2007..=2098).contains(&day.year())
         {
-            return Err(format!("simulate.from must lie between 2007 and 2098, not {day}"));
+            return Err(format!("--from must lie between 2007 and 2098, not {day}"));
         }
         let shares = [
             ("late", self.late),
@@ -114,20 +111,20 @@ impl SimulateConfig {
         ];
         for (name, share) in shares {
             if !(0.0..=1.0).contains(&share) {
-                return Err(format!("simulate.{name} must be 0 to 1, not {share}"));
+                return Err(format!("--{name} must be 0 to 1, not {share}"));
             }
         }
         Ok(())
     }
 }
 
-/// Where simulated time begins.
+/// Start of simulated time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Start {
-    /// At the midnight of this date, in each wearer's local time.
+    /// Midnight of this date, in each wearer's local time.
     Day(Date),
-    /// At the present: today's uploads from now on, and nothing before.
+    /// Now: only uploads from now on.
     Now,
 }
 
@@ -140,7 +137,7 @@ impl FromStr for Start {
         }
         text.parse()
             .map(Self::Day)
-            .map_err(|_| format!("`{text}` is neither a date such as 2019-11-01 nor `now`"))
+            .map_err(|_| format!("--from: `{text}` is neither a date such as 2019-11-01 nor `now`"))
     }
 }
 
@@ -167,13 +164,13 @@ impl From<Start> for String {
     }
 }
 
-/// How fast simulated time goes.
+/// Speed of simulated time.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Speed {
-    /// As fast as Kafka takes it.
+    /// As fast as Kafka accepts messages.
     Max,
-    /// This many times as fast as time.
+    /// This many times real time.
     Times(f64),
 }
 
@@ -194,7 +191,7 @@ impl FromStr for Speed {
         match factor {
             Ok(factor) if factor.is_finite() && factor > 0.0 => Ok(Self::Times(factor)),
             _ => Err(format!(
-                "`{text}` is no speed: `realtime`, a factor such as `x60`, or `max`"
+                "`{text}` is not a speed: use `realtime`, a factor such as `x60`, or `max`"
             )),
         }
     }
@@ -263,7 +260,7 @@ mod tests {
                 },
             ),
             (
-                "window_secs",
+                "window-secs",
                 SimulateConfig {
                     window_secs: 7,
                     ..good.clone()

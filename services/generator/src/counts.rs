@@ -1,4 +1,4 @@
-//! What was sent and what became of it, as numbers that others may watch while it goes on.
+//! Counts of sent messages and their outcome, readable while the generator runs.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
@@ -40,9 +40,9 @@ pub struct TopicCounts {
 pub struct Snapshot {
     /// In the order of [`Stream::ALL`].
     pub topics: [(Stream, TopicCounts); STREAMS],
-    /// Records that no event could be made of.
+    /// Records that the archive reader refused.
     pub dead_letters: TopicCounts,
-    /// In the order of [`DeliveryKind::ALL`]; nothing of a replay.
+    /// In the order of [`DeliveryKind::ALL`]; zero in a replay.
     pub kinds: [(DeliveryKind, u64); KINDS],
     /// Simulated instant up to which everything was handed to the producer.
     pub simulated_until: UtcMillis,

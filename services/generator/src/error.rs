@@ -1,4 +1,4 @@
-//! Why a simulation, writing one down, or a replay ended early.
+//! Errors of simulation, file export and replay.
 
 use std::path::PathBuf;
 
@@ -11,65 +11,65 @@ use pulseline_schemas::EncodeError;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-/// Why a simulation ended early.
+/// An error of the generator.
 #[derive(Debug, thiserror::Error)]
 pub enum GeneratorError {
-    /// The configuration cannot be simulated.
+    /// An invalid configuration.
     #[error("{0}")]
     Config(String),
     /// The schema registry gave no id.
     #[error(transparent)]
     Registry(RegistryError),
-    /// Kafka refused, or its client did.
+    /// An error of Kafka or its client.
     #[error(transparent)]
     Kafka(KafkaFailure),
-    /// A topic could not be made.
-    #[error("kafka: topic {topic}: {code}")]
+    /// A topic could not be created.
+    #[error("Kafka: cannot create the topic {topic}: {code}")]
     Topic {
         /// Its name.
         topic: String,
-        /// What Kafka said.
+        /// Kafka's error.
         code: Code,
     },
-    /// An event does not fit its own schema: a fault of this program.
+    /// An event that does not match its schema: a bug.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// A file cannot be written.
-    #[error("{}", path.display())]
+    /// A file that cannot be written.
+    #[error("cannot write {}", path.display())]
     File {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// The files that are to be replayed cannot be read.
+    /// The files to replay cannot be read.
     #[error(transparent)]
     Archive(Box<ArchiveError>),
-    /// Somebody's files were replayed in another zone before.
+    /// The person's files were replayed in another time zone before.
     #[error(
-        "the files of {person} were replayed in {recorded} before: in {asked} they would become other readings beside \
-         the first; replay them with --zone {recorded}, or into a deployment that has none of them"
+        "the files of {person} were replayed in the time zone {recorded} before; {asked} would duplicate their readings. \
+         Replay them with --zone {recorded}, or into a deployment without them"
     )]
     OtherZone {
-        /// Whose.
+        /// The person.
         person: String,
-        /// The zone of the first replay.
+        /// Time zone of the first replay.
         recorded: String,
-        /// The zone of this one.
+        /// Time zone of this replay.
         asked: String,
     },
-    /// The folder that is to be written holds something already.
-    #[error("{} is not empty; files of another cohort must not stand beside those of this one", .0.display())]
+    /// The output folder is not empty.
+    #[error("{} is not empty: choose an empty folder, because files of two cohorts must not mix", .0.display())]
     NotEmpty(PathBuf),
-    /// Kafka did not take messages, for good.
-    #[error("kafka did not take {0} messages; the log says why")]
+    /// Kafka permanently rejected messages.
+    #[error("Kafka rejected {0} messages; the log says why")]
     Undelivered(u64),
     /// The deadline passed before every message was acknowledged.
-    #[error("abandoned with {0} messages not acknowledged")]
+    #[error("abandoned with {0} unacknowledged messages")]
     Abandoned(u64),
-    /// The planning thread ended without a word: a fault of this program.
-    #[error("planning ended early")]
+    /// The planning thread ended unexpectedly: a bug.
+    #[error("the planning thread ended unexpectedly: this is a bug")]
     Planner,
 }
 

@@ -1,7 +1,7 @@
-//! The cohort as files: what its devices' uploads come to in the end, in the folders and formats of PMData.
+//! Writes the cohort's final state as files, in the layout of PMData.
 //!
-//! One folder is one device. People are planned one after the other, a few days at a time: memory is bounded by those,
-//! whatever the length of the plan. The same configuration gives the same bytes.
+//! One folder is one device. People are planned in turn, a few days at a time, so memory does not depend on the length of
+//! the plan. The same configuration gives the same bytes.
 
 mod array;
 mod clock;
@@ -29,10 +29,10 @@ use folder::Folder;
 
 /// Days of one person whose readings are held at once.
 const DAYS_AT_ONCE: u32 = 7;
-/// Says who is in a folder of files, in its top folder.
+/// The manifest, in the top folder.
 const MANIFEST: &str = "pulseline.json";
 
-/// What was written.
+/// The written files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Written {
     /// One per device, in the order of their names.
@@ -151,7 +151,7 @@ fn open_folders<'a>(cohort: &'a Cohort, owner: usize, dir: &Path) -> Result<Vec<
     ('a'..).zip(devices).map(open).collect()
 }
 
-/// Files of another cohort between those of this one would be read as its own.
+/// Refuses a non-empty folder: files of another cohort would be read as part of this one.
 fn make_empty(dir: &Path) -> Result<(), GeneratorError> {
     fs::create_dir_all(dir).map_err(|source| failed(dir, source))?;
     let mut entries = fs::read_dir(dir).map_err(|source| failed(dir, source))?;

@@ -1,9 +1,9 @@
-//! Devices that upload to Kafka: simulated ones, and those whose files people have.
+//! Sends device uploads to Kafka, from a simulation or from exported files.
 //!
-//! Of simulation, two halves. [`plan`] is pure: a seeded cohort as an iterator of deliveries in the order of time, the same to the
-//! byte for the same configuration; [`Oracle`] says what must be in the warehouse once they have arrived.
-//! [`simulate`] sends them: Avro, idempotent producer, every delivery report counted. [`write_pmdata`] writes what
-//! they come to as files; [`replay`] sends what files hold.
+//! [`plan`] is pure: it yields a seeded cohort's deliveries in order of time, the same bytes for the same configuration.
+//! [`Oracle`] computes what the warehouse must hold once they have arrived. [`simulate`] sends them with Avro and an
+//! idempotent producer, and counts every delivery report. [`write_pmdata`] writes their final state as files; [`replay`]
+//! sends the content of files.
 
 mod cohort;
 mod config;

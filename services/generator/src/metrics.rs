@@ -1,4 +1,4 @@
-//! Metrics of the generator, and nothing else.
+//! Metrics of the generator.
 #![allow(clippy::disallowed_macros, reason = "this is the place for them")]
 
 use std::time::Duration;

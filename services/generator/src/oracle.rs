@@ -1,4 +1,4 @@
-//! What must be in the warehouse once a plan's deliveries have arrived: the rule, written down a second time.
+//! Computes what the warehouse must hold once a plan's deliveries have arrived: an independent copy of the rule.
 //!
 //! For one natural key the upload with the greatest (synced_at, event_id) wins, and within it the last reading;
 //! in whatever order uploads arrive and however often. Sessions and profiles are replaced whole.
@@ -16,12 +16,12 @@ use crate::plan::{Breakage, DeliveryKind, Payload, Planned};
 use rows::Versioned;
 pub use rows::{CaloriesRow, DayKey, DayRow, DistanceRow, HeartRateRow, ReadingKey, StepsRow, Version};
 
-/// What must have become a dead letter.
+/// An expected dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dead {
-    /// A message that nobody can decode; the offset is dead.
+    /// An undecodable message; its offset is dead.
     Undecodable(Breakage),
-    /// A reading (its index) or a whole upload (−1) that raw cannot hold.
+    /// A reading (its index) or a whole upload (−1) that raw rejects.
     Unmappable {
         /// Which event.
         event_id: Uuid,
@@ -30,7 +30,7 @@ pub enum Dead {
     },
 }
 
-/// Gathers deliveries and answers what must have become of them.
+/// Collects deliveries and computes their expected outcome.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
     /// Rows of `raw.heart_rates`.

@@ -1,4 +1,4 @@
-//! When something of simulated time is due by the clock on the wall.
+//! Maps simulated time to real time.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl Pace {
         Duration::from_millis((due - passed).ceil() as u64)
     }
 
-    /// Waits until a simulated instant comes; false when a stop was asked for first.
+    /// Waits for a simulated instant; false when a stop was requested first.
     pub(crate) async fn wait_until(&self, until: UtcMillis, shutdown: &Shutdown) -> bool {
         loop {
             let wait = self.wait(until);

@@ -1,8 +1,8 @@
-//! The cohort's deliveries, one after the other in the order of time.
+//! The cohort's deliveries in order of time.
 //!
-//! A heap holds what is due: small descriptions, not events. A day is opened when its first instant comes; an event
-//! is made when its delivery is taken. So memory is bounded by the cohort and the longest delay (7 days), not by the
-//! number of days.
+//! A heap holds pending deliveries as small descriptions. A day is planned at its first instant, and an event is built
+//! when its delivery is taken. So memory is bounded by the cohort and the longest delay (7 days), not by the number of
+//! days.
 
 mod breakage;
 mod content;
@@ -50,8 +50,8 @@ pub(crate) fn plan_of(config: &SimulateConfig, now: UtcMillis, part: Option<Part
     let cohort = Cohort::new(config.seed, config.participants, config.quirks)?;
     let (first_day, not_before) = match config.from {
         Start::Day(day) => (days_of(day), UtcMillis(i64::MIN)),
-        // Somewhere the date of Greenwich has not begun yet, somewhere it is tomorrow already; from yesterday on,
-        // everybody's today is in the plan, and so is last night.
+        // Dates differ between time zones. Starting yesterday, the plan includes every person's today
+        // and last night.
         Start::Now => (
             i32::try_from(now.at_offset(0).days()).unwrap_or_default() - 1,
             now,

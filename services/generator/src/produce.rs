@@ -1,4 +1,4 @@
-//! Messages to Kafka.
+//! Sends messages to Kafka.
 
 pub(crate) mod deliver;
 pub(crate) mod message;

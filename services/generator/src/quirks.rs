@@ -1,15 +1,15 @@
-//! What real data does, each switchable: the quirks that simulated devices and written files have.
+//! Switchable quirks of real data, for simulated devices and written files.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Declares every quirk once: its name in configurations, and what it does.
+/// Declares every quirk with its name and description.
 macro_rules! quirks {
     ($($(#[$about:meta])* $quirk:ident = $name:literal;)*) => {
-        /// One thing that real data does. The numbers are those of the table of quirks; the others were seen in raw
-        /// exports of accounts.
+        /// A quirk of real data. Numbers refer to the table of quirks; the others were seen in raw account
+        /// exports.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Quirk {
             $($(#[$about])* $quirk,)*
@@ -35,17 +35,17 @@ quirks! {
     NumberForms = "number_forms";
     /// 1: columns of a sleep's score are empty, and so are fields of its event.
     EmptyValues = "empty_values";
-    /// 1: the third person's device knows no confidence.
+    /// 1: the third person's device reports no confidence.
     NoConfidence = "no_confidence";
     /// 2: in files, a sleep's start is written with a space and its end with a `T`.
     MixedDates = "mixed_dates";
-    /// 4: clocks change; without it everybody lives where they do not.
+    /// 4: clocks change; without it all people live in zones without changes.
     ClockChanges = "clock_changes";
     /// 5: two sleeps on one day.
     Naps = "naps";
     /// 5: a night is sent when its sleeper wakes up, and again when it is over.
     GrowingSleeps = "growing_sleeps";
-    /// 6: readings stand twice in an upload, and records twice in a file.
+    /// 6: repeated readings in an upload, and repeated records in a file.
     ExactDuplicates = "exact_duplicates";
     /// 8: a day's totals are sent in the evening, and again the next morning.
     GrowingDays = "growing_days";
@@ -71,16 +71,16 @@ quirks! {
     UnknownValues = "unknown_values";
     /// 70 beats per minute with confidence 0 in the moment in which a device is put on.
     PutOnPlaceholder = "put_on_placeholder";
-    /// A minute of steps stands twice in an upload, with different values; the last one counts.
+    /// A minute of steps occurs twice in an upload, with different values; the last one counts.
     StepsTwice = "steps_twice";
-    /// Minutes that say 0 steps, which is not the same as nothing.
+    /// Minutes with explicit 0 steps, as opposed to missing minutes.
     ZeroMinutes = "zero_minutes";
     /// Exercises without some of the keys that others have.
     AbsentKeys = "absent_keys";
 }
 
-/// A set of [`Quirk`]s. Reads from `all`, `none`, or a list such as `growing_sleeps,unknown_keys`; `-name` leaves one
-/// out, of all if the list begins with it.
+/// A set of [`Quirk`]s, parsed from `all`, `none`, or a list such as `growing_sleeps,unknown_keys`; `-name` excludes
+/// one. A list that starts with an exclusion starts from all.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Quirks(u32);
@@ -88,22 +88,22 @@ pub struct Quirks(u32);
 impl Quirks {
     /// Every quirk.
     pub const ALL: Self = Self((1 << Quirk::ALL.len()) - 1);
-    /// None of them.
+    /// The empty set.
     pub const NONE: Self = Self(0);
 
-    /// True when it is one of them.
+    /// True when the set contains it.
     #[must_use]
     pub const fn has(self, quirk: Quirk) -> bool {
         self.0 & (1 << quirk as u32) != 0
     }
 
-    /// These and one more.
+    /// The set with one more.
     #[must_use]
     pub const fn with(self, quirk: Quirk) -> Self {
         Self(self.0 | (1 << quirk as u32))
     }
 
-    /// These but one.
+    /// The set without one.
     #[must_use]
     pub const fn without(self, quirk: Quirk) -> Self {
         Self(self.0 & !(1 << quirk as u32))
@@ -146,13 +146,13 @@ fn named(name: &str) -> Result<Quirk, String> {
         .ok_or_else(|| {
             let known = Quirk::ALL.map(Quirk::name).join(", ");
             format!(
-                "`{name}` is no quirk: `all`, `none`, or some of {known}; `-` before a name leaves it out"
+                "--quirks: unknown quirk `{name}`; use `all`, `none`, or some of {known}; `-` before a name excludes it"
             )
         })
 }
 
 impl fmt::Display for Quirks {
-    /// The shorter of what is in and what is left out.
+    /// Prints inclusions or exclusions, whichever are fewer.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (inside, outside): (Vec<_>, Vec<_>) = Quirk::ALL.into_iter().partition(|quirk| self.has(*quirk));
         if outside.is_empty() {
@@ -210,7 +210,10 @@ mod tests {
             Quirks::NONE.with(Quirk::Gaps)
         );
         for text in ["", "nap", "naps,", "--naps"] {
-            assert!(text.parse::<Quirks>().unwrap_err().contains("no quirk"), "{text}");
+            assert!(
+                text.parse::<Quirks>().unwrap_err().contains("unknown quirk"),
+                "{text}"
+            );
         }
     }
 

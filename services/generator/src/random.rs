@@ -1,13 +1,12 @@
-//! Random numbers that depend on nothing but a seed and what they are for.
+//! Random numbers that depend only on a seed and their purpose.
 //!
-//! Each purpose has its own generator, made from (seed, who, when, what): a window's readings are the same whether
-//! it is planned alone or among millions. Ranges are computed here, so that another version of a library cannot
-//! change a byte.
+//! Each purpose has its own generator, keyed by (seed, who, when, what), so a window's readings do not depend on the rest
+//! of the plan. Ranges are computed here, so that another version of a library cannot change a byte.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// What numbers are for.
+/// Purpose of random numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     Person,
@@ -23,7 +22,7 @@ pub(crate) enum Purpose {
     FateOfUser,
     Correction,
     Breakage,
-    // New ones stand behind the old: their place is part of the key.
+    // Append new ones at the end: their position is part of the key.
     Body,
     SensorOff,
     NightOddities,
@@ -80,7 +79,7 @@ impl Draw {
         low + self.below((high - low + 1).unsigned_abs()).cast_signed()
     }
 
-    /// True in this share of cases. Always draws, so that a share of 0 shifts nothing that follows.
+    /// True with this probability. Always draws, so that a share of 0 does not shift later draws.
     pub(crate) fn chance(&mut self, share: f64) -> bool {
         f64::from(self.bits()) < share * 4_294_967_296.0
     }

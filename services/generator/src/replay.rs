@@ -1,4 +1,4 @@
-//! From files to Kafka: one thread reads and encodes, one task paces and sends.
+//! Replays files to Kafka: one thread reads and encodes, one task paces and sends.
 
 mod zones;
 
@@ -24,32 +24,32 @@ use crate::produce::message::Message;
 use crate::produce::sender::Sender;
 use crate::simulate::{GeneratorConnections, prepare};
 
-/// Encoded messages between reading and sending: at most a few kB each.
+/// Most encoded messages between reading and sending: a few kB each.
 const READ_MESSAGES: usize = 128;
 
-/// How to send what files hold.
+/// Settings of a replay.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplayConfig {
-    /// How fast the time that the readings span goes by. Files are read one after the other, so that it is the time
-    /// of the whole that is divided, not that of each reading.
+    /// Speed relative to the time that all readings span. Files are read in turn, so the speed applies to the
+    /// whole, not to each reading.
     pub speed: Speed,
-    /// Partitions of topics that are made.
+    /// Partitions of created topics.
     pub partitions: i32,
 }
 
-/// An archive with its survey, and how much of it has been read.
+/// An archive with its survey and progress.
 #[derive(Debug)]
 pub struct SurveyedArchive {
     /// The files.
     pub archive: Archive,
-    /// What they hold.
+    /// Their summary.
     pub survey: Survey,
-    /// Bytes that were read, of [`Archive::bytes`].
+    /// Bytes read, of [`Archive::bytes`].
     pub consumed: AtomicU64,
 }
 
 impl SurveyedArchive {
-    /// The instant that has come when so many bytes are read: readings are taken to lie evenly.
+    /// The instant that corresponds to this many bytes, assuming evenly distributed readings.
     fn reached(&self, consumed: u64) -> UtcMillis {
         let oldest = self.survey.people.iter().filter_map(|person| person.oldest).min();
         let newest = self.survey.people.iter().filter_map(|person| person.newest).max();
@@ -61,12 +61,12 @@ impl SurveyedArchive {
     }
 }
 
-/// Sends everything that the files hold; what no event can be made of goes to the topic of dead letters. The same
-/// files give the same events: run again, after a stop or to the end, it changes nothing. `counts` goes up meanwhile.
+/// Sends all events of the files; refused records go to the topic of dead letters. The same files give the same events,
+/// so a replay can be repeated at any time. `counts` is updated meanwhile.
 ///
 /// # Errors
-/// A file that cannot be read; someone whose files were replayed in another zone before; what Kafka or the registry
-/// refuse. Outages are waited out.
+/// An unreadable file, a person whose files were replayed in another zone, or a rejection by Kafka or the registry.
+/// Outages are retried.
 pub fn replay(
     source: Arc<SurveyedArchive>,
     config: ReplayConfig,
@@ -76,13 +76,13 @@ pub fn replay(
 ) -> BoxFuture<'_, Result<Summary, GeneratorError>> {
     Box::pin(async move {
         metrics::describe();
-        // It connects while topics and schemas are prepared.
+        // Connects while topics and schemas are prepared.
         let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
         let Some(schema_ids) = prepare(config.partitions, connections, &shutdown).await? else {
             return Ok(counts.snapshot());
         };
         let recording = || zones::record(&connections.kafka, &source.survey);
-        match retry_transient(&shutdown, "writing down zones", recording).await {
+        match retry_transient(&shutdown, "recording time zones", recording).await {
             Ok(()) => {}
             Err(RetryError::Failed(error)) => return Err(error),
             Err(RetryError::Abandoned) => return Ok(counts.snapshot()),
@@ -111,7 +111,7 @@ fn start_reading(
                 Item::Event(event) => Message::replayed(&event, &schema_ids, due)?,
                 Item::Refused(refused) => Message::refused(refused, due),
             };
-            // Nobody receives any more: a stop was asked for.
+            // The receiver is closed: a stop was requested.
             if read.blocking_send(message).is_err() {
                 break;
             }

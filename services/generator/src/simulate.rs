@@ -1,4 +1,4 @@
-//! From plan to Kafka: one thread plans and encodes, one task paces and sends.
+//! Sends a plan to Kafka: one thread plans and encodes, one task paces and sends.
 
 use std::sync::Arc;
 
@@ -24,10 +24,10 @@ use crate::produce::message::Message;
 use crate::produce::sender::Sender;
 use crate::produce::topics::ensure_topics;
 
-/// Encoded messages between planning and sending: at most 4 kB each.
+/// Most encoded messages between planning and sending: at most 4 kB each.
 const PLANNED_MESSAGES: usize = 128;
 
-/// Where to send.
+/// Connections of the generator.
 #[derive(Clone, Debug, Default)]
 pub struct GeneratorConnections {
     /// Kafka.
@@ -36,11 +36,11 @@ pub struct GeneratorConnections {
     pub registry: RegistryConfig,
 }
 
-/// Makes missing topics, registers the schemas, and sends everything that is planned, at the pace that is configured.
-/// `counts` goes up meanwhile. Ends early, with what was sent acknowledged, when a stop is asked for.
+/// Creates missing topics, registers the schemas, and sends the plan at the configured speed. `counts` is updated
+/// meanwhile. A stop ends it early, after all sent messages are acknowledged.
 ///
 /// # Errors
-/// See [`GeneratorError`]; outages are waited out.
+/// See [`GeneratorError`]; outages are retried.
 pub fn simulate<'a>(
     config: &'a SimulateConfig,
     connections: &'a GeneratorConnections,
@@ -52,7 +52,7 @@ pub fn simulate<'a>(
         metrics::describe();
         let now = UtcMillis(clock.now_utc_millis());
         let plan = plan(config, now).map_err(GeneratorError::Config)?;
-        // It connects while topics and schemas are prepared.
+        // Connects while topics and schemas are prepared.
         let sender = Sender::new(&connections.kafka, Arc::clone(&counts))?;
         let Some(schema_ids) = prepare(config.partitions, connections, &shutdown).await? else {
             return Ok(counts.snapshot());
@@ -61,7 +61,7 @@ pub fn simulate<'a>(
         let planner = start_planning(plan, schema_ids, planned);
         let pace = |at| match config.from {
             Start::Now => Pace::new(clock.clone(), config.speed, now),
-            // Simulated time begins with the first message.
+            // Simulated time starts with the first message.
             Start::Day(_) => Pace::new(clock.clone(), config.speed, at),
         };
         deliver(&sender, messages, pace, &shutdown).await?;
@@ -77,7 +77,7 @@ pub fn simulate<'a>(
     })
 }
 
-/// Topics and schema ids; none when a stop was asked for while an outage lasted.
+/// Prepares topics and schema ids; none when a stop was requested during an outage.
 pub(crate) async fn prepare(
     partitions: i32,
     connections: &GeneratorConnections,
@@ -114,7 +114,7 @@ fn start_planning(
 ) -> JoinHandle<Result<(), GeneratorError>> {
     tokio::task::spawn_blocking(move || {
         for delivery in plan {
-            // Nobody receives any more: a stop was asked for.
+            // The receiver is closed: a stop was requested.
             if planned
                 .blocking_send(Message::new(delivery, &schema_ids)?)
                 .is_err()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-/// When a batch is written. Whatever is reached first counts.
+/// Limits of a batch: it is written when it reaches one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
@@ -13,12 +13,12 @@ pub struct Limits {
     pub batch_rows: usize,
     /// Most bytes in a batch, as received.
     pub batch_bytes: usize,
-    /// Longest a batch waits for more, in milliseconds.
+    /// Longest wait of a batch's first item, in milliseconds.
     pub batch_wait_ms: u64,
 }
 
 impl Limits {
-    /// Checks that each limit lets something through.
+    /// Checks that each limit is at least 1.
     ///
     /// # Errors
     /// The name of the field that is 0, after `path`.
@@ -88,7 +88,7 @@ impl<T> Batch<T> {
         self.rows >= self.limits.batch_rows || self.bytes >= self.limits.batch_bytes
     }
 
-    /// When the oldest item has waited long enough; none while empty.
+    /// Deadline of the oldest item; none while the batch is empty.
     #[must_use]
     pub fn due_at(&self) -> Option<Instant> {
         self.opened

@@ -1,10 +1,10 @@
-//! Time is injected, so that replayed history behaves as the past it is.
+//! An injectable clock, so that tests and replays control the time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A source of the present instant, in milliseconds since 1970-01-01T00:00Z.
+/// A source of the current time, in milliseconds since 1970-01-01T00:00Z.
 #[derive(Clone, Debug)]
 pub struct Clock(TimeSource);
 
@@ -21,13 +21,13 @@ impl Clock {
         Self(TimeSource::System)
     }
 
-    /// A clock that stands at `utc_millis` until [`Clock::set`] moves it.
+    /// A clock that stays at `utc_millis` until [`Clock::set`] moves it.
     #[must_use]
     pub fn fixed(utc_millis: i64) -> Self {
         Self(TimeSource::Fixed(Arc::new(AtomicI64::new(utc_millis))))
     }
 
-    /// The present, in milliseconds since the Unix epoch.
+    /// The current time, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn now_utc_millis(&self) -> i64 {
         match &self.0 {
@@ -36,7 +36,7 @@ impl Clock {
         }
     }
 
-    /// Moves a fixed clock; the machine's clock is left alone.
+    /// Moves a fixed clock; has no effect on the machine's clock.
     pub fn set(&self, utc_millis: i64) {
         if let TimeSource::Fixed(at) = &self.0 {
             at.store(utc_millis, Ordering::Relaxed);
@@ -44,7 +44,7 @@ impl Clock {
     }
 }
 
-/// The machine's clock in milliseconds since the Unix epoch (0 if it stands before 1970).
+/// The machine's clock in milliseconds since the Unix epoch (0 before 1970).
 #[must_use]
 #[allow(
     clippy::disallowed_methods,

@@ -1,6 +1,6 @@
-//! Connections, as they are configured; and how a configuration is read.
+//! Connection settings, and how the configuration is read.
 //!
-//! Order, later wins: defaults, the file, environment variables `PULSELINE__SECTION__FIELD`.
+//! Later sources win: defaults, the file, environment variables `PULSELINE__SECTION__FIELD`.
 
 mod kafka;
 mod mongo;
@@ -19,7 +19,7 @@ pub use registry::RegistryConfig;
 pub use secret::Secret;
 pub use timescale::TimescaleConfig;
 
-/// Why a configuration was refused.
+/// An invalid configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file, a variable or a field is wrong; the text names it.
@@ -27,9 +27,9 @@ pub enum ConfigError {
     Invalid(String),
 }
 
-/// What stands before the name of every variable.
+/// Prefix of every variable.
 const PREFIX: &str = "PULSELINE__";
-/// What stands behind the name of a variable whose value is the path of a file with the secret.
+/// Suffix of a variable that holds the path of a secret's file.
 const FILE_SUFFIX: &str = "_FILE";
 
 /// Reads a configuration: defaults of `T`, then `file` (TOML), then the environment.
@@ -60,7 +60,7 @@ pub fn load_from<T: DeserializeOwned>(
     read.map_err(|error| ConfigError::Invalid(error.to_string()))
 }
 
-/// Where each setting that is not a default came from: its name, `section.field`, and the variable or file.
+/// The variable or file of each setting that is not a default, by `section.field`.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -100,7 +100,7 @@ fn from_file(file: Option<&Path>) -> config::ConfigBuilder<config::builder::Defa
     }
 }
 
-/// `PULSELINE__SECTION__FIELD_FILE` is the path of a file that holds the field.
+/// Resolves `PULSELINE__SECTION__FIELD_FILE`, the path of a file with the field's value.
 fn with_secret_files(environment: HashMap<String, String>) -> Result<HashMap<String, String>, ConfigError> {
     let mut read = HashMap::new();
     for (name, value) in &environment {
@@ -121,7 +121,7 @@ fn with_secret_files(environment: HashMap<String, String>) -> Result<HashMap<Str
     Ok(read)
 }
 
-/// Refuses an empty connection setting, naming its variable.
+/// Refuses an empty connection setting and names its variable.
 ///
 /// # Errors
 /// When `value` is empty.

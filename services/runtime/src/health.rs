@@ -1,7 +1,7 @@
-//! Whether a service can do its work, and whether its loops still move.
+//! Health of a service: whether it can work, and whether its loops make progress.
 //!
-//! Ready (`/readyz`) = it works, or stands by for one that works, and waits for nothing: a rolling update goes on.
-//! Alive (`/livez`) = each of its loops moved lately. Waiting for an outage to end is moving.
+//! Ready (`/readyz`): it works or is a standby, and waits for no server, so a rolling update can continue.
+//! Alive (`/livez`): each of its loops made progress recently. Waiting for an outage to end counts as progress.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,12 +14,12 @@ use axum::routing::get;
 use crate::metrics;
 use crate::waits::{Waiting, Waits};
 
-/// How often a loop that has nothing to do should beat all the same.
+/// How often an idle loop should beat.
 pub const BEAT: Duration = Duration::from_secs(5);
-/// Silence after which a loop counts as stalled, where a single step of it takes seconds.
+/// Silence after which a loop counts as stalled when one step takes seconds.
 pub const STALLED_AFTER: Duration = Duration::from_secs(120);
 
-/// What a service says about itself. Clones share one state.
+/// Health of a service. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
     state: Arc<Mutex<State>>,
@@ -30,18 +30,18 @@ pub struct Health {
 struct State {
     stage: Stage,
     loops: Vec<Loop>,
-    /// Names of all loops that ever were: one that has ended is told to be silent no more.
+    /// Names of all loops so far: the metrics of an ended loop are reset.
     known: Vec<&'static str>,
 }
 
-/// How far a service is.
+/// State of a service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Stage {
     /// It cannot work (yet).
     #[default]
     NotReady,
     Works,
-    /// Another one works; this one takes over.
+    /// Standby: another instance works.
     StandsBy,
 }
 
@@ -49,12 +49,12 @@ enum Stage {
 struct Loop {
     id: u64,
     name: &'static str,
-    /// Silence that is normal.
+    /// Longest normal silence.
     patience: Duration,
     moved: Instant,
 }
 
-/// A loop and the seconds since it moved.
+/// A loop and the seconds since its last progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Silence {
     name: &'static str,
@@ -69,7 +69,7 @@ impl Health {
         Self::default()
     }
 
-    /// Not ready; what `waits` holds is what the service waits for.
+    /// Not ready; `waits` holds the servers that the service waits for.
     #[must_use]
     pub fn watching(waits: &Waits) -> Self {
         Self {
@@ -78,24 +78,24 @@ impl Health {
         }
     }
 
-    /// Says whether the service works.
+    /// Sets whether the service works.
     pub fn set_ready(&self, ready: bool) {
         self.state().stage = if ready { Stage::Works } else { Stage::NotReady };
     }
 
-    /// Says that another instance works, and that this one would take over.
+    /// Marks the service as a standby.
     pub fn standing_by(&self) {
         self.state().stage = Stage::StandsBy;
     }
 
-    /// True when the service works or stands by, and waits for nothing.
+    /// True when the service works or is a standby, and waits for no server.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.state().stage != Stage::NotReady && self.waits.now().is_empty()
     }
 
-    /// Watches a loop until what is returned is dropped. A loop that is silent for longer than `patience` has stalled,
-    /// unless the process waits for an outage and tries again and again.
+    /// Watches a loop until the returned guard is dropped. A loop that is silent for longer than `patience` has stalled,
+    /// unless the process is retrying during an outage.
     #[must_use]
     pub fn watch(&self, name: &'static str, patience: Duration) -> Heart {
         let mut state = self.state();
@@ -122,7 +122,7 @@ impl Health {
         self.waits.now()
     }
 
-    /// Each loop that is watched.
+    /// Every watched loop.
     fn silences(&self, now: Instant) -> Vec<Silence> {
         let tried_ago = self.waits.tried_ago(now);
         let silence = |watched: &Loop| {
@@ -142,7 +142,7 @@ impl Health {
     }
 }
 
-/// The beats of one loop. Dropped, the loop has ended and is watched no more.
+/// Heartbeat of one loop; dropping it ends the watch.
 #[derive(Debug)]
 pub struct Heart {
     health: Health,
@@ -150,7 +150,7 @@ pub struct Heart {
 }
 
 impl Heart {
-    /// The loop moved.
+    /// Records progress.
     pub fn beat(&self) {
         self.beat_at(Instant::now());
     }
@@ -180,7 +180,7 @@ pub(crate) fn routes(health: &Health) -> Router {
         .route("/readyz", get(move || std::future::ready(readiness(&ready))))
 }
 
-/// Tells the metrics how long is waited and how long each loop is silent.
+/// Records how long the process waits and how long each loop is silent.
 pub(crate) fn record(health: &Health) {
     metrics::record_waiting(&health.waiting());
     let known = health.state().known.clone();
@@ -195,7 +195,7 @@ pub(crate) fn record(health: &Health) {
     }
 }
 
-/// The first line is the state; what is waited for follows, a line each.
+/// The first line is the state; one line per wait follows.
 fn readiness(health: &Health) -> (StatusCode, String) {
     let stage = health.state().stage;
     let waiting = health.waiting();

@@ -1,9 +1,9 @@
-//! The HTTP server that the console and `/metrics` share: TLS, who may ask, and an end that finishes what was asked.
+//! The HTTP server of the console and `/metrics`: TLS, authentication and graceful shutdown.
 //!
 //! ```text
 //!  HttpConfig ── validate ──▶ Server::bind ──▶ Server::serve ──▶ one task per connection: TLS ▸ HTTP/1.1 ▸ router
-//!                                  └─▶ Certificates: the two files are read again every few seconds
-//!  Access: bearer token or user and password; a router puts it before what it guards
+//!                                  └─▶ Certificates: reloads the two files every few seconds
+//!  Access: bearer token or user and password, as a layer of a router
 //! ```
 
 mod access;

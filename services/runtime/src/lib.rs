@@ -1,4 +1,4 @@
-//! What every service shares: configuration, shutdown, retry, batches, HTTP, telemetry. No driver types.
+//! Shared by all services: configuration, shutdown, retry, batches, HTTP, telemetry. No driver types.
 
 pub mod batch;
 pub mod clock;

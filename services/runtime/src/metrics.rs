@@ -1,4 +1,4 @@
-//! What every service tells about its process.
+//! Metrics of the process, common to all services.
 #![allow(
     clippy::disallowed_macros,
     reason = "the one place of this crate that names metrics"
@@ -10,7 +10,7 @@ use metrics::{Unit, describe_gauge, gauge};
 
 use crate::waits::{Hop, Waiting};
 
-/// As Prometheus' own clients call it.
+/// The name that Prometheus' own clients use.
 const RESIDENT: &str = "process_resident_memory_bytes";
 const PEAK: &str = "process_peak_resident_memory_bytes";
 const WAITING: &str = "pulseline_waiting_seconds";
@@ -18,12 +18,8 @@ const SILENT: &str = "pulseline_loop_silent_seconds";
 const STALLED: &str = "pulseline_loop_stalled";
 
 pub(crate) fn describe() {
-    describe_gauge!(RESIDENT, Unit::Bytes, "Memory of this process that is in use.");
-    describe_gauge!(
-        PEAK,
-        Unit::Bytes,
-        "Most memory that this process ever had in use."
-    );
+    describe_gauge!(RESIDENT, Unit::Bytes, "Resident memory of this process.");
+    describe_gauge!(PEAK, Unit::Bytes, "Peak resident memory of this process.");
     describe_gauge!(
         WAITING,
         Unit::Seconds,
@@ -42,7 +38,7 @@ pub(crate) fn describe() {
     record_waiting(&[]);
 }
 
-/// The longest wait of each hop.
+/// Records the longest wait of each hop.
 pub(crate) fn record_waiting(waiting: &[Waiting]) {
     for hop in Hop::ALL {
         let of_hop = waiting.iter().filter(|waiting| waiting.hop == hop);
@@ -51,13 +47,13 @@ pub(crate) fn record_waiting(waiting: &[Waiting]) {
     }
 }
 
-/// How long a loop has been silent, and whether that is longer than it may be.
+/// Records how long a loop has been silent, and whether it has stalled.
 pub(crate) fn record_silence(name: &'static str, lasts: Duration, is_stalled: bool) {
     gauge!(SILENT, "loop" => name).set(lasts.as_secs_f64());
     gauge!(STALLED, "loop" => name).set(f64::from(u8::from(is_stalled)));
 }
 
-/// Looks at this process' memory, where the system tells it as Linux does.
+/// Records this process's memory on Linux.
 pub(crate) fn record_memory() {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
         return;
@@ -69,7 +65,7 @@ pub(crate) fn record_memory() {
     }
 }
 
-/// A field of `/proc/self/status`, which counts in units of 1024 bytes.
+/// A field of `/proc/self/status`, in units of 1024 bytes.
 fn bytes_of(status: &str, field: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     line.trim()

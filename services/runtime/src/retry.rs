@@ -1,4 +1,4 @@
-//! Three kinds of error, and what is done about each.
+//! Error classes, and retries of transient errors.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -9,34 +9,34 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use crate::shutdown::Shutdown;
 use crate::waits::Hop;
 
-/// First pause after an outage was seen.
+/// First pause after a transient error.
 pub const BACKOFF_MIN_MS: u64 = 100;
-/// Longest pause between attempts: long enough to spare a server that starts, short enough to be back at once.
+/// Longest pause between attempts: spares a starting server, yet resumes quickly.
 pub const BACKOFF_MAX_MS: u64 = 5_000;
 
-/// What an error means for the work at hand.
+/// The class of an error: what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// The world is at fault (outage, conflict): wait and try the same again.
+    /// An outage or a conflict: wait and retry.
     Transient,
-    /// This record is at fault: it becomes a dead letter.
+    /// A bad record: it becomes a dead letter.
     Definite,
-    /// Nobody knows, or a guarantee would break: the service stops with a clear message.
+    /// Unknown, or a guarantee would break: the service stops with a clear message.
     Fatal,
 }
 
-/// An error that knows what it means. Implementations match exhaustively; what is unknown is fatal.
+/// An error with a class. Implementations match exhaustively; unknown errors are fatal.
 pub trait Classify {
     /// What this error means for the work at hand.
     fn class(&self) -> Class;
 
-    /// The server that it came from: what a wait is shown as.
+    /// The server that caused the error, for the report of the wait.
     fn hop(&self) -> Hop {
         Hop::Other
     }
 }
 
-/// How a retried operation ended without a value.
+/// Why a retried operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RetryError<E> {
     /// The error was not transient.
@@ -47,7 +47,7 @@ pub enum RetryError<E> {
     Abandoned,
 }
 
-/// The pauses between attempts: exponential with jitter, without an end.
+/// Endless pauses between attempts: exponential with jitter.
 pub fn pauses() -> impl Iterator<Item = Duration> + Send {
     ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(BACKOFF_MIN_MS))
@@ -57,10 +57,10 @@ pub fn pauses() -> impl Iterator<Item = Duration> + Send {
         .build()
 }
 
-/// Runs `attempt` until it succeeds or fails for good; transient errors are waited out.
+/// Runs `attempt` until it succeeds or fails permanently; retries transient errors.
 ///
-/// An attempt in flight is never dropped half way: only the pauses between attempts end early. While it waits, `/readyz`
-/// and `pulseline_waiting_seconds` say for what; the log says it once with its cause, and then rarely.
+/// It never cancels a running attempt: a stop only shortens the pauses. During a wait, `/readyz` and
+/// `pulseline_waiting_seconds` name the server; the log gives the cause once, and then rarely.
 ///
 /// # Errors
 /// The first error that is not transient, or [`RetryError::Abandoned`].

@@ -1,7 +1,7 @@
-//! Two signals: stop taking in work, and abandon what is left when the deadline has passed.
+//! Two-stage shutdown: stop taking in work, then abandon the rest at the deadline.
 //!
-//! One token for both would abort a drain at its first hiccup. Every wait has to know of them, so what is waited for
-//! travels with them.
+//! A single token would abort a drain at its first transient error. Every wait observes both tokens, so the list of waits
+//! is kept with them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::waits::Waits;
 
-/// How a service learns that it should end. Clones share one state.
+/// Tells a service to stop. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown {
     stop: CancellationToken,
@@ -18,13 +18,13 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// A shutdown that nobody has asked for yet.
+    /// A shutdown that is not requested yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One that ends with this one, or before it: what ends the child leaves this one as it is.
+    /// A child that stops with this one, or earlier without affecting it.
     #[must_use]
     pub fn child(&self) -> Self {
         Self {
@@ -34,46 +34,46 @@ impl Shutdown {
         }
     }
 
-    /// What is waited for by whoever ends with this, children included.
+    /// The current waits, including those of children.
     #[must_use]
     pub fn waits(&self) -> &Waits {
         &self.waits
     }
 
-    /// Asks for a graceful stop: intake ends, what was taken in is finished.
+    /// Requests a graceful stop: intake ends, work in progress is finished.
     pub fn stop(&self) {
         self.stop.cancel();
     }
 
-    /// Gives up on what is unfinished; it is taken up again from the durable position at the next start.
+    /// Abandons unfinished work; the next start resumes from the durable position.
     pub fn abandon(&self) {
         self.stop.cancel();
         self.abandon.cancel();
     }
 
-    /// True once a stop was asked for.
+    /// True once a stop was requested.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
     }
 
-    /// True once unfinished work is to be left.
+    /// True once unfinished work must be abandoned.
     #[must_use]
     pub fn is_abandoned(&self) -> bool {
         self.abandon.is_cancelled()
     }
 
-    /// Resolves when a stop was asked for.
+    /// Resolves when a stop is requested.
     pub async fn stopping(&self) {
         self.stop.cancelled().await;
     }
 
-    /// Resolves when unfinished work is to be left.
+    /// Resolves when unfinished work must be abandoned.
     pub async fn abandoned(&self) {
         self.abandon.cancelled().await;
     }
 
-    /// Sleeps for `duration`, or until a stop is asked for; true when it slept to the end.
+    /// Sleeps for `duration` or until a stop is requested; true after the full duration.
     pub async fn sleep(&self, duration: Duration) -> bool {
         tokio::select! {
             biased;
@@ -82,7 +82,7 @@ impl Shutdown {
         }
     }
 
-    /// Listens for SIGTERM and SIGINT: the first stops, a second one or the deadline abandons.
+    /// Handles SIGTERM and SIGINT: the first requests a stop, the second or the deadline abandons unfinished work.
     ///
     /// # Errors
     /// When the handlers cannot be installed.
@@ -98,7 +98,7 @@ impl Shutdown {
             }
             tracing::info!(
                 drain_seconds = drain.as_secs(),
-                "stopping: finishing what was taken in"
+                "stopping: finishing work in progress"
             );
             shutdown.stop();
             tokio::select! {

@@ -22,30 +22,30 @@ const SECONDS_BUCKETS: [f64; 14] = [
 const BYTES_BUCKETS: [f64; 9] = [1e3, 4e3, 16e3, 64e3, 256e3, 1e6, 4e6, 16e6, 64e6];
 const ROWS_BUCKETS: [f64; 9] = [1.0, 10.0, 100.0, 1e3, 5e3, 10e3, 50e3, 100e3, 500e3];
 
-/// Where metrics and health are served, and who may read the metrics.
+/// Address and credentials of metrics and health.
 pub type TelemetryConfig = HttpConfig;
 
-/// Why telemetry did not start.
+/// An error that prevents telemetry from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// A setting is wrong; the text names it.
     #[error("configuration: {0}")]
     Config(String),
-    /// The address is taken or not ours.
-    #[error("cannot listen on {address} for metrics")]
+    /// The address is in use or not local.
+    #[error("cannot listen on {address} for metrics: set telemetry.listen to a free address")]
     Listen {
         /// The configured address.
         address: SocketAddr,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// Another recorder is installed in this process.
-    #[error("metrics recorder: {0}")]
+    /// The process has a recorder already.
+    #[error("cannot install the metrics recorder: {0}")]
     Recorder(String),
 }
 
-/// Human logs on a terminal, JSON otherwise; `RUST_LOG` filters, `info` by default.
+/// Logs text on a terminal, JSON otherwise; `RUST_LOG` filters, `info` by default.
 pub fn init_logs() {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("info,librdkafka=warn,rdkafka=warn,tokio_postgres=warn"));
@@ -81,8 +81,8 @@ pub fn install_recorder() -> Result<PrometheusHandle, TelemetryError> {
         .map_err(|error| TelemetryError::Recorder(error.to_string()))
 }
 
-/// Serves `/metrics`, `/livez` and `/readyz` until the process is told to stop; returns the address. Who may ask is asked of
-/// `/metrics` only: probes know no secrets, and learn none.
+/// Serves `/metrics`, `/livez` and `/readyz` until the process stops; returns the address. Only `/metrics` requires
+/// credentials: probes have none, and their answers hold no secrets.
 ///
 /// # Errors
 /// A wrong setting, or an address that cannot be bound.

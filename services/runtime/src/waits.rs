@@ -1,13 +1,13 @@
-//! What a process waits for: shown while it lasts, logged once with its cause and then rarely (P19).
+//! Waits of a process: visible while they last, logged once with their cause and then rarely (P19).
 
 use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often a wait that goes on is logged again.
+/// How often a continuing wait is logged.
 const LOG_AGAIN: Duration = Duration::from_secs(60);
 
-/// A server that a process may have to wait for: a label of metrics, hence few.
+/// A server that a process may wait for; a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hop {
     /// The brokers.
@@ -18,7 +18,7 @@ pub enum Hop {
     Mongo,
     /// The warehouse.
     Timescale,
-    /// The error does not say which.
+    /// Unknown: the error does not say which server.
     Other,
 }
 
@@ -32,7 +32,7 @@ impl Hop {
         Self::Other,
     ];
 
-    /// As a label and in sentences.
+    /// Its name as a label and in sentences.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -45,7 +45,7 @@ impl Hop {
     }
 }
 
-/// Everything that is waited for at present. Clones share one state.
+/// The current waits. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub struct Waits(Arc<Mutex<Vec<Shown>>>);
 
@@ -59,12 +59,12 @@ struct Shown {
     tried: Instant,
 }
 
-/// What is waited for, as it is reported.
+/// A wait, for reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// Which server does not do what it should.
+    /// The server that fails.
     pub hop: Hop,
-    /// What was being done.
+    /// The operation that waits.
     pub what: String,
     /// For how long.
     pub lasts: Duration,
@@ -78,13 +78,13 @@ impl Display for Waiting {
 }
 
 impl Waits {
-    /// Nothing is waited for.
+    /// No waits.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Prepares a wait for the case that `what` meets an outage; nobody sees it before the first failure.
+    /// Prepares a wait for `what`; it becomes visible at the first failure.
     #[must_use]
     pub fn prepare(&self, what: &str) -> Wait {
         Wait {
@@ -95,7 +95,7 @@ impl Waits {
         }
     }
 
-    /// What is waited for, the longest wait first.
+    /// Current waits, the longest first.
     #[must_use]
     pub fn now(&self) -> Vec<Waiting> {
         self.at(Instant::now())
@@ -112,7 +112,7 @@ impl Waits {
         shown.into_iter().map(shown_as).collect()
     }
 
-    /// How long ago any wait was last tried again; none while nothing is waited for.
+    /// Time since the latest retry of any wait; none without waits.
     pub(crate) fn tried_ago(&self, now: Instant) -> Option<Duration> {
         let ago = |wait: &Shown| now.saturating_duration_since(wait.tried);
         self.shown().iter().map(ago).min()
@@ -123,7 +123,7 @@ impl Waits {
     }
 }
 
-/// One wait, from its first failure until it is over or dropped.
+/// One wait, from its first failure until success or drop.
 #[derive(Debug)]
 pub struct Wait {
     waits: Waits,
@@ -134,7 +134,7 @@ pub struct Wait {
 }
 
 impl Wait {
-    /// An attempt failed for a reason that passes: the wait shows from now on, and is logged at first and then rarely.
+    /// Records a transient failure: the wait becomes visible, and is logged at first and then rarely.
     pub fn failed(&mut self, hop: Hop, cause: &dyn Display) {
         self.failed_at(Instant::now(), hop, cause);
     }
@@ -169,7 +169,7 @@ impl Wait {
         }
     }
 
-    /// It succeeded: the wait ends, and the log says how long it was.
+    /// Records success: the wait ends, and the log says how long it took.
     pub fn over(&mut self) {
         let Some((_, began)) = self.shown else { return };
         let (what, waited_seconds) = (&self.what, began.elapsed().as_secs());
@@ -177,7 +177,7 @@ impl Wait {
         self.leave();
     }
 
-    /// True while it shows.
+    /// True while the wait is visible.
     #[must_use]
     pub fn lasts(&self) -> bool {
         self.shown.is_some()
@@ -221,7 +221,7 @@ mod tests {
         );
         first.over();
         assert!(!first.lasts() && waits.now().len() == 1);
-        // Given up, as by a stop.
+        // Dropped, as by a stop.
         drop(second);
         assert!(waits.now().is_empty() && waits.tried_ago(later).is_none());
     }

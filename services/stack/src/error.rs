@@ -1,80 +1,82 @@
-//! Why the embedded servers cannot run.
+//! Errors of the embedded servers.
 
 use std::path::PathBuf;
 
-/// Why the embedded servers cannot run. Each says what to do.
+/// An error of the embedded servers, with advice.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
-    /// A program is not there, or too old.
+    /// A missing or outdated program.
     #[error("{tool} is missing or too old: {needed}. On Debian: apt-get install {package}")]
     Tool {
         /// The program.
         tool: &'static str,
-        /// What is needed of it.
+        /// The required version.
         needed: String,
-        /// The Debian package that brings it.
+        /// The Debian package that provides it.
         package: &'static str,
     },
-    /// A package client failed.
+    /// A failed package client.
     #[error("{what} failed:\n{output}")]
     Command {
-        /// What was tried.
+        /// The operation.
         what: String,
         /// Its last lines.
         output: String,
     },
-    /// What arrived is not what is pinned.
-    #[error("{file} has another SHA-256 than the pinned one: remove it from the package cache and try again")]
+    /// A download with the wrong hash.
+    #[error(
+        "the SHA-256 of {file} differs from the pinned one: remove it from the package cache and try again"
+    )]
     Hash {
         /// The file.
         file: String,
     },
-    /// A server ended or did not become ready.
+    /// A server that ended or did not become ready.
     #[error("{server} did not become ready: {reason}\nits log ({}) ends with:\n{tail}", log.display())]
     NotReady {
-        /// Which server.
+        /// The server.
         server: &'static str,
-        /// What was seen.
+        /// The reason.
         reason: String,
         /// Its log file.
         log: PathBuf,
         /// Last lines of the log.
         tail: String,
     },
-    /// Somebody else runs this stack.
+    /// The stack is already running.
     #[error(
-        "the stack \"{name}\" runs already: use it with --stack {name}, stop it with `pulseline stack down --name {name}`, or choose another --name"
+        "the stack \"{name}\" is already running: use it with --stack {name}, stop it with `pulseline stack down --name {name}`, or choose another --name"
     )]
     Running {
         /// Its name.
         name: String,
     },
-    /// Nobody runs this stack.
-    #[error("no stack \"{name}\" runs here: start it with `pulseline stack up --detach --name {name}`")]
+    /// The stack is not running.
+    #[error("the stack \"{name}\" is not running: start it with `pulseline stack up --detach --name {name}`")]
     NotRunning {
         /// Its name.
         name: String,
     },
-    /// A stack's name is part of a path.
-    #[error("the name \"{0}\" is not allowed: use letters, digits, - and _")]
+    /// An invalid name: it becomes part of a path.
+    #[error("the stack name \"{0}\" is invalid: use letters, digits, - and _")]
     Name(String),
-    /// A file or process could not be handled.
+    /// A failed file or process operation.
     #[error("{what}")]
     Io {
-        /// What was tried.
+        /// The operation.
         what: String,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
 }
 
 impl StackError {
-    /// Says what was tried when the system refused.
+    /// Wraps a system error of an operation, named by its infinitive.
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io {
-            what: format!("{what}: {source}"),
+            what: format!("cannot {what}: {source}"),
             source,
         }
     }

@@ -1,5 +1,4 @@
-//! What tests ask of the embedded servers besides the defaults: more listeners of Kafka, more arguments of MongoDB, a
-//! TimescaleDB that begins with data.
+//! Additions for tests: more listeners of Kafka, more arguments of MongoDB, a TimescaleDB with initial data.
 
 use std::path::PathBuf;
 
@@ -12,13 +11,13 @@ pub struct Listener {
     pub protocol: String,
     /// Port that it binds on 127.0.0.1.
     pub port: u16,
-    /// `host:port` that it tells its clients; a relay's address where one stands before it.
+    /// `host:port` advertised to clients, possibly a relay's.
     pub advertised: String,
     /// Its own settings, without the prefix `listener.name.…`.
     pub properties: Vec<(String, String)>,
 }
 
-/// What is added to the defaults of the embedded servers.
+/// Additions to the defaults of the embedded servers.
 #[derive(Clone, Debug, Default)]
 pub struct Extras {
     /// More listeners of Kafka.

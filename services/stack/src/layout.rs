@@ -1,4 +1,4 @@
-//! Where things lie: programs are shared by all stacks under a root, data and logs belong to one.
+//! Folders: stacks under one root share programs; data and logs belong to one stack.
 
 use std::fs;
 use std::path::{Path, PathBuf};

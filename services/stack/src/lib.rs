@@ -1,7 +1,7 @@
-//! Embedded servers for machines without Docker: Kafka, a schema registry, SecantusDB for MongoDB, TimescaleDB on PGlite.
+//! Embedded servers for machines without Docker: Kafka, a schema registry, SecantusDB as MongoDB, TimescaleDB on PGlite.
 //!
-//! They come from package registries, pinned by the lock files in `artifacts/` or by version, run on 127.0.0.1 on ports of their
-//! own as child processes, and die with their parent. For development, tests and demos; production is native servers.
+//! They come from package registries, pinned by the lock files in `artifacts/` or by version. They run as child processes on
+//! free ports of 127.0.0.1 and end with their parent. For development, tests and demos only; production uses native servers.
 
 mod error;
 mod extras;
@@ -22,9 +22,9 @@ pub use servers::Server;
 pub use stack::{Stack, StackOptions};
 pub use supervise::{StackStatus, detach, down, endpoints, status, supervise};
 
-/// Told of each step that takes time.
+/// Receives progress of slow steps.
 pub trait Progress: Send + Sync {
-    /// A step begins, ends or says how it goes; one line.
+    /// One line of progress.
     fn step(&self, line: &str);
 }
 

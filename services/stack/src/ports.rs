@@ -1,4 +1,4 @@
-//! Free ports. Never one that the system may lend to an outgoing connection meanwhile, and none twice in a process.
+//! Free ports outside the ephemeral range, each handed out once per process.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{Error, ErrorKind};
@@ -25,7 +25,7 @@ pub fn free_port() -> std::io::Result<u16> {
             return Ok(port);
         }
     }
-    Err(Error::new(ErrorKind::AddrNotAvailable, "no port is free"))
+    Err(Error::new(ErrorKind::AddrNotAvailable, "no free port"))
 }
 
 #[cfg(test)]

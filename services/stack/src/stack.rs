@@ -1,4 +1,4 @@
-//! Four servers as one thing: started together, stopped in order.
+//! The four servers as one unit: started together, stopped in order.
 
 use std::fs::{self, File};
 use std::io;
@@ -95,7 +95,7 @@ impl Stack {
         let lock = lock.ok_or_else(|| StackError::Running {
             name: options.name.clone(),
         })?;
-        // Of a supervisor that was killed: whoever finds the lock held would take its addresses for ours.
+        // Left by a killed supervisor: another process would take its addresses for ours.
         let _ = fs::remove_file(layout.endpoints());
         provision(&layout, progress).await?;
         if options.fresh && layout.data().exists() {

@@ -104,8 +104,8 @@ pub async fn detach(options: &StackOptions, arguments: &[String]) -> Result<Endp
             return Ok(recorded.endpoints);
         }
         let ended = child.try_wait().map_err(StackError::io("watch the supervisor"))?;
-        let late =
-            (Instant::now() >= deadline).then(|| format!("not up within {} s", DETACHED_DEADLINE.as_secs()));
+        let late = (Instant::now() >= deadline)
+            .then(|| format!("not ready within {} s", DETACHED_DEADLINE.as_secs()));
         if let Some(reason) = ended.map(|status| status.to_string()).or(late) {
             return Err(StackError::NotReady {
                 server: "the stack",

@@ -1,4 +1,4 @@
-//! The programs that the machine must have, and the message when one is missing.
+//! Required programs, and the message when one is missing.
 
 use std::process::Command;
 
@@ -55,7 +55,7 @@ fn at_least(
     }
 }
 
-/// What the program prints, or none when it is not there or fails.
+/// The program's output; none when it is missing or fails.
 fn answer(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok()?;
     let text = [output.stdout, output.stderr].concat();

@@ -327,7 +327,7 @@ async fn two_stacks_run_side_by_side_and_one_name_runs_once() -> Result<()> {
     ensure!(
         server("side-a")
             .await
-            .is_err_and(|error| error.to_string().contains("runs already"))
+            .is_err_and(|error| error.to_string().contains("already running"))
     );
     one.stop().await?;
     two.stop().await?;

@@ -1,4 +1,4 @@
-// One connection: collects whole protocol units, runs each in the session, answers.
+// One connection: collects complete protocol units, runs each in the session, and answers.
 
 import { Cutter, failure, int32, message, query, ready, startup, sync, text } from "./messages.mjs";
 import { copyData, copyResponse, parseCopy } from "./copy.mjs";
@@ -8,13 +8,13 @@ const PARAMETERS = {
   server_version: "17.5", server_encoding: "UTF8", client_encoding: "UTF8", DateStyle: "ISO, MDY", TimeZone: "GMT",
   integer_datetimes: "on", standard_conforming_strings: "on", IntervalStyle: "postgres", is_superuser: "on",
 };
-// Only what a client may change for its own session is carried over; the rest stays with the server.
+// Startup parameters that a client may set for its own session; others stay with the server.
 const STARTUP_SETTINGS = ["search_path", "TimeZone", "timezone", "DateStyle", "extra_float_digits", "statement_timeout"];
 const SET = /^\s*set\s+(?:session\s+)?(?!local\b|role\b|transaction\b|session\b|constraints\b)([\w.]+|time\s+zone)\s*(?:=|\bto\b|\s)/i;
-// What a native server's timer does, this one does: PGlite has no signals.
+// Replaces a native server's timers: PGlite has no signals.
 const SILENCE = /\bset\s+local\s+idle_in_transaction_session_timeout\s*(?:=|\bto\b)\s*'?(\d+)(ms|s|min)?\b/i;
 const UNITS = { ms: 1, s: 1000, min: 60000 };
-// How long a client may take to read why its session ends before its connection is cut.
+// Time for a client to read why its session ends before its connection is closed.
 const FAREWELL_MS = 250;
 const ROLE = /^\s*(?:set\s+(?:session\s+|local\s+)?(?:role|session\s+authorization)|reset\s+(?:role|session\s+authorization))\b/i;
 
@@ -45,7 +45,7 @@ export class Client {
     return this.#sendAll(parts);
   }
 
-  /** A list, not arguments: a result of many rows is more than a call takes. */
+  /** Takes a list, because a large result exceeds the limit of call arguments. */
   #sendAll(parts) {
     if (this.#gone) return undefined;
     const flushed = this.#socket.write(parts.length === 1 ? parts[0] : Buffer.concat(parts));
@@ -152,7 +152,7 @@ export class Client {
     return out.length ? this.#sendAll(out) : undefined;
   }
 
-  /** Passes one message on; true when it failed (the rest up to Sync is skipped, as the protocol says). */
+  /** Forwards one message; true when it failed (the protocol skips the rest up to Sync). */
   async #forward(session, type, bytes, out) {
     const { bytes: renamed, before } = rename(this.#id, type, bytes);
     if (type === "P") {
@@ -173,7 +173,7 @@ export class Client {
 
   #bound = null;
 
-  /** The COPY that this Execute would run; Bind of a COPY is remembered as well as passed on. */
+  /** The COPY that this Execute would run; a Bind of a COPY is remembered and forwarded. */
   #copyAt(type, bytes) {
     if (type === "B") {
       const statement = text(bytes, text(bytes, 5).next).value;
@@ -196,7 +196,7 @@ export class Client {
     const copy = this.#copy;
     if (type === "d") {
       copy.chunks.push(bytes.subarray(5));
-      // Rows that come are no silence.
+      // Incoming rows reset the idle timer.
       this.#idle?.refresh();
       return undefined;
     }
@@ -207,7 +207,7 @@ export class Client {
       if (type === "c") return collect((await session.copy(this, copy, copy.chunks)).answers, out, !copy.extended);
       const reason = type === "f" ? text(bytes, 5).value : `unexpected message ${type}`;
       out.push(failure("ERROR", "57014", `COPY from stdin failed: ${reason}`));
-      // A failed COPY ends its transaction on a native server; a statement that fails does the same here.
+      // A failed COPY aborts its transaction on a native server; a failing statement does the same here.
       const state = collect(await session.exec(query("do $$ begin raise exception 'copy failed'; end $$")), []);
       if (!copy.extended) out.push(ready(state));
       return state;
@@ -228,7 +228,7 @@ export class Client {
     const idleMs = Math.min(this.#silence || Infinity, this.#options.idleMs);
     this.#idle = setTimeout(() => {
       this.#socket.end(failure("FATAL", "25P03", `idle in transaction for over ${idleMs} ms`));
-      // One that is frozen never closes its side, and would keep the session from all others.
+      // A frozen client never closes its side and would block the session for all others.
       setTimeout(() => this.#socket.destroy(), FAREWELL_MS);
     }, idleMs);
   }
@@ -248,7 +248,7 @@ export class Client {
   }
 }
 
-/** Appends replies to `out`, returns the transaction status; ReadyForQuery is kept unless told otherwise. */
+/** Appends replies to `out`, including ReadyForQuery by default; returns the transaction status. */
 function collect(answers, out, keepReady = true) {
   let status = "I";
   for (const reply of answers) {

@@ -5,7 +5,7 @@ import { int16, message } from "./messages.mjs";
 const COMMENT = /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*/;
 const COPY = /^copy\b([\s\S]*?)\b(from\s+stdin|to\s+stdout)\b([\s\S]*)$/i;
 
-/** Reads a COPY statement that talks to the client; undefined for anything else. */
+/** Parses a COPY statement from or to the client; undefined for anything else. */
 export function parseCopy(sql) {
   const found = COPY.exec(sql.replace(COMMENT, ""));
   if (!found) return undefined;
@@ -28,14 +28,14 @@ export function copyResponse(copy) {
   return message(copy.incoming ? "G" : "H", Buffer.from([format]), int16(copy.columns), ...columns);
 }
 
-/** What PGlite takes for a Blob: a Node Blob is not freed in a tight loop. */
+/** A Blob for PGlite: a Node Blob is not freed in a tight loop. */
 export function blobOf(chunks) {
   const whole = Buffer.concat(chunks);
   const exact = whole.buffer.slice(whole.byteOffset, whole.byteOffset + whole.length);
   return { size: whole.length, arrayBuffer: async () => exact };
 }
 
-/** CopyData messages of a whole COPY TO: one a row, as a native server sends them. */
+/** CopyData messages of a COPY TO: one per row, as on a native server. */
 export function* copyData(bytes, binary) {
   let at = 0;
   if (binary) {

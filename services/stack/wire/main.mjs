@@ -12,7 +12,7 @@ import { Session } from "./session.mjs";
 const [directory, port, idleMs] = process.argv.slice(2);
 const restarted = existsSync(join(directory, "PG_VERSION"));
 const database = await PGlite.create(directory, { extensions: { timescaledb, btree_gist } });
-// CREATE EXTENSION loads the library only the first time; without it inserts into hypertables are refused.
+// CREATE EXTENSION loads the library only the first time; without the library, inserts into hypertables fail.
 await database.exec(restarted ? "load 'timescaledb'" : "create extension timescaledb; create extension btree_gist");
 
 const session = new Session(database);

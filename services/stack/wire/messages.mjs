@@ -1,9 +1,9 @@
-// PostgreSQL's wire protocol 3: cutting frontend messages, building backend ones.
+// PostgreSQL's wire protocol 3: splits frontend messages, builds backend messages.
 // https://www.postgresql.org/docs/17/protocol-message-formats.html
 
 const CODES = { ssl: 80877103, gss: 80877104, cancel: 80877102 };
 
-/** Cuts a byte stream into messages; the first one has no type byte. */
+/** Splits a byte stream into messages; the first one has no type byte. */
 export class Cutter {
   #held = [];
   #size = 0;
@@ -14,7 +14,7 @@ export class Cutter {
     this.#size += chunk.length;
   }
 
-  /** The next whole message as {type, bytes}, or undefined. */
+  /** The next complete message as {type, bytes}, or undefined. */
   next() {
     const header = this.started ? 5 : 4;
     if (this.#size < header) return undefined;
@@ -37,7 +37,7 @@ export class Cutter {
   }
 }
 
-/** What the first message asks for: "ssl", "gss", "cancel", or the startup parameters. */
+/** The request of the first message: "ssl", "gss", "cancel", or the startup parameters. */
 export function startup(bytes) {
   const code = bytes.readInt32BE(4);
   for (const [name, value] of Object.entries(CODES)) if (code === value) return { kind: name };

@@ -1,8 +1,8 @@
-// Prepared statements of different clients live in one session: each name gets its client's prefix.
+// Prepared statements of all clients share one session: each name gets its client's prefix.
 
 import { closeStatement, message, text } from "./messages.mjs";
 
-/** The name under which `client`'s statement is known to the session. */
+/** The session's name of `client`'s statement. */
 export const sessionName = (client, name) => `w${client}_${name}`;
 
 /**
@@ -14,7 +14,7 @@ export function rename(client, type, bytes) {
     const name = text(bytes, 5);
     const known = sessionName(client, name.value);
     const renamed = message("P", known, bytes.subarray(name.next));
-    // The unnamed statement is replaced by each Parse; under a name that needs a Close.
+    // Each Parse replaces the unnamed statement; a named one needs a Close first.
     return name.value === "" ? { bytes: renamed, before: closeStatement(known) } : { bytes: renamed };
   }
   if (type === "B") {

@@ -1,9 +1,9 @@
-// PGlite is ONE session: whole protocol units take turns, a transaction keeps the session until it ends.
+// PGlite is ONE session: protocol units take turns; a transaction holds the session until it ends.
 
 import { query, replies } from "./messages.mjs";
 import { blobOf } from "./copy.mjs";
 
-// PGlite starts its session with values of its own, so that RESET does not lead back to these.
+// PGlite's own initial values, which RESET would not restore to these.
 const BASE = new Map([
   ["search_path", `set search_path to "$user", public`],
   ["client_min_messages", "set client_min_messages to notice"],
@@ -21,7 +21,7 @@ export class Session {
     this.#database = database;
   }
 
-  /** Gives the session the values that every client begins with. */
+  /** Resets the session to every client's initial values. */
   async begin() {
     for (const statement of BASE.values()) await this.exec(query(statement));
   }
@@ -69,14 +69,14 @@ export class Session {
     if (client.role) await this.exec(query(`set role ${client.role}`));
   }
 
-  /** Forgets a client that left, so that a later one never inherits its settings. */
+  /** Removes a disconnected client, so that no later one inherits its settings. */
   forget(client) {
     this.#waiting = this.#waiting.filter((entry) => entry.client !== client);
     if (this.#owner === client) this.#owner = null;
     setImmediate(() => this.#next());
   }
 
-  /** Hands bytes to PGlite; returns its replies, cut. */
+  /** Passes bytes to PGlite; returns its replies, split. */
   async exec(bytes) {
     // Not the raw call, which keeps every message that it ever parsed. A copy: the next answer is written over this one.
     const { data } = await this.#database.execProtocol(bytes, { syncToFs: false, throwOnError: false });

@@ -1,8 +1,8 @@
-//! Who was erased (E-1): a keyed hash for each person and device, so that a later delivery is known without keeping whose
-//! it was.
+//! Tombstones of erased people (E-1): a keyed hash per person and device recognises later deliveries without storing
+//! identities.
 //!
-//! The hashes stand in MongoDB, where the sink looks, and in `ops.forgotten`, where the loader looks. The key stands in MongoDB
-//! alone: a copy of the warehouse does not tell who was in it (P13).
+//! The sink reads the hashes from MongoDB, the loader from `ops.forgotten`. The key is stored in MongoDB only, so a copy of
+//! the warehouse does not reveal who was in it (P13).
 
 mod register;
 
@@ -15,19 +15,19 @@ use uuid::Uuid;
 
 pub use register::{Register, is_there_already};
 
-/// Length of an id as text, and where its dashes are.
+/// Length of an id as text, and the positions of its dashes.
 const TEXT_BYTES: usize = 36;
 const DASHES: [usize; 4] = [8, 13, 18, 23];
 
 /// HMAC-SHA256 of an id.
 pub type Tombstone = [u8; 32];
 
-/// What the hashes are keyed with.
+/// The key of the hashes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key([u8; 32]);
 
 impl Key {
-    /// A key of random bytes.
+    /// A random key.
     #[must_use]
     pub fn random() -> Self {
         let mut key = [0; 32];
@@ -36,13 +36,13 @@ impl Key {
         Self(key)
     }
 
-    /// A key that was stored; none when it has another length.
+    /// A stored key; none when its length is wrong.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(Self)
     }
 
-    /// For whoever stores it.
+    /// The bytes, for storage.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -51,7 +51,7 @@ impl Key {
     /// The hash of a person's or a device's id.
     #[must_use]
     pub fn hash(&self, id: Uuid) -> Tombstone {
-        // The blanket trait takes keys of any length and cannot refuse one.
+        // HMAC accepts keys of any length.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else {
             unreachable!("HMAC takes keys of any length")
         };
@@ -66,7 +66,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Everybody who was erased, as far as was known when this was read.
+/// All tombstones at the time of reading.
 #[derive(Clone, Debug, Default)]
 pub struct Tombstones {
     key: Option<Key>,
@@ -74,7 +74,7 @@ pub struct Tombstones {
 }
 
 impl Tombstones {
-    /// These hashes.
+    /// Tombstones with these hashes.
     #[must_use]
     pub fn new(key: Key, hashes: HashSet<Tombstone>) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl Tombstones {
         }
     }
 
-    /// True when nobody was ever erased.
+    /// True when no person has been erased.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.hashes.is_empty()
@@ -98,17 +98,17 @@ impl Tombstones {
         }
     }
 
-    /// True when a message with this key is of somebody who was erased: the id as text, or its 16 bytes.
+    /// True when a message key, as text or 16 bytes, names an erased person or device.
     #[must_use]
     pub fn hold_key(&self, key: &[u8]) -> bool {
         !self.hashes.is_empty() && id_of(key).is_some_and(|id| self.hold(id))
     }
 
-    /// True when somebody who was erased is named anywhere in these bytes: the id as text.
+    /// True when these bytes contain the id of an erased person or device as text.
     #[must_use]
     pub fn are_named_in(&self, bytes: &[u8]) -> bool {
         let mut texts = bytes.windows(TEXT_BYTES).filter(|text| {
-            // Most places hold none: the dashes tell it before anything is parsed.
+            // The dashes rule out most positions before any parsing.
             DASHES.iter().all(|at| text[*at] == b'-')
         });
         !self.hashes.is_empty() && texts.any(|text| Uuid::try_parse_ascii(text).is_ok_and(|id| self.hold(id)))

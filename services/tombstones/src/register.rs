@@ -1,4 +1,4 @@
-//! The tombstones in MongoDB: one document per hash, and one that holds the key and a revision which rises with them.
+//! The tombstones in MongoDB: one document per hash, and one with the key and a revision that rises with each erasure.
 
 use std::collections::HashSet;
 
@@ -18,14 +18,14 @@ use crate::{Key, Tombstone, Tombstones};
 /// The `_id` of the document with key and revision.
 const REGISTER: &str = "register";
 
-/// The collection of tombstones. Read and written by a majority: whoever sees a revision sees what it counts.
+/// The collection of tombstones. Majority reads and writes: a visible revision implies visible hashes.
 #[derive(Clone, Debug)]
 pub struct Register {
     collection: Collection<Document>,
 }
 
 impl Register {
-    /// The tombstones of this database; nothing is asked yet.
+    /// The tombstones of this database; does not connect yet.
     #[must_use]
     pub fn of(database: &Database) -> Self {
         let options = CollectionOptions::builder()
@@ -37,10 +37,10 @@ impl Register {
         }
     }
 
-    /// Rises whenever somebody is erased; 0 before the first one.
+    /// The revision: rises with every erasure; 0 before the first.
     ///
     /// # Errors
-    /// What the server says, or a register that is none.
+    /// The server's error, or an invalid register.
     pub fn revision(&self) -> BoxFuture<'_, Result<i64>> {
         Box::pin(async move {
             let found = self.collection.find_one(doc! { "_id": REGISTER }).await?;
@@ -50,7 +50,7 @@ impl Register {
         })
     }
 
-    /// What the hashes are keyed with; none before the first one.
+    /// The key of the hashes; none before the first erasure.
     ///
     /// # Errors
     /// As [`Register::revision`].
@@ -68,7 +68,7 @@ impl Register {
         })
     }
 
-    /// Everybody who was erased.
+    /// All tombstones.
     ///
     /// # Errors
     /// As [`Register::revision`].
@@ -88,7 +88,7 @@ impl Register {
         })
     }
 
-    /// Writes tombstones; gives their hashes. When it returns, every sink that asks for the revision learns of them.
+    /// Writes tombstones and returns their hashes. Afterwards every sink that reads the revision learns of them.
     ///
     /// # Errors
     /// As [`Register::revision`].
@@ -108,14 +108,14 @@ impl Register {
             {
                 return Err(error);
             }
-            // After the hashes: a revision that was seen counts them.
+            // After the hashes: a visible revision implies them.
             let rise = doc! { "$inc": { "revision": 1_i64 } };
             self.collection.update_one(doc! { "_id": REGISTER }, rise).await?;
             Ok(hashes)
         })
     }
 
-    /// Of two at once the first one's key stands.
+    /// Of two concurrent writers, the first one's key wins.
     async fn make_key(&self) -> Result<Key> {
         let register = doc! { "_id": REGISTER, "key": binary(Key::random().as_bytes()), "revision": 0_i64 };
         if let Err(error) = self.collection.insert_one(register).await
@@ -135,10 +135,10 @@ fn binary(bytes: &[u8]) -> Binary {
 }
 
 fn foreign(field: &str) -> Error {
-    Error::custom(format!("{FORGOTTEN}: a document has no proper {field}"))
+    Error::custom(format!("{FORGOTTEN}: a document has no valid {field}"))
 }
 
-/// True when all that went wrong with a write is that its documents are there: their ids are their keys, so they are the same.
+/// True when a write failed only because its documents exist: their ids are their content.
 #[must_use]
 pub fn is_there_already(error: &Error) -> bool {
     match error.kind.as_ref() {

@@ -107,7 +107,7 @@ async fn a_3_what_is_lost_is_repaired_from_mongodb_then_from_kafka_and_the_rest_
     lose(&world, partition, LOST).await?;
     vanish(&world, partition).await?;
     let (code, said) = heal(&world, &[]).await?;
-    ensure!(code == Some(0) && said.contains("1 messages of Kafka"), "{said}");
+    ensure!(code == Some(0) && said.contains("1 Kafka messages"), "{said}");
     ensure!(world.count(steps).await? == before, "rows are back");
     world.until_quiet().await?;
     world.verify_equal().await?;

@@ -59,7 +59,7 @@ async fn until_servers(wanted: impl Fn(usize) -> bool) -> Result<()> {
 #[tokio::test]
 async fn up_status_down_and_no_orphans_of_a_killed_supervisor() -> Result<()> {
     // Three of the four servers name their data on the command line; the registry has it in its environment.
-    ensure!(output(&["status"]).await?.contains("does not run"));
+    ensure!(output(&["status"]).await?.contains("is not running"));
     let exports = output(&["up", "--detach", "--fresh"]).await?;
     ensure!(
         exports.lines().count() == 4 && exports.contains("PULSELINE__KAFKA__BROKERS"),
@@ -67,7 +67,7 @@ async fn up_status_down_and_no_orphans_of_a_killed_supervisor() -> Result<()> {
     );
     ensure!(output(&["env"]).await? == exports);
     let again = stack(&["up", "--detach"])?.output().await?;
-    ensure!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("runs already"));
+    ensure!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("already running"));
     until_servers(|count| count >= 3).await?;
     output(&["down"]).await?;
     until_servers(|count| count == 0).await?;
@@ -96,7 +96,7 @@ async fn up_status_down_and_no_orphans_of_a_killed_supervisor() -> Result<()> {
     until_servers(|count| count == 0).await?;
     for _ in 0..POLLS {
         if reqwest::get(format!("{registry}/subjects")).await.is_err() {
-            ensure!(output(&["status"]).await?.contains("does not run"));
+            ensure!(output(&["status"]).await?.contains("is not running"));
             return Ok(());
         }
         tokio::time::sleep(POLL).await;

@@ -115,7 +115,7 @@ async fn d_1_a_second_signal_abandons_what_an_outage_holds_up_and_nothing_is_los
     ensure!(status == 503 && body.contains("waiting for mongo for "), "{body}");
     ensure!(sink.get("/livez").await?.0 == 200);
     sink.signal()?;
-    sink.until_logged("finishing what was taken in").await?;
+    sink.until_logged("finishing work in progress").await?;
     ensure!(sink.is_running()?, "the first signal must not abandon a batch");
     sink.signal()?;
     ensure!(sink.ended().await? == Some(4), "{}", sink.log()?);

@@ -1,13 +1,13 @@
-//! What a single file is.
+//! Recognises a single file.
 
 use crate::family::{Family, Layout, OF_A_PERSON};
 use crate::tree::ArchiveEntry;
 
-/// What a file is.
+/// The kind of a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Recognised {
     Carried(Layout, Family),
-    /// The name of its kind, and why it is not carried.
+    /// Its kind, and why it is unsupported.
     Not(String, &'static str),
 }
 
@@ -15,19 +15,16 @@ const NO_STREAM: &str = "no stream carries it";
 const UNKNOWN: &str = "not known";
 const QUESTIONNAIRE: &str = "answers to questionnaires, not readings";
 
-/// Kinds that are known and not carried, by how their names begin.
+/// Known but unsupported kinds, by prefix of their names.
 const KNOWN: [(&str, &str); 22] = [
-    ("hourlycalories", "sums of hours: another grain than a stream's"),
-    (
-        "hourlyintensities",
-        "sums of hours: another grain than a stream's",
-    ),
-    ("hourlysteps", "sums of hours: another grain than a stream's"),
+    ("hourlycalories", "hourly sums: coarser than any stream"),
+    ("hourlyintensities", "hourly sums: coarser than any stream"),
+    ("hourlysteps", "hourly sums: coarser than any stream"),
     ("minuteintensities", NO_STREAM),
-    ("sleepday", "sums of a day's sleep, no sessions"),
+    ("sleepday", "daily sums of sleep, without sessions"),
     (
         "participant-overview",
-        "profiles in a spreadsheet; zones are given by options",
+        "profiles in a spreadsheet; use options for time zones",
     ),
     ("estimated_oxygen_variation", NO_STREAM),
     ("demographic_vo2_max", NO_STREAM),
@@ -47,7 +44,7 @@ const KNOWN: [(&str, &str); 22] = [
     ("water_logs", NO_STREAM),
 ];
 
-/// Knows a file by its name; its head tells a person's `steps.json` from the store's, and knows tables by their header.
+/// Recognises a file by its name. Its head distinguishes a person's `steps.json` from the store's, and identifies tables.
 pub(super) fn recognise(entry: &ArchiveEntry, head: &[u8]) -> Recognised {
     let name = entry.name();
     let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
@@ -98,7 +95,7 @@ fn of_csv(stem: &str, head: &[u8]) -> Option<(Layout, Family)> {
     let header = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let begins = |columns: &str| header.to_ascii_lowercase().starts_with(columns.as_bytes());
     if stem.starts_with("sleep_score") || begins("sleep_log_entry_id,timestamp,") {
-        // The clock is the same in both layouts that have it.
+        // Both layouts with this kind use the same clock.
         return Some((Layout::Account, Family::SleepScore));
     }
     let family = if begins("id,time,value") {
@@ -113,12 +110,12 @@ fn of_csv(stem: &str, head: &[u8]) -> Option<(Layout, Family)> {
     Some((Layout::Fitabase, family))
 }
 
-/// A stem without the date or number at its end, and whether it had one.
+/// The stem without a trailing date or number, and whether it had one.
 fn undated(stem: &str) -> (&str, bool) {
     let kind =
         stem.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '_' | ' ' | '(' | ')'));
     let rest = &stem[kind.len()..];
-    // `steps (1).json` is a browser's second download.
+    // `steps (1).json` is a repeated download.
     (kind, rest.starts_with('-'))
 }
 

@@ -1,4 +1,4 @@
-//! A window on a file that slides forward and grows only for a record that is longer than it.
+//! A sliding buffer over a file that grows only for long records.
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -11,12 +11,12 @@ const BUFFER_BYTES: usize = 256 << 10;
 pub(super) struct Buffer<R> {
     source: R,
     bytes: Vec<u8>,
-    /// What is not consumed yet.
+    /// Unconsumed bytes.
     live: Range<usize>,
-    /// Offset of the first live byte in the file.
+    /// File offset of the first unconsumed byte.
     offset: u64,
     at_end: bool,
-    /// The file ended in the middle of its compression.
+    /// The compressed stream is truncated or damaged.
     cut_off: bool,
 }
 
@@ -44,17 +44,17 @@ impl<R: Read> Buffer<R> {
         self.at_end
     }
 
-    /// True once if the file's compression was cut off or damaged.
+    /// True once if the compressed stream was truncated or damaged.
     pub(super) const fn take_cut_off(&mut self) -> bool {
         std::mem::replace(&mut self.cut_off, false)
     }
 
-    /// True if a record that fills the buffer may not grow further.
+    /// True if the buffer has reached its largest size.
     pub(super) fn is_full(&self) -> bool {
         self.live.len() >= RECORD_BYTES_MAX
     }
 
-    /// Consumes bytes; what they were stays readable by [`Self::consumed`] until the next [`Self::fill`].
+    /// Consumes bytes; [`Self::consumed`] returns them until the next [`Self::fill`].
     pub(super) fn consume(&mut self, count: usize) {
         let count = count.min(self.live.len());
         self.live.start += count;
@@ -66,11 +66,11 @@ impl<R: Read> Buffer<R> {
         &self.bytes[self.live.start.saturating_sub(count)..self.live.start]
     }
 
-    /// Reads more behind what is live.
+    /// Reads more bytes.
     ///
     /// # Errors
     ///
-    /// The file cannot be read. What cannot be inflated is no error: the file ends there.
+    /// An unreadable file. A damaged compressed stream is not an error: the file ends there.
     pub(super) fn fill(&mut self) -> io::Result<()> {
         if self.live.end == self.bytes.len() {
             self.bytes.copy_within(self.live.clone(), 0);

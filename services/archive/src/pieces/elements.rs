@@ -1,7 +1,7 @@
-//! The objects of a JSON array, of arrays one after the other, or of JSON lines, as byte ranges.
+//! Byte ranges of the objects in JSON arrays, concatenated arrays, or JSON lines.
 //!
-//! A broken element ends where the next one begins: at an object whose first key is the one that all elements had so
-//! far (the objects inside a record have others), or, where keys vary, at an object behind a comma or a brace.
+//! A broken element ends where the next one begins: at an object with the first key common to all elements so far
+//! (nested objects have other keys), or, if keys vary, at an object after a comma or a brace.
 
 use std::io::{self, Read};
 
@@ -16,14 +16,14 @@ enum Key {
     Varies,
 }
 
-/// How the end of a damaged stretch is to be found.
+/// How to find the end of a damaged range.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Search {
-    /// Behind the `{` of a broken element.
+    /// After the `{` of a broken element.
     Element,
-    /// Behind the `{` of an element that the end of the file cuts off.
+    /// After the `{` of an element truncated by the end of the file.
     CutOff,
-    /// In what should not stand between elements.
+    /// In garbage between elements.
     Garbage,
 }
 
@@ -50,11 +50,11 @@ impl<R: Read> Elements<R> {
         }
     }
 
-    /// The next element, or the next stretch that is none.
+    /// The next element or damaged range.
     ///
     /// # Errors
     ///
-    /// The file cannot be read.
+    /// An unreadable file.
     pub(crate) fn next(&mut self) -> io::Result<Option<Piece<'_>>> {
         let Some(Found { len, damage }) = self.find()? else {
             return Ok(None);
@@ -69,7 +69,7 @@ impl<R: Read> Elements<R> {
 
     fn find(&mut self) -> io::Result<Option<Found>> {
         loop {
-            // A byte order mark is seen whole or not at all.
+            // A byte order mark is read whole or not at all.
             if self.buffer.offset() == 0 && self.buffer.live().len() < 3 && !self.buffer.at_end() {
                 self.buffer.fill()?;
                 continue;
@@ -98,7 +98,7 @@ impl<R: Read> Elements<R> {
         }
     }
 
-    /// Consumes what may stand between elements.
+    /// Consumes separators.
     fn skip(&mut self) {
         let live = self.buffer.live();
         let mut count = 0;
@@ -117,7 +117,7 @@ impl<R: Read> Elements<R> {
         self.buffer.consume(count);
     }
 
-    /// An array that nobody closed is said once, unless its last element was cut off with it.
+    /// Reports an unclosed array once, unless its last element was truncated too.
     fn end(&mut self) -> Option<Found> {
         let cut_off = self.buffer.take_cut_off();
         let open = std::mem::replace(&mut self.in_array, false);
@@ -139,7 +139,7 @@ impl<R: Read> Elements<R> {
         }
     }
 
-    /// A damaged stretch: up to the next element, else to the end of the file or of the buffer.
+    /// A damaged range: up to the next element, else to the end of the file or of the buffer.
     fn damaged(&mut self, search: Search, reason: &'static str) -> io::Result<Found> {
         let damage = Some(reason);
         loop {
@@ -148,7 +148,7 @@ impl<R: Read> Elements<R> {
             }
             if self.buffer.at_end() {
                 let rest = self.buffer.live().trim_ascii_end();
-                // The bracket that closes the file's array is no part of what is broken.
+                // Excludes the closing bracket of the file's array.
                 let len = rest
                     .strip_suffix(b"]")
                     .map_or(self.buffer.live().len(), <[u8]>::len);

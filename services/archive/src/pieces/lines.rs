@@ -1,4 +1,4 @@
-//! The rows of a CSV file, as byte ranges, and the fields of a row.
+//! Byte ranges of a CSV file's rows, and the fields of a row.
 
 use std::io::{self, Read};
 
@@ -7,10 +7,10 @@ use csv_core::ReadRecordResult;
 use super::Piece;
 use super::buffer::Buffer;
 
-/// Longest row whose quote is still looked for, in bytes; a quote that never closes loses one line.
+/// How far to search for a closing quote, in bytes; an unclosed quote costs one line.
 const QUOTED_BYTES_MAX: usize = 64 << 10;
 
-/// The rows of a file; the first of them is its header.
+/// The rows of a file; the first is the header.
 pub(crate) struct Lines<R> {
     buffer: Buffer<R>,
 }
@@ -22,11 +22,11 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// The next row, without its line end; empty lines are passed over.
+    /// The next row without its line end; skips empty lines.
     ///
     /// # Errors
     ///
-    /// The file cannot be read.
+    /// An unreadable file.
     pub(crate) fn next(&mut self) -> io::Result<Option<Piece<'_>>> {
         loop {
             let Some((len, damage)) = self.find()? else {
@@ -44,7 +44,7 @@ impl<R: Read> Lines<R> {
                 (row, start) = (&row[3..], 3);
             }
             if !row.trim_ascii().is_empty() {
-                // Taken again, for the borrow of a loop's turn may not leave it.
+                // Borrowed again, because a borrow cannot leave the loop.
                 let row = &self.buffer.consumed(len)[len - row.len()..];
                 return Ok(Some(Piece {
                     offset: start,
@@ -91,7 +91,7 @@ fn count_quotes(bytes: &[u8]) -> usize {
     bytes.iter().filter(|&&byte| byte == b'"').count()
 }
 
-/// Splits rows into fields. Made once per file, for its tables are costly.
+/// Splits rows into fields. One per file, because its tables are costly.
 #[derive(Debug)]
 pub(crate) struct Splitter {
     reader: csv_core::Reader,
@@ -108,7 +108,7 @@ impl Splitter {
         }
     }
 
-    /// The fields of one row, unquoted; what is no UTF-8 reads as replacement characters.
+    /// The unquoted fields of a row; invalid UTF-8 becomes replacement characters.
     pub(crate) fn fields_of(&mut self, row: &[u8]) -> Vec<String> {
         self.text.resize(row.len() + 1, 0);
         self.ends.resize(row.len() + 2, 0);

@@ -1,18 +1,18 @@
-//! Where a JSON object ends, and where the next one begins after a broken one.
+//! Finds the end of a JSON object, and the next object after a broken one.
 //!
-//! Tokens are checked against their neighbours, so that a lost quote or brace is seen where it is, not megabytes later.
+//! Tokens are checked in context, so that a missing quote or brace is found in place, not megabytes later.
 
 /// Deepest nesting of a record.
 const DEPTH_MAX: u32 = 64;
 
-/// What was found from a `{` on.
+/// Result of scanning from a `{`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Bounds {
     /// The object has this many bytes.
     Whole(usize),
-    /// No JSON.
+    /// Invalid JSON.
     Broken,
-    /// It goes on behind what was given.
+    /// Incomplete.
     More,
 }
 
@@ -37,18 +37,18 @@ impl Nest {
         self.bits & 1 == 1
     }
 
-    /// True if a value may stand after this token.
+    /// True if a value may follow this token.
     fn takes_value(&self, after: Token) -> bool {
         after == Token::Colon || (!self.in_object() && matches!(after, Token::Open | Token::Comma))
     }
 
-    /// True if a value, or what is in brackets, may end after this token.
+    /// True if a value or a bracket may end after this token.
     fn takes_end(after: Token) -> bool {
         matches!(after, Token::Text | Token::Literal | Token::Close)
     }
 }
 
-/// Bounds of the object that `bytes` begin with.
+/// Length of the object at the start of `bytes`.
 pub(super) fn object_bounds(bytes: &[u8]) -> Bounds {
     let mut nest = Nest { bits: 1, depth: 1 };
     let mut last = Token::Open;
@@ -103,7 +103,7 @@ pub(super) fn object_bounds(bytes: &[u8]) -> Bounds {
     Bounds::More
 }
 
-/// Where the text that begins at `at` ends, behind its quote.
+/// Position after the closing quote of the text at `at`.
 fn text_end(bytes: &[u8], mut at: usize) -> Bounds {
     while let Some(&byte) = bytes.get(at) {
         match byte {
@@ -116,7 +116,7 @@ fn text_end(bytes: &[u8], mut at: usize) -> Bounds {
     Bounds::More
 }
 
-/// The first key of an object, as it is written.
+/// The first key of an object, unparsed.
 pub(super) fn first_key(object: &[u8]) -> Option<&[u8]> {
     let inner = object
         .strip_prefix(b"{")?
@@ -126,12 +126,12 @@ pub(super) fn first_key(object: &[u8]) -> Option<&[u8]> {
     Some(&inner[..end])
 }
 
-/// Where an object begins whose first key is `key`.
+/// Position of an object with the first key `key`.
 pub(super) fn find_by_key(bytes: &[u8], key: &[u8]) -> Option<usize> {
     starts(bytes).find(|&at| first_key(&bytes[at..]) == Some(key))
 }
 
-/// Where an object begins behind the end of another, or any at all.
+/// Position of an object after another's end, or of any object.
 pub(super) fn find_by_shape(bytes: &[u8], behind_another: bool) -> Option<usize> {
     starts(bytes).find(|&at| {
         let before = bytes[..at].trim_ascii_end().last();

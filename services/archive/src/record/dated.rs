@@ -1,4 +1,4 @@
-//! `{"dateTime": …, "value": …}`, the record of every file of samples: read without a detour, for there are millions.
+//! `{"dateTime": …, "value": …}`, the record of every file of samples, parsed directly because there are millions.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Unknown;
 use crate::value::{Refusal, Stamp};
 
-/// A value at a time.
+/// A time and a value.
 #[derive(Debug)]
 pub(super) struct Dated<V> {
     at: Stamp,
@@ -28,7 +28,7 @@ impl<V> Dated<V> {
     }
 }
 
-/// Keeps a field that nobody knows.
+/// Keeps an unknown field.
 pub(super) fn keep<'de, A: MapAccess<'de>>(
     map: &mut A,
     unknown: &mut Option<Box<Unknown>>,

@@ -1,4 +1,4 @@
-//! Files of one record a day: minutes by level, the resting heart rate, minutes by heart-rate zone.
+//! Files with one record per day: minutes by level, resting heart rate, minutes by heart-rate zone.
 
 use pulseline_schemas::time::DAY_MS;
 use pulseline_schemas::{ActivityMinute, LocalDay, LocalMillis, RestingHeartRate, ZoneMinutes};
@@ -25,7 +25,7 @@ pub(super) fn activity(
     push_day(context, out, local_date, sample, record.unknown)
 }
 
-/// A day without an estimate has the value 0 and no date: no row.
+/// A day without an estimate has the value 0 and no date; it gives no row.
 pub(super) fn resting_heart_rate(
     context: &mut Context<'_>,
     bytes: &[u8],
@@ -102,7 +102,7 @@ pub(super) fn zones(context: &mut Context<'_>, bytes: &[u8], out: &mut Out) -> R
     Ok(())
 }
 
-/// A day's row; its offset is that of its midnight.
+/// A row of a day, with the UTC offset of its midnight.
 pub(super) fn push_day(
     context: &mut Context<'_>,
     out: &mut Out,

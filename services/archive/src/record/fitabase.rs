@@ -1,4 +1,4 @@
-//! Fitabase's tables: many people in one, by a column `Id`; no confidence, no sessions.
+//! Fitabase's tables: many people by a column `Id`, without confidence or sessions.
 
 use pulseline_schemas::time::MINUTE_MS;
 use pulseline_schemas::{ActivityMinute, HeartRate, LocalMillis, Step};
@@ -32,7 +32,7 @@ pub(super) fn heart_rate(context: &mut Context<'_>, bytes: &[u8], out: &mut Out)
     })
 }
 
-/// One row is an hour: sixty columns, a minute each; an empty one is a minute that was not counted.
+/// A row is an hour with sixty columns of a minute; an empty cell was not counted.
 pub(super) fn steps(context: &mut Context<'_>, bytes: &[u8], out: &mut Out) -> Result<(), Refusal> {
     of_its_person(context, bytes, |context, mut row| {
         let hour = row.stamp("ActivityHour").required("ActivityHour")?;
@@ -56,7 +56,7 @@ pub(super) fn steps(context: &mut Context<'_>, bytes: &[u8], out: &mut Out) -> R
     })
 }
 
-/// The day's sums of steps, distance and energy are columns too; minutes have them in finer grain, so they are left.
+/// Ignores the daily sums of steps, distance and energy: the minutes are finer.
 pub(super) fn activity(context: &mut Context<'_>, bytes: &[u8], out: &mut Out) -> Result<(), Refusal> {
     of_its_person(context, bytes, |context, mut row| {
         let day = day_of(row.stamp("ActivityDate").required("ActivityDate")?)?;
@@ -78,7 +78,7 @@ pub(super) fn activity(context: &mut Context<'_>, bytes: &[u8], out: &mut Out) -
     })
 }
 
-/// Reads a row for the person whose it is.
+/// Reads a row for its person.
 fn of_its_person(
     context: &mut Context<'_>,
     bytes: &[u8],

@@ -1,4 +1,4 @@
-//! What a session says beside what is known, as the event's extra.
+//! Unknown fields of a session, kept as the event's extra.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ impl Others {
     }
 }
 
-/// The text of an object with sorted keys; none where nothing is in it.
+/// The JSON text with sorted keys; none if empty.
 pub(crate) fn extra_of(fields: BTreeMap<String, Value>) -> Extra {
     if fields.is_empty() {
         return Extra::default();

@@ -1,4 +1,4 @@
-//! Scores of sleeps: rows whose `Z` is no UTC but the wearer's clock at the sleep's end.
+//! Sleep scores: their `Z` does not mean UTC but local time at the sleep's end.
 
 use pulseline_schemas::{Event, SleepScore};
 

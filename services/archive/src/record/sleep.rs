@@ -1,4 +1,4 @@
-//! Sleep logs, from Fitbit's own files and from the reference store.
+//! Sleep logs from Fitbit's files and from the reference store.
 
 use pulseline_schemas::time::MINUTE_MS;
 use pulseline_schemas::{Event, LocalDay, LocalMillis, Sleep, SleepLevel};
@@ -11,7 +11,7 @@ use super::{Context, Out, Reading, Unknown, parse};
 use crate::moment::Moment;
 use crate::value::{Number, Refusal, Stamp, flag};
 
-/// A log; the second name of a field is that of the reference store.
+/// A sleep log; a field's alias is its name in the reference store.
 #[derive(Debug, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 #[derive(Default)]
@@ -24,7 +24,7 @@ pub(super) struct Log {
     start_time: Stamp,
     #[serde(alias = "end_time")]
     end_time: Stamp,
-    /// Start and end of the store's document: those of the log, where it has none itself.
+    /// Start and end of the store's document, for logs without their own.
     #[serde(rename = "created_at")]
     created_at: Stamp,
     #[serde(rename = "ended_at")]
@@ -83,7 +83,7 @@ pub(super) fn read(context: &mut Context<'_>, bytes: &[u8], out: &mut Out) -> Re
 }
 
 pub(super) fn carry(context: &mut Context<'_>, mut log: Log, out: &mut Out) -> Result<(), Refusal> {
-    // The store's ids of the document and of the device are no part of the log.
+    // The store's ids of document and device are not part of the log.
     log.unknown.remove("_id");
     log.unknown.remove("device_id");
     let start = match log.start_time.optional("startTime")? {
@@ -156,7 +156,7 @@ fn push(
     context.push(out, Reading::Session { day, end, event })
 }
 
-/// End and length; one follows from the other where it is missing, and neither is corrected by the other.
+/// End and length; a missing one is derived from the other, but neither corrects the other.
 fn end_of(context: &mut Context<'_>, log: &Log, start: Moment) -> Result<(Moment, i64), Refusal> {
     let duration = log.duration.whole("duration")?;
     let end = match log.end_time.optional("endTime")? {
@@ -177,7 +177,7 @@ fn end_of(context: &mut Context<'_>, log: &Log, start: Moment) -> Result<(Moment
     }
 }
 
-/// The levels stand on the clock of the sleep's start, as they are written: no offset is looked up for them.
+/// Levels keep the UTC offset of the sleep's start: no offset is looked up for them.
 fn levels_of(
     context: &mut Context<'_>,
     levels: Option<Vec<Level>>,
@@ -202,7 +202,7 @@ fn levels_of(
     Ok(all)
 }
 
-/// What the names of the levels say of the log.
+/// The type of the log, from its levels' names.
 fn kind_of(levels: &[SleepLevel]) -> Option<String> {
     levels.iter().find_map(|level| match level.level.as_str() {
         "deep" | "light" | "rem" | "wake" => Some("stages".to_owned()),
@@ -211,7 +211,7 @@ fn kind_of(levels: &[SleepLevel]) -> Option<String> {
     })
 }
 
-/// The parts of the time in bed.
+/// The components of the time in bed.
 struct Minutes {
     to_fall_asleep: Option<i32>,
     asleep: Option<i32>,
@@ -220,7 +220,7 @@ struct Minutes {
 }
 
 impl Minutes {
-    /// A single part that is missing is what the others leave of the time in bed.
+    /// Derives a single missing component from the others.
     fn completed(mut self, time_in_bed: i32) -> Self {
         let mut parts = [
             &mut self.to_fall_asleep,

@@ -1,4 +1,4 @@
-//! Documents of the reference store: one per device and window, with ids of their own and times in epoch seconds.
+//! Documents of the reference store: one per device and window, with their own ids and times in epoch seconds.
 
 use pulseline_schemas::{HeartRate, Step};
 use serde::Deserialize;
@@ -67,7 +67,7 @@ fn sample(context: &mut Context<'_>, metric: Metric, out: &mut Out) -> Result<()
     context.push(out, Reading::Sample { at, sample, unknown })
 }
 
-/// A document that is a log itself, or one whose `metrics` are logs.
+/// A document that is a log, or whose `metrics` are logs.
 pub(super) fn sleep(context: &mut Context<'_>, bytes: &[u8], out: &mut Out) -> Result<(), Refusal> {
     #[derive(Deserialize)]
     struct Nights {
@@ -99,7 +99,7 @@ fn own(context: &mut Context<'_>, device: Option<&Value>) -> Result<(), Refusal>
     Ok(())
 }
 
-/// The text of an id: itself, or in mongoexport's `{"$oid": …}` or `{"$uuid": …}`.
+/// The text of an id: plain, or mongoexport's `{"$oid": …}` or `{"$uuid": …}`.
 pub(super) fn id_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if !text.trim().is_empty() => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! A row of a table, by the names of its columns.
+//! Reads a table's row by column name.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// Takes the first row of a table.
+    /// Parses the header.
     pub(crate) fn named_by(header: &[u8]) -> Box<Self> {
         let mut splitter = Splitter::new();
         let names = splitter.fields_of(header);
@@ -25,7 +25,7 @@ impl Columns {
     }
 }
 
-/// Reads a row; the columns are lent to it, so that the context stays free.
+/// Reads a row; borrows only the columns, not the context.
 pub(super) fn with_row<'a>(
     context: &mut Context<'a>,
     bytes: &[u8],
@@ -39,12 +39,12 @@ pub(super) fn with_row<'a>(
     result
 }
 
-/// A row; what is taken from it is known, the rest is unknown.
+/// A row; cells that are not taken are unknown fields.
 pub(super) struct TableRow<'a> {
     columns: &'a [String],
     fields: Vec<String>,
     known: Vec<bool>,
-    /// Columns are mostly asked for in their order: the next one is looked at first.
+    /// Columns are mostly read in order, so the search starts at the next one.
     next: usize,
 }
 
@@ -63,7 +63,7 @@ impl<'a> TableRow<'a> {
         })
     }
 
-    /// The cell of a column; empty where there is no such column.
+    /// The cell of a column; empty if the column is missing.
     pub(super) fn text(&mut self, column: &str) -> &str {
         let is_it = |name: &String| name.eq_ignore_ascii_case(column);
         let found = match self.columns.get(self.next) {
@@ -86,7 +86,7 @@ impl<'a> TableRow<'a> {
         Stamp::from_text(self.text(column))
     }
 
-    /// The cells that nobody asked for, unless they are empty.
+    /// The non-empty cells that were not taken.
     pub(super) fn unknown(self) -> Unknown {
         let columns = self.columns.iter().zip(self.fields).zip(self.known);
         columns

@@ -1,4 +1,4 @@
-//! Profiles of the reference store: they keep their ids.
+//! Profiles of the reference store, with their original ids.
 
 use pulseline_schemas::{Event, User, UtcMillis};
 use serde::Deserialize;
@@ -37,7 +37,7 @@ impl Profile {
             .ok_or_else(|| Refusal::missing("user_id"))
     }
 
-    /// A list, or a list that was printed into one text.
+    /// A list, or a list printed as text.
     fn devices(&self) -> Vec<Uuid> {
         let texts = match &self.devices {
             Some(Value::Array(items)) => items.iter().filter_map(id_text).collect(),
@@ -48,17 +48,17 @@ impl Profile {
     }
 }
 
-/// Whose devices a profile says these are.
+/// Assigns the profile's devices to its person.
 pub(crate) fn devices_of(bytes: &[u8]) -> Option<(Uuid, Vec<Uuid>)> {
     let profile: Profile = parse(bytes).ok()?;
     Some((profile.user_id().ok()?, profile.devices()))
 }
 
-/// The age stays beside the fields: it is true of one year only.
+/// The age stays in the extra fields: it is valid for one year only.
 pub(super) fn read(context: &mut Context<'_>, bytes: &[u8], out: &mut Out) -> Result<(), Refusal> {
     context.progress.owner = None;
     let mut profile: Profile = parse(bytes)?;
-    // The store's id of the document is no part of the profile.
+    // The store's document id is not part of the profile.
     profile.unknown.remove("_id");
     let (user_id, devices) = (profile.user_id()?, profile.devices());
     let who = context.people.profiled(user_id, &devices);

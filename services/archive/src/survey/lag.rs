@@ -1,30 +1,30 @@
-//! Which clock the steps are on: at the right lag, minutes of brisk walking are minutes of high burn.
+//! Measures the clock of the steps: at the right lag, brisk minutes have high energy.
 
 use std::collections::HashMap;
 
-/// Steps of a minute from which on walking burns clearly more than rest.
+/// Steps per minute above which walking burns clearly more than rest.
 const BRISK_STEPS: i32 = 60;
-/// Quarter hours of the farthest zone, both ways.
+/// Largest UTC offset in quarter hours, in both directions.
 const LAG_QUARTERS_MAX: i32 = 14 * 4;
 const QUARTER_MINUTES: i32 = 15;
-/// Minutes kept of each kind: most of a year.
+/// Most minutes to keep of each kind, about a year.
 const MINUTES_MAX: usize = 500_000;
-/// Fewer brisk minutes tell nothing.
+/// Fewer brisk minutes are inconclusive.
 const BRISK_MINUTES_MIN: u64 = 30;
 
 /// The lag at which energy fits steps best.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MeasuredClock {
-    /// Minutes by which the clock of the calories is ahead of that of the steps. 0: both are on one clock. The zone's
-    /// offset: the steps are UTC and the calories local.
+    /// Minutes by which the clock of the calories is ahead of that of the steps. 0: the same clock. The zone's
+    /// offset: steps in UTC, calories in local time.
     pub lag_minutes: i32,
-    /// Brisk minutes that had energy at that lag.
+    /// Brisk minutes with energy at that lag.
     pub brisk_minutes: u64,
     /// Mean kilocalories of those minutes.
     pub kcal: f64,
     /// Mean kilocalories of the same minutes at lag 0.
     pub kcal_at_zero: f64,
-    /// True if this is a lag that the clocks and the zone make as they were taken.
+    /// True if the configured clocks and zone explain this lag.
     pub as_taken: bool,
 }
 
@@ -48,7 +48,7 @@ impl Minutes {
         }
     }
 
-    /// The best lag; none where too little was walked.
+    /// The best lag; none with too few steps.
     pub(super) fn measure(&self, lags_taken: &[i32]) -> Option<MeasuredClock> {
         let calories: HashMap<i32, i32> = self.calories.iter().copied().collect();
         let at = |lag: i32| {

@@ -1,4 +1,4 @@
-//! A survey in words.
+//! Prints a survey.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use pulseline_schemas::time::{DAY_MS, MINUTE_MS, date_text};
 
 use super::{Counts, MeasuredClock, PersonSurvey, Survey};
 
-/// Problems that are shown one by one.
+/// How many problems to print one by one.
 const PROBLEMS_SHOWN: usize = 40;
 
 impl fmt::Display for Survey {
@@ -52,7 +52,7 @@ impl Survey {
         let refused: u64 = rest.iter().map(|problem| problem.count).sum();
         writeln!(
             f,
-            "and {refused} refused for {} more reasons, by file",
+            "and {refused} more refused for {} further reasons, by file",
             rest.len()
         )
     }
@@ -89,8 +89,8 @@ impl fmt::Display for Counts {
         for (count, what) in [
             (self.refused, "refused"),
             (self.sentinels, "days without an estimate"),
-            (self.not_yet, "of days that have not happened"),
-            (self.outside, "outside the dates asked for"),
+            (self.not_yet, "of future days"),
+            (self.outside, "outside the selected dates"),
         ] {
             if count > 0 {
                 write!(f, ", {count} {what}")?;
@@ -110,9 +110,9 @@ impl fmt::Display for MeasuredClock {
             self.kcal, self.brisk_minutes, self.kcal_at_zero
         )?;
         f.write_str(if self.as_taken {
-            "as taken"
+            "as assumed"
         } else {
-            "NOT as taken, see the options' clocks and zones"
+            "NOT as assumed: check --clock and --zone"
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Counting, while the first reading goes on.
+//! Counts during the first reading.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use crate::record::{Reading, Row, Sample};
 use crate::walk::RecordOutcome;
 use crate::zone::Zone;
 
-/// What was counted so far.
+/// The counts so far.
 #[derive(Default)]
 pub(super) struct Tally {
     people: BTreeMap<Who, OfPerson>,
@@ -39,7 +39,7 @@ struct OfPerson {
 }
 
 impl OfPerson {
-    /// Measures the clock, once the person's files are read, and lets the minutes go.
+    /// Measures the clock after the person's last file, and frees the minutes.
     fn measure(&mut self, zone: &Zone) {
         let lags = match self.clocks {
             (Some(Clock::Utc), Some(Clock::Local)) => {
@@ -54,7 +54,7 @@ impl OfPerson {
 }
 
 impl Tally {
-    /// A person's folder was sent at this time.
+    /// Records when a person's folder was sent.
     pub(super) fn sent(&mut self, person: Option<&str>, at: UtcMillis) {
         let newest = self
             .sent
@@ -121,7 +121,7 @@ impl Tally {
         }
     }
 
-    /// A person's last file was read.
+    /// Completes a person after the last file.
     pub(super) fn measure_clocks(&mut self, people: &People) {
         for (who, person) in &mut self.people {
             person.measure(&people.get(*who).zone);

@@ -1,4 +1,4 @@
-//! Dates and times of day as text, in every form that was met; all of them are naive.
+//! Parses dates and times of day in all known formats, without time zones.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ use serde_json::Value;
 
 use super::Refusal;
 
-/// Epoch numbers from here on are milliseconds, below it seconds (the year 5138, or March 1973).
+/// Epoch numbers from here on are milliseconds, below seconds (the year 5138, or March 1973).
 const MILLIS_FROM: i64 = 100_000_000_000;
 
-/// Milliseconds of the years 1900 to 2199: nothing else is a time of somebody who lives.
+/// Plausible years 1900 to 2199, in milliseconds.
 const LIVED_MS: std::ops::Range<i64> = -2_208_988_800_000..7_258_118_400_000;
 
-/// A time stamp of a record, in milliseconds as if its clock stood in UTC.
+/// A timestamp of a record in milliseconds, as if its clock were UTC.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum Stamp {
-    /// Null, empty, or not there.
+    /// Null, empty or missing.
     #[default]
     Missing,
     /// A time.
     At(i64),
-    /// Something else, as it was written.
+    /// Any other text.
     Wrong(String),
 }
 
@@ -61,7 +61,7 @@ impl Stamp {
         }
     }
 
-    /// The time; refused where there is none.
+    /// The time; a missing one is refused.
     pub(crate) fn required(&self, name: &str) -> Result<LocalMillis, Refusal> {
         self.optional(name)?.ok_or_else(|| Refusal::missing(name))
     }
@@ -135,7 +135,7 @@ impl<'de> Visitor<'de> for StampVisitor {
     }
 }
 
-/// What stands under `$date`: a text, or milliseconds, however small.
+/// The content of `$date`: a text, or milliseconds of any size.
 fn of_date(value: Value) -> Stamp {
     let millis = match &value {
         Value::String(text) => return Stamp::from_text(text),
@@ -148,10 +148,10 @@ fn of_date(value: Value) -> Stamp {
     millis.map_or_else(|| Stamp::Wrong(value.to_string()), Stamp::from_millis)
 }
 
-/// Milliseconds since 1970-01-01T00:00 of a naive date and time, or of the midnight of a date alone.
+/// Milliseconds since 1970-01-01T00:00 of a local date and time, or of a date's midnight.
 ///
 /// `2019-11-01 00:00:05`, `2019-11-12T07:30:00.000`, `11/01/19 00:00:05`, `4/12/2016 7:21:00 AM`, `4/13/2016 0:00`.
-/// A trailing `Z` says nothing: files that have it mean the wearer's clock.
+/// A trailing `Z` is ignored: such files use local time.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     let mut rest = Cursor(text.trim().as_bytes());
     let (first, width) = rest.number(4)?;
@@ -167,7 +167,7 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
         match (width, third_width) {
             (4, _) => (first, second, third),
             (_, 4) => (third, first, second),
-            // Two digits: nobody wore a tracker before 1970.
+            // Two digits: there were no trackers before 1970.
             (_, 2) => (third + if third < 70 { 2000 } else { 1900 }, first, second),
             _ => return None,
         }
@@ -203,7 +203,7 @@ impl Cursor<'_> {
         found
     }
 
-    /// Milliseconds since midnight; the rest of the text must be a time of day, or nothing.
+    /// Milliseconds since midnight of the rest of the text, which may be empty.
     fn time_of_day(&mut self) -> Option<i64> {
         if self.0.is_empty() {
             return Some(0);
@@ -228,7 +228,7 @@ impl Cursor<'_> {
             .then_some(((hour * 60 + minute) * 60 + second) * 1_000 + millis)
     }
 
-    /// Digits after the point, as milliseconds; finer ones are cut off.
+    /// Decimal places as milliseconds, truncated.
     fn fraction(&mut self) -> Option<i64> {
         let (value, width) = self.number(3)?;
         while self.0.first().is_some_and(u8::is_ascii_digit) {
@@ -238,7 +238,7 @@ impl Cursor<'_> {
     }
 }
 
-/// Days since 1970-01-01; none for a date that no calendar has, and outside 1900 to 2199.
+/// Days since 1970-01-01; none for invalid dates and outside 1900 to 2199.
 fn days_of(year: i64, month: i64, day: i64) -> Option<i64> {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let length = match month {
@@ -250,7 +250,7 @@ fn days_of(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(1900..2200).contains(&year) || !(1..=length).contains(&day) {
         return None;
     }
-    // Years begin in March, so that the leap day is their last.
+    // Years start in March, so that the leap day is the last.
     let year = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
     let days = year * 365 + year / 4 - year / 100 + year / 400 + day_of_year;

@@ -1,4 +1,4 @@
-//! Lists that were printed into one cell.
+//! Parses lists printed into one cell.
 
 /// The items of `['a', 'b']`, `["a","b"]`, `[a, b]` or `a`; an empty cell has none.
 pub(crate) fn list_of_text(cell: &str) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! Numbers that may be text, empty, null, or whole in one record and decimal in the next.
+//! Lenient numbers: text, empty, null, integer or decimal.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor
 
 use super::Refusal;
 
-/// A number as a file has it.
+/// A number of a file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum Number {
-    /// Null, empty, or not there.
+    /// Null, empty or missing.
     #[default]
     Missing,
     /// A whole number.
     Whole(i64),
     /// A number with a point or an exponent.
     Decimal(f64),
-    /// Something else, as it was written.
+    /// Any other text.
     Wrong(String),
 }
 
@@ -70,14 +70,14 @@ impl Number {
             .map_err(|_| out_of_range(name, number))
     }
 
-    /// The number in a finer unit, rounded: `factor` of them make one.
+    /// The number multiplied by `factor`, rounded.
     pub(crate) fn scaled(&self, factor: f64, name: &str) -> Result<Option<i32>, Refusal> {
         self.decimal(name)?
             .map_or(Ok(None), |number| Self::Decimal(number * factor).count(name))
     }
 }
 
-/// True or false as a file has it: `true`, `"True"`, `1`; anything else says nothing.
+/// A lenient boolean: `true`, `"True"`, `1`; anything else is none.
 pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     let text = value.as_str().map(str::to_ascii_lowercase);

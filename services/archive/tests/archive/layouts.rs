@@ -154,7 +154,7 @@ fn fitabase_has_many_people_in_one_table() {
     assert_eq!((rates.len(), rates[0].readings()), (1, 2));
     assert_eq!(rates[0].upload().unwrap().device_id, device_id("7"));
     assert_eq!(found.of(Stream::Users).len(), 2);
-    assert!(found.survey.to_string().contains("no sessions"));
+    assert!(found.survey.to_string().contains("without sessions"));
 }
 
 #[test]

@@ -73,12 +73,7 @@ fn days_that_had_not_happened_are_counted_and_not_carried() {
     let found = read(options(&folder));
     let counts = found.survey.people[0].counts[&Stream::ActivityMinutes];
     assert_eq!((counts.records, counts.rows, counts.not_yet), (4, 2, 2));
-    assert!(
-        found
-            .survey
-            .to_string()
-            .contains("2 of days that have not happened")
-    );
+    assert!(found.survey.to_string().contains("2 of future days"));
 }
 
 #[test]
@@ -155,5 +150,5 @@ fn of_a_shared_table_only_those_who_are_asked_for_are_carried_and_others_are_not
     assert!(found.events.iter().all(|event| all.events.contains(event)));
     let nobody = Archive::open(asked("9")).unwrap();
     let said = nobody.survey(&mut |_| ()).unwrap_err().to_string();
-    assert_eq!(said, "there is nobody called 9; there are 7, 8");
+    assert_eq!(said, "the files contain no person called 9; they contain 7, 8");
 }

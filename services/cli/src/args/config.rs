@@ -4,34 +4,34 @@ use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Print the settings that are in force, and where each came from; secrets show as ***.
+    /// Print the effective settings with their origin; secrets show as ***.
     #[command(after_help = "Examples:
-  pulseline config show                               everything, with its origin
-  pulseline config show --changed                     only what is not a default
+  pulseline config show                               all settings
+  pulseline config show --changed                     only settings that differ from the default
   pulseline --config pulseline.toml config show --json")]
     Show(ConfigShowArgs),
-    /// Connect to all four servers: are they there, is it TLS, who are we, what may we not do; exit 2 or 3 otherwise.
+    /// Connect to all four servers and report TLS, identity and missing permissions; exit 2 or 3 on a problem.
     #[command(after_help = "Examples:
-  pulseline --config pulseline.toml config check      before the services start
+  pulseline --config pulseline.toml config check      run this before the services start
   pulseline --stack default config check
 
-Exit codes: 0 all is well, 2 a setting is wrong or missing, 3 a server is away or refuses something that is needed.")]
+Exit codes: 0 all checks passed, 2 a setting is wrong or missing, 3 a server is unreachable or denies a permission.")]
     Check(ConfigCheckArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigShowArgs {
-    /// Only what is not a default.
+    /// Print only settings that differ from the default.
     #[arg(long)]
     pub(crate) changed: bool,
-    /// As JSON.
+    /// Print as JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ConfigCheckArgs {
-    /// As JSON.
+    /// Print as JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

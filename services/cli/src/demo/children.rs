@@ -1,4 +1,4 @@
-//! The services as processes of their own, as they run in production.
+//! The services as child processes, as in production.
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -55,7 +55,7 @@ impl Children {
         Ok(children)
     }
 
-    /// Serves the page for people who would rather look, at a free port and with a token of this demo; gives both.
+    /// Starts the console on a free port with a random token; returns its address and the token.
     pub(crate) fn start_console(&mut self) -> anyhow::Result<(String, String)> {
         let (listen, token) = (free_address()?, Uuid::new_v4().to_string());
         let settings = [
@@ -66,7 +66,7 @@ impl Children {
         Ok((format!("http://{listen}/"), token))
     }
 
-    /// Goes on with the same people at the present time, at real-time speed.
+    /// Simulates the same people from now on, at real-time speed.
     pub(crate) async fn start_live(&mut self, arguments: &DemoArgs) -> anyhow::Result<()> {
         let (participants, seed) = (arguments.participants.to_string(), arguments.seed.to_string());
         let words = [
@@ -99,8 +99,8 @@ impl Children {
             .create(true)
             .append(true)
             .open(self.log(name))
-            .context("opening a log")?;
-        // The kernel ends the service when this thread ends: the main one, which lives as long as the process.
+            .with_context(|| format!("cannot open the log of the {name}"))?;
+        // The kernel stops the service when the spawning thread ends: the main one, which lives as long as the process.
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "TERM", "--"])
             .arg(std::env::current_exe()?)
@@ -111,11 +111,11 @@ impl Children {
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
-            // Ctrl-C reaches the whole group of a terminal: the services are stopped in order instead.
+            // Ctrl-C signals the whole process group; the services must stop in order instead.
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("starting the {name}"))?;
+            .with_context(|| format!("cannot start the {name}"))?;
         self.services.push(Service { name, child, listen });
         Ok(())
     }
@@ -129,7 +129,7 @@ impl Children {
         self.logs.join(format!("{name}.log"))
     }
 
-    /// Waits until a service ends by itself; says which, and what its log says.
+    /// Waits until a service ends by itself; returns its name and the end of its log.
     pub(crate) async fn first_end(&mut self) -> String {
         loop {
             let logs = self.logs.clone();
@@ -140,7 +140,7 @@ impl Children {
                     let lines: Vec<_> = text.lines().collect();
                     let end = lines[lines.len().saturating_sub(5)..].join("\n");
                     return format!(
-                        "the {} ended with {status}; its log ends with:\n{end}",
+                        "the {} ended unexpectedly ({status}); its log ends with:\n{end}",
                         service.name
                     );
                 }
@@ -149,14 +149,14 @@ impl Children {
         }
     }
 
-    /// Where each service's metrics are.
+    /// The address of each service's metrics.
     pub(crate) fn metrics(&self) -> impl Iterator<Item = (&'static str, String)> {
         self.services
             .iter()
             .map(|service| (service.name, format!("http://{}/metrics", service.listen)))
     }
 
-    /// Peak resident memory of each service in MB, where the system tells.
+    /// Peak resident memory of each service in MB, on systems that report it.
     pub(crate) fn memory(&self) -> Vec<(&'static str, u64)> {
         let peak = |service: &Service| {
             let status = std::fs::read_to_string(format!("/proc/{}/status", service.child.id()?)).ok()?;
@@ -170,7 +170,7 @@ impl Children {
         self.services.iter().filter_map(peak).collect()
     }
 
-    /// SIGTERM to each in flow order, and waits.
+    /// Sends SIGTERM to each service in flow order, and waits.
     pub(crate) async fn stop(&mut self) {
         for service in &mut self.services {
             if let Some(pid) = service.child.id() {

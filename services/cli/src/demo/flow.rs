@@ -1,4 +1,4 @@
-//! Simulates a cohort as fast as it goes, and waits until it is through.
+//! Simulates a cohort at full speed, and waits until every message is processed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,14 +15,14 @@ use crate::print;
 use crate::settings::Settings;
 
 const POLL: Duration = Duration::from_secs(1);
-/// Without a terminal a line now and then is enough.
+/// Without a terminal, one line every few polls.
 const LINE_EVERY: u32 = 5;
-/// Nothing moves for that long: something is wrong, and the demo says so instead of waiting for ever.
+/// The demo fails after this long without progress instead of waiting forever.
 const STUCK: Duration = Duration::from_secs(120);
-/// A few broken uploads in a small cohort too.
+/// High enough for a few broken uploads in a small cohort.
 const BROKEN: f64 = 0.002;
 
-/// What went through, and how long each part took.
+/// The processed messages, and how long each part took.
 pub(super) struct Flowed {
     pub(super) summary: Summary,
     pub(super) status: Status,
@@ -64,7 +64,7 @@ pub(super) async fn run(
         .await
 }
 
-/// Looks at every hop while messages flow.
+/// Polls every hop while messages flow.
 struct Watch {
     audited: AuditorConnections,
     began: Instant,
@@ -95,7 +95,7 @@ impl Watch {
         })
     }
 
-    /// Waits until every message is accounted for, and then until every dirty day is refreshed.
+    /// Waits until every message is accounted for and every dirty day is refreshed.
     async fn until_quiet(mut self, shutdown: &Shutdown) -> anyhow::Result<Flowed> {
         for tick in 0_u32.. {
             self.note_produced().await?;
@@ -122,11 +122,11 @@ impl Watch {
             let stuck = STUCK.as_secs();
             anyhow::ensure!(
                 self.moved.elapsed() < STUCK,
-                "nothing has moved for {stuck} s:\n{status}"
+                "no progress for {stuck} s:\n{status}"
             );
             anyhow::ensure!(
                 shutdown.sleep(POLL).await,
-                "stopped before everything was through:\n{status}"
+                "stopped before all messages were processed:\n{status}"
             );
         }
         unreachable!("the loop above has no end of its own")

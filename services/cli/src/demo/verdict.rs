@@ -1,4 +1,4 @@
-//! Compares everything with everything, shows a few figures, and says whether it is good.
+//! Verifies all layers, prints a few figures, and gives the verdict.
 
 use pulseline_sql::GenericClient;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const SETTLE: Duration = Duration::from_secs(30);
 const SAMPLE: &str = "select left(device_id::text, 8), bucket::date::text, minutes_worn, coalesce(steps, 0), \
     coalesce(bpm_avg::text, '-'), coalesce(minutes_asleep::text, '-') from agg.daily_summary \
     where device_id in (select device_id from raw.devices order by device_id limit 3) order by 1, 2 limit 24";
-/// Tells the verdict; true when it is good.
+/// Prints the verdict; true when it is good.
 pub(super) async fn tell(
     settings: &Settings,
     flowed: &Flowed,

@@ -1,7 +1,7 @@
-//! Clients for admin requests.
+//! Admin clients.
 //!
-//! The Rust wrapper never serves their main queue: what an admin client reports by itself is not delivered, and it gets no
-//! token. So a consumer asks first, which hears both, and the token is handed over before the first request.
+//! The Rust wrapper never polls an admin client's main queue: it delivers no asynchronous errors and no token requests. So a
+//! consumer connects first and receives both; the admin client then gets the token before its first request.
 #![allow(
     unsafe_code,
     reason = "rd_kafka_oauthbearer_set_token has no safe wrapper; every pointer stays in this file"
@@ -23,22 +23,23 @@ use super::guard::Guard;
 use super::metadata::metadata;
 use super::settings::Settings;
 
-/// Room for the client library's words.
+/// Size of librdkafka's error buffer.
 const SAID_BYTES: usize = 512;
 
 impl Settings {
-    /// Makes a client for admin requests, once the brokers have taken this client.
+    /// Creates an admin client, once the brokers have accepted a consumer with the same settings.
     ///
     /// # Errors
-    /// [`KafkaFailure::Config`] when the client refuses a property; a refusal; an outage that lasts as long as `timeout`.
+    /// [`KafkaFailure::Config`] when librdkafka rejects a property; a refusal; an outage longer than `timeout`.
     pub fn admin(&self, timeout: Duration) -> BoxFuture<'_, Result<AdminClient<Guard>, KafkaFailure>> {
         Box::pin(async move {
             if self.protocol() != SecurityProtocol::Plaintext {
                 let consumer: BaseConsumer<Guard> = self.create()?;
                 let asking = tokio::task::spawn_blocking(move || metadata(&consumer, timeout).map(drop));
                 let asked = asking.await;
-                asked
-                    .map_err(|error| KafkaFailure::Config(format!("asking Kafka ended early: {error}")))??;
+                asked.map_err(|error| {
+                    KafkaFailure::Config(format!("the request to Kafka was cancelled: {error}"))
+                })??;
             }
             let (admin, guard): (AdminClient<Guard>, Guard) = self.create_guarded()?;
             if self.has_tokens() {
@@ -54,7 +55,7 @@ impl Settings {
 }
 
 fn set_token(admin: &AdminClient<Guard>, token: &OAuthToken) -> Result<(), String> {
-    let text = |value: &str| CString::new(value).map_err(|_| "the token holds a zero byte".to_owned());
+    let text = |value: &str| CString::new(value).map_err(|_| "the token contains a zero byte".to_owned());
     let (value, principal) = (text(&token.token)?, text(&token.principal_name)?);
     let mut said: [c_char; SAID_BYTES] = [0; SAID_BYTES];
     // SAFETY: the client lives as long as `admin`; all texts end with a zero and outlive the call, which copies them; there are no
@@ -77,7 +78,7 @@ fn set_token(admin: &AdminClient<Guard>, token: &OAuthToken) -> Result<(), Strin
     // SAFETY: see above.
     let said = unsafe { CStr::from_ptr(said.as_ptr()) };
     Err(format!(
-        "Kafka's client refuses the token: {}",
+        "librdkafka rejects the token: {}",
         said.to_string_lossy()
     ))
 }

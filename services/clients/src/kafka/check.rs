@@ -17,7 +17,7 @@ use crate::tls;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connects as the sink with this group would, and says what it may not do.
+/// Connects like the sink with this group, and reports missing permissions.
 ///
 /// # Errors
 /// Wrong settings, a refusal, an outage.
@@ -25,9 +25,9 @@ pub fn check<'a>(config: &'a KafkaConfig, group: &'a str) -> BoxFuture<'a, Resul
     Box::pin(async move {
         let (asked, group) = (config.clone(), group.to_owned());
         let inspecting = tokio::task::spawn_blocking(move || inspect(&asked, &group));
-        let (brokers, first, missing) = inspecting
-            .await
-            .map_err(|error| KafkaFailure::Config(format!("asking Kafka ended early: {error}")))??;
+        let (brokers, first, missing) = inspecting.await.map_err(|error| {
+            KafkaFailure::Config(format!("the request to Kafka was cancelled: {error}"))
+        })??;
         let tls = if config.security_protocol.is_encrypted() {
             Some(tls::version(&first).await.unwrap_or_else(|| "TLS".into()))
         } else {
@@ -48,11 +48,11 @@ fn identity(config: &KafkaConfig) -> String {
         (Some(SaslMechanism::OauthBearer), _) => format!("{} (OAUTHBEARER)", config.oauth_client_id),
         (Some(mechanism), _) => format!("{} ({})", config.sasl_username, mechanism.name()),
         (None, Some(certificate)) => format!("the certificate in {}", certificate.display()),
-        (None, None) => "nobody: there is no authentication".into(),
+        (None, None) => "anonymous (no authentication)".into(),
     }
 }
 
-/// How many brokers there are, the address of one, and what may not be done.
+/// The number of brokers, the address of one, and missing permissions.
 fn inspect(config: &KafkaConfig, group: &str) -> Result<(usize, String, Vec<String>), KafkaFailure> {
     let mut settings = Settings::new(config, "pulseline-check")?;
     settings.set("group.id", group).set("enable.auto.commit", "false");
@@ -81,7 +81,7 @@ fn inspect(config: &KafkaConfig, group: &str) -> Result<(usize, String, Vec<Stri
     }
     if list.count() == 0 {
         missing.push(
-            "the topics fitbit.*: they are not there yet, or may not be described; `generate` makes them where it may".into(),
+            "the topics fitbit.*: they do not exist or cannot be described; `generate` creates them".into(),
         );
     } else if let Err(error) = consumer.committed_offsets(list, TIMEOUT) {
         missing.push(format!("reading the offsets of the group {group} ({error})"));

@@ -1,9 +1,9 @@
-//! The one table of Kafka's errors: which of them pass by waiting.
+//! The table of Kafka's errors: which ones are transient.
 
 use pulseline_runtime::retry::Class;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-/// Connections: no broker can be reached, or one went away.
+/// Connections: no broker is reachable, or a connection broke.
 const CONNECTION: [Code; 10] = [
     Code::BrokerTransportFailure,
     Code::AllBrokersDown,
@@ -16,7 +16,7 @@ const CONNECTION: [Code; 10] = [
     Code::RequestTimedOut,
     Code::BrokerNotAvailable,
 ];
-/// The client itself still waits for an answer, or asks to be called again.
+/// The client still waits for an answer, or asks for a retry.
 const CLIENT: [Code; 7] = [
     Code::WaitingForCoordinator,
     Code::WaitCache,
@@ -26,14 +26,14 @@ const CLIENT: [Code; 7] = [
     Code::Retry,
     Code::QueueFull,
 ];
-/// A topic that was just made, or will be.
+/// A topic that was just created, or will be.
 const TOPIC: [Code; 4] = [
     Code::UnknownTopicOrPartition,
     Code::UnknownTopic,
     Code::UnknownTopicId,
     Code::UnknownPartition,
 ];
-/// An election, or replicas that are too few for a moment.
+/// A leader election, or temporarily too few in-sync replicas.
 const ELECTION: [Code; 8] = [
     Code::LeaderNotAvailable,
     Code::NotLeaderForPartition,
@@ -44,7 +44,7 @@ const ELECTION: [Code; 8] = [
     Code::NotEnoughReplicas,
     Code::NotEnoughReplicasAfterAppend,
 ];
-/// The group's coordinator moves, or the group itself changes.
+/// The group's coordinator moves, or the group rebalances.
 const GROUP: [Code; 9] = [
     Code::CoordinatorLoadInProgress,
     Code::CoordinatorNotAvailable,
@@ -56,14 +56,14 @@ const GROUP: [Code; 9] = [
     Code::StaleMemberEpoch,
     Code::FencedMemberEpoch,
 ];
-/// A broker that is overloaded, or whose disk fails.
+/// An overloaded broker, or a failing disk.
 const BROKER: [Code; 3] = [
     Code::OffsetNotAvailable,
     Code::KafkaStorageError,
     Code::ThrottlingQuotaExceeded,
 ];
 
-/// What an error of the client means. What is not known to pass is fatal.
+/// The class of a client error. Unknown errors are fatal.
 #[must_use]
 pub fn class_of(error: &KafkaError) -> Class {
     if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
@@ -76,7 +76,7 @@ pub fn class_of(error: &KafkaError) -> Class {
     }
 }
 
-/// The client's code. Its own look-up knows none for what an admin request answers.
+/// The error code. The client's own look-up has none for admin results.
 #[must_use]
 pub fn code_of(error: &KafkaError) -> Option<Code> {
     match error {
@@ -98,7 +98,7 @@ mod tests {
                 "{code:?}"
             );
         }
-        // An admin request in the very moment in which the broker goes.
+        // An admin request while the broker stops.
         let admin = KafkaError::AdminOp(Code::BrokerTransportFailure);
         assert_eq!(class_of(&admin), Class::Transient);
         for code in [

@@ -1,52 +1,52 @@
-//! Why Kafka could not be used.
+//! Errors of Kafka clients.
 
 use pulseline_runtime::retry::{Class, Classify};
 use rdkafka::error::KafkaError;
 
 use super::class::class_of;
 
-/// Why Kafka could not be used.
+/// An error of a Kafka client.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum KafkaFailure {
     /// A setting is wrong; the text names it.
     #[error("{0}")]
     Config(String),
-    /// The brokers refuse this client, or it refuses them; the text names cause and setting.
+    /// Brokers and client reject each other; the text names the cause and the setting.
     #[error("{0}")]
     Refused(String),
-    /// The brokers or the client.
+    /// An error of the brokers or the client.
     #[error("Kafka: {what}: {source}")]
     Client {
-        /// What was being done.
+        /// The operation that failed.
         what: &'static str,
-        /// What they said.
+        /// The cause.
         #[source]
         source: KafkaError,
     },
 }
 
 impl KafkaFailure {
-    /// What the client's error means while `what` was being done.
+    /// Wraps a client error of the operation `what`.
     pub fn of(what: &'static str) -> impl Fn(KafkaError) -> Self + Copy {
         move |source| match source {
             KafkaError::ClientConfig(_, description, property, _) => {
                 Self::wrong_property(&description, &property)
             }
             KafkaError::ClientCreation(reason) => Self::Config(format!(
-                "Kafka's client refuses its settings: {reason}; see [kafka] in the configuration"
+                "librdkafka rejects its settings ({reason}): correct the section [kafka]"
             )),
             source => Self::Client { what, source },
         }
     }
 
-    /// A property that the client does not take. Its value is left out: it may be a password.
+    /// A rejected property. The text omits its value, which may be a password.
     fn wrong_property(description: &str, property: &str) -> Self {
         Self::Config(format!(
-            "Kafka's client refuses the property {property} ({description}): see kafka.options and [kafka] in the configuration"
+            "librdkafka rejects the property {property} ({description}): correct kafka.options or the section [kafka]"
         ))
     }
 
-    /// True when the settings are at fault, not the world.
+    /// True when the settings are at fault.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
         matches!(self, Self::Config(_))

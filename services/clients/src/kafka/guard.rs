@@ -1,4 +1,4 @@
-//! The context that every client of Kafka has: it hears what the client reports by itself, and gives it tokens.
+//! The context of every Kafka client: it receives asynchronous errors and supplies tokens.
 
 use std::error::Error;
 use std::future::Future;
@@ -16,7 +16,7 @@ use super::error::KafkaFailure;
 use super::oauth::TokenSource;
 use super::refusal::refusal;
 
-/// Hears what a client reports by itself: a wrong password shows nowhere else, calls just take for ever.
+/// Receives a client's asynchronous errors. Only they reveal a wrong password: calls would just time out.
 #[derive(Clone)]
 pub struct Guard(Arc<Inner>);
 
@@ -37,13 +37,13 @@ impl Guard {
         Self(Arc::new(Inner { refused, tokens }))
     }
 
-    /// Why the brokers and this client will not come together, once that is known.
+    /// The refusal, if brokers and client have rejected each other.
     #[must_use]
     pub fn refusal(&self) -> Option<KafkaFailure> {
         self.0.refused.borrow().clone().map(KafkaFailure::Refused)
     }
 
-    /// Waits until it is known that the brokers and this client will not come together.
+    /// Waits until brokers and client reject each other.
     pub async fn refused(&self) -> KafkaFailure {
         let mut refused = self.0.refused.subscribe();
         let reason = refused
@@ -53,15 +53,15 @@ impl Guard {
             .and_then(|reason| reason.clone());
         match reason {
             Some(reason) => KafkaFailure::Refused(reason),
-            // The sender lives as long as this.
+            // The sender lives as long as this guard.
             None => std::future::pending().await,
         }
     }
 
-    /// A call that ends early when the brokers refuse the client.
+    /// Runs a call that ends early when the brokers reject the client.
     ///
     /// # Errors
-    /// What the call says, or the refusal.
+    /// The error of the call, or the refusal.
     pub async fn unless_refused<T>(
         &self,
         what: &'static str,
@@ -74,13 +74,13 @@ impl Guard {
         }
     }
 
-    /// What an error means, knowing what the client reported before.
+    /// Explains an error, taking earlier asynchronous errors into account.
     #[must_use]
     pub fn explain(&self, what: &'static str, error: KafkaError) -> KafkaFailure {
         self.refusal().unwrap_or_else(|| KafkaFailure::of(what)(error))
     }
 
-    /// Hears an error that the client reports by itself, for contexts that hold this one.
+    /// Records an asynchronous error, for contexts that hold this one.
     pub fn report(&self, error: &KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
         if code == Some(RDKafkaErrorCode::PartitionEOF) {
@@ -114,10 +114,10 @@ impl Guard {
         }
     }
 
-    /// A token of the OIDC provider, for contexts that hold this one. Blocks for as long as the provider takes.
+    /// Requests a token from the OIDC provider, for contexts that hold this one. Blocks meanwhile.
     ///
     /// # Errors
-    /// No provider is configured, or it gives no token.
+    /// No provider is configured, or it issues no token.
     pub fn token(&self) -> Result<OAuthToken, Box<dyn Error>> {
         let tokens = self.0.tokens.as_ref().ok_or("kafka.oauth_token_url is not set")?;
         tokens.fetch().map_err(|error| {

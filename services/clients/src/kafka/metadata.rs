@@ -1,4 +1,4 @@
-//! Asking the brokers what there is, which also tells whether they and the client come together.
+//! Metadata requests, which also reveal refusals.
 
 use std::time::{Duration, Instant};
 
@@ -8,18 +8,18 @@ use rdkafka::metadata::Metadata;
 use super::error::KafkaFailure;
 use super::guard::Guard;
 
-/// How long one request waits before it is checked whether the brokers refuse the client.
+/// Timeout of one request; between requests the guard is checked for a refusal.
 const ATTEMPT: Duration = Duration::from_millis(500);
 
-/// The cluster's metadata, of all topics. Blocks for at most `timeout`; a refusal is told at once.
+/// The cluster's metadata of all topics. Blocks for at most `timeout`; a refusal ends it at once.
 ///
 /// # Errors
-/// A refusal, or an outage that lasts as long as `timeout`.
+/// A refusal, or an outage longer than `timeout`.
 pub fn metadata(consumer: &BaseConsumer<Guard>, timeout: Duration) -> Result<Metadata, KafkaFailure> {
     let began = Instant::now();
     let guard = consumer.context();
     loop {
-        // Serves what the client reports by itself, tokens included.
+        // Polls the main queue: asynchronous errors and token requests.
         drop(consumer.poll(Duration::ZERO));
         if let Some(refusal) = guard.refusal() {
             return Err(refusal);
@@ -28,7 +28,7 @@ pub fn metadata(consumer: &BaseConsumer<Guard>, timeout: Duration) -> Result<Met
             Ok(metadata) => return Ok(metadata),
             Err(error) if began.elapsed() >= timeout => {
                 drop(consumer.poll(Duration::ZERO));
-                return Err(guard.explain("asking for metadata", error));
+                return Err(guard.explain("requesting metadata", error));
             }
             Err(_) => {}
         }

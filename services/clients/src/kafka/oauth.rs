@@ -1,4 +1,4 @@
-//! Tokens of an OIDC provider, by client credentials (RFC 6749, 4.4).
+//! Tokens from an OIDC provider, by client credentials (RFC 6749, 4.4).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use pulseline_runtime::config::{KafkaConfig, Secret};
 use rdkafka::client::OAuthToken;
 use serde::Deserialize;
 
-/// Longest a call may take: the client's own threads wait for it.
+/// Longest call: librdkafka's threads wait for it.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// What RFC 6749 leaves to the provider; a provider that does not say gets a short one.
+/// Assumed lifetime when the provider does not state one.
 const LIFETIME_SECS: i64 = 300;
 
-/// Asks the provider for tokens.
+/// Requests tokens from the provider.
 #[derive(Clone)]
 pub(super) struct TokenSource {
     url: String,
@@ -24,19 +24,19 @@ pub(super) struct TokenSource {
     clock: Clock,
 }
 
-/// Why there is no token.
+/// A failed token request.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TokenError {
-    /// The provider does not know the client.
-    #[error("the token endpoint answers {status}: {reason}")]
+    /// The provider rejects the client.
+    #[error("the token endpoint answered {status}: {reason}")]
     Refused { status: u16, reason: String },
-    /// It cannot be reached, or is not well.
-    #[error("the token endpoint cannot be used: {0}")]
+    /// The provider is unreachable or failing.
+    #[error("the token endpoint is unavailable: {0}")]
     Unavailable(String),
 }
 
 impl TokenError {
-    /// The sentence for what no waiting fixes.
+    /// The message for a permanent error.
     pub(super) fn refusal(&self) -> Option<String> {
         match self {
             Self::Refused { .. } => Some(format!(
@@ -65,7 +65,7 @@ impl TokenSource {
         }
     }
 
-    /// Blocks: librdkafka asks from a thread that may not wait for a runtime of ours.
+    /// Blocks: librdkafka calls from a thread outside our runtime.
     pub(super) fn fetch(&self) -> Result<OAuthToken, TokenError> {
         let source = self.clone();
         let asked = std::thread::spawn(move || {
@@ -76,7 +76,7 @@ impl TokenSource {
         });
         asked
             .join()
-            .unwrap_or_else(|_| Err(TokenError::Unavailable("asking ended early".into())))
+            .unwrap_or_else(|_| Err(TokenError::Unavailable("the request was cancelled".into())))
     }
 
     async fn ask(&self) -> Result<OAuthToken, TokenError> {
@@ -124,7 +124,7 @@ impl TokenSource {
             let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
             let certificates =
                 reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unusable(error.to_string()))?;
-            // Brokers and provider may have different authorities: the system's count too.
+            // Brokers and provider may have different CAs: trust those of the system too.
             builder = builder.tls_certs_merge(certificates);
         }
         builder
@@ -133,9 +133,9 @@ impl TokenSource {
     }
 }
 
-/// An error with its causes, without its URL.
+/// The error with its causes, without the URL.
 fn describe(error: &reqwest::Error) -> String {
-    let mut text = String::from("the call failed");
+    let mut text = String::from("the request failed");
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         text = format!("{text}: {inner}");

@@ -1,6 +1,6 @@
-//! Which properties of librdkafka are not for `kafka.options`, and why.
+//! librdkafka properties that `kafka.options` must not set, and why.
 
-/// Properties that have a setting of their own.
+/// Properties with their own setting.
 const SETTINGS: [(&str, &str); 22] = [
     ("bootstrap.servers", "kafka.brokers"),
     ("metadata.broker.list", "kafka.brokers"),
@@ -26,64 +26,60 @@ const SETTINGS: [(&str, &str); 22] = [
     ("sasl.oauthbearer.client.secret", "kafka.oauth_client_secret"),
 ];
 
-/// Properties on which a guarantee rests.
+/// Properties that a guarantee depends on.
 const GUARANTEES: [(&str, &str); 16] = [
     (
         "enable.auto.commit",
-        "offsets are committed once their documents are durable",
+        "offsets are committed after their documents are durable",
     ),
     (
         "enable.auto.offset.store",
-        "offsets are stored once their documents are durable",
+        "offsets are stored after their documents are durable",
     ),
-    (
-        "auto.offset.reset",
-        "a position that is gone is examined and reported, not jumped over",
-    ),
+    ("auto.offset.reset", "a lost position is reported, not skipped"),
     ("isolation.level", "messages of aborted transactions are not data"),
     (
         "enable.partition.eof",
-        "the end of a partition tells gaps from messages that are still to come",
+        "the end of a partition distinguishes gaps from messages not yet produced",
     ),
     (
         "partition.assignment.strategy",
         "partitions are handed over one by one",
     ),
-    (
-        "allow.auto.create.topics",
-        "a topic that is read must not come into being by reading",
-    ),
-    (
-        "enable.idempotence",
-        "a message that is sent again must not be stored twice",
-    ),
-    ("acks", "a message counts as sent once all replicas have it"),
+    ("allow.auto.create.topics", "reading must not create a topic"),
+    ("enable.idempotence", "a resent message must not be stored twice"),
+    ("acks", "a message is sent when all replicas have it"),
     (
         "request.required.acks",
-        "a message counts as sent once all replicas have it",
+        "a message is sent when all replicas have it",
     ),
     ("partitioner", "a device keeps its partition"),
-    ("message.timeout.ms", "an outage is waited out in order"),
-    ("delivery.timeout.ms", "an outage is waited out in order"),
+    ("message.timeout.ms", "messages keep their order during an outage"),
+    (
+        "delivery.timeout.ms",
+        "messages keep their order during an outage",
+    ),
     ("transactional.id", "the producer has no transactions"),
     (
         "plugin.library.paths",
-        "it would load other libraries into Pulseline",
+        "it would load foreign libraries into Pulseline",
     ),
     (
         "enable.sasl.oauthbearer.unsecure.jwt",
-        "a token that nobody signed proves nothing",
+        "an unsigned token proves nothing",
     ),
 ];
 
-/// Why a property may not be set by hand; none when it may.
+/// The reason why a property must not be set; none when it may be.
 pub(super) fn refused(property: &str) -> Option<String> {
     if let Some((_, setting)) = SETTINGS.iter().find(|(name, _)| *name == property) {
-        return Some(format!("kafka.options: {property} is set by {setting}"));
+        return Some(format!(
+            "kafka.options: {property} is not allowed here: set {setting} instead"
+        ));
     }
     let (_, reason) = GUARANTEES.iter().find(|(name, _)| *name == property)?;
     Some(format!(
-        "kafka.options: {property} cannot be changed: {reason}. Remove it"
+        "kafka.options: {property} must not be changed ({reason}): remove it"
     ))
 }
 

@@ -1,13 +1,13 @@
-//! What no waiting fixes when a broker is called: certificates, users, passwords.
+//! Permanent errors of a broker connection: certificates, users, passwords.
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-/// The sentence for an error that the client reports by itself; none when waiting may help.
+/// The message for a permanent asynchronous error; none when a retry may help.
 ///
-/// The reasons are librdkafka's and OpenSSL's own words (`rdkafka_transport.c`, `rdkafka_sasl*.c`).
+/// The reasons are quotes of librdkafka and OpenSSL (`rdkafka_transport.c`, `rdkafka_sasl*.c`).
 pub(super) fn refusal(code: Option<Code>, reason: &str) -> Option<String> {
     let said = |words: &[&str]| words.iter().any(|word| reason.contains(word));
-    // Java's brokers answer "bad certificate" to a client that has none.
+    // Java brokers answer "bad certificate" to a client without one.
     if said(&[
         "certificate required",
         "peer did not return a certificate",
@@ -18,13 +18,13 @@ pub(super) fn refusal(code: Option<Code>, reason: &str) -> Option<String> {
     ]) {
         return Some(sentence(
             reason,
-            "the broker asks for a client certificate that it trusts: set kafka.ssl_certificate and kafka.ssl_key",
+            "the broker requires a client certificate that it trusts: set kafka.ssl_certificate and kafka.ssl_key",
         ));
     }
     if said(&["certificate verify failed", "hostname mismatch"]) {
         return Some(sentence(
             reason,
-            "the broker's certificate cannot be verified: check kafka.ssl_ca, and that kafka.brokers has the certificate's host name",
+            "the broker's certificate cannot be verified: check kafka.ssl_ca, and that kafka.brokers uses the certificate's host name",
         ));
     }
     if said(&[
@@ -34,11 +34,11 @@ pub(super) fn refusal(code: Option<Code>, reason: &str) -> Option<String> {
     ]) {
         return Some(sentence(
             reason,
-            "the broker does not offer this way of proving who we are: check kafka.sasl_mechanism",
+            "the broker does not offer this SASL mechanism: check kafka.sasl_mechanism",
         ));
     }
     if code == Some(Code::Authentication) || code == Some(Code::SaslAuthenticationFailed) {
-        // A broker that stops or is not there yet closes the connection in the same place.
+        // A starting or stopping broker closes the connection at the same point.
         let passes = said(&[
             "Disconnected",
             "timed out",
@@ -48,7 +48,7 @@ pub(super) fn refusal(code: Option<Code>, reason: &str) -> Option<String> {
         return (!passes).then(|| {
             sentence(
                 reason,
-                "the broker does not accept who we are: check kafka.sasl_username and kafka.sasl_password",
+                "the broker rejects the credentials: check kafka.sasl_username and kafka.sasl_password",
             )
         });
     }
@@ -56,7 +56,7 @@ pub(super) fn refusal(code: Option<Code>, reason: &str) -> Option<String> {
 }
 
 fn sentence(reason: &str, advice: &str) -> String {
-    format!("Kafka refuses the connection ({reason}): {advice}")
+    format!("Kafka connection failed ({reason}): {advice}")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The properties of a client, made from one configuration.
+//! Client properties from the configuration.
 
 use std::path::Path;
 
@@ -12,15 +12,14 @@ use super::guard::Guard;
 use super::oauth::TokenSource;
 use super::properties::refused;
 
-/// A request that a broker does not answer in this time counts as lost, and the broker as away: a vanished host is
-/// noticed within 30 s.
+/// Request timeout; after it the broker counts as unreachable, so a vanished host is noticed within 30 s.
 const SOCKET_TIMEOUT_MS: &str = "20000";
-/// Longest a connection may take to come up.
+/// Connection timeout.
 const CONNECT_TIMEOUT_MS: &str = "10000";
-/// Longest pause before a broker is called again.
+/// Longest pause before a reconnect.
 const RECONNECT_MS: &str = "2000";
 
-/// Properties of a client. What is set here stands above `kafka.options`.
+/// Client properties. Those set here override `kafka.options`.
 #[derive(Clone)]
 pub struct Settings {
     properties: ClientConfig,
@@ -30,18 +29,18 @@ pub struct Settings {
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Not the properties: they hold passwords.
+        // Omits the properties, which hold passwords.
         f.debug_struct("Settings").finish_non_exhaustive()
     }
 }
 
 impl Settings {
-    /// Properties of a client of these brokers; `client_id` is the name by which brokers log it.
+    /// Properties of a client; brokers log its `client_id`.
     ///
     /// # Errors
-    /// [`KafkaFailure::Config`]: settings that do not fit each other, a file that cannot be read, a property that Pulseline
+    /// [`KafkaFailure::Config`]: contradictory settings, an unreadable file, or a property that Pulseline
     /// relies on.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    #[expect(clippy::disallowed_methods, reason = "the only constructor")]
     pub fn new(config: &KafkaConfig, client_id: &str) -> Result<Self, KafkaFailure> {
         check(config).map_err(KafkaFailure::Config)?;
         let mut properties = ClientConfig::new();
@@ -97,13 +96,13 @@ impl Settings {
         self.tokens.is_some()
     }
 
-    /// Sets a property; it stands above `kafka.options`.
+    /// Sets a property, overriding `kafka.options`.
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
         self.properties.set(name, value);
         self
     }
 
-    /// Sets a property unless `kafka.options` has it.
+    /// Sets a property unless `kafka.options` sets it.
     pub fn set_default(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
         if self.properties.get(name).is_none() {
             self.properties.set(name, value);
@@ -111,25 +110,25 @@ impl Settings {
         self
     }
 
-    /// Makes a client whose context is the guard itself.
+    /// Creates a client with the guard as its context.
     ///
     /// # Errors
-    /// [`KafkaFailure::Config`] when the client refuses a property.
+    /// [`KafkaFailure::Config`] when librdkafka rejects a property.
     pub fn create<T: FromClientConfigAndContext<Guard>>(&self) -> Result<T, KafkaFailure> {
         self.create_with(|guard| guard)
     }
 
-    /// Makes a client whose context is out of reach, and its guard beside it.
+    /// Creates a client whose context is not accessible, and returns its guard too.
     ///
     /// # Errors
     /// As [`Settings::create`].
     pub fn create_guarded<T: FromClientConfigAndContext<Guard>>(&self) -> Result<(T, Guard), KafkaFailure> {
         let guard = Guard::new(self.tokens.clone());
         let created = self.properties.create_with_context(guard.clone());
-        Ok((created.map_err(KafkaFailure::of("making a client"))?, guard))
+        Ok((created.map_err(KafkaFailure::of("creating a client"))?, guard))
     }
 
-    /// Makes a client whose context holds the guard.
+    /// Creates a client whose context holds the guard.
     ///
     /// # Errors
     /// As [`Settings::create`].
@@ -139,11 +138,11 @@ impl Settings {
     ) -> Result<T, KafkaFailure> {
         let guard = Guard::new(self.tokens.clone());
         let created = self.properties.create_with_context(context(guard));
-        created.map_err(KafkaFailure::of("making a client"))
+        created.map_err(KafkaFailure::of("creating a client"))
     }
 }
 
-/// Refuses settings that do not fit each other.
+/// Refuses contradictory settings.
 fn check(config: &KafkaConfig) -> Result<(), String> {
     if let Some(refusal) = config.options.0.keys().find_map(|name| refused(name)) {
         return Err(refusal);
@@ -182,21 +181,21 @@ fn check(config: &KafkaConfig) -> Result<(), String> {
         let Some(path) = path else { continue };
         if !protocol.is_encrypted() {
             return Err(format!(
-                "{setting} is set, but kafka.security_protocol is {}: set it to SSL or SASL_SSL",
+                "{setting} has no effect while kafka.security_protocol is {}: set it to SSL or SASL_SSL",
                 protocol.name()
             ));
         }
         readable(setting, path)?;
     }
     if config.ssl_certificate.is_some() != config.ssl_key.is_some() {
-        return Err("kafka.ssl_certificate and kafka.ssl_key go together: set both".into());
+        return Err("kafka.ssl_certificate and kafka.ssl_key belong together: set both".into());
     }
     Ok(())
 }
 
 fn require(setting: &str, is_missing: bool) -> Result<(), String> {
     if is_missing {
-        return Err(format!("{setting} is not set, and kafka.sasl_mechanism needs it"));
+        return Err(format!("{setting} is not set: kafka.sasl_mechanism requires it"));
     }
     Ok(())
 }
@@ -204,7 +203,7 @@ fn require(setting: &str, is_missing: bool) -> Result<(), String> {
 fn readable(setting: &str, path: &Path) -> Result<(), String> {
     std::fs::File::open(path)
         .map(drop)
-        .map_err(|error| format!("{setting}: {} cannot be read: {error}", path.display()))
+        .map_err(|error| format!("{setting}: cannot read {}: {error}", path.display()))
 }
 
 #[cfg(test)]

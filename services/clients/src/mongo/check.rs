@@ -11,27 +11,27 @@ use super::{MongoOpenError, describe};
 use crate::hop::HopReport;
 use crate::tls;
 
-/// What the services do, and which of them.
+/// Required actions and their purpose.
 const NEEDED: [(&str, &str); 5] = [
     ("find", "every service reads documents"),
     ("insert", "the sink stores documents"),
-    ("createIndex", "the sink makes indexes"),
-    ("changeStream", "the loader follows changes"),
+    ("createIndex", "the sink creates indexes"),
+    ("changeStream", "the loader reads change streams"),
     ("remove", "forget deletes documents"),
 ];
 
-/// Why MongoDB could not be checked.
+/// A failed check.
 #[derive(Debug, thiserror::Error)]
 pub enum MongoCheckError {
-    /// No client could be made.
+    /// No client could be created.
     #[error(transparent)]
     Open(#[from] MongoOpenError),
-    /// It did not answer, or refused.
+    /// The server did not answer, or refused.
     #[error("MongoDB: {}", describe(.0))]
     Asked(#[source] Box<mongodb::error::Error>),
 }
 
-/// Connects as the services would, and says what they may not do.
+/// Connects like the services, and reports missing permissions.
 ///
 /// # Errors
 /// Wrong settings, a refusal, an outage.
@@ -70,7 +70,7 @@ async fn server_status(database: &Database) -> Result<(String, Document), mongod
     Ok((kind, status))
 }
 
-/// Who we are, and which of the needed actions nothing allows.
+/// Our identity and the missing actions.
 fn rights(status: &Document, database: &str) -> (String, Vec<String>) {
     let none = Document::new();
     let info = status.get_document("authInfo").unwrap_or(&none);
@@ -78,7 +78,7 @@ fn rights(status: &Document, database: &str) -> (String, Vec<String>) {
     let user = list("authenticatedUsers");
     let Some(user) = user.first().and_then(Bson::as_document) else {
         // Without authentication everything is allowed.
-        return ("nobody: there is no authentication".into(), Vec::new());
+        return ("anonymous (no authentication)".into(), Vec::new());
     };
     let name = format!(
         "{}@{}",

@@ -1,4 +1,4 @@
-//! What an error of the document store means: the one table.
+//! The table of MongoDB's error codes.
 
 use std::error::Error as _;
 
@@ -7,42 +7,38 @@ use pulseline_runtime::retry::Class;
 
 use crate::handshake;
 
-/// What a server's code blames.
+/// The culprit of an error code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// A unique key is taken.
+    /// A unique key exists already.
     Duplicate,
     /// The document itself cannot be stored.
     Document,
-    /// The server: try again.
+    /// The server: retry.
     Server,
-    /// The position in a change stream is gone for good.
+    /// The change stream's position is permanently lost.
     Position,
-    /// Who we say we are.
+    /// Our credentials.
     Login,
-    /// What we may do.
+    /// Our permissions.
     Permission,
-    /// Nobody knows.
+    /// Unknown.
     Unknown,
 }
 
-/// Every code that is known, what it blames, and why.
+/// Known codes, their culprit and the reason.
 const CODES: [(i32, Fault, &str); 52] = [
     (6, Fault::Server, "HostUnreachable: a member cannot reach another"),
     (
         7,
         Fault::Server,
-        "HostNotFound: a member's name is not known for now",
+        "HostNotFound: a member's name does not resolve at the moment",
     ),
-    (
-        24,
-        Fault::Server,
-        "LockTimeout: somebody else holds what is wanted",
-    ),
+    (24, Fault::Server, "LockTimeout: another operation holds the lock"),
     (
         43,
         Fault::Server,
-        "CursorNotFound: a member restarted, or the cursor was idle: opened anew",
+        "CursorNotFound: a member restarted, or the cursor was idle: reopened",
     ),
     (46, Fault::Server, "LockBusy: as LockTimeout"),
     (50, Fault::Server, "MaxTimeMSExpired: overloaded"),
@@ -62,7 +58,7 @@ const CODES: [(i32, Fault, &str); 52] = [
     (
         133,
         Fault::Server,
-        "FailedToSatisfyReadPreference: no primary for now",
+        "FailedToSatisfyReadPreference: no primary at the moment",
     ),
     (134, Fault::Server, "ReadConcernMajorityNotAvailableYet: starts"),
     (150, Fault::Server, "StaleEpoch: as StaleShardVersion"),
@@ -75,9 +71,9 @@ const CODES: [(i32, Fault, &str); 52] = [
     (
         234,
         Fault::Server,
-        "RetryChangeStream: a stream is to be opened again",
+        "RetryChangeStream: the stream must be reopened",
     ),
-    (237, Fault::Server, "CursorKilled: opened anew"),
+    (237, Fault::Server, "CursorKilled: reopened"),
     (262, Fault::Server, "ExceededTimeLimit: overloaded"),
     (
         290,
@@ -87,14 +83,18 @@ const CODES: [(i32, Fault, &str); 52] = [
     (
         365,
         Fault::Server,
-        "TemporarilyUnavailable: its cache is full of what is not written yet",
+        "TemporarilyUnavailable: the cache is full of unwritten data",
     ),
     (462, Fault::Server, "IngressRequestRateLimitExceeded: overloaded"),
     (9_001, Fault::Server, "SocketException: between members"),
     (10_058, Fault::Server, "LegacyNotPrimary: an election"),
     (10_107, Fault::Server, "NotWritablePrimary: an election"),
     (11_600, Fault::Server, "InterruptedAtShutdown: restarts"),
-    (11_601, Fault::Server, "Interrupted: somebody ended the operation"),
+    (
+        11_601,
+        Fault::Server,
+        "Interrupted: an operator ended the operation",
+    ),
     (
         11_602,
         Fault::Server,
@@ -110,7 +110,7 @@ const CODES: [(i32, Fault, &str); 52] = [
     (
         14_031,
         Fault::Server,
-        "OutOfDiskSpace: nothing is lost while we wait for room",
+        "OutOfDiskSpace: nothing is lost while we wait for space",
     ),
     (14, Fault::Document, "TypeMismatch"),
     (52, Fault::Document, "DollarPrefixedFieldName"),
@@ -124,7 +124,11 @@ const CODES: [(i32, Fault, &str); 52] = [
     (10_334, Fault::Document, "BSONObjectTooLarge"),
     (17_280, Fault::Document, "KeyTooLong"),
     (11_000, Fault::Duplicate, "DuplicateKey"),
-    (11_001, Fault::Duplicate, "DuplicateKey on update, of old servers"),
+    (
+        11_001,
+        Fault::Duplicate,
+        "DuplicateKey on update, from old servers",
+    ),
     (12_582, Fault::Duplicate, "DuplicateKey through an old router"),
     (
         260,
@@ -154,7 +158,7 @@ const CODES: [(i32, Fault, &str); 52] = [
     (13, Fault::Permission, "Unauthorized"),
 ];
 
-/// Labels by which server or driver say that the same may be tried again.
+/// Labels that mark an operation as retryable.
 const RETRIED: [&str; 5] = [
     "RetryableWriteError",
     "ResumableChangeStreamError",
@@ -163,15 +167,14 @@ const RETRIED: [&str; 5] = [
     "SystemOverloadedError",
 ];
 
-/// What the code of an error blames.
+/// The culprit of an error.
 #[must_use]
 pub fn fault_of(code: i32) -> Fault {
     let known = CODES.iter().find(|(known, ..)| *known == code);
     known.map_or(Fault::Unknown, |(_, fault, _)| *fault)
 }
 
-/// What an error means for the work at hand. Elections, restarts and overload are waited out; who is refused stops, and so
-/// does what nobody knows.
+/// The class of an error. Elections, restarts and overload are transient; refusals and unknown errors are fatal.
 #[must_use]
 pub fn class_of(error: &Error) -> Class {
     if tls_refusal(error).is_some() {
@@ -189,27 +192,27 @@ pub fn class_of(error: &Error) -> Class {
         | ErrorKind::ConnectionPoolCleared { .. }
         | ErrorKind::ServerSelection { .. }
         | ErrorKind::DnsResolve { .. }
-        // What was written may yet be undone: written again.
+        // The write may still be rolled back: write again.
         | ErrorKind::Write(WriteFailure::WriteConcernError(_)) => Class::Transient,
         _ if fault == Fault::Document => Class::Definite,
-        // The kinds are non-exhaustive: what is not known to pass is fatal.
+        // The enum is non-exhaustive: unknown kinds are fatal.
         _ => Class::Fatal,
     }
 }
 
-/// True when a single insert met a taken key.
+/// True when a single insert met an existing key.
 #[must_use]
 pub fn is_duplicate(error: &Error) -> bool {
     code_of(error).is_some_and(|code| fault_of(code) == Fault::Duplicate)
 }
 
-/// True when the server says that a position in a change stream is gone for good. It may say so on opening or later.
+/// True when a change stream's position is permanently lost, on opening or later.
 #[must_use]
 pub fn is_dead_token(error: &Error) -> bool {
     code_of(error).is_some_and(|code| fault_of(code) == Fault::Position)
 }
 
-/// An error for people: its cause, and the setting where one is wrong. It holds no secret.
+/// The error's cause, and the setting to correct. Contains no secret.
 #[must_use]
 pub fn describe(error: &Error) -> String {
     if let Some(refusal) = tls_refusal(error) {
@@ -219,7 +222,7 @@ pub fn describe(error: &Error) -> String {
     let is_refused = matches!(error.kind.as_ref(), ErrorKind::Authentication { .. });
     match code_of(error).map_or(Fault::Unknown, fault_of) {
         Fault::Permission => {
-            format!("{said}; the user of mongo.uri may not do this: give it the role readWrite")
+            format!("{said}: the user of mongo.uri lacks permission; grant it the role readWrite")
         }
         Fault::Login => with_login_settings(&said),
         Fault::Unknown if is_refused => with_login_settings(&said),
@@ -228,14 +231,14 @@ pub fn describe(error: &Error) -> String {
 }
 
 fn with_login_settings(said: &str) -> String {
-    format!("{said}; see user, password, authSource and authMechanism in mongo.uri")
+    format!("{said}: check user, password, authSource and authMechanism in mongo.uri")
 }
 
 pub(super) fn with_tls_settings(refusal: &str) -> String {
-    format!("{refusal}; see tls, tlsCAFile and tlsCertificateKeyFile in mongo.uri")
+    format!("{refusal}: check tls, tlsCAFile and tlsCertificateKeyFile in mongo.uri")
 }
 
-/// Why server or client refuse the other's certificate, when the error comes from that.
+/// The reason of a certificate refusal, if the error comes from one.
 pub(super) fn tls_refusal(error: &Error) -> Option<String> {
     match error.kind.as_ref() {
         ErrorKind::Io(io) => handshake::refusal(&**io),
@@ -245,8 +248,8 @@ pub(super) fn tls_refusal(error: &Error) -> Option<String> {
     }
 }
 
-/// The driver tells in a text what it knows of each server when it gives up looking for one. One that is away may come back;
-/// only where each refuses there is nothing to wait for.
+/// The driver's server-selection error describes each server in a text. An unreachable server may return; the error is
+/// permanent only when every server refuses.
 fn refusal_of_all(message: &str) -> Option<String> {
     let mut refusals = message.split("{ Address: ").skip(1).map(|server| {
         let address = server.split(',').next().unwrap_or_default();
@@ -256,7 +259,7 @@ fn refusal_of_all(message: &str) -> Option<String> {
     refusals.all(|refusal| refusal.is_some()).then_some(first)
 }
 
-/// The server's code. An error of authentication has the server's own as its cause.
+/// The server's code. An authentication error has the server's error as its cause.
 fn code_of(error: &Error) -> Option<i32> {
     let own = match error.kind.as_ref() {
         ErrorKind::Command(command) => Some(command.code),

@@ -1,7 +1,7 @@
-//! The first thing a client learns of its servers: whether they refuse each other's certificates.
+//! First heartbeats: reveal certificate refusals when a client opens.
 //!
-//! The driver takes a refused certificate for a server that is away, and tells of it in the text of a timeout. Its monitors
-//! tell the error itself, at once.
+//! The driver treats a refused certificate as an unreachable server and mentions it only in a timeout's text. Its monitors
+//! report the error itself, at once.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use tokio::sync::mpsc::{Receiver, channel};
 
 use super::class::tls_refusal;
 
-/// Longest that opening waits for what the servers say; what comes later is found out at the first use.
+/// Longest wait for the first heartbeats; later refusals appear at the first use.
 pub(super) const FIRST_HEARTBEATS: Duration = Duration::from_secs(1);
-/// Heartbeats that are kept; there is one for each server.
+/// Most heartbeats to keep, one per server.
 const SEEN_MAX: usize = 64;
 
 enum Seen {
@@ -23,11 +23,11 @@ enum Seen {
     Refused { address: String, refusal: String },
 }
 
-/// Heartbeats as they come in.
+/// Incoming heartbeats.
 pub(super) struct FirstHeartbeats(Receiver<Seen>);
 
 impl FirstHeartbeats {
-    /// The receiver, and the handler that the driver has to be given for it.
+    /// The receiver, and the handler to pass to the driver.
     pub(super) fn new() -> (Self, EventHandler<SdamEvent>) {
         let (sender, receiver) = channel(SEEN_MAX);
         let handler = EventHandler::callback(move |event| {
@@ -42,19 +42,19 @@ impl FirstHeartbeats {
                 },
                 _ => return,
             };
-            // Once the client is open nobody reads them any more.
+            // After opening, the receiver is gone.
             let _ = sender.try_send(seen);
         });
         (Self(receiver), handler)
     }
 
-    /// Why none of so many servers can be used, when that is certain.
+    /// The refusal, once all servers have refused.
     pub(super) async fn refusal(mut self, hosts: usize) -> Option<String> {
         let mut refusals = BTreeMap::new();
         let waiting = async {
             while let Some(seen) = self.0.recv().await {
                 match seen {
-                    // One that answers is enough, and one that is away may be enough when it is back.
+                    // One server that answers is enough, and an unreachable one may return.
                     Seen::Well | Seen::Away => return None,
                     Seen::Refused { address, refusal } => refusals.insert(address, refusal),
                 };

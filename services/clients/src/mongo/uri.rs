@@ -1,4 +1,4 @@
-//! Why a URI is refused, without what must not be told of it.
+//! Errors of an invalid URI, with its secrets removed.
 
 use mongodb::error::{Error, ErrorKind};
 
@@ -10,7 +10,7 @@ const SECRET_OPTIONS: [&str; 3] = [
 ];
 const HIDDEN: &str = "***";
 
-/// What the driver says about a URI, for people.
+/// The driver's error about a URI.
 pub(super) fn refused(uri: &str, error: &Error) -> String {
     let said = error.kind.to_string();
     if said.contains("MONGODB-AWS") && !cfg!(feature = "aws") {
@@ -19,14 +19,14 @@ pub(super) fn refused(uri: &str, error: &Error) -> String {
             .into();
     }
     let why = match error.kind.as_ref() {
-        ErrorKind::Io(io) => format!("a file that it names cannot be read: {io}"),
+        ErrorKind::Io(io) => format!("cannot read a file that it names: {io}"),
         _ => hidden(&said, &secrets(uri)),
     };
     format!("mongo.uri: {why}")
 }
 
-/// Everything of a URI that may be a secret. Whoever forgets to encode a `/` or an `@` of the password puts its parts where
-/// the driver takes them for something else, and tells them.
+/// Every part of a URI that may be a secret. With an unencoded `/` or `@` in the password, the driver misparses its parts
+/// and would quote them.
 fn secrets(uri: &str) -> Vec<&str> {
     let rest = uri.split_once("://").map_or(uri, |(_, rest)| rest);
     let credentials = rest.rsplit_once('@').map_or("", |(credentials, _)| credentials);
@@ -46,7 +46,7 @@ fn secrets(uri: &str) -> Vec<&str> {
         })
         .filter(|part| !part.is_empty())
         .collect();
-    // The whole before its parts.
+    // Longest first.
     secrets.sort_by_key(|part| std::cmp::Reverse(part.len()));
     secrets
 }
@@ -54,7 +54,7 @@ fn secrets(uri: &str) -> Vec<&str> {
 fn hidden(text: &str, secrets: &[&str]) -> String {
     let mut text = text.to_owned();
     for secret in secrets {
-        // A part of one letter would hide half of the sentence, and tells nothing.
+        // Masking a single letter would garble the sentence, and reveals nothing.
         if secret.len() > 1 {
             text = text.replace(secret, HIDDEN);
         }

@@ -1,4 +1,4 @@
-//! What PostgreSQL's errors mean for the work at hand: the one table of SQLSTATEs, and what has no SQLSTATE.
+//! Classes of PostgreSQL's errors: the table of SQLSTATEs, and errors without one.
 
 use std::error::Error as _;
 use std::io;
@@ -8,14 +8,14 @@ use tokio_postgres::Error;
 
 use super::tls_class;
 
-/// What an SQLSTATE means, or all of a class of them.
+/// The meaning of an SQLSTATE or of a class of them.
 struct Meaning {
-    /// Five characters, or the two of a class.
+    /// Five characters, or two for a class.
     code: &'static str,
     class: Class,
-    /// Why it is of that class.
+    /// The reason.
     reason: &'static str,
-    /// What its reader has to do, if anything.
+    /// Advice for the operator, if any.
     advice: &'static str,
 }
 
@@ -46,24 +46,24 @@ const fn item(code: &'static str, reason: &'static str) -> Meaning {
     }
 }
 
-const POOLER: &str = "a pooler in transaction mode loses prepared statements: let PgBouncer (1.21 or later) keep them with \
-    max_prepared_statements, or give the server's own address in timescale.url";
-const READ_ONLY: &str = "this is a standby, or a demoted primary: with several hosts in timescale.url give \
-    target_session_attrs=read-write, so that the next connection finds the one that may write";
+const POOLER: &str = "a pooler in transaction mode loses prepared statements: in PgBouncer (1.21 or later) set \
+    max_prepared_statements, or use the server's own address in timescale.url";
+const READ_ONLY: &str = "this is a standby or a demoted primary: with several hosts in timescale.url set \
+    target_session_attrs=read-write, so that the next connection finds the primary";
 
-/// The table. A code goes before its class; what is not in it stops the service.
+/// A code takes precedence over its class; an unknown code stops the service.
 const MEANINGS: [Meaning; 30] = [
     wait("08", "the connection broke, or a pooler has no server", ""),
     item("22", "a value is at fault"),
-    item("23", "a value meets a constraint"),
+    item("23", "a value violates a constraint"),
     wait(
         "25006",
-        "the server was demoted: another one may write",
+        "the server was demoted: another one accepts writes",
         READ_ONLY,
     ),
     wait(
         "25P03",
-        "the session was ended for idling inside a transaction: rolled back",
+        "the session idled inside a transaction and was ended: rolled back",
         "",
     ),
     wait(
@@ -71,11 +71,11 @@ const MEANINGS: [Meaning; 30] = [
         "the transaction took longer than the server allows: rolled back",
         "",
     ),
-    wait("26000", "the session behind a pooler is another one", POOLER),
-    wait("42P05", "the session behind a pooler is another one", POOLER),
+    wait("26000", "the pooler switched to another session", POOLER),
+    wait("42P05", "the pooler switched to another session", POOLER),
     stop(
         "28000",
-        "the server does not let this user in from here",
+        "the server does not accept this user from this host",
         "correct user, sslmode or sslcert in timescale.url, or the server's pg_hba.conf",
     ),
     stop(
@@ -85,26 +85,26 @@ const MEANINGS: [Meaning; 30] = [
     ),
     stop(
         "3D000",
-        "there is no such database",
+        "the database does not exist",
         "correct the database's name in timescale.url, or create it",
     ),
-    wait("40001", "others changed the same rows: rolled back", ""),
+    wait("40001", "concurrent changes to the same rows: rolled back", ""),
     wait(
         "40003",
-        "the connection broke at a commit: the checkpoint says whether it counted",
+        "the connection broke during a commit: the checkpoint says whether it succeeded",
         "",
     ),
-    wait("40P01", "a deadlock was ended: rolled back", ""),
+    wait("40P01", "deadlock: rolled back", ""),
     stop(
         "42501",
-        "the user lacks a right",
-        "grant it to the user in timescale.url, or give another user",
+        "the user lacks a privilege",
+        "grant it to the user in timescale.url, or use another user",
     ),
-    wait("53", "memory, disk or connections are used up, and come back", ""),
-    wait("55P03", "somebody else holds the lock", ""),
+    wait("53", "memory, disk or connections are exhausted", ""),
+    wait("55P03", "another session holds the lock", ""),
     wait(
         "57014",
-        "a timeout or an operator ended the statement: rolled back",
+        "a timeout or an operator cancelled the statement: rolled back",
         "",
     ),
     wait("57P01", "the server shuts down", ""),
@@ -119,15 +119,15 @@ const MEANINGS: [Meaning; 30] = [
         "the database was dropped",
         "correct the database's name in timescale.url, or create it",
     ),
-    wait("57P05", "the session was ended for idling", ""),
-    // Those below would stop without an entry too; here they say what to do.
+    wait("57P05", "the session idled and was ended", ""),
+    // The codes below would stop without an entry too; here they have advice.
     stop("0A000", "the server lacks a feature", ""),
-    stop("3F000", "there is no such schema", "run `pulseline migrate`"),
-    stop("42704", "something that a statement names is not there", ""),
-    stop("42883", "a function is not there", ""),
-    stop("42P01", "a table is not there", "run `pulseline migrate`"),
+    stop("3F000", "the schema does not exist", "run `pulseline migrate`"),
+    stop("42704", "an object does not exist", ""),
+    stop("42883", "a function does not exist", ""),
+    stop("42P01", "a table does not exist", "run `pulseline migrate`"),
     stop("58", "the server's files or disk are at fault", ""),
-    stop("XX", "the server met a bug or damaged data", ""),
+    stop("XX", "the server hit a bug or corrupted data", ""),
 ];
 
 fn meaning(code: &str) -> Option<&'static Meaning> {
@@ -138,34 +138,34 @@ fn meaning(code: &str) -> Option<&'static Meaning> {
     })
 }
 
-/// What an SQLSTATE means: wait, this item, or stop. What is unknown stops.
+/// The class of an SQLSTATE; an unknown one is fatal.
 #[must_use]
 pub fn class_of_state(code: &str) -> Class {
     meaning(code).map_or(Class::Fatal, |meaning| meaning.class)
 }
 
-/// What an error of a statement means. Lost connections, conflicts and full resources pass; what is unknown stops.
+/// The class of a statement's error. Lost connections, conflicts and exhausted resources are transient; unknown is fatal.
 ///
-/// After 25006, 26000 and 42P05 the same session would say the same again: connect anew before the next attempt
+/// After 25006, 26000 and 42P05 the same session would fail again: reconnect before the next attempt
 /// ([`needs_new_session`]).
 #[must_use]
 pub fn class_of(error: &Error) -> Class {
     match error.code() {
         Some(code) => class_of_state(code.code()),
-        // Without a code it is the connection: closed, refused, timed out. A row that cannot be read is a bug.
+        // Without a code it is the connection: closed, refused, timed out. An undecodable row is a bug.
         None if error.is_closed() || io_cause(error).is_some() => Class::Transient,
         None => Class::Fatal,
     }
 }
 
-/// True when the same session would say the same again: it is read-only, or a pooler gave it another server.
+/// True when the same session would fail again: it is read-only, or a pooler switched its server.
 #[must_use]
 pub fn needs_new_session(error: &Error) -> bool {
     let code = error.code().map(tokio_postgres::error::SqlState::code);
     matches!(code, Some("25006" | "26000" | "42P05"))
 }
 
-/// What an error means before there is a session: what is no answer passes, what is a wrong one stops.
+/// The class of a connection error: no answer is transient, a wrong answer is fatal.
 pub(super) fn class_of_connect(error: &Error) -> Class {
     if let Some(code) = error.code() {
         return match class_of_state(code.code()) {
@@ -177,7 +177,7 @@ pub(super) fn class_of_connect(error: &Error) -> Class {
         return tls_class::class_of(tls);
     }
     match io_cause(error).map(io::Error::kind) {
-        // Something else than a PostgreSQL server answers.
+        // The server that answers is not PostgreSQL.
         Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Unsupported) => {
             Class::Fatal
         }
@@ -187,7 +187,7 @@ pub(super) fn class_of_connect(error: &Error) -> Class {
     }
 }
 
-/// True when the other kind of connection, with or without TLS, may be the one that the server wants.
+/// True when the server may accept the other kind of connection, with or without TLS.
 pub(super) fn is_about_encryption(error: &Error) -> bool {
     let code = error.code().map(tokio_postgres::error::SqlState::code);
     is_handshake(error)
@@ -195,12 +195,12 @@ pub(super) fn is_about_encryption(error: &Error) -> bool {
         || code.is_some_and(|code| code.starts_with("28"))
 }
 
-/// The driver tells its kinds apart in its text alone.
+/// The driver distinguishes its kinds only by text.
 fn is_handshake(error: &Error) -> bool {
     error.to_string() == "error performing TLS handshake"
 }
 
-/// The error of a statement with its whole chain of causes, and what to do. Details are left out: they hold rows.
+/// The error of a statement with its causes and advice, without details, which may hold rows.
 #[must_use]
 pub fn explain(error: &Error) -> String {
     match error.as_db_error() {
@@ -214,7 +214,7 @@ pub fn explain(error: &Error) -> String {
     }
 }
 
-/// The same before there is a session.
+/// The same for a connection error.
 pub(super) fn explain_connect(error: &Error) -> String {
     if let Some(said) = error.as_db_error() {
         let code = said.code().code();
@@ -236,24 +236,24 @@ pub(super) fn explain_connect(error: &Error) -> String {
     let said = chain(error);
     match error.source().map(ToString::to_string).as_deref() {
         Some("server does not support TLS") => {
-            "the server has no TLS, and sslmode in timescale.url asks for it: switch it on there, or give \
+            "the server does not support TLS, but sslmode in timescale.url requires it: enable TLS there, or set \
              sslmode=disable"
                 .to_owned()
         }
         Some("password missing") => {
-            "the server asks for a password: give one in timescale.url, PGPASSWORD or ~/.pgpass".to_owned()
+            "the server requires a password: set it in timescale.url, PGPASSWORD or ~/.pgpass".to_owned()
         }
         Some("server did not use channel binding") => {
-            "the server binds no channel, and channel_binding in timescale.url requires it".to_owned()
+            "the server does not support channel binding, but channel_binding in timescale.url requires it".to_owned()
         }
         _ if class_of_connect(error) == Class::Fatal => {
-            format!("{said}: is there a PostgreSQL server behind the host and port of timescale.url?")
+            format!("{said}: check that host and port in timescale.url belong to a PostgreSQL server")
         }
         _ => said,
     }
 }
 
-/// An error and its causes; a cause that says what was said already is left out.
+/// An error and its causes, without repetitions.
 fn chain(error: &Error) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();
@@ -267,7 +267,7 @@ fn chain(error: &Error) -> String {
     said
 }
 
-/// The error of the socket that it came from.
+/// The underlying socket error.
 pub(super) fn io_cause(error: &Error) -> Option<&io::Error> {
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -308,7 +308,7 @@ mod tests {
                 "{}",
                 meaning.code
             );
-            // Whoever is stopped at the door reads which setting to correct.
+            // Every connection refusal names the setting to correct.
             if meaning.code.starts_with("28") || meaning.code == "3D000" {
                 assert!(meaning.advice.contains("timescale.url"), "{}", meaning.code);
             }

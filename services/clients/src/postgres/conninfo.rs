@@ -1,4 +1,4 @@
-//! A connection string, as libpq reads it: a URL or `name=value name=value`. Errors never repeat its text, it may hold a password.
+//! Parses libpq connection strings: a URL or `name=value name=value`. Errors never quote the text: it may hold a password.
 
 use super::error::SettingsError;
 
@@ -7,7 +7,7 @@ const ENDS_EARLY: SettingsError = SettingsError::Text("a name has no value");
 const QUOTE_OPEN: SettingsError = SettingsError::Text("a quote is not closed");
 const NOT_UTF8: SettingsError = SettingsError::Text("it is not UTF-8 once %-sequences are decoded");
 
-/// Names and values in their order; of a name that is given twice the last one counts.
+/// Names and values in order; the last of equal names wins.
 pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, SettingsError> {
     let text = text.trim();
     SCHEMES
@@ -50,7 +50,7 @@ fn url(text: &str) -> Result<Vec<(String, String)>, SettingsError> {
     Ok(given)
 }
 
-/// Where user and password end. A slash ends the search, as in libpq, unless it is part of a password that was not encoded.
+/// End of user and password. As in libpq, a slash ends the search unless it belongs to an unencoded password.
 fn end_of_credentials(text: &str) -> Option<usize> {
     let first = text.find(['@', '/'])?;
     if text[first..].starts_with('@') {
@@ -75,7 +75,7 @@ fn hosts_and_ports(authority: &str) -> Result<(String, String), SettingsError> {
                 let is_port = after.is_empty() || after.starts_with(':');
                 if !is_port {
                     return Err(SettingsError::Text(
-                        "after an address in brackets comes : or nothing",
+                        "only a colon may follow an address in brackets",
                     ));
                 }
                 (address, after.trim_start_matches(':'))
@@ -96,7 +96,7 @@ fn split(text: &str, at: char) -> (&str, Option<&str>) {
         .map_or((text, None), |(before, after)| (before, Some(after)))
 }
 
-/// Decodes %-sequences; what is none stays as it is, as a password with a bare % always did.
+/// Decodes %-sequences; a bare % stays unchanged, as passwords may contain one.
 fn decoded(text: &str) -> Result<String, SettingsError> {
     let bytes = text.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
@@ -133,7 +133,7 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, SettingsError> {
     Ok(given)
 }
 
-/// A value up to its end, and what follows; a backslash keeps the next character as it is.
+/// A value and the rest of the text; a backslash escapes the next character.
 fn value(text: &str, ends: impl Fn(char) -> bool, is_quoted: bool) -> Result<(String, &str), SettingsError> {
     let mut value = String::new();
     let mut characters = text.char_indices();
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(of(url, "port").as_deref(), Some("1,2,"));
         assert_eq!(of(url, "dbname").as_deref(), Some("d b"));
         assert_eq!(of(url, "sslmode").as_deref(), Some("verify-full"));
-        // What comes last counts.
+        // The last one wins.
         assert_eq!(of(url, "host").as_deref(), Some("other"));
         let url = "postgres://h1:1,[::1]:2,h3/?options=a@b";
         assert_eq!(of(url, "host").as_deref(), Some("h1,::1,h3"));

@@ -1,4 +1,4 @@
-//! Why TimescaleDB could not be used. No text of these holds a password or the URL.
+//! Errors of TimescaleDB connections. No text contains a password or the URL.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,25 +8,27 @@ use tokio_postgres::error::SqlState;
 
 use super::class::{self, class_of};
 
-/// What is wrong with `timescale.url`, or with the variables and files beside it.
+/// An error in `timescale.url`, or in libpq's variables and files.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// It cannot be read. Its text is left out: it may hold a password.
-    #[error("timescale.url is not a PostgreSQL URL, nor a list of name=value: {0}")]
+    /// Invalid syntax. The message omits the text, which may hold a password.
+    #[error("timescale.url is neither a PostgreSQL URL nor a list of name=value: {0}")]
     Text(&'static str),
-    /// A parameter that nobody knows.
-    #[error("timescale.url has the parameter `{0}`, which libpq does not know or Pulseline does not support")]
+    /// An unknown or unsupported parameter.
+    #[error(
+        "timescale.url has the parameter `{0}`, which libpq does not know or Pulseline does not support: remove it"
+    )]
     Unknown(String),
-    /// A value that is none of those that can be.
-    #[error("{setting} has to be {expected}")]
+    /// An invalid value.
+    #[error("{setting} must be {expected}")]
     Value {
         /// The setting.
         setting: String,
-        /// What it has to be.
+        /// The expected values.
         expected: String,
     },
-    /// A file that cannot be read.
-    #[error("{setting} names the file {}, which cannot be read: {cause}", path.display())]
+    /// An unreadable file.
+    #[error("{setting}: cannot read {}: {cause}", path.display())]
     File {
         /// The setting.
         setting: String,
@@ -35,43 +37,43 @@ pub enum SettingsError {
         /// Why.
         cause: String,
     },
-    /// Certificates are to be checked, against nothing.
+    /// Verification is required, but no root certificate is known.
     #[error(
-        "sslmode in timescale.url asks for a checked certificate, but there is no root certificate: give \
-         sslrootcert=FILE, sslrootcert=system for the authorities of this machine, or put it into ~/.postgresql/root.crt"
+        "sslmode in timescale.url requires a verified certificate, but there is no root certificate: set \
+         sslrootcert=FILE, or sslrootcert=system for the CAs of this machine, or put it into ~/.postgresql/root.crt"
     )]
     NoAuthority,
 }
 
-/// Why no session was had.
+/// A failed connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// What the driver, the TLS or the server said; and what was said over the other kind of connection before.
+    /// An error of driver, TLS or server, and of an earlier attempt with or without TLS.
     #[error("{}{}", class::explain_connect(source), earlier(before.as_deref()))]
     Driver {
-        /// What it was.
+        /// The error.
         source: tokio_postgres::Error,
-        /// What was said before, with or without TLS.
+        /// The error of the earlier attempt.
         before: Option<String>,
     },
-    /// Its name is not known.
-    #[error("the host's name cannot be looked up: {0}")]
+    /// DNS failed.
+    #[error("cannot look up the host name: {0}")]
     Lookup(std::io::Error),
-    /// No answer.
+    /// No answer in time.
     #[error("no answer within {} s", .0.as_secs())]
     TimedOut(Duration),
-    /// A server that is not the one that was asked for.
-    #[error("the server {0}, and target_session_attrs in timescale.url asks for another")]
+    /// A server of the wrong kind.
+    #[error("the server {0}, but target_session_attrs in timescale.url requires another kind")]
     Unwanted(&'static str),
 }
 
-/// Why TimescaleDB could not be used.
+/// An error of TimescaleDB.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
     /// The settings.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// No session with a server.
+    /// A failed connection to a server.
     #[error("{server}: {source}")]
     Connect {
         /// Its host and port.
@@ -79,10 +81,10 @@ pub enum PostgresError {
         /// Why.
         source: Box<ConnectError>,
     },
-    /// No session with any of several servers.
-    #[error("none of the hosts in timescale.url can be used: {}", list(.0))]
+    /// Failed connections to all servers.
+    #[error("no host in timescale.url is usable: {}", list(.0))]
     NoHost(Vec<PostgresError>),
-    /// A statement, or a session that ended.
+    /// A failed statement or session.
     #[error("{}", class::explain(.0))]
     Statement(#[from] tokio_postgres::Error),
 }
@@ -107,7 +109,7 @@ impl Classify for PostgresError {
         match self {
             Self::Settings(_) => Class::Fatal,
             Self::Connect { source, .. } => source.class(),
-            // Only what passes lets the next host be tried.
+            // Only transient errors lead to the next host.
             Self::NoHost(_) => Class::Transient,
             Self::Statement(error) => class_of(error),
         }
@@ -118,9 +120,9 @@ impl Classify for ConnectError {
     fn class(&self) -> Class {
         match self {
             Self::Driver { source, .. } => class::class_of_connect(source),
-            // Names are lost in an outage of their servers, and when a container is replaced.
+            // DNS fails during its own outages, and while a container is replaced.
             Self::Lookup(_) | Self::TimedOut(_) => Class::Transient,
-            // After a failover another one is.
+            // A failover may change the server's kind.
             Self::Unwanted(_) => Class::Transient,
         }
     }

@@ -1,20 +1,20 @@
-//! The key of our own certificate, as PEM; encrypted ones are PKCS#8.
+//! The private key of our certificate in PEM; encrypted keys must be PKCS#8.
 
 use pkcs8::der::asn1::OctetString;
 use pulseline_runtime::config::Secret;
 use rustls::pki_types::pem::{self, PemObject as _, SectionKind};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-const NO_KEY: &str = "a PEM file of a private key; it has none";
+const NO_KEY: &str = "a PEM file with a private key; it contains none";
 const OLD_ENCRYPTION: &str =
-    "a key whose encryption is PKCS#8's: convert it with `openssl pkcs8 -topk8 -v2 aes-256-cbc`";
-const NO_PASSWORD: &str = "a key that is not encrypted, or sslpassword given beside it";
+    "a key in encrypted PKCS#8: convert it with `openssl pkcs8 -topk8 -v2 aes-256-cbc`";
+const NO_PASSWORD: &str = "an unencrypted key, or sslpassword must be set";
 const NOT_DECRYPTED: &str = "a key that sslpassword decrypts";
 /// OpenSSL's own encryption, from before PKCS#8.
 const OLD_MARK: &[u8] = b"Proc-Type: 4,ENCRYPTED";
 const ENCRYPTED_MARK: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";
 
-/// Reads it, or says what it should have been.
+/// Reads the key, or describes the expected format.
 pub(super) fn read(text: &[u8], password: &Secret) -> Result<PrivateKeyDer<'static>, &'static str> {
     if has(text, OLD_MARK) {
         return Err(OLD_ENCRYPTION);
@@ -32,7 +32,7 @@ pub(super) fn read(text: &[u8], password: &Secret) -> Result<PrivateKeyDer<'stat
     Ok(PrivatePkcs8KeyDer::from(opened.as_bytes().to_vec()).into())
 }
 
-/// What stands between the marks of an encrypted key. The reader of PEM does not know that kind, so it is shown as another.
+/// The content of an encrypted key. The PEM reader does not know its label, so the label is replaced.
 fn sealed(text: &[u8]) -> Option<Vec<u8>> {
     let text = String::from_utf8_lossy(text).replace("ENCRYPTED PRIVATE KEY-----", "PRIVATE KEY-----");
     let mut lines = text.as_bytes();

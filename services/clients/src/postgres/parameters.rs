@@ -1,4 +1,4 @@
-//! The parameters of a connection: from the URL, from libpq's environment variables below it, and none that is unknown.
+//! Connection parameters from the URL, with defaults from libpq's environment variables; unknown ones are refused.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,8 +7,8 @@ use std::str::FromStr;
 use super::conninfo;
 use super::error::SettingsError;
 
-/// Every parameter that is understood, with the variable that gives its default, if it has one. The names are libpq's;
-/// `keepalives_retries` is what the driver calls `keepalives_count`.
+/// Supported parameters with the variable of their default, if any. The names are libpq's;
+/// `keepalives_retries` is the driver's name of `keepalives_count`.
 const KNOWN: [(&str, &str); 35] = [
     ("host", "PGHOST"),
     ("hostaddr", "PGHOSTADDR"),
@@ -46,10 +46,10 @@ const KNOWN: [(&str, &str); 35] = [
     ("target_session_attrs", "PGTARGETSESSIONATTRS"),
     ("load_balance_hosts", "PGLOADBALANCEHOSTS"),
 ];
-/// Longest word that is shown as the name of an unknown parameter: what is longer may be a piece of a password.
+/// Longest unknown parameter name to quote; a longer one may be part of a password.
 const NAME_LENGTH_MAX: usize = 32;
 
-/// Where defaults come from that the URL does not give.
+/// The source of defaults.
 pub(super) trait Surroundings {
     /// A variable of the environment.
     fn variable(&self, name: &str) -> Option<String>;
@@ -63,14 +63,14 @@ impl<F: Fn(&str) -> Option<String>> Surroundings for F {
 
 struct Given {
     value: String,
-    /// The variable that it came from; empty for the URL.
+    /// Its variable; empty for the URL.
     variable: &'static str,
 }
 
-/// The parameters of a connection. An empty value is none at all, as in libpq.
+/// Connection parameters. As in libpq, an empty value counts as unset.
 pub(super) struct Parameters {
     given: BTreeMap<&'static str, Given>,
-    /// The home directory, where libpq's files are looked for.
+    /// The home directory, for libpq's files.
     home: Option<PathBuf>,
 }
 
@@ -95,7 +95,7 @@ impl Parameters {
         })
     }
 
-    /// What was given, if anything was.
+    /// The value, if set.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.given.get(name).map(|given| given.value.as_str())
     }
@@ -108,7 +108,7 @@ impl Parameters {
         }
     }
 
-    /// Refuses what was given, without repeating it.
+    /// Refuses the value without quoting it.
     pub(super) fn wrong(&self, name: &str, expected: &str) -> SettingsError {
         SettingsError::Value {
             setting: self.label(name),
@@ -158,7 +158,7 @@ fn unknown(name: &str) -> SettingsError {
     if is_name {
         SettingsError::Unknown(name.to_owned())
     } else {
-        SettingsError::Text("it has a parameter whose name is no name")
+        SettingsError::Text("it contains an invalid parameter name")
     }
 }
 

@@ -1,9 +1,9 @@
-//! libpq's password file: lines of `host:port:database:user:password`, the first that fits counts.
+//! libpq's password file: lines of `host:port:database:user:password`; the first match counts.
 
 use std::fs;
 use std::path::Path;
 
-/// Whose password is looked for.
+/// The key of the search.
 pub(super) struct Wanted<'a> {
     pub(super) host: &'a str,
     pub(super) port: u16,
@@ -11,18 +11,18 @@ pub(super) struct Wanted<'a> {
     pub(super) user: &'a str,
 }
 
-/// The password file's text; none when it is not there, or when others than its owner may read it, as in libpq.
+/// The password file's text; none when it is missing or, as in libpq, readable by others than its owner.
 pub(super) fn read(path: &Path) -> Option<String> {
     use std::os::unix::fs::PermissionsExt as _;
     let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
     if metadata.permissions().mode() & 0o077 != 0 {
-        tracing::warn!(path = %path.display(), "password file ignored: others than its owner may read it (chmod 0600)");
+        tracing::warn!(path = %path.display(), "password file ignored: group or others can read it; run chmod 0600");
         return None;
     }
     fs::read_to_string(path).ok()
 }
 
-/// The password of the first line that fits.
+/// The password of the first matching line.
 pub(super) fn find(text: &str, wanted: &Wanted<'_>) -> Option<String> {
     let port = wanted.port.to_string();
     let asked = [wanted.host, &port, wanted.dbname, wanted.user];
@@ -40,7 +40,7 @@ pub(super) fn find(text: &str, wanted: &Wanted<'_>) -> Option<String> {
         })
 }
 
-/// The five fields of a line; colons and backslashes in them follow a backslash.
+/// The five fields of a line; a backslash escapes colons and backslashes.
 fn fields(line: &str) -> Vec<String> {
     let mut fields = vec![String::new()];
     let mut characters = line.chars();

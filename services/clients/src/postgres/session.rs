@@ -1,4 +1,4 @@
-//! From settings to a session: hosts in turn, their addresses in turn, with TLS or without, until one will do.
+//! Opens a session: tries hosts and their addresses in turn, with or without TLS.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
@@ -14,21 +14,21 @@ use super::class::{explain, explain_connect, is_about_encryption};
 use super::error::{ConnectError, PostgresError};
 use super::settings::{Address, Host, SessionAttrs, Settings, SslMode};
 
-/// What tells a primary from a standby, and whether a session may write.
+/// Distinguishes primary from standby, and read-write from read-only.
 const WHAT_IT_IS: &str =
     "select pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('transaction_read_only') = 'on'";
 
-/// A session, and how it came about.
+/// A session and its connection.
 pub(super) struct Session {
     pub(super) client: Client,
     /// Host and port.
     pub(super) server: String,
-    /// The version of TLS; none for an open connection.
+    /// TLS version; none without TLS.
     pub(super) tls: Option<&'static str>,
 }
 
-/// The first session that will do. As in libpq a host that is away or of the wrong kind makes place for the next one, a
-/// refusal ends the search: another host would not know the password better.
+/// Opens the first suitable session. As in libpq, an unreachable or unsuitable host leads to the next one, while a refusal
+/// ends the search.
 pub(super) async fn open(settings: &Settings, application_name: &str) -> Result<Session, PostgresError> {
     let wanted: &[SessionAttrs] = match settings.session_attrs {
         SessionAttrs::PreferStandby => &[SessionAttrs::Standby, SessionAttrs::Any],
@@ -104,7 +104,7 @@ async fn open_host(
         Address::Name(name) => (name, lookup(settings, name, host.port).await?),
     };
     config.host(name);
-    let mut last = ConnectError::Lookup(std::io::Error::other("it has no address"));
+    let mut last = ConnectError::Lookup(std::io::Error::other("the name has no address"));
     for address in shuffled(&addresses, settings.is_shuffled) {
         let mut config = config.clone();
         config.hostaddr(*address);
@@ -134,7 +134,7 @@ async fn within<T>(
     limit: Option<Duration>,
     work: impl Future<Output = Result<T, ConnectError>>,
 ) -> Result<T, ConnectError> {
-    // On the heap: a handshake's state is large, and is held by whoever waits for it.
+    // Boxed, because a handshake's state is large.
     let work = Box::pin(work);
     match limit {
         None => work.await,
@@ -144,7 +144,7 @@ async fn within<T>(
     }
 }
 
-/// With TLS, without, or one after the other, as the mode says.
+/// Connects with TLS, without, or both in turn, according to the mode.
 async fn negotiate(
     settings: &Settings,
     config: &Config,
@@ -152,7 +152,7 @@ async fn negotiate(
     attrs: SessionAttrs,
 ) -> Result<Opened, ConnectError> {
     let (first, second) = match settings.mode {
-        // A socket of this machine has no TLS, whatever the mode, as in libpq.
+        // As in libpq, a local socket never uses TLS.
         _ if is_socket => (DriverMode::Disable, None),
         SslMode::Disable => (DriverMode::Disable, None),
         SslMode::Allow => (DriverMode::Disable, Some(DriverMode::Require)),
@@ -173,7 +173,7 @@ async fn negotiate(
 }
 
 fn driver(source: tokio_postgres::Error, before: Option<String>) -> ConnectError {
-    // Both said the same: once is enough.
+    // Do not repeat equal errors.
     let before = before.filter(|before| *before != explain_connect(&source));
     ConnectError::Driver { source, before }
 }
@@ -195,7 +195,7 @@ async fn start(
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+#[expect(clippy::disallowed_methods, reason = "the only constructor")]
 async fn drive<T>(config: &Config, tls: T) -> Result<Client, tokio_postgres::Error>
 where
     T: MakeTlsConnect<Socket>,
@@ -206,14 +206,14 @@ where
     Ok(client)
 }
 
-/// Drives a connection; its end is seen by the client that uses it.
+/// Drives a connection; its client notices the end.
 async fn watch(connection: impl Future<Output = Result<(), tokio_postgres::Error>>) {
     if let Err(error) = connection.await {
         tracing::debug!(error = explain(&error), "connection to TimescaleDB ended");
     }
 }
 
-/// Lets a session through whose server is of the kind that is wanted.
+/// Checks that the server is of the wanted kind.
 async fn examined(opened: Opened, attrs: SessionAttrs) -> Result<Opened, ConnectError> {
     if attrs == SessionAttrs::Any {
         return Ok(opened);
@@ -232,11 +232,11 @@ async fn examined(opened: Opened, attrs: SessionAttrs) -> Result<Opened, Connect
     }
 }
 
-/// What speaks against a server, if anything does.
+/// The reason to reject a server, if any.
 fn unwanted(attrs: SessionAttrs, is_standby: bool, is_read_only: bool) -> Option<&'static str> {
     match attrs {
         SessionAttrs::Any | SessionAttrs::PreferStandby => None,
-        SessionAttrs::ReadWrite => (is_standby || is_read_only).then_some("allows no writes"),
+        SessionAttrs::ReadWrite => (is_standby || is_read_only).then_some("is read-only"),
         SessionAttrs::ReadOnly => (!is_standby && !is_read_only).then_some("allows writes"),
         SessionAttrs::Primary => is_standby.then_some("is a standby"),
         SessionAttrs::Standby => (!is_standby).then_some("is a primary"),
@@ -251,10 +251,7 @@ mod tests {
     fn a_server_will_do_or_not() {
         let read_only_primary = |attrs| unwanted(attrs, false, true);
         assert_eq!(read_only_primary(SessionAttrs::Any), None);
-        assert_eq!(
-            read_only_primary(SessionAttrs::ReadWrite),
-            Some("allows no writes")
-        );
+        assert_eq!(read_only_primary(SessionAttrs::ReadWrite), Some("is read-only"));
         assert_eq!(read_only_primary(SessionAttrs::Primary), None);
         assert_eq!(read_only_primary(SessionAttrs::ReadOnly), None);
         assert_eq!(unwanted(SessionAttrs::Primary, true, true), Some("is a standby"));

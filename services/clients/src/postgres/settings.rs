@@ -1,4 +1,4 @@
-//! `timescale.url` as it is meant: which hosts, which TLS, which session, how long a silence lasts.
+//! Interprets `timescale.url`: hosts, TLS, session kind and timeouts.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -13,31 +13,30 @@ use super::parameters::{Parameters, Surroundings};
 use super::passfile;
 use super::tls::{self, Tls};
 
-/// A host that does not answer in this time is away: the next one is tried.
+/// Connection timeout; after it the next host is tried.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A silent connection is asked for a sign of life after this time, so often, and so many times: a host that vanished is
-/// noticed after 25 s.
+/// TCP keepalive of a silent connection: idle time, interval and retries. A vanished host is noticed after 25 s.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_COUNT: u32 = 3;
-/// What was sent and is not acknowledged in this time ends the connection: the same bound for one that is not silent.
+/// Unacknowledged data ends the connection after this time: the same bound for an active connection.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(25);
 const PORT: u16 = 5432;
 
-/// When TLS is spoken, with libpq's names and meaning.
+/// TLS mode, with libpq's names and meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SslMode {
     /// Never.
     Disable,
-    /// When the server refuses an open connection.
+    /// Only if the server refuses a connection without TLS.
     Allow,
-    /// When the server has it; otherwise the connection is open.
+    /// If the server supports it; otherwise without TLS.
     Prefer,
-    /// Always. The certificate is checked when there is a root certificate file.
+    /// Always; verifies the certificate if a root certificate file exists.
     Require,
-    /// Always, with a certificate of a known authority, whatever its name.
+    /// Always, with a certificate of a trusted CA for any name.
     VerifyCa,
-    /// Always, with a certificate of a known authority for this host.
+    /// Always, with a certificate of a trusted CA for this host.
     VerifyFull,
 }
 
@@ -50,20 +49,20 @@ const SSL_MODES: [(&str, SslMode); 6] = [
     ("verify-full", SslMode::VerifyFull),
 ];
 
-/// Which server will do, when there are several.
+/// Required kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionAttrs {
-    /// The first that answers.
+    /// Any.
     Any,
-    /// One whose sessions may write.
+    /// Read-write sessions.
     ReadWrite,
-    /// One whose sessions may not write.
+    /// Read-only sessions.
     ReadOnly,
-    /// One that is not a hot standby.
+    /// A primary.
     Primary,
     /// A hot standby.
     Standby,
-    /// A hot standby; any server when there is none.
+    /// A hot standby, or any server if there is none.
     PreferStandby,
 }
 
@@ -76,14 +75,14 @@ const SESSION_ATTRS: [(&str, SessionAttrs); 6] = [
     ("prefer-standby", SessionAttrs::PreferStandby),
 ];
 
-/// Where a server listens.
+/// Address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Address {
-    /// A name that is looked up, or an address.
+    /// A host name or an address.
     Name(String),
-    /// An address that was given beside the name.
+    /// An address from `hostaddr`.
     Ip(String, IpAddr),
-    /// The directory of a socket of this machine.
+    /// The directory of a local socket.
     Socket(PathBuf),
 }
 
@@ -97,7 +96,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// How it is called in logs and errors.
+    /// Its name in logs and errors.
     pub(super) fn name(&self) -> String {
         match &self.address {
             Address::Name(name) | Address::Ip(name, _) => format!("{name}:{}", self.port),
@@ -106,27 +105,27 @@ impl Host {
     }
 }
 
-/// `timescale.url` as it is meant. Prints no secret.
+/// The interpreted `timescale.url`. Prints no secret.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub(super) hosts: Vec<Host>,
     pub(super) mode: SslMode,
-    /// None where TLS is never spoken.
+    /// None when TLS is never used.
     pub(super) tls: Option<Tls>,
     pub(super) session_attrs: SessionAttrs,
-    /// Hosts and addresses are tried in another order each time.
+    /// Shuffles hosts and addresses each time.
     pub(super) is_shuffled: bool,
-    /// How long one address may take, from the first packet to the session; none: without an end.
+    /// Timeout per address, from the first packet to the session; none: unlimited.
     pub(super) connect_timeout: Option<Duration>,
-    /// What the driver needs to know whatever the host is.
+    /// Driver settings common to all hosts.
     pub(super) config: Config,
 }
 
 impl Settings {
-    /// Reads `timescale.url`, what libpq's environment variables say below it, and the files that they name.
+    /// Reads `timescale.url`, libpq's environment variables and the files that they name.
     ///
     /// # Errors
-    /// [`SettingsError`]: what cannot be read, is unknown, or does not go together. It repeats no value.
+    /// [`SettingsError`]: invalid, unknown or contradictory parameters. It quotes no value.
     pub fn parse(timescale: &TimescaleConfig) -> Result<Self, SettingsError> {
         let variables = |name: &str| std::env::var(name).ok();
         Self::parse_in(timescale.url.expose(), &variables)
@@ -164,27 +163,27 @@ impl Settings {
         })
     }
 
-    /// When TLS is spoken.
+    /// The TLS mode.
     #[must_use]
     pub fn ssl_mode(&self) -> SslMode {
         self.mode
     }
 }
 
-/// True when no connection is open.
+/// True when every connection uses TLS.
 pub(super) fn is_certain(mode: SslMode) -> bool {
     matches!(mode, SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull)
 }
 
 fn ssl_mode(given: &Parameters) -> Result<SslMode, SettingsError> {
     let is_system = given.get("sslrootcert") == Some(tls::SYSTEM);
-    // As in JDBC's URLs, which libpq takes too.
+    // As in JDBC URLs, which libpq accepts too.
     let of_ssl = given.word("ssl", &[("true", SslMode::Require)])?;
     let asked = given.word("sslmode", &SSL_MODES)?.or(of_ssl);
     match asked {
         Some(mode) if is_system && mode != SslMode::VerifyFull => Err(given.wrong(
             "sslmode",
-            "verify-full where sslrootcert is system: anyone can have a certificate of a public authority",
+            "verify-full when sslrootcert is system: anyone can get a certificate from a public CA",
         )),
         Some(mode) => Ok(mode),
         None if is_system => Ok(SslMode::VerifyFull),
@@ -192,7 +191,7 @@ fn ssl_mode(given: &Parameters) -> Result<SslMode, SettingsError> {
     }
 }
 
-/// Parameters that may only ask for what is done anyway.
+/// Parameters that only accept the behaviour that is built in.
 fn refuse_what_is_not_done(given: &Parameters) -> Result<(), SettingsError> {
     given.word("gssencmode", &[("disable", ()), ("prefer", ())])?;
     given.word("client_encoding", &[("UTF8", ()), ("utf8", ()), ("auto", ())])?;
@@ -203,7 +202,7 @@ fn refuse_what_is_not_done(given: &Parameters) -> Result<(), SettingsError> {
 fn connect_timeout(given: &Parameters) -> Result<Option<Duration>, SettingsError> {
     Ok(match given.number::<i64>("connect_timeout")? {
         None => Some(CONNECT_TIMEOUT),
-        // As in libpq: no end.
+        // As in libpq: unlimited.
         Some(seconds) => u64::try_from(seconds)
             .ok()
             .filter(|seconds| *seconds > 0)
@@ -327,7 +326,7 @@ fn driver_config(given: &Parameters, negotiation: SslNegotiation) -> Result<Conf
     };
     let count = count.filter(|count| *count > 0);
     config.keepalives_retries(count.unwrap_or(KEEPALIVE_COUNT));
-    // libpq counts it in milliseconds, and 0 is what the system has.
+    // In milliseconds, as in libpq; 0 means the system's default.
     match given.number::<u64>("tcp_user_timeout")? {
         Some(0) => {}
         Some(millis) => {

@@ -60,8 +60,7 @@ fn modes_are_libpqs() {
     assert_eq!(parsed("postgres://h/d?ssl=true").mode, SslMode::Require);
     assert!(parsed("postgres://h/d?sslmode=disable").tls.is_none());
     assert!(
-        refused("postgres://h/d?sslmode=hunter2")
-            .contains("sslmode in timescale.url has to be one of disable")
+        refused("postgres://h/d?sslmode=hunter2").contains("sslmode in timescale.url must be one of disable")
     );
     assert!(refused("postgres://h/d?sslmode=verify-full").contains("sslrootcert=system"));
     assert!(refused("postgres://h/d?sslmode=require&sslrootcert=system").contains("verify-full"));

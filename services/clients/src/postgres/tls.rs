@@ -1,4 +1,4 @@
-//! The TLS of a connection: authorities, revocations, our own certificate, all from files that libpq would read.
+//! TLS settings: CAs, revocation lists and our certificate, from the files that libpq reads.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,31 +17,31 @@ use super::parameters::Parameters;
 use super::settings::SslMode;
 use super::verify::{Check, Verifier};
 
-/// The authorities that this machine trusts.
+/// The CAs that this machine trusts.
 pub(super) const SYSTEM: &str = "system";
-/// Where libpq looks, below the home directory.
+/// libpq's folder below the home directory.
 const ROOT_FILE: &str = ".postgresql/root.crt";
 const CRL_FILE: &str = ".postgresql/root.crl";
 const CERTIFICATE_FILE: &str = ".postgresql/postgresql.crt";
 const KEY_FILE: &str = ".postgresql/postgresql.key";
-/// What direct TLS has to name.
+/// The ALPN protocol of direct TLS.
 const ALPN: &[u8] = b"postgresql";
 
-/// What a handshake agreed on; empty before one.
+/// The negotiated TLS version; empty before a handshake.
 pub(super) type Agreed = Arc<Mutex<Option<&'static str>>>;
 
-/// How much of the server's certificate is checked.
+/// How much of the server's certificate is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checked {
-    /// Nothing: whoever sits between can read along.
+    /// Nothing: an interceptor can read along.
     Nothing,
-    /// That a known authority issued it.
+    /// That a trusted CA issued it.
     Authority,
-    /// That a known authority issued it for this host.
+    /// That a trusted CA issued it for this host.
     AuthorityAndHost,
 }
 
-/// The TLS of a connection.
+/// TLS settings of a connection.
 #[derive(Clone, Debug)]
 pub(super) struct Tls {
     pub(super) config: ClientConfig,
@@ -50,13 +50,13 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// The version that the last handshake agreed on; forgotten once it was asked for.
+    /// Takes the version that the last handshake negotiated.
     pub(super) fn take_version(&self) -> Option<&'static str> {
         self.agreed.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// Reads all files. They are read again at each connection, so a renewed certificate needs no restart.
+/// Reads all files. This happens at each connection, so a renewed certificate needs no restart.
 pub(super) fn read(given: &Parameters, mode: SslMode, is_direct: bool) -> Result<Tls, SettingsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let agreed = Agreed::default();
@@ -92,7 +92,7 @@ pub(super) fn read(given: &Parameters, mode: SslMode, is_direct: bool) -> Result
 }
 
 fn versions(given: &Parameters) -> Result<Vec<&'static SupportedProtocolVersion>, SettingsError> {
-    // Nothing below 1.2 is spoken, whatever is asked for.
+    // TLS 1.2 is the minimum, whatever the setting.
     let words: [(&str, usize); 4] = [("TLSv1", 0), ("TLSv1.1", 0), ("TLSv1.2", 0), ("TLSv1.3", 1)];
     let min = given.word("ssl_min_protocol_version", &words)?.unwrap_or(0);
     let max = given.word("ssl_max_protocol_version", &words[2..])?.unwrap_or(1);
@@ -100,7 +100,7 @@ fn versions(given: &Parameters) -> Result<Vec<&'static SupportedProtocolVersion>
     Ok(spoken.get(min..=max).unwrap_or_default().to_vec())
 }
 
-/// As in libpq: where there is a root certificate file, the chain is checked in every mode, the name in verify-full alone.
+/// As in libpq: with a root certificate file every mode verifies the chain; only verify-full checks the name.
 fn check(
     given: &Parameters,
     mode: SslMode,
@@ -115,7 +115,7 @@ fn check(
     let mut store = RootCertStore::empty();
     let (added, _) = store.add_parsable_certificates(roots.iter().cloned());
     if added == 0 {
-        return Err(given.wrong("sslrootcert", "a PEM file of certificates; it has none"));
+        return Err(given.wrong("sslrootcert", "a PEM file with certificates; it contains none"));
     }
     let revoked = revocations(given)?;
     let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider))
@@ -140,7 +140,7 @@ fn authorities(given: &Parameters) -> Result<Option<Vec<CertificateDer<'static>>
         if found.is_empty() {
             return Err(given.wrong(
                 "sslrootcert",
-                "a file: this machine has no authorities (install ca-certificates)",
+                "a file: this machine has no CA certificates (install ca-certificates)",
             ));
         }
         return Ok(Some(found));
@@ -170,25 +170,25 @@ fn own_certificate(given: &Parameters) -> Result<Option<Own>, SettingsError> {
     }
     let Some(path) = existing(given, "sslcert", CERTIFICATE_FILE) else {
         return if given.names("sslkey") {
-            Err(given.wrong("sslcert", "given where sslkey is"))
+            Err(given.wrong("sslcert", "set together with sslkey"))
         } else {
             Ok(None)
         };
     };
     let chain = certificates(given, "sslcert", &path)?;
     if chain.is_empty() {
-        return Err(given.wrong("sslcert", "a PEM file of certificates; it has none"));
+        return Err(given.wrong("sslcert", "a PEM file with certificates; it contains none"));
     }
     let path = given
         .file("sslkey", KEY_FILE)
-        .ok_or_else(|| given.wrong("sslkey", "given where sslcert is"))?;
+        .ok_or_else(|| given.wrong("sslkey", "set together with sslcert"))?;
     let text = text(given, "sslkey", &path)?;
     let password = Secret::new(given.get("sslpassword").unwrap_or_default());
     let key = key::read(&text, &password).map_err(|expected| given.wrong("sslkey", expected))?;
     Ok(Some((chain, key)))
 }
 
-/// A file that was asked for, whether it is there or not; one that libpq looks for only when it is there.
+/// A configured file, or libpq's default file if it exists.
 fn existing(given: &Parameters, name: &str, default: &str) -> Option<PathBuf> {
     let path = given.file(name, default)?;
     (given.names(name) || path.exists()).then_some(path)

@@ -1,4 +1,4 @@
-//! What an error of a TLS handshake means, and which setting to correct.
+//! Classes of TLS handshake errors, and the setting to correct.
 
 use std::error::Error as StdError;
 use std::io;
@@ -6,10 +6,10 @@ use std::io;
 use pulseline_runtime::retry::Class;
 use rustls::{AlertDescription as Alert, CertificateError, Error};
 
-const OTHER_NAME: &str = "give the host in timescale.url by a name that the certificate has, or sslmode=verify-ca to \
-    leave the name unchecked";
+const OTHER_NAME: &str = "use a host name of the certificate in timescale.url, or set sslmode=verify-ca to \
+    skip the name check";
 
-/// The TLS error that an error came from. An I/O error that wraps it does not count it among its sources.
+/// The TLS error behind an error. A wrapping I/O error does not list it as a source.
 pub(super) fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
     let mut cause = Some(error);
     while let Some(inner) = cause {
@@ -25,13 +25,13 @@ pub(super) fn cause<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error
     None
 }
 
-/// Before there is a session: what both sides will say again stops, an accident passes.
+/// The class: a repeatable disagreement is fatal, an accident is transient.
 pub(super) fn class_of(error: &Error) -> Class {
     match error {
         Error::AlertReceived(
             Alert::InternalError | Alert::UserCanceled | Alert::CloseNotify | Alert::UnexpectedMessage,
         ) => Class::Transient,
-        // Everything else both sides would say again: certificates, versions, or no TLS at all behind the port.
+        // Repeatable: certificates, versions, or a port without TLS.
         _ => Class::Fatal,
     }
 }
@@ -56,21 +56,21 @@ pub(super) fn explain(error: &Error) -> String {
         }
         Error::AlertReceived(alert) => explain_alert(*alert),
         Error::NoApplicationProtocol => {
-            "the server knows no direct TLS (PostgreSQL 17 does): leave sslnegotiation out of timescale.url"
+            "the server does not support direct TLS (PostgreSQL 17 does): remove sslnegotiation from timescale.url"
                 .to_owned()
         }
         Error::InvalidMessage(_) => {
-            format!("what answers does not speak TLS ({error}): correct host and port in timescale.url")
+            format!("the server does not speak TLS ({error}): correct host and port in timescale.url")
         }
-        other => format!("TLS failed: {other}: see the settings that begin with ssl in timescale.url"),
+        other => format!("TLS failed: {other}: check the ssl parameters in timescale.url"),
     }
 }
 
 fn explain_certificate(reason: &CertificateError) -> (&'static str, &'static str) {
     match reason {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => (
-            "was not issued by an authority that is trusted here",
-            "give the file of its authority as sslrootcert in timescale.url",
+            "was not issued by a trusted CA",
+            "set sslrootcert in timescale.url to the CA's file",
         ),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             ("has expired", "renew it on the server, or correct the clock here")
@@ -85,8 +85,8 @@ fn explain_certificate(reason: &CertificateError) -> (&'static str, &'static str
             "renew it on the server; sslcrl in timescale.url lists it",
         ),
         CertificateError::UnknownRevocationStatus => (
-            "is of an authority that sslcrl in timescale.url says nothing about",
-            "add the authority's list to that file",
+            "comes from a CA that sslcrl in timescale.url does not cover",
+            "add the CA's revocation list to that file",
         ),
         _ => ("", ""),
     }
@@ -108,10 +108,8 @@ fn explain_alert(alert: Alert) -> String {
     );
     if is_about_us {
         return format!(
-            "the server refuses our certificate ({alert:?}): correct sslcert and sslkey in timescale.url"
+            "the server rejects our certificate ({alert:?}): correct sslcert and sslkey in timescale.url"
         );
     }
-    format!(
-        "the server ends the TLS handshake ({alert:?}): it may speak no version of TLS from 1.2 on, or no cipher of ours"
-    )
+    format!("the server ended the TLS handshake ({alert:?}): it may lack TLS 1.2 or a common cipher")
 }

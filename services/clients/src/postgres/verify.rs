@@ -1,4 +1,4 @@
-//! What of a server's certificate is checked, as libpq checks it where rustls is stricter by itself.
+//! Certificate verification as in libpq, where rustls alone would be stricter.
 
 use std::sync::{Arc, PoisonError};
 
@@ -15,21 +15,21 @@ use x509_cert::ext::pkix::SubjectAltName;
 
 use super::tls::Agreed;
 
-/// What is checked.
+/// What to verify.
 #[derive(Debug)]
 pub(super) enum Check {
     /// Nothing.
     Nothing,
-    /// That one of these authorities issued it.
+    /// That one of these CAs issued it.
     Authority {
         webpki: Arc<WebPkiServerVerifier>,
         roots: Vec<CertificateDer<'static>>,
-        /// And that it is for the host that was asked for.
+        /// Also that it is for the requested host.
         is_for_host: bool,
     },
 }
 
-/// Checks certificates, and notes the version of TLS that is spoken.
+/// Verifies certificates, and records the TLS version.
 #[derive(Debug)]
 pub(super) struct Verifier {
     check: Check,
@@ -72,7 +72,7 @@ impl ServerCertVerifier for Verifier {
         let Err(Error::InvalidCertificate(reason)) = verified else {
             return verified;
         };
-        // The name is checked last: whoever gets there has a chain that holds.
+        // The name is checked last, after a valid chain.
         let is_wrong_name = is_about_name(&reason);
         let is_known =
             is_wrong_name || (is_overruled_by_trust(&reason) && roots.iter().any(|root| root == end_entity));
@@ -128,7 +128,7 @@ fn is_about_name(reason: &CertificateError) -> bool {
     )
 }
 
-/// A self-signed certificate that is itself in the root file is trusted, though it is no authority or no mere server's.
+/// Trusts a self-signed certificate in the root file, even if it is not a CA or not only a server certificate.
 fn is_overruled_by_trust(reason: &CertificateError) -> bool {
     matches!(
         reason,
@@ -148,7 +148,7 @@ fn is_in_time(certificate: &Certificate, now: UnixTime) -> Result<(), Error> {
     Ok(())
 }
 
-/// The names beside the subject count; the subject's common name only where there are none, as in libpq.
+/// Checks subject alternative names, and the common name only when there are none, as in libpq.
 fn is_named(certificate: &Certificate, der: &CertificateDer<'_>, host: &ServerName<'_>) -> bool {
     if matches!(certificate.tbs_certificate.get::<SubjectAltName>(), Ok(None)) {
         let host = host.to_str();
@@ -173,7 +173,7 @@ fn common_name(certificate: &Certificate) -> Option<String> {
     Some(name)
 }
 
-/// `*.example.com` stands for one label.
+/// `*.example.com` matches one label.
 fn is_match(name: &str, host: &str) -> bool {
     if name.eq_ignore_ascii_case(host) {
         return true;

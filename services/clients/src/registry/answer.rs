@@ -1,4 +1,4 @@
-//! What an answer means: the registry's own words told apart from those of a proxy in front of it.
+//! Interprets answers, and distinguishes the registry from a proxy in front of it.
 
 use std::error::Error;
 
@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use super::RegistryError;
 
-/// The code by which every registry says that no schema has an id.
+/// Error code of an unknown schema id, for every registry.
 const SCHEMA_NOT_FOUND: i64 = 40_403;
-/// No schema is nearly as long; what is longer is somebody else's page.
+/// Longer than any schema: a longer answer is a foreign page.
 const BODY_BYTES_MAX: usize = 8 << 20;
 /// Longest excerpt of a foreign answer.
 const EXCERPT_CHARS: usize = 120;
 
-/// What was asked for: it decides what a refusal means.
+/// Kind of request, which decides the meaning of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     /// The schema of this id.
@@ -25,11 +25,11 @@ pub(super) enum Asked {
     Registration,
     /// The rule for new versions.
     Compatibility,
-    /// Which subjects there are.
+    /// The list of subjects.
     Subjects,
 }
 
-/// How registries tell an error.
+/// A registry's error body.
 #[derive(Deserialize)]
 struct Said {
     error_code: i64,
@@ -37,7 +37,7 @@ struct Said {
     message: Option<String>,
 }
 
-/// Reads the body of an answer, up to its bound; what is beyond it makes the answer unreadable, and is treated as such.
+/// Reads an answer's body up to the limit; a longer body becomes invalid JSON.
 pub(super) async fn body_of(mut answer: Response) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await? {
@@ -49,7 +49,7 @@ pub(super) async fn body_of(mut answer: Response) -> Result<Vec<u8>, reqwest::Er
     Ok(body)
 }
 
-/// What an answer of `place` means.
+/// Interprets an answer of `place`.
 pub(super) fn interpret(
     status: StatusCode,
     body: &[u8],
@@ -61,22 +61,25 @@ pub(super) fn interpret(
             return Ok(Value::Null);
         }
         return serde_json::from_slice(body).map_err(|error| RegistryError::Unavailable {
-            reason: format!("{place}: its answer is no whole JSON: {error}: {}", excerpt(body)),
+            reason: format!(
+                "{place}: the answer is not valid JSON: {error}: {}",
+                excerpt(body)
+            ),
         });
     }
     let Ok(said) = serde_json::from_slice::<Said>(body) else {
         return Err(match status.as_u16() {
             401 | 403 => denied(status, &excerpt(body), place),
-            // nginx's words for a client's certificate that is missing or refused; TLS itself has let it through.
+            // nginx's message for a missing or refused client certificate, after a successful handshake.
             400 | 495 | 496 if excerpt(body).contains("SSL certificate") => RegistryError::Denied {
                 reason: format!(
-                    "{place} refuses us: {}; see registry.ssl_certificate and registry.ssl_key",
+                    "{place} refuses access: {}; check registry.ssl_certificate and registry.ssl_key",
                     excerpt(body)
                 ),
             },
             _ => RegistryError::Unavailable {
                 reason: format!(
-                    "{place}: {status}, and not in a registry's words: {}",
+                    "{place}: {status} without a registry's error body: {}",
                     excerpt(body)
                 ),
             },
@@ -86,7 +89,7 @@ pub(super) fn interpret(
     Err(match (status.as_u16(), asked) {
         (401 | 403, _) => denied(status, &message, place),
         (404, Asked::Schema(id)) if said.error_code == SCHEMA_NOT_FOUND => RegistryError::NotFound { id },
-        // What a schema or a rule is refused for. Reading refuses nothing but ids that are none.
+        // Rejections of a schema or a rule. Reading only rejects unknown ids.
         (400 | 405..=407 | 409..=428 | 430..=499, Asked::Registration | Asked::Compatibility) => {
             RegistryError::Refused {
                 reason: format!("{message} ({}, {place})", said.error_code),
@@ -101,7 +104,7 @@ pub(super) fn interpret(
 fn denied(status: StatusCode, message: &str, place: &str) -> RegistryError {
     RegistryError::Denied {
         reason: format!(
-            "{place} refuses us: {status}: {message}; see registry.username and registry.password, or \
+            "{place} refuses access: {status}: {message}; check registry.username and registry.password, or \
              registry.bearer_token"
         ),
     }
@@ -116,15 +119,15 @@ pub(super) fn id_of(answer: &Value) -> Result<u32, RegistryError> {
         })
 }
 
-/// How many subjects an answer lists.
+/// The number of subjects in an answer.
 pub(super) fn count_of(answer: &Value) -> Result<usize, RegistryError> {
     let subjects = answer.as_array().map(Vec::len);
     subjects.ok_or_else(|| RegistryError::Unavailable {
-        reason: "the answer to the question for subjects is no list".into(),
+        reason: "the answer to a list of subjects is not a list".into(),
     })
 }
 
-/// The schema in the answer to an id.
+/// The schema in an answer.
 pub(super) fn schema_of(id: u32, answer: &Value) -> Result<WriterSchema, RegistryError> {
     let text = |name| answer.get(name).and_then(Value::as_str);
     let schema = text("schema").ok_or_else(|| RegistryError::Unavailable {
@@ -140,7 +143,7 @@ pub(super) fn schema_of(id: u32, answer: &Value) -> Result<WriterSchema, Registr
     WriterSchema::parse(schema).map_err(|error| invalid(format!(": {error}")))
 }
 
-/// What to say when no URL gave an answer: one that is away may come back, however the others refuse.
+/// The error when no URL succeeded: an unreachable one may return, so an outage outweighs refusals.
 pub(super) fn joined(failures: Vec<RegistryError>) -> RegistryError {
     let is_away = |error: &RegistryError| matches!(error, RegistryError::Unavailable { .. });
     let is_outage = failures.iter().any(is_away);
@@ -156,7 +159,7 @@ pub(super) fn joined(failures: Vec<RegistryError>) -> RegistryError {
     }
 }
 
-/// An error with its causes: the outermost alone says "error sending request".
+/// An error with its causes; the outermost only says "error sending request".
 pub(super) fn reason_of(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -170,7 +173,7 @@ pub(super) fn reason_of(error: &dyn Error) -> String {
     text
 }
 
-/// The beginning of a foreign answer, on one line.
+/// The start of a foreign answer, on one line.
 fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -7,7 +7,7 @@ use super::{Registry, RegistryError};
 use crate::hop::HopReport;
 use crate::tls;
 
-/// Connects as `generate` and the sink would.
+/// Connects like `generate` and the sink.
 ///
 /// # Errors
 /// Wrong settings, a refusal, an outage.
@@ -37,6 +37,6 @@ fn identity(config: &RegistryConfig) -> String {
         (false, _) => format!("{} (basic authentication)", config.username),
         (true, Some(certificate)) => format!("the certificate in {}", certificate.display()),
         (true, None) if config.url.expose().contains('@') => "the user in registry.url".into(),
-        (true, None) => "nobody: there is no authentication".into(),
+        (true, None) => "anonymous (no authentication)".into(),
     }
 }

@@ -1,4 +1,4 @@
-//! The settings of the registry: checked, and made a client of.
+//! Validates the registry's settings and builds the HTTP client.
 
 use std::fs;
 use std::path::Path;
@@ -10,16 +10,16 @@ use reqwest::{Certificate, Identity, Url};
 
 use super::{CALL_TIMEOUT, CONNECT_TIMEOUT};
 
-/// Where a registry is, and who asks it.
+/// A registry's URL and credentials.
 pub(super) struct Endpoint {
     /// Without user and password.
     pub(super) url: Url,
-    /// Host and port, for texts.
+    /// Host and port, for messages.
     pub(super) shown: String,
     pub(super) login: Login,
 }
 
-/// How the client proves who it is.
+/// The client's credentials.
 #[derive(Clone)]
 pub(super) enum Login {
     None,
@@ -27,7 +27,7 @@ pub(super) enum Login {
     Bearer(Secret),
 }
 
-/// The registries of a configuration, in its order.
+/// The configured registries, in order.
 pub(super) fn endpoints(config: &RegistryConfig) -> Result<Vec<Endpoint>, String> {
     require(config.url.expose(), "registry", "url").map_err(|error| error.to_string())?;
     let login = login(config)?;
@@ -38,7 +38,7 @@ pub(super) fn endpoints(config: &RegistryConfig) -> Result<Vec<Endpoint>, String
     let is_secured = config.ssl_ca.is_some() || config.ssl_certificate.is_some();
     if is_plain && is_secured {
         return Err(
-            "registry.ssl_ca and registry.ssl_certificate have no effect: no URL of registry.url begins with https"
+            "registry.ssl_ca and registry.ssl_certificate have no effect: no URL in registry.url begins with https"
                 .into(),
         );
     }
@@ -48,7 +48,9 @@ pub(super) fn endpoints(config: &RegistryConfig) -> Result<Vec<Endpoint>, String
 fn login(config: &RegistryConfig) -> Result<Login, String> {
     let token = config.bearer_token.expose().trim();
     match (config.username.is_empty(), token.is_empty()) {
-        (false, false) => Err("registry.bearer_token excludes registry.username: set one of them".into()),
+        (false, false) => {
+            Err("registry.bearer_token and registry.username exclude each other: set one of them".into())
+        }
         (true, _) if !config.password.is_empty() => {
             Err("registry.password is set, but registry.username is not".into())
         }
@@ -59,20 +61,20 @@ fn login(config: &RegistryConfig) -> Result<Login, String> {
         }),
         (true, false) => match HeaderValue::from_str(token) {
             Ok(_) => Ok(Login::Bearer(Secret::new(token))),
-            Err(_) => Err("registry.bearer_token holds characters that no HTTP header may hold".into()),
+            Err(_) => Err("registry.bearer_token contains characters that HTTP headers cannot carry".into()),
         },
     }
 }
 
-/// The text of an error never holds the URL: it may hold a password.
+/// Errors never quote the URL: it may hold a password.
 fn endpoint(text: &str, number: usize, login: &Login) -> Result<Endpoint, String> {
     let wrong = |why: &str| format!("registry.url: URL {number} of the list {why}");
-    let mut url = Url::parse(text).map_err(|error| wrong(&format!("is none: {error}")))?;
+    let mut url = Url::parse(text).map_err(|error| wrong(&format!("is invalid: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong("begins with neither http:// nor https://"));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("has a query or a fragment: give the base URL alone"));
+        return Err(wrong("has a query or a fragment: use the base URL alone"));
     }
     let own = url_login(&url).map_err(|why| wrong(&why))?;
     let login = match (own, login) {
@@ -80,10 +82,10 @@ fn endpoint(text: &str, number: usize, login: &Login) -> Result<Endpoint, String
             return Err(wrong("has a user, which registry.bearer_token excludes"));
         }
         (Some(own), Login::None) => own,
-        // What is configured apart is what was meant.
+        // Separate settings take precedence over the URL.
         (_, login) => login.clone(),
     };
-    // They fail for URLs without a host only, which http has not.
+    // These fail only for URLs without a host, which http URLs always have.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     let host = url.host_str().unwrap_or_default();
@@ -120,11 +122,11 @@ fn percent_decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The HTTP client. Redirects are not followed: they would carry the credentials elsewhere, and no registry sends them.
+/// The HTTP client. It does not follow redirects, which could leak credentials; no registry sends any.
 pub(super) fn client(config: &RegistryConfig) -> Result<reqwest::Client, String> {
-    // The process may have chosen a provider before; then that one is used.
+    // The process may have installed a provider already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    // Keepalives after 15 s and a bound of 30 s on what is not acknowledged are this client's defaults.
+    // The client's defaults include keepalives after 15 s and a 30 s limit on unacknowledged data.
     let mut builder = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(CALL_TIMEOUT)
@@ -143,7 +145,7 @@ pub(super) fn client(config: &RegistryConfig) -> Result<reqwest::Client, String>
     }
     let refused = |error: reqwest::Error| {
         format!(
-            "registry.ssl_ca, registry.ssl_certificate or registry.ssl_key cannot be used: {}",
+            "registry.ssl_ca, registry.ssl_certificate or registry.ssl_key is unusable: {}",
             super::reason_of(&error)
         )
     };
@@ -155,7 +157,7 @@ fn identity(certificate: &Path, key: &Path) -> Result<Identity, String> {
     let key_pem = read("registry.ssl_key", key)?;
     if key_pem.windows(9).any(|part| part == b"ENCRYPTED") {
         return Err(format!(
-            "registry.ssl_key: {} is encrypted: give it decrypted, readable by this user only",
+            "registry.ssl_key: {} is encrypted: decrypt it, readable by this user only",
             key.display()
         ));
     }

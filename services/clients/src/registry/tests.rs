@@ -264,7 +264,7 @@ async fn a_certificate_that_is_refused_stops_with_its_cause_and_its_setting() {
     assert_eq!(well.register(Stream::Steps).await, Ok(7));
     let unknown = registry(format!("https://localhost:{port}"));
     let wrong_name = Registry::new(&trusting("127.0.0.1")).unwrap();
-    for (registry, cause) in [(unknown, "authority"), (wrong_name, "host name")] {
+    for (registry, cause) in [(unknown, "trusted CA"), (wrong_name, "host name")] {
         let refused = registry.register(Stream::Steps).await.unwrap_err();
         assert_eq!(refused.class(), Class::Fatal, "{refused}");
         let text = refused.to_string();

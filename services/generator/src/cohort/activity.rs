@@ -1,4 +1,4 @@
-//! What a wearer does in each minute of a day: sleeps, sits, walks or runs, and what the heart makes of it.
+//! Activity by minute (sleep, rest, walk, run) and the resulting heart rate.
 
 use pulseline_schemas::time::MINUTE_MS;
 

@@ -1,4 +1,4 @@
-//! Exercises: the stretch of a day with the most steps, noticed by the device, or something that its wearer recorded.
+//! Exercises: the period with the most steps, detected by the device, or one that the wearer recorded.
 
 use pulseline_schemas::time::MINUTE_MS;
 use pulseline_schemas::{Exercise, ExerciseLevel, ExerciseZone, Stream, Upload, UtcMillis};
@@ -17,7 +17,7 @@ use crate::random::{Draw, Purpose};
 const LOG_ID_BASE: i64 = 29_000_000_000;
 /// Days with an exercise.
 const EXERCISE: f64 = 0.4;
-/// With fewer steps a minute nobody calls it a walk.
+/// Fewest steps per minute of a walk.
 const WALK_STEPS_A_MINUTE: i32 = 25;
 /// Millimetres of a mile and of a kilometre.
 const MILE_MM: f64 = 1_609_344.0;

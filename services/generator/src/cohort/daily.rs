@@ -1,4 +1,4 @@
-//! Figures of a whole day, or of as much of it as has passed: active minutes, heart-rate zones, resting heart rate.
+//! Figures of a day so far: active minutes, heart-rate zones, resting heart rate.
 
 use pulseline_schemas::time::{DAY_MS, MINUTE_MS};
 use pulseline_schemas::{
@@ -18,7 +18,7 @@ use crate::random::{Draw, Purpose};
 const NO_ESTIMATE: f64 = 0.10;
 /// Days over which the estimate is smoothed.
 const SMOOTHED_DAYS: i32 = 7;
-/// Days with a zone that somebody made.
+/// Days with a custom zone.
 const UNKNOWN_ZONE: f64 = 0.04;
 /// Of this many people, two lack streams: their places in the imitated data set.
 const LACKING_OF: u32 = 16;

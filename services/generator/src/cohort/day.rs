@@ -1,4 +1,4 @@
-//! One local day of one device: when it is worn, minute by minute what its wearer does.
+//! One local day of one device: wear time and activity by minute.
 
 use pulseline_schemas::UtcMillis;
 use pulseline_schemas::time::MINUTE_MS;
@@ -12,7 +12,7 @@ use crate::quirks::Quirk;
 use crate::random::Purpose;
 
 const HOUR_MS: i64 = 60 * MINUTE_MS;
-/// Days on which nobody put the device on.
+/// Days on which the device is not worn.
 const NOT_WORN_ALL_DAY: f64 = 0.02;
 /// Days with a gap of hours.
 const LONG_GAP: f64 = 0.10;

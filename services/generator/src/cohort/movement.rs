@@ -1,4 +1,4 @@
-//! Distances and energy of one window, as the device works them out; and as it corrects them later.
+//! Distances and energy of one window, as measured and as corrected later.
 
 use pulseline_schemas::{Calorie, Distance, UtcMillis};
 

@@ -1,4 +1,4 @@
-//! Sleeps: when, how long, and through which levels.
+//! Sleeps: start, length and levels.
 
 mod growth;
 mod levels;
@@ -29,7 +29,7 @@ const NO_SHORT_LEVELS: f64 = 0.06;
 /// Logs with a level that has no name.
 const UNKNOWN_LEVEL: f64 = 0.03;
 
-/// One sleep, planned: what happened, before anyone uploads it.
+/// One planned sleep, before its upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Session {
     /// When it began.
@@ -181,7 +181,7 @@ impl Session {
         i32::try_from(deep.map(|(_, seconds)| seconds).sum::<i64>() / 60).unwrap_or_default()
     }
 
-    /// The session after someone edited it: it ends where its last level began, and is judged anew.
+    /// The session after an edit: it ends where its last level began, and its figures are recomputed.
     pub(crate) fn edited(&self, draw: &mut Draw) -> Self {
         let mut edited = self.clone();
         if edited.levels.len() > 2

@@ -1,4 +1,4 @@
-//! What sources say beside the fields that are known, and readings that stand twice.
+//! Unknown fields and repeated readings.
 
 use pulseline_schemas::{Extra, Stream};
 

@@ -1,4 +1,4 @@
-//! The readings of one window, as the device measures them; and as it corrects them later.
+//! The readings of one window, as measured and as corrected later.
 
 use pulseline_schemas::time::MINUTE_MS;
 use pulseline_schemas::{HeartRate, Step, UtcMillis};

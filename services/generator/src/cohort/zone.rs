@@ -1,4 +1,4 @@
-//! A home zone: instants to wall clocks, and the stretches between changes of the offset.
+//! A home time zone: local times, and the periods between changes of the offset.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -15,7 +15,7 @@ pub(crate) struct Zone {
     rules: TimeZone,
 }
 
-/// A stretch of time with one offset: `from` inclusive, `to` exclusive.
+/// A period with one offset: `from` inclusive, `to` exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) from: i64,

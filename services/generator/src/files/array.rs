@@ -27,7 +27,7 @@ pub(super) struct Array {
     written: WrittenFile,
 }
 
-/// What is odd about one record: drawn for each, whatever the quirks are, so that one of them moves no other.
+/// The oddities of one record. All are drawn for every record, so that a quirk does not affect the others.
 #[derive(Clone, Copy)]
 pub(super) struct Oddities {
     /// A whole number is written with a fraction.

@@ -1,4 +1,4 @@
-//! Wall clocks and dates as the files write them. No file says a zone.
+//! Formats of local times and dates in the files, which have no time zone.
 
 use pulseline_schemas::time::{DAY_MS, date_text};
 use pulseline_schemas::{LocalDay, LocalMillis};

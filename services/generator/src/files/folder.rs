@@ -1,4 +1,4 @@
-//! All files of one device. A stream of which nothing is known has no file.
+//! All files of one device. A stream without data has no file.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;

@@ -1,4 +1,4 @@
-//! What becomes of what one upload carries.
+//! The expected outcome of one upload.
 
 use pulseline_schemas::time::DAY_MS;
 use pulseline_schemas::{

@@ -1,4 +1,4 @@
-//! Rows that must be in the warehouse, and what identifies them.
+//! Expected rows of the warehouse, and their keys.
 
 use pulseline_schemas::{Exercise, LocalDay, LocalMillis, Sleep, SleepScore, Stream, User, UtcMillis};
 use uuid::Uuid;

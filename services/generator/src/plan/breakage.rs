@@ -1,4 +1,4 @@
-//! Uploads that are not to be loaded as they are.
+//! Broken uploads.
 
 use pulseline_schemas::{Event, LocalDay, LocalMillis, Upload, encode, frame};
 

@@ -1,4 +1,4 @@
-//! Makes what is sent: the event of an upload, with its id, or what became of it.
+//! Builds the content of a delivery: an event with its id, or a broken one.
 
 use pulseline_schemas::{Calories, Distances, Event, HeartRates, Steps, Stream, Upload, UtcMillis};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! One delivery of the plan: what is sent, when, and why.
+//! One delivery of the plan: content, time and kind.
 
 use pulseline_schemas::{Event, Stream, UtcMillis};
 use uuid::Uuid;
@@ -73,7 +73,7 @@ pub enum Breakage {
     Garbage,
     /// A datum that ends too early.
     Truncated,
-    /// The id of a schema that nobody registered.
+    /// An unregistered schema id.
     UnknownSchema,
     /// Good Avro; one reading cannot be: 400 beats per minute, or from the year 2099.
     Unmappable,

@@ -1,4 +1,4 @@
-//! What becomes of each upload: on time, late, twice, corrected, with a broken one beside it.
+//! Decides each upload's fate: on time, late, duplicate, corrected, or accompanied by a broken one.
 
 use pulseline_schemas::UtcMillis;
 use pulseline_schemas::time::{DAY_MS, MINUTE_MS};
@@ -12,7 +12,7 @@ pub(super) const SECOND_MS: i64 = 1_000;
 const LATE_MAX_MS: i64 = 7 * DAY_MS;
 /// What is later than this counts as late.
 const LATE_MIN_MS: i64 = 60 * MINUTE_MS;
-/// Corrections whose original arrives after them: whoever takes the last to arrive for the last to be sent is wrong.
+/// Corrections that arrive before their original: the last to arrive is not the last to be sent.
 const ORIGINAL_OVERTAKEN: f64 = 0.2;
 /// Corrections sent in the very millisecond of their original: the greater id wins.
 const SAME_INSTANT: f64 = 0.05;

@@ -1,4 +1,4 @@
-//! Everything that is sent of a day, and when.
+//! All uploads of a day and their times.
 
 use pulseline_schemas::Stream;
 use pulseline_schemas::time::{DAY_MS, MINUTE_MS};

@@ -1,4 +1,4 @@
-//! Messages from whoever makes them to Kafka, each at its time.
+//! Sends messages from a channel to Kafka, each at its time.
 
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::UtcMillis;
@@ -9,11 +9,11 @@ use super::sender::Sender;
 use crate::error::GeneratorError;
 use crate::pace::Pace;
 
-/// Sends messages until there are no more or a stop is asked for, and waits until all are acknowledged. `pace` is made
-/// when the first message comes, from its time. Whoever makes the messages finds nobody receiving after a stop.
+/// Sends messages until the channel ends or a stop is requested, then waits for all acknowledgements. `pace` is created
+/// from the first message's time. After a stop the channel is closed for its senders.
 ///
 /// # Errors
-/// What Kafka refuses, or the deadline of a stop. Outages are waited out.
+/// A rejection by Kafka, or the drain deadline. Outages are retried.
 pub(crate) async fn deliver(
     sender: &Sender,
     mut messages: Receiver<Message>,

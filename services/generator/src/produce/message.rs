@@ -1,4 +1,4 @@
-//! What is sent, as bytes, and where to.
+//! Encoded messages and their topics.
 
 use pulseline_archive::Refused;
 use pulseline_schemas::{DEAD_LETTER_TOPIC, Event, Stream, UtcMillis, encode, frame};
@@ -6,12 +6,12 @@ use pulseline_schemas::{DEAD_LETTER_TOPIC, Event, Stream, UtcMillis, encode, fra
 use crate::error::GeneratorError;
 use crate::plan::{DeliveryKind, Payload, Planned};
 
-/// A topic that is written to.
+/// A target topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
     /// Events.
     Stream(Stream),
-    /// Records that no event could be made of.
+    /// Dead letters: refused records.
     DeadLetters,
 }
 
@@ -48,23 +48,23 @@ impl Route {
     }
 }
 
-/// What is handed to the producer.
+/// A message for the producer.
 #[derive(Debug)]
 pub(crate) struct Message {
     pub(crate) route: Route,
-    /// Why, of a simulated one.
+    /// Kind of a simulated delivery.
     pub(crate) kind: Option<DeliveryKind>,
     pub(crate) delivered_at: UtcMillis,
     /// Device or user as hyphenated text: one device, one partition, in order.
     pub(crate) key: String,
-    /// Only of dead letters: the reason, and where the bytes are from.
+    /// For dead letters: the reason and the origin of the bytes.
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) payload: Vec<u8>,
     pub(crate) readings: u64,
 }
 
 impl Message {
-    /// Encodes a delivery; `schema_ids` stand in the order of [`Stream::ALL`].
+    /// Encodes a delivery; `schema_ids` are in the order of [`Stream::ALL`].
     ///
     /// # Errors
     /// When an event does not fit its schema.
@@ -87,10 +87,10 @@ impl Message {
         })
     }
 
-    /// An event of a replay, sent at `delivered_at` of the time that its readings span.
+    /// Encodes an event of a replay, due at `delivered_at` in the time that the readings span.
     ///
     /// # Errors
-    /// When it does not fit its schema.
+    /// When the event does not fit its schema.
     pub(crate) fn replayed(
         event: &Event,
         schema_ids: &[u32; Stream::COUNT],
@@ -108,7 +108,7 @@ impl Message {
         })
     }
 
-    /// A record of a file that is no event; its origin is the same in every replay, so that it is one dead letter (P9).
+    /// Encodes a refused record. Its origin is the same in every replay, so it stays one dead letter (P9).
     pub(crate) fn refused(refused: Refused, delivered_at: UtcMillis) -> Self {
         let Refused {
             file,

@@ -19,22 +19,21 @@ use crate::counts::Counts;
 use crate::error::GeneratorError;
 use crate::metrics;
 
-/// Memory for messages that wait to be acknowledged. About a second of the embedded broker's work; more would only
-/// delay a stop.
+/// Memory for unacknowledged messages: about a second of the embedded broker's work. More would only delay a stop.
 const QUEUE_KBYTES: &str = "8192";
-/// How long a batch waits for more: makes batches of a few hundred uploads at full speed.
+/// Producer linger: gives batches of a few hundred uploads at full speed.
 const LINGER_MS: &str = "10";
-/// A report wakes whoever waits for room; should one be missed, this looks again.
+/// A report wakes a waiting sender; this interval covers a missed one.
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
-/// What a delivery report is about.
+/// The message of a delivery report.
 struct Sent {
     route: Route,
     readings: u64,
     at: Instant,
 }
 
-/// Hears delivery reports on the producer's own thread.
+/// Receives delivery reports on the producer's thread.
 struct Reports {
     counts: Arc<Counts>,
     delivery_reported: Arc<Notify>,
@@ -76,7 +75,7 @@ impl ProducerContext for Reports {
     }
 }
 
-/// Sends messages, as many at a time as its queue holds.
+/// Sends messages, limited by its queue.
 pub(crate) struct Sender {
     producer: ThreadedProducer<Reports>,
     counts: Arc<Counts>,
@@ -91,12 +90,12 @@ impl Sender {
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set_default("compression.type", "lz4")
-            // The same partition for a key as every Java client would choose.
+            // The partitioner of Java clients.
             .set("partitioner", "murmur2_random")
             .set_default("linger.ms", LINGER_MS)
             .set_default("queue.buffering.max.kbytes", QUEUE_KBYTES)
             .set("message.max.bytes", kafka.message_bytes_max.to_string())
-            // An outage is waited out, however long: giving up would break the order of a device's uploads.
+            // Retries through any outage: giving up would break the order of a device's uploads.
             .set("message.timeout.ms", "0");
         let producer = settings.create_with(|guard| Reports {
             counts: Arc::clone(&counts),
@@ -110,10 +109,10 @@ impl Sender {
         })
     }
 
-    /// Hands a message to the producer; waits while its queue is full.
+    /// Queues a message; waits while the queue is full.
     ///
     /// # Errors
-    /// When the producer refuses it, or the deadline passes while the queue is full.
+    /// When the producer rejects it, or the drain deadline passes while the queue is full.
     pub(crate) async fn send(&self, message: &Message, shutdown: &Shutdown) -> Result<(), GeneratorError> {
         let mut waiting_since = None;
         let sent = Sent {
@@ -125,7 +124,7 @@ impl Sender {
             .key(&message.key)
             .payload(&message.payload)
             .headers(headers_of(message));
-        // Issued before it is sent: an acknowledgement must never be counted first.
+        // Counted before sending: an acknowledgement must never be counted first.
         self.counts
             .issue(message.route, message.kind, message.delivered_at);
         metrics::record_issued(message.route, message.kind);
@@ -134,7 +133,7 @@ impl Sender {
                 tracing::error!(
                     bytes = message.payload.len(),
                     stream = message.route.name(),
-                    "a message is larger than kafka.message_bytes_max: it is left out"
+                    "skipping a message larger than kafka.message_bytes_max"
                 );
                 self.counts.fail(message.route);
                 metrics::record_failed(message.route);
@@ -166,7 +165,7 @@ impl Sender {
     /// Waits until every message has its report.
     ///
     /// # Errors
-    /// When some were not delivered, or the deadline passes first.
+    /// When some were not delivered, or the drain deadline passes first.
     pub(crate) async fn finish(&self, shutdown: &Shutdown) -> Result<(), GeneratorError> {
         loop {
             let total = self.counts.snapshot().total();
@@ -192,15 +191,15 @@ impl Sender {
         }
     }
 
-    /// The error after which an idempotent producer cannot go on, if there was one.
+    /// The producer's fatal error, if any.
     pub(crate) fn fatal_error(&self) -> Option<GeneratorError> {
         let (code, reason) = self.producer.client().fatal_error()?;
-        tracing::error!(%code, reason, "the producer cannot go on");
+        tracing::error!(%code, reason, "fatal error of the producer");
         Some(KafkaFailure::of("producing")(KafkaError::MessageProduction(code)).into())
     }
 
     async fn report(&self) {
-        // The end of the time is as good as a report: both make the caller look again.
+        // A timeout, like a report, makes the caller check again.
         let _ = tokio::time::timeout(POLL_EVERY, self.delivery_reported.notified()).await;
     }
 
@@ -220,7 +219,7 @@ fn headers_of(message: &Message) -> OwnedHeaders {
     })
 }
 
-/// Refused before it was sent: the others go on.
+/// Rejected before sending; other messages are not affected.
 fn is_too_large(error: &KafkaError) -> bool {
     matches!(
         error,

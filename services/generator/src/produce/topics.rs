@@ -1,4 +1,4 @@
-//! The topics, made where they are missing.
+//! Creates missing topics.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use crate::error::GeneratorError;
 
-/// Longest to wait for the controller; an outage is waited out by asking again.
+/// Timeout of the controller; outages are retried.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
-/// What a broker's batch has besides its one large message.
+/// Overhead of a batch with one large message.
 const BATCH_BYTES: u32 = 64 * 1024;
 
-/// Makes the topics of the streams and of the dead letters that do not exist; the others are left as they are.
+/// Creates the missing topics of streams and dead letters; leaves existing ones unchanged.
 ///
 /// # Errors
-/// What Kafka says, except that a topic is there already. Outages are transient.
+/// Kafka's error, unless the topic exists already. Outages are transient.
 pub fn ensure_topics(kafka: &KafkaConfig, partitions: i32) -> BoxFuture<'_, Result<(), GeneratorError>> {
     Box::pin(async move {
         let admin = Settings::new(kafka, "pulseline-generator")?
@@ -50,7 +50,7 @@ pub fn ensure_topics(kafka: &KafkaConfig, partitions: i32) -> BoxFuture<'_, Resu
             .context()
             .unless_refused("making topics", making)
             .await;
-        // Its thread looks only ten times a second whether it should end, and dropping it waits for that.
+        // Dropping the client waits for its thread, which checks only ten times a second whether to end.
         tokio::task::spawn_blocking(move || drop(admin));
         for made in made? {
             match made {

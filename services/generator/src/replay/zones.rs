@@ -1,5 +1,5 @@
-//! In which zone somebody's files were read first. Read in another, the same minutes would become other minutes beside
-//! the first; so it is written down in Kafka, where every replay finds it, wherever it runs.
+//! Records the time zone of a person's first replay in Kafka, for all later replays. In another zone the same readings
+//! would be duplicated at other times.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,15 +16,15 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 
 use crate::error::GeneratorError;
 
-/// One record per device: its key is the device, its value the zone. Compacted: it is never forgotten.
+/// A compacted topic with one record per device: the key is the device, the value its zone.
 const TOPIC: &str = "pulseline.replayed_zones";
 const TIMEOUT: Duration = Duration::from_secs(15);
 const CLIENT: &str = "pulseline-generator";
 
-/// Writes down the zone of everybody who has none yet.
+/// Records the zones of people without one.
 ///
 /// # Errors
-/// When somebody's files were replayed in another zone, and what Kafka says.
+/// When a person's files were replayed in another zone; Kafka's errors.
 pub(super) async fn record(kafka: &KafkaConfig, survey: &Survey) -> Result<(), GeneratorError> {
     make_topic(kafka).await?;
     let kafka_again = kafka.clone();
@@ -63,7 +63,7 @@ async fn make_topic(kafka: &KafkaConfig) -> Result<(), GeneratorError> {
     let made = admin
         .inner()
         .context()
-        .unless_refused("making the topic of zones", making)
+        .unless_refused("creating the topic of zones", making)
         .await;
     for made in made? {
         match made {
@@ -74,11 +74,11 @@ async fn make_topic(kafka: &KafkaConfig) -> Result<(), GeneratorError> {
     Ok(())
 }
 
-/// Everything that is written down, read from the first record to the last.
+/// Reads all records.
 fn read(kafka: &KafkaConfig) -> Result<BTreeMap<String, String>, GeneratorError> {
     let failed = KafkaFailure::of("reading the zones of earlier replays");
     let mut settings = Settings::new(kafka, CLIENT)?;
-    // Never joins the group: the client only wants a name.
+    // Never joins the group, which the client merely requires.
     settings
         .set("group.id", CLIENT)
         .set("enable.auto.commit", "false");
@@ -92,7 +92,7 @@ fn read(kafka: &KafkaConfig) -> Result<BTreeMap<String, String>, GeneratorError>
     let mut zones = BTreeMap::new();
     let mut next = 0;
     while next < end {
-        // Nothing for so long is an outage.
+        // A timeout counts as an outage.
         let message = consumer
             .poll(TIMEOUT)
             .unwrap_or(Err(KafkaError::MessageConsumption(
@@ -108,7 +108,7 @@ fn read(kafka: &KafkaConfig) -> Result<BTreeMap<String, String>, GeneratorError>
 }
 
 async fn write(kafka: &KafkaConfig, zones: &[(String, &str)]) -> Result<(), GeneratorError> {
-    let failed = KafkaFailure::of("writing down a zone");
+    let failed = KafkaFailure::of("recording a zone");
     let producer: FutureProducer<Guard> = Settings::new(kafka, CLIENT)?.set("acks", "all").create()?;
     for (device, zone) in zones {
         let record = FutureRecord::to(TOPIC).key(device).payload(*zone);

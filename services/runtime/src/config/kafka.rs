@@ -1,4 +1,4 @@
-//! Where Kafka is, and how its clients prove who they are.
+//! Connection settings and credentials of Kafka.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,10 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::secret::Secret;
 
-/// Largest message, from the topic to the document: what a producer sends, a broker takes, and the sink decodes. An
-/// upload of a day in live resolution stays below it.
+/// Largest message, for producer, broker and sink alike. A day's upload in live resolution stays below it.
 const MESSAGE_BYTES_MAX: u32 = 4 * 1024 * 1024;
-/// The broker's own default: a single node has 1, a cluster what its operators chose.
+/// The broker's default: 1 on a single node, the operators' choice on a cluster.
 const REPLICATION_OF_BROKER: i32 = -1;
 
 /// How a connection to a broker is secured. The names are librdkafka's.
@@ -22,14 +21,14 @@ pub enum SecurityProtocol {
     Plaintext,
     /// TLS, with a client certificate where the broker asks for one.
     Ssl,
-    /// SASL over an open connection.
+    /// SASL without encryption.
     SaslPlaintext,
     /// SASL over TLS.
     SaslSsl,
 }
 
 impl SecurityProtocol {
-    /// Its name, as librdkafka has it.
+    /// Its name in librdkafka.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -40,23 +39,23 @@ impl SecurityProtocol {
         }
     }
 
-    /// True when TLS is spoken.
+    /// True when the protocol uses TLS.
     #[must_use]
     pub fn is_encrypted(self) -> bool {
         matches!(self, Self::Ssl | Self::SaslSsl)
     }
 
-    /// True when SASL is spoken.
+    /// True when the protocol uses SASL.
     #[must_use]
     pub fn is_sasl(self) -> bool {
         matches!(self, Self::SaslPlaintext | Self::SaslSsl)
     }
 }
 
-/// How a client proves who it is. The names are Kafka's.
+/// SASL mechanism. The names are Kafka's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SaslMechanism {
-    /// User and password in the open: over TLS only.
+    /// User and password in plain text: over TLS only.
     #[serde(rename = "PLAIN")]
     Plain,
     /// Challenge and response with SHA-256.
@@ -71,7 +70,7 @@ pub enum SaslMechanism {
 }
 
 impl SaslMechanism {
-    /// Its name, as Kafka has it.
+    /// Its name in Kafka.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -83,7 +82,7 @@ impl SaslMechanism {
     }
 }
 
-/// Properties of librdkafka by their own names. A table in a file; `name=value,name=value` in the environment.
+/// librdkafka properties by name: a table in a file, `name=value,name=value` in the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Properties(pub BTreeMap<String, String>);
@@ -129,12 +128,12 @@ fn pairs(text: &str) -> Result<BTreeMap<String, String>, String> {
         .map(|pair| match pair.split_once('=') {
             Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
             // Not the text itself: it may be a password.
-            None => Err("kafka.options is a list of name=value, separated by commas".to_owned()),
+            None => Err("kafka.options must be a comma-separated list of name=value".to_owned()),
         })
         .collect()
 }
 
-/// Where Kafka is, and how its clients prove who they are.
+/// Connection settings and credentials of Kafka.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct KafkaConfig {
@@ -142,15 +141,15 @@ pub struct KafkaConfig {
     pub brokers: String,
     /// How connections are secured.
     pub security_protocol: SecurityProtocol,
-    /// PEM file of the authorities whose certificates are trusted; none: those of the system.
+    /// PEM file of trusted CA certificates; none: those of the system.
     pub ssl_ca: Option<PathBuf>,
-    /// PEM file of the client's certificate and what stands between it and its authority.
+    /// PEM file of the client's certificate and its intermediate certificates.
     pub ssl_certificate: Option<PathBuf>,
     /// PEM file of the certificate's key; it may be encrypted.
     pub ssl_key: Option<PathBuf>,
-    /// What decrypts the key.
+    /// Password of the key.
     pub ssl_key_password: Secret,
-    /// How the client proves who it is, where the protocol has SASL.
+    /// SASL mechanism, for protocols with SASL.
     pub sasl_mechanism: Option<SaslMechanism>,
     /// The user of PLAIN and SCRAM.
     pub sasl_username: String,
@@ -158,19 +157,19 @@ pub struct KafkaConfig {
     pub sasl_password: Secret,
     /// The token endpoint of the OIDC provider.
     pub oauth_token_url: String,
-    /// The client at the OIDC provider.
+    /// The client id at the OIDC provider.
     pub oauth_client_id: String,
     /// The client's secret.
     pub oauth_client_secret: Secret,
-    /// The scope that is asked for; empty: none.
+    /// Requested scope; empty: none.
     pub oauth_scope: String,
-    /// Copies of each partition of a topic that Pulseline makes; -1: what the brokers' default is.
+    /// Replication factor of topics that Pulseline creates; -1: the brokers' default.
     pub replication_factor: i32,
-    /// Milliseconds that a topic made by Pulseline keeps messages; none: what the brokers' default is.
+    /// Retention in milliseconds of topics that Pulseline creates; none: the brokers' default.
     pub retention_ms: Option<i64>,
-    /// Largest message in bytes, the same from the topic to the document.
+    /// Largest message in bytes, for producer, broker and sink.
     pub message_bytes_max: u32,
-    /// Other properties of librdkafka. Those that Pulseline relies on are refused.
+    /// Other librdkafka properties. Those that Pulseline relies on are refused.
     pub options: Properties,
 }
 

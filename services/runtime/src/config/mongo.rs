@@ -1,10 +1,10 @@
-//! Where MongoDB is.
+//! Connection settings of MongoDB.
 
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
 
-/// Where MongoDB is.
+/// Connection settings of MongoDB.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MongoConfig {

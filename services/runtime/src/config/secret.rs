@@ -1,4 +1,4 @@
-//! A value that is never printed.
+//! A setting that is never printed.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A value that is never printed: it shows as `***` in logs, errors and `config show`. A configuration gives it as text,
-/// or as `{ file = "/run/secrets/name" }`; in the environment that is the variable with `_FILE` behind its name.
+/// or as `{ file = "/run/secrets/name" }`; in the environment, append `_FILE` to the variable's name.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -18,15 +18,15 @@ impl<'de> Deserialize<'de> for Secret {
             Text(String),
             File { file: PathBuf },
         }
-        let refused = |_| serde::de::Error::custom("a secret is a text, or { file = \"PATH\" }");
+        let refused = |_| serde::de::Error::custom("a secret must be a text, or { file = \"PATH\" }");
         match Given::deserialize(deserializer).map_err(refused)? {
             Given::Text(text) => Ok(Self(text)),
             Given::File { file } => {
                 let text = std::fs::read_to_string(&file);
                 let text = text.map_err(|error| {
-                    serde::de::Error::custom(format!("the file {} cannot be read: {error}", file.display()))
+                    serde::de::Error::custom(format!("cannot read the file {}: {error}", file.display()))
                 })?;
-                // Editors and `echo` end a file with a newline; no password does.
+                // Editors and `echo` end a file with a newline; no password ends with one.
                 Ok(Self(text.trim_end_matches(['\r', '\n']).to_owned()))
             }
         }
@@ -40,7 +40,7 @@ impl Secret {
         Self(value.into())
     }
 
-    /// The value itself. Only for handing it to a driver.
+    /// The value, for handing it to a driver only.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,15 +1,15 @@
-//! Where TimescaleDB is.
+//! Connection settings of TimescaleDB.
 
 use serde::{Deserialize, Serialize};
 
 use super::secret::Secret;
 
-/// Where TimescaleDB is.
+/// Connection settings of TimescaleDB.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TimescaleConfig {
     /// PostgreSQL connection URL, with the parameters that libpq knows.
     pub url: Secret,
-    /// What stands before the names of the four schemas; nothing for the warehouse in use.
+    /// Prefix of the four schema names; empty for the warehouse in use.
     pub schema_prefix: String,
 }

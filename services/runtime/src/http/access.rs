@@ -1,4 +1,4 @@
-//! Who may ask: whoever sends the bearer token, or the user with the password. Pure but for the layer at the end.
+//! Authentication by bearer token or by user and password. Pure except for the layer at the end.
 
 use std::sync::Arc;
 
@@ -14,22 +14,22 @@ use sha2::{Digest, Sha256};
 
 use super::config::HttpConfig;
 
-/// The digest of a secret: comparing takes as long for every wrong one, however long it is and whatever it begins with.
+/// Digest of a secret: comparison takes constant time.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// Of this text.
+    /// The digest of a text.
     #[must_use]
     pub fn of(text: &str) -> Self {
         Self(Sha256::digest(text.as_bytes()).into())
     }
 
-    /// True when it is the fingerprint of `said`.
+    /// True when `said` is the secret.
     #[must_use]
     pub fn matches(&self, said: &str) -> bool {
         let pairs = self.0.iter().zip(Self::of(said).0);
-        // Every byte is looked at.
+        // Compares every byte.
         pairs.fold(0, |differences, (ours, theirs)| differences | (ours ^ theirs)) == 0
     }
 }
@@ -40,7 +40,7 @@ impl std::fmt::Debug for Fingerprint {
     }
 }
 
-/// What `Authorization` says under a scheme such as `Bearer`; none when it is missing, of another scheme, or there twice.
+/// Value of `Authorization` for a scheme such as `Bearer`; none when missing, of another scheme, or repeated.
 #[must_use]
 pub fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
@@ -53,16 +53,16 @@ pub fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> 
         .then(|| credentials.trim_start_matches(' '))
 }
 
-/// The bearer token, and the user with the password; either is enough.
+/// Accepted credentials: the bearer token, or user and password.
 #[derive(Clone, Debug, Default)]
 pub struct Access {
     bearer: Option<Fingerprint>,
-    /// Of `user:password` as it is sent.
+    /// Digest of `user:password` in Base64.
     basic: Option<Fingerprint>,
 }
 
 impl Access {
-    /// As configured.
+    /// The configured credentials.
     #[must_use]
     pub fn new(config: &HttpConfig) -> Self {
         let basic = || format!("{}:{}", config.basic_user, config.basic_password.expose());
@@ -72,13 +72,13 @@ impl Access {
         }
     }
 
-    /// True when nothing is asked for.
+    /// True when no credentials are required.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.bearer.is_none() && self.basic.is_none()
     }
 
-    /// True when a request with these headers may pass.
+    /// True when these headers hold accepted credentials.
     #[must_use]
     pub fn admits(&self, headers: &HeaderMap) -> bool {
         let matches = |expected: &Option<Fingerprint>, scheme| {
@@ -91,7 +91,7 @@ impl Access {
         self.is_open() || matches(&self.bearer, "Bearer") || matches(&self.basic, "Basic")
     }
 
-    /// Adds to a 401 how to authenticate.
+    /// Adds the challenge to a 401.
     pub fn challenge(&self, headers: &mut HeaderMap) {
         let schemes = [
             (&self.basic, "Basic realm=\"pulseline\", charset=\"UTF-8\""),
@@ -103,7 +103,7 @@ impl Access {
     }
 }
 
-/// The router, for those who may ask; all others get a 401.
+/// Guards a router: requests without credentials get a 401.
 pub fn guarded(router: Router, access: Access) -> Router {
     router.layer(from_fn_with_state(Arc::new(access), admitted))
 }
@@ -112,7 +112,7 @@ async fn admitted(State(access): State<Arc<Access>>, request: Request, next: Nex
     if access.admits(request.headers()) {
         return next.run(request).await;
     }
-    let mut response = (StatusCode::UNAUTHORIZED, "credentials are needed\n").into_response();
+    let mut response = (StatusCode::UNAUTHORIZED, "credentials are required\n").into_response();
     access.challenge(response.headers_mut());
     response
 }

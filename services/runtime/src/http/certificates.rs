@@ -1,4 +1,4 @@
-//! The server's certificate and key: read at the start, and again whenever the files change.
+//! The server's certificate and key, reloaded when the files change.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,22 +14,22 @@ use sha2::{Digest, Sha256};
 
 use super::config::HttpConfig;
 
-/// How often the files are read: their times say nothing where a mounted secret is swapped by a link.
+/// How often the files are read: modification times do not show the swap of a mounted secret's symlink.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// The two files, and what was read last.
+/// The two files and their last content.
 #[derive(Debug)]
 pub(super) struct Certificates {
     section: &'static str,
     certificate: PathBuf,
     key: PathBuf,
     provider: Arc<CryptoProvider>,
-    /// What the files held when they were read last, or why they could not be read.
+    /// Content of the files at the last read, or the error.
     seen: Result<[u8; 32], String>,
     current: Arc<Current>,
 }
 
-/// The certificate that handshakes use from now on.
+/// The certificate for new handshakes.
 #[derive(Debug)]
 struct Current(RwLock<Arc<CertifiedKey>>);
 
@@ -39,14 +39,14 @@ impl ResolvesServerCert for Current {
     }
 }
 
-/// What reading the files again gave.
+/// Result of a reload.
 #[derive(Debug, PartialEq, Eq)]
 enum Reload {
-    /// As before.
+    /// No change.
     Unchanged,
-    /// Another certificate, which is used from now on.
+    /// A new certificate, now in use.
     Taken,
-    /// Files that cannot be used; the certificate before them stays.
+    /// Invalid files; the previous certificate stays in use.
     Kept(String),
 }
 
@@ -70,7 +70,7 @@ impl Certificates {
         })
     }
 
-    /// How to speak TLS with whatever certificate there is at that time.
+    /// TLS configuration that always uses the current certificate.
     pub(super) fn server_config(&self) -> Result<ServerConfig, String> {
         let builder = ServerConfig::builder_with_provider(Arc::clone(&self.provider));
         let builder = builder
@@ -82,7 +82,7 @@ impl Certificates {
         Ok(config)
     }
 
-    /// Reads the files again and again; never ends.
+    /// Reloads the files periodically; never returns.
     pub(super) async fn watch(&mut self) {
         loop {
             tokio::time::sleep(PAUSE).await;
@@ -90,16 +90,13 @@ impl Certificates {
             match self.reload().await {
                 Reload::Unchanged => {}
                 Reload::Taken => {
-                    tracing::info!(
-                        section,
-                        "the files have changed: new connections get the new certificate"
-                    );
+                    tracing::info!(section, "certificate reloaded: new connections use it");
                 }
                 Reload::Kept(why) => {
                     tracing::warn!(
                         section,
                         why,
-                        "the new certificate cannot be used: the one before it stays"
+                        "cannot use the new certificate: the previous one stays in use"
                     );
                 }
             }
@@ -123,7 +120,7 @@ impl Certificates {
     }
 }
 
-/// What the two files hold.
+/// Content of the two files.
 struct Files {
     certificate: Vec<u8>,
     key: Vec<u8>,
@@ -133,7 +130,7 @@ impl Files {
     async fn read(section: &str, certificate: &Path, key: &Path) -> Result<Self, String> {
         let read = async |setting: &str, path: &Path| {
             let read = tokio::fs::read(path).await;
-            read.map_err(|error| format!("{section}.{setting}: {} cannot be read: {error}", path.display()))
+            read.map_err(|error| format!("{section}.{setting}: cannot read {}: {error}", path.display()))
         };
         Ok(Self {
             certificate: read("tls_certificate", certificate).await?,
@@ -150,18 +147,17 @@ impl Files {
             .into()
     }
 
-    /// Never says what is in the key's file.
+    /// Errors never quote the key file.
     fn certified(&self, section: &str, provider: &CryptoProvider) -> Result<CertifiedKey, String> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.certificate).collect();
-        let chain = chain.map_err(|_| format!("{section}.tls_certificate is no PEM file"))?;
+        let chain = chain.map_err(|_| format!("{section}.tls_certificate is not a PEM file"))?;
         if chain.is_empty() {
-            return Err(format!("{section}.tls_certificate holds no certificate in PEM"));
+            return Err(format!("{section}.tls_certificate contains no PEM certificate"));
         }
         let key = PrivateKeyDer::from_pem_slice(&self.key)
-            .map_err(|_| format!("{section}.tls_key holds no private key in PEM that needs no password"))?;
-        CertifiedKey::from_der(chain, key, provider).map_err(|error| {
-            format!("{section}.tls_key and {section}.tls_certificate do not belong together: {error}")
-        })
+            .map_err(|_| format!("{section}.tls_key contains no unencrypted PEM private key"))?;
+        CertifiedKey::from_der(chain, key, provider)
+            .map_err(|error| format!("{section}.tls_key does not match {section}.tls_certificate: {error}"))
     }
 }
 
@@ -204,7 +200,7 @@ mod tests {
             (&one.0, "", "console.tls_key"),
             (&one.0, "hunter2", "console.tls_key"),
             (&one.0, &one.0, "console.tls_key"),
-            (&one.0, &other.1, "do not belong together"),
+            (&one.0, &other.1, "does not match"),
         ] {
             write(folder.path(), certificate, key);
             let said = read(folder.path()).await.unwrap_err();
@@ -225,7 +221,7 @@ mod tests {
         let (first, no_key) = (shown(), "console.tls_key");
         assert_eq!(certificates.reload().await, Reload::Unchanged);
 
-        // The certificate is written, the key not yet.
+        // The certificate is already written, the key is not.
         write(folder.path(), &other.0, &one.1);
         assert!(matches!(certificates.reload().await, Reload::Kept(why) if why.contains(no_key)));
         assert_eq!(certificates.reload().await, Reload::Unchanged, "said once");

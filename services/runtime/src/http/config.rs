@@ -1,4 +1,4 @@
-//! Where a server listens, with which certificate, and who may ask. Pure.
+//! Settings of an HTTP server: address, certificate and credentials. Pure.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,34 +7,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Secret;
 
-/// A shorter token could be tried out.
+/// A shorter token could be guessed.
 const TOKEN_CHARS_MIN: usize = 16;
-/// A person types it.
+/// Shorter than a token, because people type it.
 const PASSWORD_CHARS_MIN: usize = 8;
 
-/// Settings of an HTTP server. What is empty is off.
+/// Settings of an HTTP server. An empty setting disables its feature.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpConfig {
-    /// Address to listen on; port 0 takes a free one, which the log names.
+    /// Address to listen on; port 0 selects a free port, which the log names.
     pub listen: SocketAddr,
-    /// PEM file of the certificate and of those between it and its CA; with `tls_key` the server speaks HTTPS only.
+    /// PEM file of the certificate and its intermediates; with `tls_key` the server speaks HTTPS only.
     pub tls_certificate: PathBuf,
-    /// PEM file of the certificate's key, without a password.
+    /// PEM file of the certificate's unencrypted key.
     pub tls_key: PathBuf,
-    /// What a program sends as `Authorization: Bearer`.
+    /// Token for `Authorization: Bearer`.
     pub bearer_token: Secret,
-    /// The name that a browser asks for.
+    /// User of basic authentication.
     pub basic_user: String,
-    /// The password that goes with `basic_user`.
+    /// Password of `basic_user`.
     pub basic_password: Secret,
-    /// Listens where other machines can ask although nothing guards it.
+    /// Allows listening beyond loopback without credentials.
     pub allow_unauthenticated: bool,
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        // Loopback: whoever wants it on the network says so.
+        // Loopback: serving the network must be an explicit choice.
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls_certificate: PathBuf::new(),
@@ -54,32 +54,32 @@ impl HttpConfig {
         !self.tls_certificate.as_os_str().is_empty()
     }
 
-    /// True when something guards it.
+    /// True when credentials are required.
     #[must_use]
     pub fn has_authentication(&self) -> bool {
         !self.bearer_token.is_empty() || !self.basic_user.is_empty()
     }
 
-    /// True when only programs of this machine can ask.
+    /// True when only this machine can connect.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.listen.ip().to_canonical().is_loopback()
     }
 
-    /// Checks the values; `section` is where they stand.
+    /// Checks the values of `section`.
     ///
     /// # Errors
-    /// The names of the settings that make no sense, or that are missing.
+    /// The names of invalid or missing settings.
     pub fn validate(&self, section: &str) -> Result<(), String> {
         let has_key = !self.tls_key.as_os_str().is_empty();
         if self.has_tls() != has_key {
             return Err(format!(
-                "{section}.tls_certificate and {section}.tls_key belong together: set both, or none"
+                "{section}.tls_certificate and {section}.tls_key belong together: set both or neither"
             ));
         }
         if self.basic_user.is_empty() != self.basic_password.is_empty() {
             return Err(format!(
-                "{section}.basic_user and {section}.basic_password belong together: set both, or none"
+                "{section}.basic_user and {section}.basic_password belong together: set both or neither"
             ));
         }
         self.secrets(section)?;
@@ -88,7 +88,7 @@ impl HttpConfig {
         }
         let variable = format!("PULSELINE__{}__ALLOW_UNAUTHENTICATED", section.to_uppercase());
         Err(format!(
-            "{section}.listen is {}, where other machines can ask, and nothing guards it: set {section}.bearer_token, or \
+            "{section}.listen is {}, which other machines can reach without credentials: set {section}.bearer_token, or \
              {section}.basic_user and {section}.basic_password; or listen on 127.0.0.1; or allow it with \
              {section}.allow_unauthenticated = true ({variable}=true)",
             self.listen
@@ -104,7 +104,7 @@ impl HttpConfig {
         }
         if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(format!(
-                "{section}.bearer_token holds a space, a line end or a character beyond ASCII, which no header carries"
+                "{section}.bearer_token contains a space, a line end or a non-ASCII character: HTTP headers cannot carry it"
             ));
         }
         if !password.is_empty() && password.chars().count() < PASSWORD_CHARS_MIN {
@@ -120,7 +120,7 @@ impl HttpConfig {
                 .any(char::is_control)
         {
             return Err(format!(
-                "{section}.basic_user cannot hold a colon, and neither it nor {section}.basic_password a line end"
+                "{section}.basic_user must not contain a colon or a line end, {section}.basic_password no line end"
             ));
         }
         Ok(())

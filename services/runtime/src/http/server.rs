@@ -1,4 +1,4 @@
-//! Listens, and gives every connection a task of its own.
+//! The HTTP server: one task per connection.
 
 use std::future::Future;
 use std::io;
@@ -22,27 +22,27 @@ use tokio_util::sync::CancellationToken;
 use super::certificates::Certificates;
 use super::config::HttpConfig;
 
-/// Connections at a time; further ones wait until one ends.
+/// Most concurrent connections; further ones wait.
 const CONNECTIONS_MAX: usize = 256;
-/// A client that does not finish its handshake is let go.
+/// Longest TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// So is one that asks nothing: longer than any scraper pauses.
+/// Longest idle time of a connection: longer than any scrape interval.
 const IDLE: Duration = Duration::from_secs(75);
-/// Too many open files and the like pass.
+/// Pause after a failed accept, for example with too many open files.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
-/// Why there is no server.
+/// An error that prevents the server from starting.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     /// A setting is wrong; the text names it.
     #[error("configuration: {0}")]
     Config(String),
-    /// The address is taken or not ours.
+    /// The address is in use or not local.
     #[error("cannot listen: {0}")]
     Listen(#[source] io::Error),
 }
 
-/// A server that listens, and serves once it is told what.
+/// A bound server, ready to serve a router.
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
@@ -53,7 +53,7 @@ impl Server {
     /// Checks the settings of `section`, reads the certificate, and listens.
     ///
     /// # Errors
-    /// A wrong setting, files that cannot be used, an address that is taken.
+    /// A wrong setting, unusable files, or an address already in use.
     pub fn bind<'a>(section: &'static str, config: &'a HttpConfig) -> BoxFuture<'a, Result<Self, HttpError>> {
         Box::pin(async move {
             config.validate(section).map_err(HttpError::Config)?;
@@ -68,8 +68,8 @@ impl Server {
             };
             if tls.is_none() && config.has_authentication() && !config.is_loopback() {
                 tracing::warn!(
-                    "{section}: credentials cross the network unencrypted; {section}.tls_certificate and {section}.tls_key \
-                 encrypt them, unless a proxy in front does"
+                    "{section}: credentials cross the network unencrypted: set {section}.tls_certificate and \
+                 {section}.tls_key, or terminate TLS at a proxy"
                 );
             }
             let listener = TcpListener::bind(config.listen)
@@ -84,20 +84,20 @@ impl Server {
         })
     }
 
-    /// The address that is really listened on.
+    /// The actual listen address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its address as a browser takes it, such as `https://127.0.0.1:8620`.
+    /// Its URL, such as `https://127.0.0.1:8620`.
     #[must_use]
     pub fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
     }
 
-    /// Serves until `end`, then finishes what was asked. Dropped, it ends at once.
+    /// Serves until `end`, then finishes open requests. Dropping the future ends it at once.
     pub async fn serve(self, router: Router, end: impl Future<Output = ()>) {
         let stop = CancellationToken::new();
         let mut connections = JoinSet::new();
@@ -123,7 +123,7 @@ impl Server {
     }
 }
 
-/// Never ends.
+/// Accepts connections; never returns.
 async fn watch(certificates: Option<Certificates>) {
     match certificates {
         Some(mut certificates) => certificates.watch().await,
@@ -136,7 +136,7 @@ async fn accepted(listener: &TcpListener) -> TcpStream {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
             Err(error) => {
-                tracing::warn!(%error, "a connection was not accepted");
+                tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(ACCEPT_AGAIN).await;
             }
         }
@@ -160,7 +160,7 @@ async fn connection(
     match shaken {
         Ok(Ok(stream)) => spoken(stream, router, stop).await,
         Ok(Err(error)) => tracing::debug!(%error, "a client's TLS handshake failed"),
-        Err(_) => tracing::debug!("a client's TLS handshake took too long"),
+        Err(_) => tracing::debug!("a TLS handshake timed out"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A night that is sent before it is over: the same log, as far as it has come.
+//! A night that is sent before it is over: the log so far.
 
 use pulseline_schemas::UtcMillis;
 

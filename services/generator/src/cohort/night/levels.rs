@@ -1,4 +1,4 @@
-//! Through which levels a sleep goes.
+//! The levels of a sleep.
 
 use super::GRID_SECS;
 use crate::random::Draw;
