@@ -183,7 +183,7 @@ impl Cost {
 }
 
 #[tokio::test]
-async fn b_20_a_sleep_costs_its_own_readings_however_long_the_history() -> Result<()> {
+async fn b_20_on_timescale_a_sleep_costs_its_own_readings_however_long_the_history() -> Result<()> {
     let warehouse = Warehouse::start("cost").await?;
     let (days, client) = (64, &warehouse.client);
     client.execute(LOAD, &[&days, &DEVICE]).await?;
@@ -230,7 +230,7 @@ async fn b_20_a_sleep_costs_its_own_readings_however_long_the_history() -> Resul
 }
 
 #[tokio::test]
-async fn b_4_facts_that_were_read_before_the_lease_was_lost_are_not_kept() -> Result<()> {
+async fn b_4_on_timescale_facts_that_were_read_before_the_lease_was_lost_are_not_kept() -> Result<()> {
     let mut warehouse = Warehouse::start("fence").await?;
     warehouse.client.execute(LOAD, &[&3, &DEVICE]).await?;
     let sleeps = warehouse.sleeps(3).await?;
