@@ -38,7 +38,9 @@ pub fn topics() -> impl Iterator<Item = &'static str> {
 pub(crate) async fn ends(connections: &AuditorConnections) -> Result<BTreeMap<Partition, Ends>, AuditError> {
     let (kafka, group) = (connections.kafka.clone(), connections.group.clone());
     let asked = tokio::task::spawn_blocking(move || ask(&kafka, &group)).await;
-    asked.map_err(|error| AuditError::Unexpected(format!("the query to Kafka ended early: {error}")))?
+    asked.map_err(|error| {
+        AuditError::Unexpected(format!("an internal task ended without a result: {error}"))
+    })?
 }
 
 fn ask(kafka: &KafkaConfig, group: &str) -> Result<BTreeMap<Partition, Ends>, AuditError> {

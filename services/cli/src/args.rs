@@ -35,7 +35,7 @@ PULSELINE__KAFKA__BROKERS. --stack NAME supplies the server addresses that are s
 
 Exit codes:
   0  done
-  1  verify found a difference, a replayed dead letter remains, heal left a gap, a rebuilt warehouse differs,
+  1  verify found a difference, a replayed dead letter remains, heal left offsets lost, a rebuilt warehouse differs,
      or forget still found data
   2  wrong usage or configuration
   3  a service stopped on an error

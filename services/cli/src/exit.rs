@@ -30,9 +30,9 @@ use crate::print;
 pub(crate) enum Outcome {
     /// 0.
     Done,
-    /// 4: verify or a backfill stopped early, or a partition is paused; nothing is wrong so far.
+    /// 4: verify or a backfill stopped early, or a partition is stuck; nothing is wrong so far.
     Unfinished,
-    /// 1: verify found a difference, the demo's verdict is bad, a replayed dead letter remains, heal left a gap, a
+    /// 1: verify found a difference, the demo's verdict is bad, a replayed dead letter remains, heal left offsets lost, a
     /// rebuilt warehouse differs, or forget still found data.
     Different,
     /// 2: `config check` found a wrong setting.

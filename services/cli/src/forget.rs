@@ -99,7 +99,7 @@ fn conclude(report: &ErasureReport) {
     }
     for kept in &report.kafka {
         let until = kept.until.map_or_else(
-            || "forever: its topic has no retention limit".into(),
+            || "forever: the topic deletes nothing by age; set its retention.ms".into(),
             |until| format!("until {} at the latest", until.strftime("%Y-%m-%d %H:%M UTC")),
         );
         print::line(&format!("Kafka keeps messages of {} {until}", kept.topic));

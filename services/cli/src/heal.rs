@@ -1,4 +1,4 @@
-//! `heal`: repairs gaps in the accounting from MongoDB and Kafka.
+//! `heal`: repairs lost offsets from MongoDB and Kafka.
 
 use std::time::Duration;
 

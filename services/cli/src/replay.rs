@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::Context;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use pulseline_archive::{Archive, Clock as FileClock, Options, Survey};
 use pulseline_generator::{Counts, ReplayConfig, SimulateConfig, Summary, SurveyedArchive, WrittenFile};
@@ -184,7 +183,7 @@ pub(crate) async fn write(config: SimulateConfig, dir: &Path) -> anyhow::Result<
         };
         pulseline_generator::write_pmdata(&config, now, &target, &mut tell)
     });
-    let written = writing.await?.context("cannot write the files")?;
+    let written = writing.await??;
     print::line(&format!(
         "wrote {} folders, {} records, {}; replay them with: pulseline generate replay {}",
         written.folders.len(),

@@ -33,7 +33,7 @@ pub(crate) enum Unanswered {
     Compactor(#[from] CompactorError),
     #[error("the answer cannot be encoded as JSON: {0}")]
     Json(#[from] serde_json::Error),
-    #[error("TimescaleDB: the query timed out")]
+    #[error("TimescaleDB: no answer in time")]
     Late,
 }
 

@@ -11,7 +11,7 @@ pub enum ConsoleError {
     /// The address is taken or not ours.
     #[error(
         "cannot listen on {address}: another console may be running. Set console.listen (PULSELINE__CONSOLE__LISTEN) to another \
-         address, port 0 a free one"
+         address; port 0 selects a free port"
     )]
     Listen {
         /// The configured address.

@@ -59,7 +59,7 @@ pub(crate) struct Partition<'a> {
     bar: Vec<Cell>,
 }
 
-/// How many gaps are named.
+/// How many holes are named.
 const NAMED: usize = 20;
 
 /// Every partition, by topic and number.

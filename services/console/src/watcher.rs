@@ -85,7 +85,7 @@ async fn poll_servers(
         let began = Instant::now();
         let client = match warehouse.client().await {
             Some(opened) => opened.map_err(|error| error.to_string()),
-            None => Err("the query timed out".to_owned()),
+            None => Err("connecting timed out".to_owned()),
         };
         let client = client.as_deref().map_err(Clone::clone);
         let view = watch.poll(client).await;

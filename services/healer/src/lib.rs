@@ -6,7 +6,7 @@
 //!                                                                  ▼                           │
 //!                                                     Kafka, while it keeps the offset ──▶ sink: MongoDB
 //!                                                                  │ nothing there
-//!                                                                  ▼ stays a hole, and is told
+//!                                                                  ▼ stays a hole, and is reported
 //! ```
 
 mod agenda;

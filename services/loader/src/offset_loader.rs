@@ -104,7 +104,7 @@ impl OffsetLoader {
         let mut writer = Writer::beside(
             &self.connections.timescale,
             source,
-            Purpose::RepairGap,
+            Purpose::LoadOffsets,
             dead_letters,
         )
         .await?;

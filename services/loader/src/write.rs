@@ -80,8 +80,8 @@ pub(crate) enum Purpose {
     Backfill(Mark),
     /// Reload documents that became dead letters.
     ReplayDeadLetter,
-    /// Load the rows of a gap, with their accounting.
-    RepairGap,
+    /// Load the rows of lost offsets, with their accounting.
+    LoadOffsets,
 }
 
 impl Purpose {
@@ -89,7 +89,7 @@ impl Purpose {
     fn accounts(&self, batch: &Batch) -> Vec<Account> {
         let accounts = batch.accounts.iter().cloned();
         account::merge(match self {
-            Self::Follow(_) | Self::RepairGap => accounts.collect(),
+            Self::Follow(_) | Self::LoadOffsets => accounts.collect(),
             Self::ReplayDeadLetter => accounts.map(Account::revived).collect(),
             Self::Backfill(_) => Vec::new(),
         })
@@ -201,7 +201,7 @@ impl Writer {
         let began = Instant::now();
         let mut trust = match self.purpose {
             Purpose::Follow(_) | Purpose::Backfill(_) => Trust::HighWatermarks,
-            Purpose::ReplayDeadLetter | Purpose::RepairGap => Trust::Nothing,
+            Purpose::ReplayDeadLetter | Purpose::LoadOffsets => Trust::Nothing,
         };
         self.limits.unpacking = false;
         if let (SourceCollection::DeadLetters, Some(expected)) = (self.source, &self.expected) {
@@ -243,7 +243,7 @@ impl Writer {
     async fn leave_out(&mut self, batch: &mut Batch) -> Result<(), LoaderError> {
         if let Some(floor) = self.known.guard.retention_floor {
             match self.purpose {
-                Purpose::Follow(_) | Purpose::ReplayDeadLetter | Purpose::RepairGap => {
+                Purpose::Follow(_) | Purpose::ReplayDeadLetter | Purpose::LoadOffsets => {
                     floor::shed(batch, floor)
                 }
                 // They were loaded before, and deleted.
@@ -306,7 +306,7 @@ impl Writer {
                     mark.advance(&tx, batch.progress.page_position.as_ref(), figures)
                         .await
                 }
-                Purpose::ReplayDeadLetter | Purpose::RepairGap => Ok(()),
+                Purpose::ReplayDeadLetter | Purpose::LoadOffsets => Ok(()),
             }
         };
         // Sent together, in this order.

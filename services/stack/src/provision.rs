@@ -175,7 +175,7 @@ async fn run(what: &str, folder: &Path, words: &[&str]) -> Result<(), StackError
     .kill_on_drop(true)
     .output()
     .await
-    .map_err(StackError::io(what))?;
+    .map_err(StackError::io(format!("run {}", words[0])))?;
     if output.status.success() {
         return Ok(());
     }

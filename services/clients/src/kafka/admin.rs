@@ -38,7 +38,7 @@ impl Settings {
                 let asking = tokio::task::spawn_blocking(move || metadata(&consumer, timeout).map(drop));
                 let asked = asking.await;
                 asked.map_err(|error| {
-                    KafkaFailure::Config(format!("the request to Kafka was cancelled: {error}"))
+                    KafkaFailure::Config(format!("an internal task ended without a result: {error}"))
                 })??;
             }
             let (admin, guard): (AdminClient<Guard>, Guard) = self.create_guarded()?;

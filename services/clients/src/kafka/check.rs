@@ -26,7 +26,7 @@ pub fn check<'a>(config: &'a KafkaConfig, group: &'a str) -> BoxFuture<'a, Resul
         let (asked, group) = (config.clone(), group.to_owned());
         let inspecting = tokio::task::spawn_blocking(move || inspect(&asked, &group));
         let (brokers, first, missing) = inspecting.await.map_err(|error| {
-            KafkaFailure::Config(format!("the request to Kafka was cancelled: {error}"))
+            KafkaFailure::Config(format!("an internal task ended without a result: {error}"))
         })??;
         let tls = if config.security_protocol.is_encrypted() {
             Some(tls::version(&first).await.unwrap_or_else(|| "TLS".into()))
@@ -81,7 +81,7 @@ fn inspect(config: &KafkaConfig, group: &str) -> Result<(usize, String, Vec<Stri
     }
     if list.count() == 0 {
         missing.push(
-            "the topics fitbit.*: they do not exist or cannot be described; `generate` creates them".into(),
+            "the topics fitbit.*: they do not exist or cannot be described; `generate` creates them if it is allowed to".into(),
         );
     } else if let Err(error) = consumer.committed_offsets(list, TIMEOUT) {
         missing.push(format!("reading the offsets of the group {group} ({error})"));

@@ -74,9 +74,11 @@ impl TokenSource {
                 .map_err(|error| TokenError::Unavailable(error.to_string()))?
                 .block_on(source.ask())
         });
-        asked
-            .join()
-            .unwrap_or_else(|_| Err(TokenError::Unavailable("the request was cancelled".into())))
+        asked.join().unwrap_or_else(|_| {
+            Err(TokenError::Unavailable(
+                "an internal task ended without a result".into(),
+            ))
+        })
     }
 
     async fn ask(&self) -> Result<OAuthToken, TokenError> {

@@ -48,10 +48,10 @@ const GUARANTEES: [(&str, &str); 16] = [
     ),
     ("allow.auto.create.topics", "reading must not create a topic"),
     ("enable.idempotence", "a resent message must not be stored twice"),
-    ("acks", "a message is sent when all replicas have it"),
+    ("acks", "a message counts as sent once all replicas have it"),
     (
         "request.required.acks",
-        "a message is sent when all replicas have it",
+        "a message counts as sent once all replicas have it",
     ),
     ("partitioner", "a device keeps its partition"),
     ("message.timeout.ms", "messages keep their order during an outage"),

@@ -123,7 +123,7 @@ pub(super) fn id_of(answer: &Value) -> Result<u32, RegistryError> {
 pub(super) fn count_of(answer: &Value) -> Result<usize, RegistryError> {
     let subjects = answer.as_array().map(Vec::len);
     subjects.ok_or_else(|| RegistryError::Unavailable {
-        reason: "the answer to a list of subjects is not a list".into(),
+        reason: "the answer to the request for subjects is not a list".into(),
     })
 }
 

@@ -157,7 +157,7 @@ fn identity(certificate: &Path, key: &Path) -> Result<Identity, String> {
     let key_pem = read("registry.ssl_key", key)?;
     if key_pem.windows(9).any(|part| part == b"ENCRYPTED") {
         return Err(format!(
-            "registry.ssl_key: {} is encrypted: decrypt it, readable by this user only",
+            "registry.ssl_key: {} is encrypted: decrypt it, and let only this user read the file",
             key.display()
         ));
     }

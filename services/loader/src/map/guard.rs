@@ -56,7 +56,7 @@ pub(crate) fn position(position: &Position) -> Result<(), Refusal> {
     // Accounting also uses the next offset.
     if *incarnation < 0 || *partition < 0 || !(0..i64::MAX).contains(offset) {
         return Err(Refusal::unmappable(format!(
-            "kafka: no message stands at offset {offset} of partition {partition}, incarnation {incarnation}"
+            "kafka: no message stands at offset {offset} of partition {partition}, generation {incarnation}"
         )));
     }
     Ok(())
