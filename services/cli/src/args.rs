@@ -35,11 +35,12 @@ PULSELINE__KAFKA__BROKERS. --stack NAME supplies the server addresses that are s
 
 Exit codes:
   0  done
-  1  verify found a difference, a replayed dead letter remains, heal left offsets lost, a rebuilt warehouse differs,
-     or forget still found data
+  1  verify found a difference, the demo's verdict is bad, a replayed dead letter remains, heal left offsets lost,
+     a rebuilt warehouse differs, or forget still found data or pending days
   2  wrong usage or configuration
-  3  a service stopped on an error
-  4  unfinished work was abandoned at the drain deadline"
+  3  a service stopped on an error, or a command failed
+  4  unfinished work was abandoned at the drain deadline; verify, backfill or rebuild was stopped before its end;
+     or a partition does not move while verify waits"
 )]
 pub(crate) struct Cli {
     /// Configuration file (TOML); unknown keys are refused.
