@@ -170,7 +170,7 @@ async fn after_frost(sent: &mut Sent, former: Service) -> Result<()> {
     hand.events(&others).await?;
     sent.world.until_accounted().await?;
     let said = standby.log()?;
-    // Where each connection has a session of its own, the lease waits for no other transaction.
+    // Any other server than the embedded one grants the lease beside an open transaction.
     let is_lent = own::address(Server::Timescale).is_none();
     ensure!(
         !is_lent
