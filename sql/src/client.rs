@@ -268,7 +268,7 @@ async fn started<'a>(
     limit: Option<Duration>,
 ) -> Result<Transaction<'a>, Error> {
     if let Some(limit) = limit {
-        inner.batch_execute(&Typed::set_limit(limit)).await?;
+        inner.batch_execute(&Typed::settings(limit)).await?;
     }
     Ok(Transaction {
         inner,

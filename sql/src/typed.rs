@@ -39,9 +39,13 @@ pub struct Typed {
 }
 
 impl Typed {
-    /// Sets the limit for the transaction that has begun.
-    pub(crate) fn set_limit(limit: Duration) -> String {
-        format!("set local statement_timeout = {}", limit.as_millis())
+    /// Settings of a reader's transaction that has begun. JIT compilation is off: a query over the chunks of three years is
+    /// compiled for seconds and runs for milliseconds (`verify` took 145 s with it and 17 s without).
+    pub(crate) fn settings(limit: Duration) -> String {
+        format!(
+            "set local statement_timeout = {}; set local jit = off",
+            limit.as_millis()
+        )
     }
 
     /// All rows of a statement.
@@ -86,7 +90,7 @@ impl Typed {
         let Some(limit) = self.limit else {
             return work.await;
         };
-        let begin = format!("begin; {}", Self::set_limit(limit));
+        let begin = format!("begin; {}", Self::settings(limit));
         let (begun, said, ended) =
             join3(client.batch_execute(&begin), work, client.batch_execute("commit")).await;
         begun?;
