@@ -35,6 +35,11 @@ async fn d_3_d_5_a_1_late_duplicate_corrected_and_broken_uploads_arrive_right() 
     every_relation_has_rows_and_a_check(&world).await?;
     // The same cohort once more: every message is a duplicate or dead again, and nothing changes.
     let rows = world.count("select count(*) from raw.heart_rates").await?;
+    let is_jit_off = "select (current_setting('jit') = 'off')::int::bigint";
+    ensure!(
+        world.count(is_jit_off).await? == 1,
+        "a reader's queries are compiled"
+    );
     world.simulate(&config).await?;
     world.until_quiet().await?;
     ensure!(world.count("select count(*) from raw.heart_rates").await? == rows);
