@@ -109,16 +109,16 @@ fn detail(view: &View) -> String {
         sum(|flow| flow.duplicate),
         sum(|flow| flow.dead),
     );
-    if status.dirty_days > 0 {
-        let _infallible = write!(
-            text,
-            "; {} changes wait for the compactor",
-            thousands(status.dirty_days)
-        );
-    }
-    if status.dead_letters > 0 {
-        let _infallible = write!(text, "; {} dead letters are open", thousands(status.dead_letters));
-    }
+    text += &match status.dirty_days {
+        0 => String::new(),
+        1 => "; 1 change waits for the compactor".into(),
+        many => format!("; {} changes wait for the compactor", thousands(many)),
+    };
+    text += &match status.dead_letters {
+        0 => String::new(),
+        1 => "; 1 dead letter is open".into(),
+        many => format!("; {} dead letters are open", thousands(many)),
+    };
     text
 }
 
@@ -211,5 +211,8 @@ mod tests {
         let expected = "9,000 messages: 9,000 loaded, 0 duplicate, 0 dead; 12 changes wait for the compactor; \
             3 dead letters are open";
         assert_eq!(headline(&waiting).detail, expected);
+        (waiting.status.dirty_days, waiting.status.dead_letters) = (1, 1);
+        let one = "; 1 change waits for the compactor; 1 dead letter is open";
+        assert!(headline(&waiting).detail.ends_with(one));
     }
 }

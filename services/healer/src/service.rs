@@ -14,7 +14,7 @@ use crate::{Healed, Healer, metrics};
 
 /// Default for the most offsets per round: loading and storing new data goes first.
 pub const ROUND_OFFSETS: i64 = 20_000;
-/// How long an offset in neither MongoDB nor Kafka rests: an operator may restore a copy, or send it again.
+/// How long an offset in neither MongoDB nor Kafka rests: an operator may restore one of them from a copy.
 const LOST_REST: Duration = Duration::from_secs(3_600);
 /// Longest that a round may take, besides its waits.
 const ROUND_PATIENCE: Duration = Duration::from_secs(1_800);

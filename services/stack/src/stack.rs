@@ -134,12 +134,12 @@ impl Stack {
             .status()
             .await;
         let copied = copied.map_err(StackError::io("copy a template"))?;
-        match copied.success() {
-            true => Ok(()),
-            false => Err(StackError::io("copy a template")(io::Error::other(
-                copied.to_string(),
-            ))),
+        if copied.success() {
+            return Ok(());
         }
+        Err(StackError::io("copy a template")(io::Error::other(
+            copied.to_string(),
+        )))
     }
 
     /// Where the servers are.
