@@ -29,7 +29,7 @@ pub(crate) struct Taken {
 
 /// Packs a cohort's heart rates in every layout.
 pub(crate) async fn measure(case: &Case) -> Result<Vec<Taken>> {
-    let world = World::start("bench").await?;
+    let world = World::start_warm("bench").await?;
     let client = world.warehouse().await?.into_bare();
     let readings = fill(&client, &Cohort::punctual(case)).await?;
     eprintln!("{readings} heart rates in uploads of 15 minutes");

@@ -56,7 +56,7 @@ pub(crate) struct Freshness {
 /// Runs all services on live events, one reading each, and polls for so many seconds.
 pub(crate) async fn measure(devices: u32, seconds: u64) -> Result<Freshness> {
     ensure!(devices > 0, "live events need a device");
-    let world = World::start("bench").await?;
+    let world = World::start_warm("bench").await?;
     ensure_topics(&world.kafka(), PARTITIONS).await?;
     let mut services = Service::start_all(&world)?;
     for service in &mut services {

@@ -34,7 +34,7 @@ pub(crate) struct Round {
 pub(crate) async fn run(case: &Case) -> Result<Round> {
     let cohort = Cohort::punctual(case);
     let mut round = Round::default();
-    let world = World::start("bench").await?;
+    let world = World::start_warm("bench").await?;
     let (messages, readings) = cohort.ready(&world).await?;
     round.readings = readings;
     eprintln!("  generate: {} messages, {readings} readings", messages.len());
@@ -54,7 +54,7 @@ pub(crate) async fn run(case: &Case) -> Result<Round> {
     world.stop().await?;
 
     eprintln!("  end to end");
-    let world = World::start("bench").await?;
+    let world = World::start_warm("bench").await?;
     // This world's registry has no schemas yet, so its messages are encoded again.
     let (messages, _) = cohort.ready(&world).await?;
     floor::kafka::warm(&world, &messages).await?;

@@ -2,7 +2,7 @@
 
 use pulseline_sql::GenericClient;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -12,7 +12,7 @@ use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, RegistryConfig, Secret, TimescaleConfig};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_stack::{Endpoints, Extras, Server, Stack, StackOptions};
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 use crate::own;
 use crate::times::Times;
@@ -22,8 +22,15 @@ const POLL: Duration = Duration::from_millis(250);
 /// Nothing in these tests takes this long on two cores: a longer wait means that the event never comes.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// One set of servers at a time: two would fight for the machine's memory and cores.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+/// How many sets of servers run at once: a scenario waits more than it computes, and a set takes about 2 GB. One alone where a
+/// server of one's own is given, because each scenario empties it.
+static WORLDS: LazyLock<Semaphore> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let given = Server::ALL
+        .into_iter()
+        .any(|server| own::address(server).is_some());
+    Semaphore::new(if given { 1 } else { cores })
+});
 
 /// Data of an embedded TimescaleDB that is migrated: each world begins with a copy.
 static TEMPLATE: OnceCell<PathBuf> = OnceCell::const_new();
@@ -46,6 +53,15 @@ async fn migrated() -> Result<PathBuf> {
         .join(Server::Timescale.name()))
 }
 
+/// Lets the embedded TimescaleDB begin with a copy, where it is one of the servers.
+async fn template() -> Result<Extras> {
+    let mut extras = Extras::default();
+    if own::address(Server::Timescale).is_none() {
+        extras.timescale_template = Some(TEMPLATE.get_or_try_init(migrated).await?.clone());
+    }
+    Ok(extras)
+}
+
 /// Running servers of a test.
 pub struct World {
     /// The servers; kill and restart them here.
@@ -54,7 +70,7 @@ pub struct World {
     pub endpoints: Endpoints,
     name: String,
     times: Times,
-    _alone: MutexGuard<'static, ()>,
+    _permit: SemaphorePermit<'static>,
 }
 
 impl World {
@@ -63,9 +79,22 @@ impl World {
     /// # Errors
     /// A server that does not come up.
     pub async fn start(name: &str) -> Result<Self> {
-        let mut world = Self::launch(name, Extras::default(), &own::embedded()).await?;
-        own::take(&mut world.endpoints).await?;
-        world.migrate().await
+        Self::launch(name, template().await?, &own::embedded())
+            .await?
+            .emptied()
+            .await
+    }
+
+    /// [`World::start`] for a benchmark: the warehouse is migrated by the server that is then timed, so that its program has been
+    /// compiled as one that runs for long has.
+    ///
+    /// # Errors
+    /// As [`World::start`].
+    pub async fn start_warm(name: &str) -> Result<Self> {
+        Self::launch(name, Extras::default(), &own::embedded())
+            .await?
+            .emptied()
+            .await
     }
 
     /// [`World::start`] for a scenario that kills these servers, stands before them or logs in to them under other names;
@@ -85,18 +114,27 @@ impl World {
     /// # Errors
     /// As [`World::start`].
     pub async fn start_with(name: &str, extras: Extras) -> Result<Self> {
+        let Extras {
+            timescale_template, ..
+        } = template().await?;
+        let extras = Extras {
+            timescale_template,
+            ..extras
+        };
         Self::launch(name, extras, &Server::ALL).await?.migrate().await
     }
 
-    async fn launch(name: &str, mut extras: Extras, servers: &[Server]) -> Result<Self> {
+    async fn emptied(mut self) -> Result<Self> {
+        own::take(&mut self.endpoints).await?;
+        self.migrate().await
+    }
+
+    async fn launch(name: &str, extras: Extras, servers: &[Server]) -> Result<Self> {
         // The HTTP client wants one; a second installation is refused, not harmful.
         let _installed = rustls::crypto::ring::default_provider().install_default();
-        let alone = ONE_AT_A_TIME.lock().await;
+        let permit = WORLDS.acquire().await?;
         let name = format!("test-{name}");
         let times = Times::new(&name);
-        if servers.contains(&Server::Timescale) {
-            extras.timescale_template = Some(TEMPLATE.get_or_try_init(migrated).await?.clone());
-        }
         let options = StackOptions {
             root: stack_root(),
             name: name.clone(),
@@ -109,7 +147,7 @@ impl World {
             endpoints,
             name,
             times,
-            _alone: alone,
+            _permit: permit,
         })
     }
 
