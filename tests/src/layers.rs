@@ -13,9 +13,9 @@ mod quarters;
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use pulseline_generator::Oracle;
 use uuid::Uuid;
 
+use crate::oracle::Oracle;
 use crate::truth::Findings;
 use crate::world::World;
 

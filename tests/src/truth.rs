@@ -7,10 +7,11 @@ use std::fmt;
 use anyhow::{Context, Result};
 use bson::{Document, doc};
 use futures_util::TryStreamExt;
-use pulseline_generator::{Oracle, SimulateConfig, plan};
+use pulseline_generator::{SimulateConfig, plan};
 use pulseline_schemas::{Stream, UtcMillis, collections};
 use uuid::Uuid;
 
+use crate::oracle::Oracle;
 use crate::world::World;
 
 mod readings;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pulseline_generator::Oracle;
 use pulseline_schemas::{Exercise, Stream, Upload};
 use pulseline_sql::periods::DayNumber;
 use uuid::Uuid;
@@ -12,6 +11,7 @@ use super::decimal::{rounded, scaled};
 use super::nights::{Night, Stretch, best};
 use super::owners::Owners;
 use super::quarters::{Quarter, QuarterKey, Sum};
+use crate::oracle::Oracle;
 
 /// In the order of columns; what has another name comes last.
 const ZONES: [&str; 4] = [

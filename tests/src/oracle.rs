@@ -1,22 +1,138 @@
-//! The expected outcome of one upload.
+//! Computes what the warehouse must hold once a plan's deliveries have arrived: an independent copy of the rule.
+//!
+//! For one natural key the upload with the greatest (synced_at, event_id) wins, and within it the last reading;
+//! in whatever order uploads arrive and however often. Sessions and profiles are replaced whole.
 
+mod possible;
+mod rows;
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use pulseline_generator::{Breakage, DeliveryKind, Payload, Planned};
 use pulseline_schemas::time::DAY_MS;
 use pulseline_schemas::{
     ActivityMinutes, Calories, Distances, Event, Exercise, HeartRateZones, HeartRates, LocalDay, LocalMillis,
-    RestingHeartRates, Sleep, SleepScore, Steps, Stream, Upload,
+    RestingHeartRates, Sleep, SleepScore, Steps, Stream, Upload, User,
 };
+use uuid::Uuid;
 
-use super::rows::{CaloriesRow, DayKey, DayRow, DistanceRow, HeartRateRow, ReadingKey, StepsRow, Version};
-use super::{Oracle, keep};
+use possible::{exercise_is_possible, is_possible, score_is_possible, sleep_is_possible};
+use rows::Versioned;
+pub use rows::{CaloriesRow, DayKey, DayRow, DistanceRow, HeartRateRow, ReadingKey, StepsRow, Version};
 
-/// 2007-01-01: no such device existed before.
-const READINGS_FROM: LocalMillis = LocalMillis(1_167_609_600_000);
 /// Minutes of the longest day.
 const DAY_MINUTES: f64 = 1_500.0;
 
+/// An expected dead letter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dead {
+    /// An undecodable message; its offset is dead.
+    Undecodable(Breakage),
+    /// A reading (its index) or a whole upload (−1) that raw rejects.
+    Unmappable {
+        /// Which event.
+        event_id: Uuid,
+        /// Which reading.
+        item: i32,
+    },
+}
+
+/// Collects deliveries and computes their expected outcome.
+#[derive(Clone, Debug, Default)]
+pub struct Oracle {
+    /// Rows of `raw.heart_rates`.
+    pub heart_rates: HashMap<ReadingKey, HeartRateRow>,
+    /// Rows of `raw.steps`.
+    pub steps: HashMap<ReadingKey, StepsRow>,
+    /// Rows of `raw.distances`.
+    pub distances: HashMap<ReadingKey, DistanceRow>,
+    /// Rows of `raw.calories`.
+    pub calories: HashMap<ReadingKey, CaloriesRow>,
+    /// Rows of `raw.activity_minutes`, `raw.heart_rate_zones` and `raw.resting_heart_rates`.
+    pub days: HashMap<DayKey, DayRow>,
+    /// Rows of `raw.sleep_scores`, by (device, log of the sleep).
+    pub sleep_scores: HashMap<(Uuid, i64), SleepScore>,
+    /// Rows of `raw.exercises`, by (device, log).
+    pub exercises: HashMap<(Uuid, i64), Exercise>,
+    /// Rows of `raw.sleeps` with their levels, by (device, log).
+    pub sleeps: HashMap<(Uuid, i64), Sleep>,
+    /// Rows of `raw.users`.
+    pub users: HashMap<Uuid, User>,
+    /// Messages per stream.
+    pub issued: HashMap<Stream, u64>,
+    /// Messages per stream and kind.
+    pub kinds: BTreeMap<(Stream, DeliveryKind), u64>,
+    /// Distinct events per stream: one document each.
+    pub events: HashMap<Stream, HashSet<Uuid>>,
+    /// Messages per stream that repeat an event: one receipt each.
+    pub duplicates: HashMap<Stream, u64>,
+    /// Messages per stream that are dead as a whole: undecodable, or nothing in them can be loaded.
+    pub dead_messages: HashMap<Stream, u64>,
+    /// Every dead letter, per stream.
+    pub dead: Vec<(Stream, Dead)>,
+}
+
 impl Oracle {
+    /// What must have become of all these deliveries.
+    pub fn of(deliveries: impl IntoIterator<Item = Planned>) -> Self {
+        let mut oracle = Self::default();
+        for planned in deliveries {
+            oracle.observe(&planned);
+        }
+        oracle
+    }
+
+    /// Takes one delivery into account.
+    pub fn observe(&mut self, planned: &Planned) {
+        *self.issued.entry(planned.stream).or_default() += 1;
+        *self.kinds.entry((planned.stream, planned.kind)).or_default() += 1;
+        let Payload::Event(event) = &planned.payload else {
+            if let DeliveryKind::Broken(breakage) = planned.kind {
+                *self.dead_messages.entry(planned.stream).or_default() += 1;
+                self.dead.push((planned.stream, Dead::Undecodable(breakage)));
+            }
+            return;
+        };
+        if !self
+            .events
+            .entry(planned.stream)
+            .or_default()
+            .insert(event.event_id())
+        {
+            *self.duplicates.entry(planned.stream).or_default() += 1;
+            return;
+        }
+        let version = Version {
+            synced_at: event.synced_at(),
+            event_id: event.event_id(),
+        };
+        self.take(event, version);
+    }
+
+    /// Rows that raw must hold, without the levels of sleeps.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.heart_rates.len()
+            + self.steps.len()
+            + self.distances.len()
+            + self.calories.len()
+            + self.days.len()
+            + self.sleeps.len()
+            + self.sleep_scores.len()
+            + self.exercises.len()
+            + self.users.len()
+    }
+
+    /// Messages of a stream whose offsets must be accounted as loaded.
+    #[must_use]
+    pub fn loaded_messages(&self, stream: Stream) -> u64 {
+        let of = |counts: &HashMap<Stream, u64>| counts.get(&stream).copied().unwrap_or_default();
+        of(&self.issued) - of(&self.duplicates) - of(&self.dead_messages)
+    }
+
     /// Takes the readings of an event that was not seen before.
-    pub(super) fn take(&mut self, event: &Event, version: Version) {
+    fn take(&mut self, event: &Event, version: Version) {
         match event {
             Event::HeartRates(event) => self.take_heart_rates(event, version),
             Event::Steps(event) => self.take_steps(event, version),
@@ -168,6 +284,23 @@ impl Oracle {
         };
         keep(self.days.entry(key), row);
     }
+
+    fn dead_upload(&mut self, stream: Stream, version: Version) {
+        *self.dead_messages.entry(stream).or_default() += 1;
+        let event_id = version.event_id;
+        self.dead.push((stream, Dead::Unmappable { event_id, item: -1 }));
+    }
+
+    fn dead_item(&mut self, stream: Stream, version: Version, item: usize) {
+        let item = i32::try_from(item).unwrap_or(i32::MAX);
+        self.dead.push((
+            stream,
+            Dead::Unmappable {
+                event_id: version.event_id,
+                item,
+            },
+        ));
+    }
 }
 
 /// One figure of a day, whatever it is of.
@@ -187,43 +320,20 @@ const fn reading(upload: &Upload, local_ts: LocalMillis) -> ReadingKey {
     }
 }
 
-const fn session(upload: &Upload, log_id: i64) -> (uuid::Uuid, i64) {
+const fn session(upload: &Upload, log_id: i64) -> (Uuid, i64) {
     (upload.device_id, log_id)
 }
 
-/// A reading is from the age of these devices, and not from more than a day after it was sent.
-fn is_possible(ts: LocalMillis, upload: &Upload) -> bool {
-    is_possible_at(ts, upload.utc_offset_minutes, upload)
-}
-
-fn is_possible_at(ts: LocalMillis, utc_offset_minutes: i32, upload: &Upload) -> bool {
-    ts >= READINGS_FROM && ts.at_offset(utc_offset_minutes).0 <= upload.synced_at.0 + DAY_MS
-}
-
-fn sleep_is_possible(sleep: &Sleep) -> bool {
-    is_possible(sleep.upload.window_start, &sleep.upload)
-        && is_possible_at(
-            sleep.upload.window_end,
-            sleep.end_utc_offset_minutes,
-            &sleep.upload,
-        )
-}
-
-fn score_is_possible(score: &SleepScore) -> bool {
-    is_possible(score.upload.window_end, &score.upload)
-        && score
-            .overall_score
-            .is_none_or(|points| (0..=100).contains(&points))
-}
-
-fn exercise_is_possible(exercise: &Exercise) -> bool {
-    is_possible(exercise.upload.window_start, &exercise.upload)
-        && is_possible_at(
-            exercise.upload.window_end,
-            exercise.end_utc_offset_minutes,
-            &exercise.upload,
-        )
-        && exercise
-            .average_heart_rate
-            .is_none_or(|bpm| (20..=250).contains(&bpm))
+/// Keeps the greater version; of equal ones the later, which is the later in the upload.
+fn keep<K, V: Versioned>(entry: Entry<'_, K, V>, row: V) {
+    match entry {
+        Entry::Vacant(free) => {
+            free.insert(row);
+        }
+        Entry::Occupied(mut taken) => {
+            if row.version() >= taken.get().version() {
+                taken.insert(row);
+            }
+        }
+    }
 }

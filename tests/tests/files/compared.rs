@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pulseline_generator::{Oracle, ReadingKey, SimulateConfig, WrittenFolder, plan};
+use pulseline_generator::{SimulateConfig, WrittenFolder, plan};
 use pulseline_schemas::{LocalDay, LocalMillis, SleepLevel, Stream, UtcMillis};
+use pulseline_tests::oracle::{Oracle, ReadingKey};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -1,12 +1,19 @@
-//! The oracle's rules, upload by upload: who wins, what stays, what dies.
+//! The oracle's rules, upload by upload and of whole plans: who wins, what stays, what dies.
 
-use std::collections::HashMap;
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot prepare its input should fail"
+)]
 
-use pulseline_generator::{DayKey, Dead, DeliveryKind, Oracle, Payload, Planned, ReadingKey};
+use std::collections::{HashMap, HashSet};
+
+use proptest::prelude::*;
+use pulseline_generator::{Breakage, DeliveryKind, Payload, Planned, SimulateConfig, plan};
 use pulseline_schemas::{
     ActivityMinute, ActivityMinutes, Event, Exercise, Extra, HeartRate, HeartRates, LocalDay, LocalMillis,
     Step, Steps, Stream, Upload, UtcMillis,
 };
+use pulseline_tests::oracle::{DayKey, Dead, Oracle, ReadingKey};
 use uuid::Uuid;
 
 const DEVICE: Uuid = Uuid::from_u128(7);
@@ -192,4 +199,82 @@ fn what_is_not_known_is_no_fault_and_what_cannot_be_is() {
         item,
     };
     assert_eq!(items, [&item(2), &item(3), &item(4)]);
+}
+
+/// A day of two people, with mishaps in plenty.
+fn eventful(seed: u64) -> Vec<Planned> {
+    let config = SimulateConfig {
+        participants: 2,
+        days: 1,
+        seed,
+        late: 0.2,
+        duplicate: 0.3,
+        correct: 0.5,
+        broken: 0.05,
+        ..SimulateConfig::default()
+    };
+    plan(&config, UtcMillis(0)).unwrap().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn it_does_not_matter_in_what_order_things_arrive(seed in any::<u64>()) {
+        let mut deliveries = eventful(seed);
+        let forward = Oracle::of(deliveries.clone());
+        deliveries.reverse();
+        let backward = Oracle::of(deliveries.clone());
+        deliveries.sort_by_key(|planned| (planned.key, planned.kind, planned.delivered_at.0 % 1_000));
+        let shuffled = Oracle::of(deliveries);
+        for other in [backward, shuffled] {
+            prop_assert_eq!(&forward.heart_rates, &other.heart_rates);
+            prop_assert_eq!(&forward.steps, &other.steps);
+            prop_assert_eq!(&forward.sleeps, &other.sleeps);
+            prop_assert_eq!(&forward.users, &other.users);
+            prop_assert_eq!(&forward.duplicates, &other.duplicates);
+        }
+    }
+
+    #[test]
+    fn every_message_is_loaded_or_a_duplicate_or_dead(seed in any::<u64>()) {
+        let deliveries = eventful(seed);
+        let oracle = Oracle::of(deliveries.clone());
+        let repeated = deliveries.iter().filter(|planned| planned.kind == DeliveryKind::Duplicate).count() as u64;
+        prop_assert_eq!(oracle.duplicates.values().sum::<u64>(), repeated);
+        for stream in Stream::ALL {
+            let documents = oracle.events.get(&stream).map_or(0, HashSet::len) as u64;
+            let whole = oracle.dead.iter().filter(|(of, dead)| *of == stream && matches!(dead, Dead::Unmappable { item: -1, .. })).count() as u64;
+            prop_assert_eq!(oracle.loaded_messages(stream), documents - whole);
+        }
+    }
+}
+
+#[test]
+fn an_impossible_sample_dies_alone_and_an_impossible_session_whole() {
+    let config = SimulateConfig {
+        participants: 3,
+        days: 12,
+        broken: 0.9,
+        ..SimulateConfig::default()
+    };
+    let mut streams = HashSet::new();
+    for planned in plan(&config, UtcMillis(0)).unwrap() {
+        if planned.kind != DeliveryKind::Broken(Breakage::Unmappable) {
+            continue;
+        }
+        let stream = planned.stream;
+        let oracle = Oracle::of([planned]);
+        let [(_, Dead::Unmappable { item, .. })] = oracle.dead[..] else {
+            panic!("{stream}: {:?}", oracle.dead);
+        };
+        streams.insert(stream);
+        let whole = matches!(stream, Stream::Sleeps | Stream::SleepScores | Stream::Exercises);
+        assert_eq!(item == -1, whole, "{stream} {item}");
+    }
+    assert_eq!(
+        streams.len(),
+        Stream::COUNT - 1,
+        "every stream but the profiles: {streams:?}"
+    );
 }
