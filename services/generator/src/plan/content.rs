@@ -43,7 +43,7 @@ pub(super) fn of_upload(cohort: &Cohort, day: &Day, subject: Subject, fate: &Fat
         Subject::Exercise(index) => {
             let bout = &day.bouts[index];
             let mut draw = cohort.draw(device, bout.start.0, Purpose::Correction);
-            let edited = fate.corrected.then(|| bout.edited(day, &mut draw));
+            let edited = fate.corrected.then(|| bout.edited(day.start, &mut draw));
             let bout = edited.as_ref().unwrap_or(bout);
             Event::Exercises(bout.event(cohort, day, fate.synced_at))
         }
