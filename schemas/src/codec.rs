@@ -10,13 +10,14 @@ mod framing;
 mod record;
 
 pub(crate) use any::hexadecimal;
-pub(crate) use canonical::Fields;
-pub use canonical::content_hash;
+pub(crate) use canonical::{Fields, Unknown};
 pub(crate) use declare::record;
 pub(crate) use decode::read_event;
-pub use decode::{ALLOCATION_BYTES_MAX, DecodeError, Decoded, SchemaError, WriterSchema, decode};
+pub use decode::{
+    ALLOCATION_BYTES_MAX, DecodeError, Decoded, SchemaError, WriterSchema, content_hash, decode,
+};
 pub(crate) use encode::write_event;
 pub use encode::{EncodeError, encode};
 pub(crate) use field::{Field, required};
 pub use framing::{FRAME_BYTES, FrameError, frame, unframe};
-pub(crate) use record::{Record, Unknown};
+pub(crate) use record::Record;

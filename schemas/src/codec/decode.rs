@@ -1,4 +1,4 @@
-//! Decodes events from Avro with the writer's schema.
+//! Decodes events from Avro with the writer's schema, and hashes their content.
 
 use std::sync::Once;
 
@@ -7,9 +7,10 @@ use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::schema::{ResolvedSchema, SchemaKind};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer};
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
-use super::canonical::content_hash;
-use super::record::{Record, RecordSeed, Unknown};
+use super::canonical::{Fields, Unknown, write_object};
+use super::record::{Record, RecordSeed};
 use crate::event::Event;
 use crate::stream::Stream;
 
@@ -118,6 +119,16 @@ pub(crate) fn read_event<R: Record>(
         extra,
         content_hash,
     })
+}
+
+/// SHA-256 over the canonical JSON of an event and the fields that are unknown here.
+#[must_use]
+pub fn content_hash(event: &Event, unknown: &Unknown) -> [u8; 32] {
+    let mut json = Vec::with_capacity(512 + 56 * event.readings());
+    let mut fields = Fields::with_capacity(32);
+    event.list(&mut fields);
+    write_object(&mut json, &mut fields, Some(unknown));
+    Sha256::digest(json).into()
 }
 
 /// A record with what was unknown in it; the form in which the reader of datums can return both.
