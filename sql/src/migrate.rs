@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::client::{Client, GenericClient, Transaction};
 use crate::connect::connect;
 use crate::error::SqlError;
+use crate::schemas::Schemas;
 
 /// Number, name, text. Never edited once released.
 const MIGRATIONS: [(i32, &str, &str); 21] = [
@@ -75,6 +76,18 @@ pub fn required_version() -> i32 {
         .map(|(version, ..)| *version)
         .max()
         .unwrap_or_default()
+}
+
+impl Schemas {
+    /// True when they exist in the database.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn are_there(&self, client: &impl GenericClient) -> Result<bool, SqlError> {
+        let sql = "select to_regnamespace($1::text) is not null";
+        let ops = format!("{}ops", self.prefix());
+        Ok(client.query_one(sql, &[&ops]).await?.get(0))
+    }
 }
 
 /// The database's schema version; 0 when it has none.

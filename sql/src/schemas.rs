@@ -2,9 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::client::GenericClient;
-use crate::error::SqlError;
-
 /// As statements name them.
 const NAMES: [&str; 4] = ["raw", "stage", "agg", "ops"];
 
@@ -29,16 +26,6 @@ impl Schemas {
         Self {
             prefix: "old_".into(),
         }
-    }
-
-    /// True when they exist in the database.
-    ///
-    /// # Errors
-    /// What the server says.
-    pub async fn are_there(&self, client: &impl GenericClient) -> Result<bool, SqlError> {
-        let sql = "select to_regnamespace($1::text) is not null";
-        let ops = format!("{}ops", self.prefix);
-        Ok(client.query_one(sql, &[&ops]).await?.get(0))
     }
 
     /// Schemas whose names begin with `prefix`, which is made of lower-case letters, digits and `_`.
