@@ -38,8 +38,16 @@ pub struct Events<'a> {
     ended: bool,
 }
 
+impl Archive {
+    /// Reads everything again, as events. The survey must be this archive's.
+    #[must_use]
+    pub fn events<'a>(&'a self, survey: &'a Survey) -> Events<'a> {
+        Events::new(self, survey)
+    }
+}
+
 impl<'a> Events<'a> {
-    pub(crate) fn new(archive: &'a Archive, survey: &'a Survey) -> Self {
+    fn new(archive: &'a Archive, survey: &'a Survey) -> Self {
         let consumed = Consumed::default();
         let mut events = Self {
             archive,
