@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::decimal::rounded;
 use super::owners::{Owners, Scope};
-use super::{Figures, Rows};
+use super::rows::{Figures, Rows};
 
 /// Order of the level columns.
 const KINDS: [&str; 7] = ["deep", "light", "rem", "wake", "asleep", "restless", "other"];

@@ -6,7 +6,7 @@ use pulseline_generator::{Oracle, ReadingKey};
 use uuid::Uuid;
 
 use super::owners::Owners;
-use super::{Figures, Rows};
+use super::rows::{Figures, Rows};
 
 const QUARTER_MS: i64 = 900_000;
 const MINUTE_MS: i64 = 60_000;

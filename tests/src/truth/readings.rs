@@ -8,7 +8,7 @@ use pulseline_schemas::{LocalMillis, UtcMillis};
 use pulseline_sql::{Client, GenericClient};
 use tokio_postgres::Row;
 
-use super::Findings;
+use super::findings::Findings;
 
 /// A row behind its key: value, confidence, version.
 type Reading = (i32, Option<i32>, Version);
