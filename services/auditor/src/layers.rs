@@ -11,13 +11,13 @@ use pulseline_sql::{Client, GenericClient, Transaction};
 
 use crate::error::AuditError;
 
-mod checks;
+mod check;
 mod people;
 mod periods;
 mod readings;
 mod sessions;
 
-pub(crate) use checks::{Check, checks};
+pub(crate) use check::Check;
 
 /// How many differing rows of a relation are shown.
 const SHOWN_ROWS: usize = 5;
@@ -29,6 +29,16 @@ pub(crate) struct Compared {
     pub(crate) differences: Vec<String>,
     /// Days that were left out because their refresh is pending.
     pub(crate) pending: usize,
+}
+
+/// Every check, in the order in which relations stand on each other.
+pub(crate) fn checks() -> Vec<Check> {
+    let mut checks = readings::checks();
+    checks.extend(sessions::checks());
+    checks.extend(people::devices());
+    checks.extend(periods::checks());
+    checks.extend(people::checks());
+    checks
 }
 
 /// Names of the relations that `verify` recomputes, each once.

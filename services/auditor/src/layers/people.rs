@@ -2,7 +2,7 @@
 
 use pulseline_sql::periods::Level;
 
-use super::checks::{Check, PERIODS, SCOPES, Scope};
+use super::check::{Check, PERIODS, SCOPES, Scope};
 
 const FIGURES: [&str; 5] = [
     "steps",

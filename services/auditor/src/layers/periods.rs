@@ -2,7 +2,7 @@
 
 use pulseline_sql::periods::Level;
 
-use super::checks::{Check, PERIODS, SCOPES, Scope};
+use super::check::{Check, PERIODS, SCOPES, Scope};
 
 const VITALS: &str = "bucket, resting_bpm, below_zones_minutes, zone_1_minutes, zone_2_minutes, zone_3_minutes, other_zones_minutes";
 const ACTIVITY: &str = "bucket, sedentary_minutes, lightly_active_minutes, moderately_active_minutes, very_active_minutes, other_minutes";

@@ -1,6 +1,6 @@
 //! From readings to days: single readings, 15 minutes, days, and the quarters in which a device speaks for a person.
 
-use super::checks::Check;
+use super::check::Check;
 
 /// Streams of one number a minute: name, value, count beside the others in `stage.quarters`.
 const MINUTES: [(&str, &str, &str); 3] = [

@@ -1,6 +1,6 @@
 //! Sleeps with their heart rate, and exercises.
 
-use super::checks::{Check, SCOPES, Scope};
+use super::check::{Check, SCOPES, Scope};
 
 const FACTS: &str = "device_id, bucket, log_id, readings, valid_readings, bpm_sum, bpm_min, bpm_max";
 const SLEEP: &str = "device_id, log_id, start_local, end_local, starts_at, ends_at, start_utc_offset_minutes, end_utc_offset_minutes, \

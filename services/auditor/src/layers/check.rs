@@ -87,16 +87,6 @@ impl Check {
     }
 }
 
-/// Every check, in the order in which relations stand on each other.
-pub(crate) fn checks() -> Vec<Check> {
-    let mut checks = super::readings::checks();
-    checks.extend(super::sessions::checks());
-    checks.extend(super::people::devices());
-    checks.extend(super::periods::checks());
-    checks.extend(super::people::checks());
-    checks
-}
-
 /// The subject of the figures.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scope {
