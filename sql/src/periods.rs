@@ -33,8 +33,7 @@ impl Level {
         match self {
             Self::Day => day..day + 1,
             Self::Week => {
-                // 1970-01-01 was a Thursday.
-                let monday = (day + 3).div_euclid(7) * 7 - 3;
+                let monday = day - DayNumber::from(date_of(day).weekday().to_monday_zero_offset());
                 monday..monday + 7
             }
             Self::Month => {

@@ -148,7 +148,7 @@ pub(crate) fn distinct(rows: Vec<Row>) -> Vec<Row> {
     distinct
 }
 
-/// A COPY's bytes.
+/// A COPY's bytes, ready before the clock starts: the driver's own writer encodes while it sends.
 pub(crate) fn binary(table: usize, rows: &[Row]) -> Bytes {
     let mut bytes = BytesMut::from(HEADER);
     for row in rows {

@@ -3,18 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::Offset;
 use serde_json::Value;
 
 /// `2019-11-01 00:00:05` or `2019-11-01T00:00:05.000`, as milliseconds on that clock.
 pub(crate) fn clock(text: &str) -> i64 {
-    let text = text
-        .trim_end_matches('Z')
-        .trim_end_matches(".000")
-        .replace(' ', "T");
-    let (date, time) = text.split_once('T').unwrap();
-    let parts: Vec<i64> = time.split(':').map(|part| part.parse().unwrap()).collect();
-    day(date) * 86_400_000 + (parts[0] * 3_600 + parts[1] * 60 + parts[2]) * 1_000
+    let at: DateTime = text.trim_end_matches('Z').parse().unwrap();
+    Offset::UTC.to_timestamp(at).unwrap().as_millisecond()
 }
 
 /// Days since 1970 of `2019-11-01`.
