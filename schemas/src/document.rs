@@ -4,7 +4,8 @@ use bson::raw::{CStr, RawDocumentBuf, cstr};
 use bson::{DateTime, RawBson, RawDocument};
 use serde_json::{Map, Value};
 
-use crate::codec::{Decoded, hexadecimal};
+use crate::codec::hexadecimal;
+use crate::datum::Decoded;
 use crate::time::UtcMillis;
 
 /// Collections besides the streams'.

@@ -6,6 +6,7 @@
 use std::io::Write;
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::time::{LocalDay, LocalMillis, UtcMillis};
@@ -25,6 +26,13 @@ pub(crate) trait Hashed {
 
     /// Writes the value. Lists of records find their items' unknown fields in `unknown` by index.
     fn hash(&self, json: &mut Vec<u8>, unknown: Option<&Unknown>);
+}
+
+/// SHA-256 over the canonical form, which is about so many bytes.
+pub(crate) fn digest(known: &mut Fields<'_>, unknown: &Unknown, bytes: usize) -> [u8; 32] {
+    let mut json = Vec::with_capacity(bytes);
+    write_object(&mut json, known, Some(unknown));
+    Sha256::digest(json).into()
 }
 
 /// Writes an object with its known fields sorted and the unknown ones between them.

@@ -10,7 +10,6 @@ use uuid::Uuid;
 use super::any::Any;
 use super::canonical::{Fields, Hashed, Unknown, write_object, write_text};
 use super::record::{ListSeed, Record};
-use crate::streams::Extra;
 use crate::time::{LocalDay, LocalMillis, UtcMillis, date_text};
 
 /// A kind of field.
@@ -247,6 +246,10 @@ impl<R: Record> Hashed for Vec<R> {
         json.push(b']');
     }
 }
+
+/// Extra fields of a source: the unchanged text of a JSON object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extra(pub Option<String>);
 
 impl Field for Extra {
     fn read<'de, A: MapAccess<'de>>(

@@ -88,7 +88,7 @@ impl<'a> Events<'a> {
     }
 
     fn send(&mut self, mut event: Event, synced_at: UtcMillis) {
-        set_synced_at(&mut event, synced_at);
+        event.set_synced_at(synced_at);
         identify(&mut event);
         self.ready.push_back(Item::Event(event));
     }
@@ -148,24 +148,4 @@ impl Iterator for Events<'_> {
             }
         }
     }
-}
-
-const fn set_synced_at(event: &mut Event, synced_at: UtcMillis) {
-    let upload = match event {
-        Event::HeartRates(event) => &mut event.upload,
-        Event::Steps(event) => &mut event.upload,
-        Event::Distances(event) => &mut event.upload,
-        Event::Calories(event) => &mut event.upload,
-        Event::ActivityMinutes(event) => &mut event.upload,
-        Event::HeartRateZones(event) => &mut event.upload,
-        Event::RestingHeartRates(event) => &mut event.upload,
-        Event::Sleeps(event) => &mut event.upload,
-        Event::SleepScores(event) => &mut event.upload,
-        Event::Exercises(event) => &mut event.upload,
-        Event::Users(profile) => {
-            profile.synced_at = synced_at;
-            return;
-        }
-    };
-    upload.synced_at = synced_at;
 }

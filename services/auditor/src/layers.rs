@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use pulseline_schemas::Stream;
 use pulseline_sql::periods::{DayNumber, date_of};
 use pulseline_sql::{Client, GenericClient, Transaction};
 
@@ -67,19 +68,20 @@ pub(crate) async fn compare(
 
 /// The first and the last day of anything in raw or in the figures.
 pub(crate) async fn extent(client: &Client) -> Result<Option<Range<DayNumber>>, AuditError> {
-    let sql = "select min(day) - date '1970-01-01', max(day) - date '1970-01-01' from ( \
-        select min(local_ts)::date, max(local_ts)::date from raw.heart_rates union all \
-        select min(local_ts)::date, max(local_ts)::date from raw.steps union all \
-        select min(local_ts)::date, max(local_ts)::date from raw.distances union all \
-        select min(local_ts)::date, max(local_ts)::date from raw.calories union all \
-        select min(local_date), max(local_date) from raw.activity_minutes union all \
-        select min(local_date), max(local_date) from raw.heart_rate_zones union all \
-        select min(local_date), max(local_date) from raw.resting_heart_rates union all \
-        select min(end_local)::date, max(end_local)::date from raw.sleeps union all \
-        select min(start_local)::date, max(start_local)::date from raw.exercises union all \
-        select min(bucket)::date, max(bucket)::date from agg.daily_summary) as e(low, high), \
-        lateral (values (low), (high)) as d(day)";
-    let row = client.query_one(sql, &[]).await?;
+    let of_stream = |stream: Stream| {
+        let at = stream.kind().day_column()?;
+        let table = stream.raw_table();
+        Some(format!(
+            "select min({at})::date, max({at})::date from {table} union all "
+        ))
+    };
+    let sql = format!(
+        "select min(day) - date '1970-01-01', max(day) - date '1970-01-01' from ({} \
+         select min(bucket)::date, max(bucket)::date from agg.daily_summary) as e(low, high), \
+         lateral (values (low), (high)) as d(day)",
+        Stream::ALL.into_iter().filter_map(of_stream).collect::<String>()
+    );
+    let row = client.query_one(&sql, &[]).await?;
     let (low, high): (Option<i32>, Option<i32>) = (row.get(0), row.get(1));
     Ok(low.zip(high).map(|(low, high)| low..high + 1))
 }
@@ -107,7 +109,7 @@ async fn pending(
     check: &Check,
     slice: &Range<DayNumber>,
 ) -> Result<BTreeSet<DayNumber>, AuditError> {
-    let (streams, radius) = check.unsure;
+    let (streams, radius) = (check.streams(), check.unsure.1);
     if streams.is_empty() {
         return Ok(BTreeSet::new());
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
+use pulseline_schemas::Stream;
 use pulseline_sql::lease::Lease;
 use pulseline_sql::periods::DayNumber;
 use pulseline_sql::{Client, GenericClient};
@@ -19,7 +20,7 @@ const WAITING: &str = "select stream, local_date - date '1970-01-01' from ops.wa
 /// Before the ids are deleted: when each day was loaded last.
 const LOADED: &str = "insert into ops.loaded_days as l (stream, local_date, loaded_at) \
     select stream, local_date, max(marked_at) from ops.dirty_days \
-    where id = any($1) and stream in ('heart_rates', 'steps', 'distances', 'calories') group by stream, local_date \
+    where id = any($1) and stream = any($2) group by stream, local_date \
     on conflict (stream, local_date) do update set loaded_at = greatest(l.loaded_at, excluded.loaded_at)";
 const DONE: &str = "delete from ops.dirty_days where id = any($1)";
 const WAIT: &str = "insert into ops.waiting_days (stream, local_date) \
@@ -145,12 +146,12 @@ pub(crate) async fn close(client: &mut Client, lease: &Lease, plan: &Plan) -> Re
             .await
             .map_err(failed())?;
     }
-    for statement in [LOADED, DONE] {
-        transaction
-            .execute(statement, &[&plan.done])
-            .await
-            .map_err(failed())?;
-    }
+    let readings: Vec<&str> = Stream::readings().map(|(stream, _)| stream.name()).collect();
+    transaction
+        .execute(LOADED, &[&plan.done, &readings])
+        .await
+        .map_err(failed())?;
+    transaction.execute(DONE, &[&plan.done]).await.map_err(failed())?;
     transaction.commit().await.map_err(failed())
 }
 

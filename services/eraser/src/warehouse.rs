@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use pulseline_schemas::{Owner, Stream};
+use pulseline_schemas::{Kind, Stream};
 use pulseline_sql::periods::{DayNumber, date_of};
 use pulseline_sql::{Client, GenericClient, Transaction};
 use uuid::Uuid;
@@ -15,23 +15,8 @@ use crate::person::Person;
 const SLICE_DAYS: DayNumber = 28;
 /// A person's readings may lie in many packed chunks.
 const LIFT_LIMIT: &str = "set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0";
-/// Tables of days and sessions, and the compactor's facts about sleeps; levels before their sleeps.
-const WHOLE: [&str; 8] = [
-    "raw.sleep_levels",
-    "raw.sleeps",
-    "raw.sleep_scores",
-    "raw.exercises",
-    "raw.activity_minutes",
-    "raw.heart_rate_zones",
-    "raw.resting_heart_rates",
-    "stage.sleep_heart_rates",
-];
-const READINGS: [Stream; 4] = [
-    Stream::HeartRates,
-    Stream::Steps,
-    Stream::Distances,
-    Stream::Calories,
-];
+/// The compactor's facts about sleeps.
+const FACTS: &str = "stage.sleep_heart_rates";
 /// Where the continuous aggregates are stored.
 const STORED: &str = "select format('%I.%I', view_schema, view_name), \
     format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) \
@@ -58,14 +43,20 @@ impl Warehouse<'_> {
         &mut self,
         note: &mut (dyn FnMut(Count) + Send),
     ) -> Result<(), EraserError> {
-        for stream in READINGS {
-            debug_assert_eq!(stream.owner(), Owner::Device);
-            note(self.remove_readings(stream).await?);
+        for stream in Stream::ALL {
+            match stream.kind() {
+                Kind::Readings(_) => note(self.remove_readings(stream).await?),
+                Kind::Days => note(self.remove_whole(stream.raw_table()).await?),
+                Kind::Sessions(sessions) => {
+                    for table in sessions.children.iter().copied().chain([stream.raw_table()]) {
+                        note(self.remove_whole(table).await?);
+                    }
+                }
+                // It names the devices, and goes last.
+                Kind::Profiles => {}
+            }
         }
-        for table in WHOLE {
-            let sql = format!("delete from {table} where device_id = any($1)");
-            note(self.counted(table, self.client.execute(&sql, &[&self.person.devices]).await?));
-        }
+        note(self.remove_whole(FACTS).await?);
         let texts = self.person.texts();
         let dead_letters = format!("delete {DEAD_LETTERS}");
         let dead_letters = self.client.execute(&dead_letters, &[&texts]).await?;
@@ -73,6 +64,11 @@ impl Warehouse<'_> {
         let backfills = "delete from ops.backfills where device = any($1)";
         note(self.counted("ops.backfills", self.client.execute(backfills, &[&texts]).await?));
         Ok(())
+    }
+
+    async fn remove_whole(&self, table: &str) -> Result<Count, EraserError> {
+        let sql = format!("delete from {table} where device_id = any($1)");
+        Ok(self.counted(table, self.client.execute(&sql, &[&self.person.devices]).await?))
     }
 
     async fn remove_readings(&mut self, stream: Stream) -> Result<Count, EraserError> {

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use pulseline_schemas::Stream;
 use pulseline_sql::periods::{DayNumber, Level};
 
 /// A relation and how to recompute it. `{from}` and `{to}` in its SQL are the dates of a slice.
@@ -13,7 +14,7 @@ pub(crate) struct Check {
     /// About how many days are compared in one statement; none for a relation that is compared whole.
     pub(super) slice_days: Option<i32>,
     /// Streams whose dirty days make days of it unsure, and how many days around each.
-    pub(super) unsure: (&'static [&'static str], i32),
+    pub(super) unsure: (Vec<Stream>, i32),
     /// Readings of so many days before a slice are needed too: with a floor it can only be recomputed so far above it (P12).
     pub(super) past_days: i32,
     /// What is compared; the first column but one is the bucket where there are slices.
@@ -32,7 +33,7 @@ impl Check {
     /// A relation of readings, which its streams' dirty days make unsure.
     pub(super) fn readings(
         relation: String,
-        streams: &'static [&'static str],
+        streams: &[Stream],
         columns: impl Into<String>,
         expected: String,
     ) -> Self {
@@ -40,7 +41,7 @@ impl Check {
             relation,
             level: Level::Day,
             slice_days: Some(READING_DAYS),
-            unsure: (streams, 0),
+            unsure: (streams.to_vec(), 0),
             past_days: 0,
             columns: columns.into(),
             expected,
@@ -74,8 +75,8 @@ impl Check {
     }
 
     /// Streams that it is made of; none for a view.
-    pub(crate) fn streams(&self) -> &'static [&'static str] {
-        self.unsure.0
+    pub(crate) fn streams(&self) -> Vec<&'static str> {
+        self.unsure.0.iter().map(|stream| stream.name()).collect()
     }
 
     /// A relation that is compared whole.

@@ -1,13 +1,9 @@
 //! From readings to days: single readings, 15 minutes, days, and the quarters in which a device speaks for a person.
 
+use pulseline_schemas::{Readings, Stream};
+
 use super::checks::Check;
 
-/// Streams of one number a minute: name, value, count beside the others in `stage.quarters`.
-const MINUTES: [(&str, &str, &str); 3] = [
-    ("steps", "steps", "steps_readings"),
-    ("distances", "distance_mm", "distance_readings"),
-    ("calories", "millikcal", "energy_readings"),
-];
 const HEART_15M: &str = "device_id, bucket, utc_offset_minutes, starts_at, readings, valid_readings, bpm_sum, bpm_min, bpm_max, worn_mask";
 const HEART_1D: &str = "device_id, bucket, readings, valid_readings, bpm_sum, bpm_min, bpm_max, minutes_worn";
 const QUARTER: &str = "device_id, bucket, utc_offset_minutes, starts_at, minutes_worn, heart_readings, valid_readings, bpm_sum, \
@@ -15,39 +11,22 @@ const QUARTER: &str = "device_id, bucket, utc_offset_minutes, starts_at, minutes
     energy_readings, millikcal, millikcal_min, millikcal_max";
 
 pub(super) fn checks() -> Vec<Check> {
-    let mut checks = vec![single("heart_rates", "bpm"), heart_15m(), heart_1d()];
-    for (stream, value, _) in MINUTES {
-        checks.extend([
-            single(stream, value),
-            minutes_15m(stream, value),
-            minutes_1d(stream, value),
-        ]);
+    let mut checks = Vec::new();
+    for (stream, readings) in Stream::readings() {
+        checks.push(single(stream, readings.value));
+        checks.extend(if stream == Stream::HeartRates {
+            [heart_15m(readings), heart_1d(readings)]
+        } else {
+            [minutes_15m(stream, readings), minutes_1d(stream, readings)]
+        });
     }
     checks.extend([quarters(), shared_days(), shared_quarters(), user_quarters()]);
-    checks.push(user_1d(
-        "heart_rates",
-        "heart_readings",
-        &["valid_readings", "bpm_sum", "minutes_worn"],
-        "bpm",
-    ));
-    for (stream, value, count) in MINUTES {
-        checks.push(user_1d(stream, count, &[value], value));
-    }
+    checks.extend(Stream::readings().map(|(stream, readings)| user_1d(stream, readings)));
     checks
 }
 
-/// One stream's own name, for its dirty days.
-fn own(stream: &str) -> &'static [&'static str] {
-    match stream {
-        "heart_rates" => &["heart_rates"],
-        "steps" => &["steps"],
-        "distances" => &["distances"],
-        _ => &["calories"],
-    }
-}
-
 /// Every reading with its instant: as sums of a day, so that millions of rows need not be laid side by side.
-fn single(stream: &str, value: &str) -> Check {
+fn single(stream: Stream, value: &str) -> Check {
     let sums = |instant: &str, relation: &str| {
         format!(
             "select device_id, date_trunc('day', local_ts) as bucket, count(*) as readings, sum({value}::bigint) as total, \
@@ -58,7 +37,7 @@ fn single(stream: &str, value: &str) -> Check {
     let columns = "device_id, bucket, readings, total, placed";
     let expected = sums(
         "local_ts - utc_offset_minutes * interval '1 minute'",
-        &format!("raw.{stream}"),
+        stream.raw_table(),
     );
     Check {
         found: Some(sums("read_at", &format!("stage.{stream}"))),
@@ -67,7 +46,7 @@ fn single(stream: &str, value: &str) -> Check {
 }
 
 /// By minute first: the grain in which minutes worn are counted.
-fn heart_15m() -> Check {
+fn heart_15m(readings: Readings) -> Check {
     let expected = "select device_id, bucket, utc_offset_minutes, \
         to_timestamp(extract(epoch from bucket) - 60 * utc_offset_minutes) as starts_at, sum(readings)::bigint as readings, \
         sum(valid)::bigint as valid_readings, sum(total)::bigint as bpm_sum, min(low) as bpm_min, max(high) as bpm_max, \
@@ -78,27 +57,29 @@ fn heart_15m() -> Check {
             from (select *, case when coalesce(confidence, 1) > 0 then bpm end as valid from raw.heart_rates \
                 where local_ts >= '{from}' and local_ts < '{to}') r group by 1, 2, 3, 4) m group by 1, 2, 3";
     Check::readings(
-        "stage.heart_rates_15m".into(),
-        own("heart_rates"),
+        readings.quarters.into(),
+        &[Stream::HeartRates],
         HEART_15M,
         expected.into(),
     )
 }
 
-fn heart_1d() -> Check {
+fn heart_1d(readings: Readings) -> Check {
     let expected = "select device_id, date_trunc('day', bucket) as bucket, sum(readings)::bigint as readings, \
         sum(valid_readings)::bigint as valid_readings, sum(bpm_sum)::bigint as bpm_sum, min(bpm_min) as bpm_min, \
         max(bpm_max) as bpm_max, sum(length(replace(worn_mask::bit(16)::text, '0', '')))::bigint as minutes_worn \
         from stage.heart_rates_15m where bucket >= '{from}' and bucket < '{to}' group by 1, 2";
     Check::readings(
-        "agg.heart_rates_1d".into(),
-        own("heart_rates"),
+        readings.days.into(),
+        &[Stream::HeartRates],
         HEART_1D,
         expected.into(),
     )
 }
 
-fn minutes_15m(stream: &str, value: &str) -> Check {
+/// One number a minute.
+fn minutes_15m(stream: Stream, readings: Readings) -> Check {
+    let Readings { value, quarters, .. } = readings;
     let columns = format!(
         "device_id, bucket, utc_offset_minutes, starts_at, readings, {value}, {value}_min, {value}_max"
     );
@@ -108,17 +89,23 @@ fn minutes_15m(stream: &str, value: &str) -> Check {
          count(*) as readings, sum({value})::bigint as {value}, min({value}) as {value}_min, max({value}) as {value}_max \
          from raw.{stream} where local_ts >= '{{from}}' and local_ts < '{{to}}' group by 1, 2, 3"
     );
-    Check::readings(format!("stage.{stream}_15m"), own(stream), columns, expected)
+    Check::readings(quarters.into(), &[stream], columns, expected)
 }
 
-fn minutes_1d(stream: &str, value: &str) -> Check {
+fn minutes_1d(stream: Stream, readings: Readings) -> Check {
+    let Readings {
+        value,
+        quarters,
+        days,
+        ..
+    } = readings;
     let columns = format!("device_id, bucket, readings, {value}, {value}_min, {value}_max");
     let expected = format!(
         "select device_id, date_trunc('day', bucket) as bucket, sum(readings)::bigint as readings, sum({value})::bigint as {value}, \
          min({value}_min) as {value}_min, max({value}_max) as {value}_max \
-         from stage.{stream}_15m where bucket >= '{{from}}' and bucket < '{{to}}' group by 1, 2"
+         from {quarters} where bucket >= '{{from}}' and bucket < '{{to}}' group by 1, 2"
     );
-    Check::readings(format!("agg.{stream}_1d"), own(stream), columns, expected)
+    Check::readings(days.into(), &[stream], columns, expected)
 }
 
 /// Joins, where the relation lays rows under each other.
@@ -196,24 +183,30 @@ fn shared_quarters() -> Check {
     )
 }
 
-fn user_1d(stream: &str, count: &str, sums: &[&str], extremes: &str) -> Check {
+fn user_1d(stream: Stream, readings: Readings) -> Check {
+    let Readings { value, counted, .. } = readings;
+    let sums: &[&str] = if stream == Stream::HeartRates {
+        &["valid_readings", "bpm_sum", "minutes_worn"]
+    } else {
+        &[value]
+    };
     let summed = sums
         .iter()
         .map(|sum| format!("sum({sum})::bigint as {sum}, "))
         .collect::<String>();
     let columns = format!(
-        "user_id, bucket, readings, {}, {extremes}_min, {extremes}_max",
+        "user_id, bucket, readings, {}, {value}_min, {value}_max",
         sums.join(", ")
     );
     let expected = format!(
-        "select user_id, date_trunc('day', bucket) as bucket, sum({count})::bigint as readings, {summed} \
-         min({extremes}_min) as {extremes}_min, max({extremes}_max) as {extremes}_max \
-         from stage.user_quarters where {count} is not null and bucket >= '{{from}}' and bucket < '{{to}}' group by 1, 2"
+        "select user_id, date_trunc('day', bucket) as bucket, sum({counted})::bigint as readings, {summed} \
+         min({value}_min) as {value}_min, max({value}_max) as {value}_max \
+         from stage.user_quarters where {counted} is not null and bucket >= '{{from}}' and bucket < '{{to}}' group by 1, 2"
     );
     let relation = format!("agg.user_{stream}_1d");
     Check {
         // A view, but over days and quarters, which are refreshed one after the other; what is worn a day before decides too.
-        unsure: (&["heart_rates", "steps", "distances", "calories"], 1),
+        unsure: (Stream::readings().map(|(stream, _)| stream).collect(), 1),
         ..Check::figures(relation, pulseline_sql::periods::Level::Day, columns, expected)
     }
 }

@@ -1,5 +1,7 @@
 //! Sleeps with their heart rate, and exercises.
 
+use pulseline_schemas::Stream;
+
 use super::checks::{Check, SCOPES, Scope};
 
 const FACTS: &str = "device_id, bucket, log_id, readings, valid_readings, bpm_sum, bpm_min, bpm_max";
@@ -42,7 +44,7 @@ fn facts() -> Check {
         where s.end_local >= '{from}' and s.end_local < '{to}'";
     Check {
         // A dirty day reaches two days to each side, and a sleep lies on two.
-        unsure: (&["heart_rates", "sleeps"], 3),
+        unsure: (vec![Stream::HeartRates, Stream::Sleeps], 3),
         past_days: PAST_DAYS,
         found: Some(found.into()),
         ..Check::readings("stage.sleep_heart_rates".into(), &[], FACTS, expected)

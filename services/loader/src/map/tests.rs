@@ -3,11 +3,12 @@
 use bson::{DateTime, RawDocumentBuf, rawdoc};
 use proptest::prelude::*;
 use pulseline_schemas::{
-    Decoded, Event, Extra, HeartRate, HeartRates, LocalMillis, Position, Upload, UtcMillis, to_document,
+    Decoded, Event, Extra, HeartRate, HeartRates, Kind, LocalMillis, Position, Upload, UtcMillis, to_document,
 };
 use uuid::Uuid;
 
 use super::column::Cell;
+use super::entries::RowGranularity;
 use super::*;
 use crate::dead_letter::Stage;
 
@@ -337,6 +338,38 @@ fn d_4_a_day_outside_the_guards_is_a_dead_letter_and_the_others_are_loaded() {
     let mapped = map(of(Stream::ActivityMinutes), &document, NOW);
     assert_eq!(kind(&mapped), Some((AccountKind::Dead, 41, 42)));
     assert_eq!(mapped.dead_letters[0].detail, "metrics[0]: level is missing");
+}
+
+#[test]
+fn every_stream_is_mapped_as_its_kind_says() {
+    for stream in Stream::ALL {
+        let table = stream.raw_table();
+        match (stream.kind(), table_mapping(stream)) {
+            (Kind::Readings(kind), TableMapping::Readings(readings)) => {
+                assert_eq!((readings.table, readings.value), (table, kind.value));
+            }
+            (Kind::Days, TableMapping::Entries(entries)) => {
+                assert_eq!(
+                    (entries.table, entries.granularity),
+                    (table, RowGranularity::Sample)
+                );
+                assert!(entries.children.is_none(), "{stream}");
+            }
+            (Kind::Sessions(kind), TableMapping::Entries(entries)) => {
+                assert_eq!(
+                    (entries.table, entries.granularity),
+                    (table, RowGranularity::Upload)
+                );
+                let children: Vec<_> = entries.children.iter().map(|children| children.table).collect();
+                assert_eq!(
+                    children, kind.children,
+                    "`forget` deletes the tables that the kind names"
+                );
+            }
+            (Kind::Profiles, TableMapping::Profiles) => {}
+            (kind, _) => panic!("{stream} is of the kind {kind:?}, and mapped as another"),
+        }
+    }
 }
 
 #[test]
