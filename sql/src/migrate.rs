@@ -12,7 +12,7 @@ use crate::connect::connect;
 use crate::error::SqlError;
 
 /// Number, name, text. Never edited once released.
-const MIGRATIONS: [(i32, &str, &str); 21] = [
+const MIGRATIONS: [(i32, &str, &str); 22] = [
     (1, "ops", include_str!("../migrations/0001_ops.sql")),
     (2, "raw", include_str!("../migrations/0002_raw.sql")),
     (3, "stage", include_str!("../migrations/0003_stage.sql")),
@@ -46,6 +46,7 @@ const MIGRATIONS: [(i32, &str, &str); 21] = [
         "accounted_pages",
         include_str!("../migrations/0021_accounted_pages.sql"),
     ),
+    (22, "grants", include_str!("../migrations/0022_grants.sql")),
 ];
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.
