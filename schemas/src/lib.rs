@@ -5,6 +5,7 @@
 
 pub mod codec;
 pub mod datum;
+pub mod dead_letter;
 pub mod document;
 pub mod event;
 pub mod pages;
@@ -14,6 +15,7 @@ pub mod time;
 
 pub use codec::{DecodeError, Extra, FrameError, SchemaError, WriterSchema, frame, unframe};
 pub use datum::{Decoded, EncodeError, content_hash, decode, encode};
+pub use dead_letter::{DeadLetter, Origin};
 pub use document::{Position, ReceiptDocument, collections, to_document};
 pub use event::Event;
 pub use stream::{DEAD_LETTER_TOPIC, Kind, Owner, Readings, Sessions, Stream};

@@ -9,7 +9,6 @@
 pub mod avro;
 mod error;
 mod find;
-mod origin;
 mod replay;
 mod resolve;
 mod show;

@@ -8,12 +8,12 @@ use futures_util::future::BoxFuture;
 use pulseline_clients::kafka::{Guard, Settings};
 use pulseline_loader::replay_dead_letters::DeadLetterReplayer;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
+use pulseline_schemas::{Origin, Stream};
 use pulseline_sql::{Client, GenericClient};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 
 use crate::error::DeadLettersError;
 use crate::find::{DeadLetter, Selection, list, open};
-use crate::origin::Origin;
 use crate::resolve::resolve;
 
 /// Longest wait for an acknowledgement: a transaction locks the dead letter meanwhile.
@@ -22,6 +22,9 @@ const TIMEOUT_MS: &str = "15000";
 /// Reads the dead letter's bytes and locks them for this transaction: two concurrent replays send it once.
 const TAKE: &str = "select topic, message_key, payload from ops.dead_letters \
     where origin = $1 and item = $2 and resolved_at is null for update";
+
+const RECORD: &str =
+    "replay its files again: records that can be read now are sent, the others are duplicates";
 
 /// The servers that a replay uses.
 #[derive(Clone, Debug)]
@@ -94,28 +97,25 @@ pub fn replay<'a>(
         let mut stores = Stores::default();
         let mut ended = Ok(());
         for (origin, dead_letters) in by_origin {
-            ended = match Origin::read(&origin) {
-                Origin::Document { stream, id } => {
+            let origin = Origin::read(&origin);
+            let stream = match origin {
+                Origin::Document { collection, .. } => Stream::from_name(collection),
+                Origin::Message(_) | Origin::Record(_) | Origin::Unknown(_) => None,
+            };
+            ended = match (origin, stream) {
+                (Origin::Document { id, .. }, Some(stream)) => {
                     let replayer = stores.replayer(connections).await?;
-                    documents(&client, replayer, (stream, &id), &dead_letters, tell).await
+                    documents(&client, replayer, (stream, id), &dead_letters, tell).await
                 }
-                Origin::Message => {
+                (Origin::Message(_), _) => {
                     messages(&mut client, stores.producer(connections)?, &dead_letters, tell).await
                 }
-                Origin::Record => {
-                    let left = Fate::Left(
-                        "replay its files again: records that can be read now are sent, the others are duplicates",
-                    );
-                    dead_letters
-                        .iter()
-                        .for_each(|dead_letter| tell(dead_letter, &left));
+                (Origin::Record(_), _) => {
+                    leave(&dead_letters, RECORD, tell);
                     Ok(())
                 }
-                Origin::Unknown => {
-                    let left = Fate::Left("this program does not know its origin");
-                    dead_letters
-                        .iter()
-                        .for_each(|dead_letter| tell(dead_letter, &left));
+                (Origin::Document { .. } | Origin::Unknown(_), _) => {
+                    leave(&dead_letters, "this program does not know its origin", tell);
                     Ok(())
                 }
             };
@@ -128,6 +128,13 @@ pub fn replay<'a>(
         }
         ended
     })
+}
+
+fn leave(dead_letters: &[DeadLetter], why: &'static str, tell: &mut (dyn FnMut(&DeadLetter, &Fate) + Send)) {
+    let left = Fate::Left(why);
+    dead_letters
+        .iter()
+        .for_each(|dead_letter| tell(dead_letter, &left));
 }
 
 /// A producer, and the guard that notices refusals of the brokers.
@@ -188,7 +195,7 @@ impl Stores {
 async fn documents(
     client: &Client,
     replayer: &mut DeadLetterReplayer,
-    (stream, id): (pulseline_schemas::Stream, &str),
+    (stream, id): (Stream, &str),
     dead_letters: &[DeadLetter],
     tell: &mut (dyn FnMut(&DeadLetter, &Fate) + Send),
 ) -> Result<(), DeadLettersError> {

@@ -4,7 +4,7 @@ use bson::{Document, RawDocument, RawDocumentBuf, doc};
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use mongodb::{Collection, Database};
-use pulseline_schemas::{Owner, Position, ReceiptDocument, Stream, UtcMillis, collections};
+use pulseline_schemas::{Origin, Owner, Position, ReceiptDocument, Stream, UtcMillis, collections};
 use pulseline_tombstones::is_there_already;
 
 use crate::Count;
@@ -13,8 +13,6 @@ use crate::person::Person;
 
 /// Documents deleted at a time.
 const CHUNK: usize = 1_000;
-/// The item that means a whole upload.
-const WHOLE: i32 = -1;
 
 /// A person's documents.
 pub(crate) struct Documents<'a> {
@@ -192,12 +190,10 @@ async fn delete(
         .deleted_count)
 }
 
-/// True when the dead letter alone accounts for its offset, so that a receipt replaces it: one of the loader stands
-/// beside its document (P9).
+/// True when a receipt has to replace the dead letter.
 fn holds_offset(dead_letter: &RawDocument) -> bool {
-    let origin = dead_letter.get_str("origin").unwrap_or_default();
-    let is_whole = dead_letter.get_i32("item").is_ok_and(|item| item == WHOLE);
-    origin.starts_with("file:") || (is_whole && origin.starts_with("kafka:"))
+    let origin = Origin::read(dead_letter.get_str("origin").unwrap_or_default());
+    origin.holds_offset(dead_letter.get_i32("item").unwrap_or_default())
 }
 
 fn without_bytes(dead_letter: &RawDocument) -> RawDocumentBuf {
