@@ -21,9 +21,9 @@ use pulseline_sql::periods::{DayNumber, date_of};
 use uuid::Uuid;
 
 use crate::config::LoaderConfig;
+use crate::document::{DAY_MILLIS, SourceCollection};
 use crate::error::LoaderError;
-use crate::map::guard::DAY_MILLIS;
-use crate::map::{SourceCollection, TableMapping, table_mapping};
+use crate::map::{TableMapping, table_mapping};
 use crate::order_index;
 use crate::reading::Reading;
 use crate::service::{self, LoaderConnections};

@@ -7,8 +7,8 @@ use pulseline_sql::{Client, GenericClient};
 use tokio_postgres::Row;
 
 use crate::batch::Progress;
+use crate::document::SourceCollection;
 use crate::error::LoaderError;
-use crate::map::SourceCollection;
 use crate::resume::ResumePoint;
 use crate::snapshot::Snapshot;
 

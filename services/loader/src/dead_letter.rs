@@ -8,7 +8,7 @@ use bson::{Binary, DateTime, RawBson, spec::BinarySubtype};
 use pulseline_schemas::Position;
 use uuid::Uuid;
 
-use crate::map::{Origin, Reading, ReadingsUpload, Refusal, SourceCollection};
+use crate::document::{Origin, Reading, ReadingsUpload, Refusal, SourceCollection};
 
 /// Largest payload a dead letter carries: with its envelope it has to fit MongoDB's 16 MB. A larger one stays in its
 /// own document, which is never deleted and which the origin names.

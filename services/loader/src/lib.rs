@@ -19,6 +19,7 @@ mod checkpoint;
 pub mod config;
 mod copy;
 mod dead_letter;
+mod document;
 mod drain;
 mod error;
 mod event;

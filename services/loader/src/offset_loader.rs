@@ -10,8 +10,8 @@ use pulseline_schemas::Stream;
 use pulseline_schemas::pages::Pages;
 
 use crate::config::LoaderConfig;
+use crate::document::SourceCollection;
 use crate::error::LoaderError;
-use crate::map::SourceCollection;
 use crate::reading::Reading;
 use crate::service::{self, LoaderConnections};
 use crate::write::{Purpose, Writer};

@@ -10,8 +10,9 @@ use pulseline_runtime::clock::system_utc_millis;
 use pulseline_schemas::Stream;
 
 use crate::batch::Batch;
+use crate::document::SourceCollection;
 use crate::error::LoaderError;
-use crate::map::{self, SourceCollection};
+use crate::map;
 use crate::service::{self, LoaderConnections};
 use crate::write::{Purpose, Writer};
 

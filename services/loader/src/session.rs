@@ -13,8 +13,8 @@ use pulseline_runtime::waits::Wait;
 
 use crate::checkpoint::Claimed;
 use crate::config::{DeadToken, LoaderConfig};
+use crate::document::SourceCollection;
 use crate::error::LoaderError;
-use crate::map::SourceCollection;
 use crate::metrics::{self, Recovery};
 use crate::resume::ResumePoint;
 use crate::snapshot::Snapshot;

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::Progress;
 use crate::config::LoaderConfig;
+use crate::document::SourceCollection;
 use crate::error::LoaderError;
-use crate::map::SourceCollection;
 use crate::metrics;
 use crate::order_index;
 use crate::reading::Reading;

@@ -15,9 +15,9 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use crate::byte_bounded::ByteBoundedSender;
+use crate::document::SourceCollection;
 use crate::drain;
 use crate::error::LoaderError;
-use crate::map::SourceCollection;
 use crate::resume::{ResumePoint, StreamPosition};
 use crate::session::Context;
 use crate::snapshot::Snapshot;

@@ -4,7 +4,8 @@ use bson::{RawArray, RawBsonRef, RawDocument, RawDocumentBuf};
 use pulseline_schemas::Position;
 use uuid::Uuid;
 
-use super::{Refusal, guard};
+use super::guard;
+use crate::document::Refusal;
 
 /// A document whose fields are read strictly.
 pub(crate) struct Fields<'a>(pub(crate) &'a RawDocument);

@@ -11,8 +11,8 @@ use super::transaction::{BatchRows, Pieces};
 use super::{Plan, Writer};
 use crate::batch::Batch;
 use crate::dead_letter::{DeadLetter, WHOLE, payload};
+use crate::document::{MappedEntry, Origin, Reading, ReadingsUpload, Refusal, UserRow};
 use crate::error::LoaderError;
-use crate::map::{MappedEntry, Origin, Reading, ReadingsUpload, Refusal, UserRow};
 use crate::resolve::{self, Row};
 
 /// The rows of a batch that can be tried in part.

@@ -9,8 +9,8 @@ use tokio_postgres::types::ToSql;
 
 use super::expected::Expected;
 use crate::dead_letter::{DeadLetter, Stage, parts};
+use crate::document::SourceCollection;
 use crate::error::LoaderError;
-use crate::map::SourceCollection;
 
 /// Dead letters per statement.
 const MOST: usize = 10_000;

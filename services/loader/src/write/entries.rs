@@ -11,9 +11,9 @@ use super::copying::copy;
 use super::transaction::Touched;
 use crate::batch::DirtyDay;
 use crate::copy::CopyRows;
+use crate::document::{Cell, MappedEntry};
 use crate::error::LoaderError;
-use crate::map::MappedEntry;
-use crate::map::column::{Cell, Column, ColumnKind};
+use crate::map::column::{Column, ColumnKind};
 use crate::map::entries::{Children, Entries};
 
 /// The statements of one stream's table.

@@ -12,8 +12,8 @@ use pulseline_tombstones::{Tombstones, is_there_already};
 use crate::account::AccountKind;
 use crate::batch::Batch;
 use crate::dead_letter::{DeadLetter, Stage};
+use crate::document::Origin;
 use crate::error::LoaderError;
-use crate::map::Origin;
 
 /// What was removed from a batch.
 #[derive(Debug, Default)]
@@ -143,7 +143,7 @@ mod tests {
 
     use super::*;
     use crate::account::Account;
-    use crate::map::{ReadingsUpload, Refusal, SourceCollection};
+    use crate::document::{ReadingsUpload, Refusal, SourceCollection};
 
     fn push(batch: &mut Batch, device: u128, offset: i64, is_dead: bool) {
         let position = Position {

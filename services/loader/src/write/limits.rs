@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use pulseline_sql::{Client, GenericClient, Transaction};
 
+use crate::document::SourceCollection;
 use crate::error::LoaderError;
-use crate::map::SourceCollection;
 
 /// Precedes the collection in the name of a writer's session.
 const PREFIX: &str = "pulseline-loader-";

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::copying::copy;
 use super::transaction::Touched;
 use crate::copy::CopyRows;
+use crate::document::UserRow;
 use crate::error::LoaderError;
-use crate::map::UserRow;
 
 const CREATE: &str = "create temporary table incoming_users (like raw.users) on commit drop; \
     create temporary table incoming_devices (like raw.devices) on commit drop";

@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use super::copying::{LocalMillis, copy};
 use super::transaction::Touched;
-use crate::batch::{DirtyDay, day_of};
+use crate::batch::DirtyDay;
 use crate::copy::CopyRows;
+use crate::document::{ReadingsUpload, day_of};
 use crate::error::LoaderError;
-use crate::map::ReadingsUpload;
 use crate::map::readings::{Readings, Width};
 use crate::resolve::Row;
 

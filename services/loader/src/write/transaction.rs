@@ -9,8 +9,9 @@ use pulseline_sql::Transaction;
 use super::{Plan, entries, profiles, readings};
 use crate::batch::DirtyDay;
 use crate::copy::CopyRows;
+use crate::document::{MappedEntry, ReadingsUpload, UserRow};
 use crate::error::LoaderError;
-use crate::map::{MappedEntry, ReadingsUpload, TableMapping, UserRow, table_mapping};
+use crate::map::{TableMapping, table_mapping};
 use crate::resolve::Row;
 
 /// The table of a collection's rows, with its statements.
