@@ -11,10 +11,11 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::LoaderConfig;
+use crate::context::Context;
 use crate::error::LoaderError;
 use crate::metrics;
 use crate::owner::{Owner, RENEWALS_PER_TTL};
-use crate::session::{self, Context};
+use crate::session;
 use crate::write::Expected;
 
 /// The servers that the loader uses.

@@ -1,13 +1,12 @@
 //! Writes readings: directly into the hypertable, or through a temporary table where a key may exist.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use pulseline_sql::{Client, GenericClient, Transaction};
 use uuid::Uuid;
 
 use super::copying::{LocalMillis, copy};
-use super::transaction::Touched;
+use super::rows::Touched;
+use super::warehouse::Newest;
 use crate::batch::DirtyDay;
 use crate::copy::CopyRows;
 use crate::document::{ReadingsUpload, day_of};
@@ -162,7 +161,7 @@ pub(crate) async fn newest(
     client: &Client,
     statements: &Statements,
     devices: &[Uuid],
-) -> Result<Vec<(Uuid, Option<i64>)>, LoaderError> {
+) -> Result<Newest, LoaderError> {
     let rows = client
         .query(&statements.newest, &[&devices])
         .await
@@ -175,7 +174,7 @@ pub(crate) async fn newest_until(
     client: &Client,
     statements: &Statements,
     ends: &[(Uuid, i64)],
-) -> Result<HashMap<Uuid, Option<i64>>, LoaderError> {
+) -> Result<Newest, LoaderError> {
     let (devices, until): (Vec<Uuid>, Vec<i64>) = ends.iter().copied().unzip();
     let rows = client
         .query(&statements.newest_until, &[&devices, &until])
