@@ -25,6 +25,7 @@ mod drain;
 mod error;
 mod event;
 mod high_watermarks;
+mod lease;
 mod map;
 mod memory;
 mod metrics;
