@@ -52,8 +52,8 @@ async fn d_2_an_opening_is_followed_by_a_stop_another_one_or_a_pause() {
         claimed,
     ];
     for error in stops {
-        let told = error.to_string();
-        assert_eq!(next(Err(error), true).unwrap_err().to_string(), told);
+        let text = error.to_string();
+        assert_eq!(next(Err(error), true).unwrap_err().to_string(), text);
     }
     // A refused position may be an old one; without progress it is that of the collection it was opened at, if any.
     assert!(matches!(next(Err(dead_token()), true), Ok(Next::Wait(_))));
