@@ -14,21 +14,21 @@ use rdkafka::{Offset, TopicPartitionList};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::client::{SinkConsumer, blocking, bystander, close};
+use super::topic_id;
 use crate::config::SinkConfig;
-use crate::consumer::{SinkConsumer, blocking, bystander, close};
 use crate::error::SinkError;
 use crate::source::Partition;
-use crate::topic_id;
 
 /// Queries the brokers for metadata, and never fetches.
 #[derive(Clone)]
-pub(crate) struct MetadataClient {
+pub(super) struct MetadataClient {
     client: Arc<SinkConsumer>,
     patience: Duration,
 }
 
 impl MetadataClient {
-    pub(crate) fn new(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Self, SinkError> {
+    pub(super) fn new(config: &SinkConfig, kafka: &KafkaConfig) -> Result<Self, SinkError> {
         Ok(Self {
             client: Arc::new(bystander(config, kafka)?),
             patience: config.request_timeout(),
@@ -36,7 +36,7 @@ impl MetadataClient {
     }
 
     /// Kafka's ids of these topics; topics that do not exist are left out.
-    pub(crate) async fn topic_ids(&self, topics: Vec<String>) -> Result<HashMap<String, Uuid>, SinkError> {
+    pub(super) async fn topic_ids(&self, topics: Vec<String>) -> Result<HashMap<String, Uuid>, SinkError> {
         self.empty().await;
         let Self { client, patience } = self.clone();
         blocking(move || {
@@ -47,7 +47,7 @@ impl MetadataClient {
     }
 
     /// Log start and last stable offset of a partition.
-    pub(crate) async fn watermarks(&self, partition: Partition) -> Result<Range<i64>, SinkError> {
+    pub(super) async fn watermarks(&self, partition: Partition) -> Result<Range<i64>, SinkError> {
         self.empty().await;
         let Self { client, patience } = self.clone();
         blocking(move || {
@@ -60,7 +60,7 @@ impl MetadataClient {
     }
 
     /// The last stable offset of each of these partitions, in one request to each broker.
-    pub(crate) async fn ends(
+    pub(super) async fn ends(
         &self,
         partitions: Vec<Partition>,
     ) -> Result<HashMap<Partition, i64>, SinkError> {
@@ -68,7 +68,7 @@ impl MetadataClient {
     }
 
     /// The log start of each of these partitions, in one request to each broker.
-    pub(crate) async fn starts(
+    pub(super) async fn starts(
         &self,
         partitions: Vec<Partition>,
     ) -> Result<HashMap<Partition, i64>, SinkError> {
@@ -117,7 +117,7 @@ impl MetadataClient {
     }
 
     /// Closes its connections, up to the deadline.
-    pub(crate) async fn close(self, deadline: Duration) {
+    pub(super) async fn close(self, deadline: Duration) {
         close(self.client, deadline).await;
     }
 }

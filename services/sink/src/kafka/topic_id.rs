@@ -48,7 +48,7 @@ impl<T> Drop for Owned<T> {
 }
 
 /// The ids of `topics`; those that do not exist are left out. Blocks up to about `timeout`.
-pub(crate) fn describe<C: ConsumerContext>(
+pub(super) fn describe<C: ConsumerContext>(
     consumer: &impl Consumer<C>,
     topics: &[&str],
     timeout: Duration,
