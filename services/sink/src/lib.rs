@@ -11,8 +11,8 @@
 //! a receipt (a duplicate, or a range without messages), or a dead letter; or it is reported as lost.
 //! After a crash the sink reads uncommitted messages again and finds their documents by `_id` and position.
 //!
-//! What it asks of the servers are traits, in `broker`, `event_store` and `context`. `kafka` and
-//! `mongo_store` are the servers themselves.
+//! What it asks of the servers are traits, in `broker`, `event_store` and `context`. `kafka` and `mongo_store` are the
+//! servers themselves; in tests, `scripted` fails, loses replies and holds calls up.
 
 mod assignment;
 mod broker;
@@ -36,9 +36,13 @@ mod outage;
 mod reading_indexes;
 mod receipts;
 pub mod restore;
+#[cfg(test)]
+mod scripted;
 mod service;
 mod source;
 mod statistics;
+#[cfg(test)]
+mod tests;
 mod trailing_gaps;
 mod unreadable;
 
