@@ -50,13 +50,8 @@ const MIGRATIONS: [(i32, &str, &str); 21] = [
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.
 const LOCK: &str = "select pg_advisory_xact_lock(hashtext('pulseline migrations'))";
-const JOURNAL: &str = "create table {journal} (version int primary key, name text not null, \
-    checksum text not null, applied_at timestamptz not null default now()); \
-    comment on table {journal} is 'Which migrations of Pulseline were applied; see its sql/migrations.'; \
-    comment on column {journal}.version is 'Number of the file.'; \
-    comment on column {journal}.name is 'Name of the file.'; \
-    comment on column {journal}.checksum is 'SHA-256 of its text.'; \
-    comment on column {journal}.applied_at is 'When.'";
+/// The table of applied migrations.
+const JOURNAL: &str = include_str!("../migrations/0000_journal.sql");
 
 /// What [`migrate`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -147,7 +142,7 @@ pub fn migrate_to(
         let transaction = client.transaction().await?;
         transaction.batch_execute(LOCK).await?;
         if !has_journal(&transaction).await? {
-            let create = JOURNAL.replace("{journal}", &transaction.schemas().journal());
+            let create = transaction.schemas().render(JOURNAL);
             transaction.batch_execute(&create).await?;
         }
         let installed = installed_version(&transaction).await?;

@@ -1,7 +1,7 @@
 //! Drops a warehouse that is no longer, or not yet, in use: chunks first, a few at a time, so that no statement holds
 //! thousands of locks.
 
-use pulseline_sql::{Client, GenericClient, Schemas};
+use pulseline_sql::{Client, GenericClient, Schemas, query};
 
 use crate::Rebuilder;
 use crate::build::{Lease, begin_alone, open};
@@ -10,15 +10,6 @@ use crate::error::RebuilderError;
 /// The ends of the first few chunks, by stream.
 const OLDEST: &str = "select stream, max(ends_on)::text from ( \
     select stream, ends_on from ops.chunks order by ends_on, stream limit 20) c group by stream order by stream";
-/// Relations elsewhere that depend on relations in these schemas.
-const DEPENDENTS: &str = "select string_agg(distinct format('%I.%I', n.nspname, v.relname), ', ') \
-    from pg_depend d \
-    join pg_rewrite r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass \
-    join pg_class v on v.oid = r.ev_class \
-    join pg_namespace n on n.oid = v.relnamespace \
-    join pg_class t on t.oid = d.refobjid and d.refclassid = 'pg_class'::regclass \
-    join pg_namespace s on s.oid = t.relnamespace \
-    where s.nspname = any($1) and n.nspname <> all($1) and n.nspname not like '\\_timescaledb\\_%'";
 
 /// Drops the schemas with their content; false when they do not exist.
 pub(crate) async fn discard(rebuilder: &Rebuilder, schemas: &Schemas) -> Result<bool, RebuilderError> {
@@ -38,7 +29,9 @@ async fn drop(
     if !schemas.are_there(client).await? {
         return Ok(false);
     }
-    let dependents = client.query_one(DEPENDENTS, &[&schemas.names()]).await?;
+    let dependents = client
+        .query_one(query!("rebuilder/dependents"), &[&schemas.names()])
+        .await?;
     if let Some(dependents) = dependents.get::<_, Option<String>>(0) {
         return Err(RebuilderError::IsNeeded(dependents));
     }

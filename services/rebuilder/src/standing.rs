@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pulseline_runtime::retry::{Class, Classify};
-use pulseline_sql::{Client, GenericClient};
+use pulseline_sql::{Client, GenericClient, query};
 use serde::Serialize;
 
 use crate::build::open;
@@ -14,19 +14,6 @@ use crate::{POLL, Rebuilder, Step};
 const NEAR_OFFSETS: i64 = 10_000;
 /// Age in seconds of a pending change above which there still is a backlog.
 const NEAR_SECONDS: f64 = 30.0;
-/// One row: offsets of the warehouse in use, those also in the new one, collections not read to their end, the age
-/// of the oldest pending change.
-const STANDING: &str = "with of as ( \
-        select sum(c.old)::bigint as old, sum(c.new)::bigint as new from ( \
-            select counted(o.offsets) as old, counted(o.offsets * coalesce(n.offsets, '{}')) as new \
-            from ops.accounted_offsets o left join next_ops.accounted_offsets n using (topic, generation, partition)) c \
-    ) select coalesce(old, 0), coalesce(new, 0), \
-        (select count(*) from ops.checkpoints o left join next_ops.checkpoints n using (collection, shard) \
-            where o.token is not null and n.token is null), \
-        coalesce((select extract(epoch from clock_timestamp() - min(marked_at)) from next_ops.dirty_days), 0)::double precision \
-    from of";
-/// How many offsets a multirange holds.
-const COUNTED: &str = "(select coalesce(sum(upper(part) - lower(part)), 0) from unnest(MULTIRANGE) part)";
 
 /// The progress of the new warehouse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -76,23 +63,13 @@ pub(crate) async fn caught_up(
 }
 
 async fn read_standing(client: &Client) -> Result<Standing, RebuilderError> {
-    let sql = STANDING
-        .replace(
-            "counted(o.offsets * coalesce(n.offsets, '{}'))",
-            &counted("o.offsets * coalesce(n.offsets, '{}')"),
-        )
-        .replace("counted(o.offsets)", &counted("o.offsets"));
-    let row = client.query_one(&sql, &[]).await?;
+    let row = client.query_one(query!("rebuilder/standing"), &[]).await?;
     Ok(Standing {
         offsets: row.get(0),
         built: row.get(1),
         unread: row.get(2),
         oldest_seconds: row.get(3),
     })
-}
-
-fn counted(multirange: &str) -> String {
-    COUNTED.replace("MULTIRANGE", multirange)
 }
 
 #[cfg(test)]

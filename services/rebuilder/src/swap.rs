@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use pulseline_runtime::retry::{Class, Classify};
-use pulseline_sql::{Client, GenericClient, Schemas, SqlError, installed_version, required_version};
+use pulseline_sql::{Client, GenericClient, Schemas, SqlError, installed_version, query, required_version};
 
 use crate::build::open;
 use crate::error::RebuilderError;
@@ -29,15 +29,6 @@ const LOCKED: [&str; 11] = [
 ];
 /// A waiting lock request blocks all later ones.
 const SHORT_LOCK_TIMEOUT: &str = "set local lock_timeout = '2s'";
-/// What the new warehouse lacks: offsets that the old one has accounted for, collections not read to their end, changes
-/// below the floor, whose readings may be deleted once the floor is carried over.
-const LACKING: &str = "select \
-    (select count(*) from ops.accounted_offsets o left join next_ops.accounted_offsets n using (topic, generation, partition) \
-        where not coalesce(n.offsets, '{}') @> o.offsets) \
-    + (select count(*) from ops.checkpoints o left join next_ops.checkpoints n using (collection, shard) \
-        where o.token is not null and n.token is null) \
-    + (select count(*) from ops.floors f where exists (select from next_ops.dirty_days d where d.local_date < f.floor_date + 2) \
-        or exists (select from next_ops.waiting_days w where w.local_date < f.floor_date))";
 /// What only the old warehouse has.
 const CARRY: [&str; 8] = [
     "insert into next_ops.forgotten (tombstone, erased_at) select tombstone, erased_at from ops.forgotten on conflict do nothing",
@@ -106,7 +97,8 @@ async fn attempt(client: &mut Client) -> Result<bool, RebuilderError> {
     if installed > required {
         return Err(SqlError::TooNew { installed, required }.into());
     }
-    if transaction.query_one(LACKING, &[]).await?.get::<_, i64>(0) > 0 {
+    let lacking = transaction.query_one(query!("rebuilder/lacking"), &[]).await?;
+    if lacking.get::<_, i64>(0) > 0 {
         return Ok(false);
     }
     for statement in CARRY {
