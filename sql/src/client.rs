@@ -224,7 +224,8 @@ impl Client {
         started(begun, (&self.schemas, &self.prepared), self.limit).await
     }
 
-    /// Begins a read-only transaction with one snapshot.
+    /// Begins a read-only transaction with one snapshot. Its statements are planned with their values: a plan for any day
+    /// would lock every chunk.
     ///
     /// # Errors
     /// What the server says.
@@ -234,7 +235,11 @@ impl Client {
             .isolation_level(IsolationLevel::RepeatableRead)
             .read_only(true);
         let begun = builder.start().await?;
-        started(begun, (&self.schemas, &self.prepared), self.limit).await
+        let snapshot = started(begun, (&self.schemas, &self.prepared), self.limit).await?;
+        Ok(Transaction {
+            typed: Some(Typed { limit: None }),
+            ..snapshot
+        })
     }
 
     /// Limits every later statement to this time, without using a session: a pooler may run each on another
