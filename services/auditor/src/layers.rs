@@ -6,8 +6,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use pulseline_sql::periods::{DayNumber, date_of};
+use pulseline_sql::periods::{DayNumber, Midnight, date_of};
 use pulseline_sql::{Client, GenericClient, Transaction};
+use tokio_postgres::types::ToSql;
 
 use crate::error::AuditError;
 
@@ -48,7 +49,9 @@ pub(crate) async fn compare(
         let snapshot = client.snapshot().await?;
         let pending = pending(&snapshot, check, &slice).await?;
         compared.pending += pending.len();
-        for row in snapshot.query(&difference(check, &slice, &pending), &[]).await? {
+        let days = [Midnight(slice.start), Midnight(slice.end)];
+        let sql = difference(check, &pending);
+        for row in snapshot.query(&sql, &values(check, &days)).await? {
             compared.differences.push(format!(
                 "{} {}: {}",
                 check.relation,
@@ -118,10 +121,16 @@ async fn pending(
     Ok(around.filter(|day| slice.contains(day)).collect())
 }
 
-fn difference(check: &Check, slice: &Range<DayNumber>, pending: &BTreeSet<DayNumber>) -> String {
-    let (from, to) = (date_of(slice.start).to_string(), date_of(slice.end).to_string());
-    let dated = |sql: &str| sql.replace("{from}", &from).replace("{to}", &to);
-    let (relation, columns) = (&check.relation, &check.columns);
+/// The parameters of a comparison: the days of the slice where there are slices, then the check's own.
+fn values<'a>(check: &'a Check, days: &'a [Midnight; 2]) -> Vec<&'a (dyn ToSql + Sync)> {
+    let days = days.iter().filter(|_| check.slice_days.is_some());
+    let days = days.map(|day| day as &(dyn ToSql + Sync));
+    let own = check.values.iter().map(|value| value as &(dyn ToSql + Sync));
+    days.chain(own).collect()
+}
+
+fn difference(check: &Check, pending: &BTreeSet<DayNumber>) -> String {
+    let (relation, columns, expected) = (&check.relation, &check.columns, &check.expected);
     let mut kept = String::from("true");
     for day in pending {
         kept += &format!(
@@ -131,13 +140,10 @@ fn difference(check: &Check, slice: &Range<DayNumber>, pending: &BTreeSet<DayNum
         );
     }
     let found = match (&check.found, check.slice_days) {
-        (Some(found), _) => dated(found),
-        (None, Some(_)) => dated(&format!(
-            "select {columns} from {relation} where bucket >= '{{from}}' and bucket < '{{to}}'"
-        )),
+        (Some(found), _) => found.clone(),
+        (None, Some(_)) => format!("select {columns} from {relation} where bucket >= $1 and bucket < $2"),
         (None, None) => format!("select {columns} from {relation}"),
     };
-    let expected = dated(&check.expected);
     format!(
         "with expected as materialized (select {columns} from ({expected}) e where {kept}), \
          found as materialized (select {columns} from ({found}) f where {kept}) \
@@ -168,10 +174,14 @@ mod tests {
     }
 
     #[test]
-    fn every_place_of_a_date_is_filled() {
+    fn a_comparison_has_the_parameters_that_it_is_given() {
         for check in checks() {
-            let sql = difference(&check, &(18_201..18_231), &BTreeSet::from([18_202]));
-            assert!(!sql.contains('{'), "{}: {sql}", check.relation);
+            let sql = difference(&check, &BTreeSet::from([18_202]));
+            let given = values(&check, &[Midnight(18_201), Midnight(18_231)]).len();
+            for number in 1..=9 {
+                let is_named = sql.contains(&format!("${number}"));
+                assert_eq!(is_named, number <= given, "{} {number}: {sql}", check.relation);
+            }
         }
     }
 }

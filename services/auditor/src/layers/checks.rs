@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulseline_sql::periods::{DayNumber, Level};
 
-/// A relation and how to recompute it. `{from}` and `{to}` in its SQL are the dates of a slice.
+/// A relation and how to recompute it. `$1` and `$2` in its SQL are the first day of a slice and the one after the last.
 #[derive(Clone, Debug)]
 pub(crate) struct Check {
     pub(crate) relation: String,
@@ -21,6 +21,8 @@ pub(crate) struct Check {
     pub(super) expected: String,
     /// What is there; the relation's own rows of the slice by default.
     pub(super) found: Option<String>,
+    /// The parameters after the days.
+    pub(super) values: Vec<&'static str>,
 }
 
 /// Days of readings in a slice: a long statement holds everyone where all clients share one session.
@@ -45,6 +47,7 @@ impl Check {
             columns: columns.into(),
             expected,
             found: None,
+            values: Vec::new(),
         }
     }
 
@@ -59,6 +62,26 @@ impl Check {
             level,
             slice_days: Some(FIGURE_DAYS),
             ..Self::readings(relation, &[], columns, expected)
+        }
+    }
+
+    /// Figures of a scope. The first column of `expected` is the key under whatever name; `columns` are those after it.
+    pub(super) fn of_scope(
+        scope: Scope,
+        relation: String,
+        level: Level,
+        (columns, expected): (&str, &str),
+    ) -> Self {
+        let key = scope.key;
+        let columns = format!("{key}, {columns}");
+        Self {
+            values: vec![key],
+            ..Self::figures(
+                relation,
+                level,
+                columns,
+                format!("select * from ({expected}) x({key})"),
+            )
         }
     }
 

@@ -52,7 +52,7 @@ fn single(stream: &str, value: &str) -> Check {
         format!(
             "select device_id, date_trunc('day', local_ts) as bucket, count(*) as readings, sum({value}::bigint) as total, \
              sum(extract(epoch from {instant}) * {value}) as placed from {relation} \
-             where local_ts >= '{{from}}' and local_ts < '{{to}}' group by 1, 2"
+             where local_ts >= $1 and local_ts < $2 group by 1, 2"
         )
     };
     let columns = "device_id, bucket, readings, total, placed";
@@ -66,22 +66,12 @@ fn single(stream: &str, value: &str) -> Check {
     }
 }
 
-/// By minute first: the grain in which minutes worn are counted.
 fn heart_15m() -> Check {
-    let expected = "select device_id, bucket, utc_offset_minutes, \
-        to_timestamp(extract(epoch from bucket) - 60 * utc_offset_minutes) as starts_at, sum(readings)::bigint as readings, \
-        sum(valid)::bigint as valid_readings, sum(total)::bigint as bpm_sum, min(low) as bpm_min, max(high) as bpm_max, \
-        coalesce(sum(power(2, extract(minute from minute)::int % 15)) filter (where valid > 0), 0)::int as worn_mask \
-        from (select device_id, utc_offset_minutes, date_trunc('minute', local_ts) as minute, \
-            date_bin('15 minutes', local_ts, '2000-01-01') as bucket, count(*) as readings, count(valid) as valid, \
-            sum(valid) as total, min(valid) as low, max(valid) as high \
-            from (select *, case when coalesce(confidence, 1) > 0 then bpm end as valid from raw.heart_rates \
-                where local_ts >= '{from}' and local_ts < '{to}') r group by 1, 2, 3, 4) m group by 1, 2, 3";
     Check::readings(
         "stage.heart_rates_15m".into(),
         own("heart_rates"),
         HEART_15M,
-        expected.into(),
+        pulseline_sql::query!("auditor/stage_heart_rates_15m").into(),
     )
 }
 
@@ -89,7 +79,7 @@ fn heart_1d() -> Check {
     let expected = "select device_id, date_trunc('day', bucket) as bucket, sum(readings)::bigint as readings, \
         sum(valid_readings)::bigint as valid_readings, sum(bpm_sum)::bigint as bpm_sum, min(bpm_min) as bpm_min, \
         max(bpm_max) as bpm_max, sum(length(replace(worn_mask::bit(16)::text, '0', '')))::bigint as minutes_worn \
-        from stage.heart_rates_15m where bucket >= '{from}' and bucket < '{to}' group by 1, 2";
+        from stage.heart_rates_15m where bucket >= $1 and bucket < $2 group by 1, 2";
     Check::readings(
         "agg.heart_rates_1d".into(),
         own("heart_rates"),
@@ -106,7 +96,7 @@ fn minutes_15m(stream: &str, value: &str) -> Check {
         "select device_id, date_bin('15 minutes', local_ts, '2000-01-01') as bucket, utc_offset_minutes, \
          to_timestamp(extract(epoch from date_bin('15 minutes', local_ts, '2000-01-01')) - 60 * utc_offset_minutes) as starts_at, \
          count(*) as readings, sum({value})::bigint as {value}, min({value}) as {value}_min, max({value}) as {value}_max \
-         from raw.{stream} where local_ts >= '{{from}}' and local_ts < '{{to}}' group by 1, 2, 3"
+         from raw.{stream} where local_ts >= $1 and local_ts < $2 group by 1, 2, 3"
     );
     Check::readings(format!("stage.{stream}_15m"), own(stream), columns, expected)
 }
@@ -116,35 +106,17 @@ fn minutes_1d(stream: &str, value: &str) -> Check {
     let expected = format!(
         "select device_id, date_trunc('day', bucket) as bucket, sum(readings)::bigint as readings, sum({value})::bigint as {value}, \
          min({value}_min) as {value}_min, max({value}_max) as {value}_max \
-         from stage.{stream}_15m where bucket >= '{{from}}' and bucket < '{{to}}' group by 1, 2"
+         from stage.{stream}_15m where bucket >= $1 and bucket < $2 group by 1, 2"
     );
     Check::readings(format!("agg.{stream}_1d"), own(stream), columns, expected)
 }
 
-/// Joins, where the relation lays rows under each other.
 fn quarters() -> Check {
-    let part = |stream: &str| {
-        format!("(select * from stage.{stream}_15m where bucket >= '{{from}}' and bucket < '{{to}}')")
-    };
-    let using = "using (device_id, bucket, utc_offset_minutes, starts_at)";
-    let expected = format!(
-        "select device_id, bucket, utc_offset_minutes, starts_at, \
-         coalesce(length(replace(h.worn_mask::bit(16)::text, '0', '')), 0) as minutes_worn, \
-         h.readings as heart_readings, h.valid_readings, h.bpm_sum, h.bpm_min, h.bpm_max, \
-         s.readings as steps_readings, s.steps, s.steps_min, s.steps_max, \
-         d.readings as distance_readings, d.distance_mm, d.distance_mm_min, d.distance_mm_max, \
-         c.readings as energy_readings, c.millikcal, c.millikcal_min, c.millikcal_max \
-         from {} h full join {} s {using} full join {} d {using} full join {} c {using}",
-        part("heart_rates"),
-        part("steps"),
-        part("distances"),
-        part("calories")
-    );
     Check::figures(
         "stage.quarters".into(),
         pulseline_sql::periods::Level::Day,
         QUARTER,
-        expected,
+        pulseline_sql::query!("auditor/stage_quarters").into(),
     )
 }
 
@@ -152,7 +124,7 @@ fn shared_days() -> Check {
     let expected = "with days as (select distinct o.user_id, q.device_id, q.bucket::date as day \
         from stage.quarters q join raw.devices o on o.device_id = q.device_id) \
         select distinct a.user_id, a.device_id, a.day::timestamp as bucket from days a join days b on b.user_id = a.user_id \
-        and b.device_id <> a.device_id and abs(b.day - a.day) <= 2 where a.day >= '{from}' and a.day < '{to}'";
+        and b.device_id <> a.device_id and abs(b.day - a.day) <= 2 where a.day >= $1 and a.day < $2";
     Check::figures(
         "stage.shared_days".into(),
         pulseline_sql::periods::Level::Day,
@@ -168,7 +140,7 @@ fn speaking() -> String {
          best as (select distinct on (user_id, starts_at) user_id, starts_at, device_id from owned \
              order by user_id, starts_at, minutes_worn desc, device_id) \
          select user_id, {QUARTER} from owned join best using (user_id, starts_at, device_id) \
-         where bucket >= '{{from}}' and bucket < '{{to}}'"
+         where bucket >= $1 and bucket < $2"
     )
 }
 
@@ -208,7 +180,7 @@ fn user_1d(stream: &str, count: &str, sums: &[&str], extremes: &str) -> Check {
     let expected = format!(
         "select user_id, date_trunc('day', bucket) as bucket, sum({count})::bigint as readings, {summed} \
          min({extremes}_min) as {extremes}_min, max({extremes}_max) as {extremes}_max \
-         from stage.user_quarters where {count} is not null and bucket >= '{{from}}' and bucket < '{{to}}' group by 1, 2"
+         from stage.user_quarters where {count} is not null and bucket >= $1 and bucket < $2 group by 1, 2"
     );
     let relation = format!("agg.user_{stream}_1d");
     Check {
