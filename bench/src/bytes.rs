@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result};
+use pulseline_schemas::Stream;
 use pulseline_tests::World;
 use serde::Serialize;
 use tokio_postgres::Client;
 
 use crate::case::Case;
 use crate::cohort::Cohort;
-use crate::floor::rows::{self, BATCH};
+use crate::floor::rows::{self, BATCH, Table};
 use layouts::{LAYOUTS, Layout};
 
 /// What one layout takes, in bytes a reading.
@@ -49,17 +50,18 @@ async fn fill(client: &Client, cohort: &Cohort) -> Result<u64> {
     client
         .batch_execute("create schema bench; create table bench.readings (like raw.heart_rates)")
         .await?;
-    let target = format!("bench.readings ({})", rows::columns(0));
+    let table = Table::of(Stream::HeartRates).context("heart rates are no readings")?;
+    let target = format!("bench.readings ({})", table.columns());
     let (mut filling, mut filled) = (Vec::new(), 0);
     let mut events = cohort.events()?.peekable();
     while let Some(event) = events.next() {
-        if let Some((0, rows)) = rows::of_event(&event) {
-            filling.extend(rows);
+        if event.stream() == table.stream {
+            filling.extend(rows::of_event(&event).into_iter().flat_map(|(_, rows)| rows));
         }
         if filling.len() >= BATCH || events.peek().is_none() {
             let rows = rows::distinct(std::mem::take(&mut filling));
             filled += rows.len() as u64;
-            rows::copy(client, &target, rows::binary(0, &rows)).await?;
+            rows::copy(client, &target, rows::binary(table, &rows)).await?;
         }
     }
     Ok(filled)

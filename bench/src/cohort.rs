@@ -3,10 +3,7 @@
 use anyhow::Result;
 use pulseline_clients::registry::Registry;
 use pulseline_generator::{DeliveryKind, Payload, Plan, Planned, SimulateConfig, plan};
-use pulseline_schemas::{
-    ActivityMinutes, Calories, Distances, Event, Exercise, HeartRateZones, HeartRates, RestingHeartRates,
-    Sleep, SleepScore, Steps, Stream, UtcMillis, encode, frame,
-};
+use pulseline_schemas::{Event, Stream, UtcMillis, encode, frame};
 use pulseline_tests::World;
 use uuid::Uuid;
 
@@ -116,19 +113,7 @@ fn event(planned: Planned, slots: Option<u64>) -> Option<Event> {
 /// Gives an upload to one of the devices that stand for its own; the streams of a window stay together. So the number of
 /// devices changes and nothing else does.
 fn deal_out(event: &mut Event, slots: u64) {
-    let upload = match event {
-        Event::HeartRates(HeartRates { upload, .. })
-        | Event::Steps(Steps { upload, .. })
-        | Event::Distances(Distances { upload, .. })
-        | Event::Calories(Calories { upload, .. })
-        | Event::ActivityMinutes(ActivityMinutes { upload, .. })
-        | Event::HeartRateZones(HeartRateZones { upload, .. })
-        | Event::RestingHeartRates(RestingHeartRates { upload, .. })
-        | Event::Sleeps(Sleep { upload, .. })
-        | Event::SleepScores(SleepScore { upload, .. })
-        | Event::Exercises(Exercise { upload, .. }) => upload,
-        Event::Users(_) => return,
-    };
+    let Some(upload) = event.upload_mut() else { return };
     let window = Uuid::new_v5(&upload.device_id, &upload.window_start.0.to_be_bytes());
     let slot = window.as_u64_pair().0 % slots;
     upload.device_id = Uuid::new_v5(&upload.device_id, &slot.to_be_bytes());

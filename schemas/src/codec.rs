@@ -1,4 +1,4 @@
-//! Encodes and decodes events: Avro, Confluent's framing, and a content hash.
+//! Codecs of records: Avro, Confluent's framing, the canonical form.
 
 mod any;
 mod canonical;
@@ -10,13 +10,12 @@ mod framing;
 mod record;
 
 pub(crate) use any::hexadecimal;
-pub(crate) use canonical::Fields;
-pub use canonical::content_hash;
+pub(crate) use canonical::{Fields, Unknown, digest};
 pub(crate) use declare::record;
-pub(crate) use decode::read_event;
-pub use decode::{ALLOCATION_BYTES_MAX, DecodeError, Decoded, SchemaError, WriterSchema, decode};
-pub(crate) use encode::write_event;
-pub use encode::{EncodeError, encode};
+pub(crate) use decode::read;
+pub use decode::{ALLOCATION_BYTES_MAX, DecodeError, SchemaError, WriterSchema};
+pub(crate) use encode::{DatumWriter, write};
+pub use field::Extra;
 pub(crate) use field::{Field, required};
 pub use framing::{FRAME_BYTES, FrameError, frame, unframe};
-pub(crate) use record::{Record, Unknown};
+pub(crate) use record::Record;

@@ -4,7 +4,8 @@ use bson::raw::{CStr, RawDocumentBuf, cstr};
 use bson::{DateTime, RawBson, RawDocument};
 use serde_json::{Map, Value};
 
-use crate::codec::{Decoded, hexadecimal};
+use crate::codec::hexadecimal;
+use crate::datum::Decoded;
 use crate::time::UtcMillis;
 
 /// Collections besides the streams'.
@@ -46,6 +47,17 @@ impl Position {
             offset: kafka.get_i64("offset")?,
         })
     }
+
+    /// The field `kafka` of a document.
+    #[must_use]
+    pub fn to_document(&self) -> RawDocumentBuf {
+        let mut kafka = RawDocumentBuf::new();
+        kafka.append(cstr!("topic"), self.topic.as_str());
+        kafka.append(cstr!("generation"), self.incarnation);
+        kafka.append(cstr!("partition"), self.partition);
+        kafka.append(cstr!("offset"), self.offset);
+        kafka
+    }
 }
 
 impl std::fmt::Display for Position {
@@ -84,11 +96,7 @@ impl ReceiptDocument<'_> {
         if let Some(event_id) = self.event_id {
             document.append(cstr!("event_id"), event_id);
         }
-        let mut kafka = RawDocumentBuf::new();
-        kafka.append(cstr!("topic"), self.position.topic.as_str());
-        kafka.append(cstr!("generation"), self.position.incarnation);
-        kafka.append(cstr!("partition"), self.position.partition);
-        kafka.append(cstr!("offset"), self.position.offset);
+        let mut kafka = self.position.to_document();
         kafka.append(cstr!("last_offset"), self.last);
         document.append(cstr!("kafka"), kafka);
         document.append(cstr!("stored_at"), DateTime::from_millis(stored_at.0));
@@ -128,12 +136,7 @@ fn extra_of(decoded: &Decoded) -> Map<String, Value> {
 }
 
 fn append_origin(document: &mut RawDocumentBuf, decoded: &Decoded, position: &Position, schema_id: u32) {
-    let mut kafka = RawDocumentBuf::new();
-    kafka.append(cstr!("topic"), position.topic.as_str());
-    kafka.append(cstr!("generation"), position.incarnation);
-    kafka.append(cstr!("partition"), position.partition);
-    kafka.append(cstr!("offset"), position.offset);
-    document.append(cstr!("kafka"), kafka);
+    document.append(cstr!("kafka"), position.to_document());
     document.append(cstr!("content_hash"), hexadecimal(&decoded.content_hash).as_str());
     // Registries count up from 1; an id past 2³¹ is kept bit for bit.
     document.append(cstr!("schema_id"), schema_id.cast_signed());

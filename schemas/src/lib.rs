@@ -4,6 +4,8 @@
 //! through Kafka (Avro) into MongoDB (documents) and out again; nothing here talks to a server.
 
 pub mod codec;
+pub mod datum;
+pub mod dead_letter;
 pub mod document;
 pub mod event;
 pub mod pages;
@@ -11,16 +13,15 @@ pub mod stream;
 pub mod streams;
 pub mod time;
 
-pub use codec::{
-    DecodeError, Decoded, EncodeError, FrameError, SchemaError, WriterSchema, content_hash, decode, encode,
-    frame, unframe,
-};
+pub use codec::{DecodeError, Extra, FrameError, SchemaError, WriterSchema, frame, unframe};
+pub use datum::{Decoded, EncodeError, content_hash, decode, encode};
+pub use dead_letter::{DeadLetter, Origin};
 pub use document::{Position, ReceiptDocument, collections, to_document};
 pub use event::Event;
-pub use stream::{DEAD_LETTER_TOPIC, Owner, Stream};
+pub use stream::{DEAD_LETTER_TOPIC, Kind, Owner, Readings, Sessions, Stream};
 pub use streams::{
     ActivityMinute, ActivityMinutes, Calorie, Calories, Distance, Distances, Exercise, ExerciseLevel,
-    ExerciseZone, Extra, HeartRate, HeartRateZones, HeartRates, RestingHeartRate, RestingHeartRates, Sleep,
+    ExerciseZone, HeartRate, HeartRateZones, HeartRates, RestingHeartRate, RestingHeartRates, Sleep,
     SleepLevel, SleepScore, Step, Steps, Upload, User, ZoneMinutes,
 };
 pub use time::{LocalDay, LocalMillis, UtcMillis};

@@ -1,8 +1,4 @@
-//! The table of streams; each has a topic, a subject, a collection and a raw table.
-
-use crate::codec::{DecodeError, Decoded, EncodeError, WriterSchema, read_event, write_event};
-use crate::event::Event;
-use crate::streams;
+//! The table of streams, and what each is called and stored as; each has a topic, a subject, a collection and a raw table.
 
 /// Topic of records that the generator cannot map; its messages have no [`Stream`].
 pub const DEAD_LETTER_TOPIC: &str = "fitbit.dead_letters";
@@ -16,10 +12,109 @@ pub enum Owner {
     User,
 }
 
-/// Declares every stream once. The name is that of the topic (with the prefix `fitbit.`), the collection, the raw table,
-/// the Avro file and the Rust file; the type is one upload.
+/// What the uploads of a stream hold, and so what happens to its rows in every service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Many samples of one number each, by `local_ts`.
+    Readings(Readings),
+    /// Samples of one figure of a day each, by `local_date`.
+    Days,
+    /// One session with its figures: an upload is a row.
+    Sessions(Sessions),
+    /// A version of a person's profile.
+    Profiles,
+}
+
+/// A stream of readings. Its raw table is a hypertable with two continuous aggregates, one over the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readings {
+    /// Name of the number, in documents and in the raw table.
+    pub value: &'static str,
+    /// Column of `stage.quarters` that counts them.
+    pub counted: &'static str,
+    /// Most of them that a device takes a day.
+    pub a_day: usize,
+    /// The continuous aggregate of 15 minutes.
+    pub quarters: &'static str,
+    /// The continuous aggregate of days, computed from it.
+    pub days: &'static str,
+}
+
+/// A stream of sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sessions {
+    /// Column of the wall clock that gives a session its day.
+    pub at: &'static str,
+    /// Raw tables of rows that belong to a session and are replaced with it.
+    pub children: &'static [&'static str],
+}
+
+impl Kind {
+    /// Column of the raw table that gives a row its day, by the wearer's clock.
+    #[must_use]
+    pub const fn day_column(self) -> Option<&'static str> {
+        match self {
+            Self::Readings(_) => Some("local_ts"),
+            Self::Days => Some("local_date"),
+            Self::Sessions(sessions) => Some(sessions.at),
+            Self::Profiles => None,
+        }
+    }
+}
+
+/// The only list of all streams. Each row: variant, type of an upload, name, kind. The name is that of the topic (with
+/// the prefix `fitbit.`), the collection, the raw table, the Avro file and the Rust file.
 macro_rules! streams {
-    ($($(#[$about:meta])* $stream:ident($event:ident) = $name:literal, of $owner:ident;)*) => {
+    ($declare:ident) => {
+        $declare! {
+            /// Beats per minute, every few seconds while worn.
+            HeartRates(HeartRates) = "heart_rates", Readings { value: "bpm", counted: "heart_readings", a_day: 17_280 };
+            /// Steps per minute; sparse.
+            Steps(Steps) = "steps", Readings { value: "steps", counted: "steps_readings", a_day: 1_440 };
+            /// Distance per minute.
+            Distances(Distances) = "distances",
+                Readings { value: "distance_mm", counted: "distance_readings", a_day: 1_440 };
+            /// Energy per minute.
+            Calories(Calories) = "calories",
+                Readings { value: "millikcal", counted: "energy_readings", a_day: 1_440 };
+            /// Minutes of a day by how active they were.
+            ActivityMinutes(ActivityMinutes) = "activity_minutes", Days {};
+            /// Minutes of a day by heart-rate zone.
+            HeartRateZones(HeartRateZones) = "heart_rate_zones", Days {};
+            /// The resting heart rate of a day.
+            RestingHeartRates(RestingHeartRates) = "resting_heart_rates", Days {};
+            /// Sleep sessions with their levels.
+            Sleeps(Sleep) = "sleeps", Sessions { at: "end_local", children: &["raw.sleep_levels"] };
+            /// Scores of sleeps.
+            SleepScores(SleepScore) = "sleep_scores", Sessions { at: "end_local", children: &[] };
+            /// Exercises.
+            Exercises(Exercise) = "exercises", Sessions { at: "start_local", children: &[] };
+            /// Versions of a person's profile.
+            Users(User) = "users", Profiles {};
+        }
+    };
+}
+pub(crate) use streams;
+
+/// The kind of a stream from its row.
+macro_rules! kind_of {
+    ($name:literal Readings $($fact:ident: $value:literal),+) => {
+        Kind::Readings(Readings {
+            $($fact: $value,)+
+            quarters: concat!("stage.", $name, "_15m"),
+            days: concat!("agg.", $name, "_1d"),
+        })
+    };
+    ($name:literal Sessions $($fact:ident: $value:expr),+) => {
+        Kind::Sessions(Sessions { $($fact: $value),+ })
+    };
+    ($name:literal $kind:ident) => {
+        Kind::$kind
+    };
+}
+
+macro_rules! declare_streams {
+    ($($(#[$about:meta])* $stream:ident($record:ident) = $name:literal, $kind:ident { $($facts:tt)* };)*) => {
         /// A kind of event.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Stream {
@@ -57,6 +152,14 @@ macro_rules! streams {
                 }
             }
 
+            /// What its uploads hold.
+            #[must_use]
+            pub const fn kind(self) -> Kind {
+                match self {
+                    $(Self::$stream => kind_of!($name $kind $($facts)*),)*
+                }
+            }
+
             /// The Avro schema that this version writes.
             #[must_use]
             pub const fn schema_json(self) -> &'static str {
@@ -64,92 +167,10 @@ macro_rules! streams {
                     $(Self::$stream => include_str!(concat!("../avro/", $name, ".avsc")),)*
                 }
             }
-
-            /// Name of its Avro record, without the namespace.
-            #[must_use]
-            pub const fn record(self) -> &'static str {
-                match self {
-                    $(Self::$stream => <streams::$event as crate::codec::Record>::NAME,)*
-                }
-            }
-
-            /// The owner of its messages.
-            #[must_use]
-            pub const fn owner(self) -> Owner {
-                match self {
-                    $(Self::$stream => Owner::$owner,)*
-                }
-            }
-
-            pub(crate) fn read(self, writer: &WriterSchema, datum: &[u8]) -> Result<Decoded, DecodeError> {
-                match self {
-                    $(Self::$stream => read_event(writer, datum, Event::$stream),)*
-                }
-            }
-        }
-
-        impl Event {
-            /// The stream it belongs to.
-            #[must_use]
-            pub const fn stream(&self) -> Stream {
-                match self {
-                    $(Self::$stream(_) => Stream::$stream,)*
-                }
-            }
-
-            pub(crate) fn write(&self, datum: &mut Vec<u8>) -> Result<(), EncodeError> {
-                match self {
-                    $(Self::$stream(event) => write_event(Stream::$stream, event, datum),)*
-                }
-            }
-
-            pub(crate) fn list<'a>(&'a self, fields: &mut crate::codec::Fields<'a>) {
-                match self {
-                    $(Self::$stream(event) => crate::codec::Record::list(event, fields),)*
-                }
-            }
-
-            pub(crate) fn store(&self, document: &mut bson::RawDocumentBuf) {
-                match self {
-                    $(Self::$stream(event) => crate::codec::Record::store(event, document),)*
-                }
-            }
-
-            /// Extra fields of the source.
-            #[must_use]
-            pub const fn extra(&self) -> &streams::Extra {
-                match self {
-                    $(Self::$stream(event) => &event.extra,)*
-                }
-            }
         }
     };
 }
-
-streams! {
-    /// Beats per minute, every few seconds while worn.
-    HeartRates(HeartRates) = "heart_rates", of Device;
-    /// Steps per minute; sparse.
-    Steps(Steps) = "steps", of Device;
-    /// Distance per minute.
-    Distances(Distances) = "distances", of Device;
-    /// Energy per minute.
-    Calories(Calories) = "calories", of Device;
-    /// Minutes of a day by how active they were.
-    ActivityMinutes(ActivityMinutes) = "activity_minutes", of Device;
-    /// Minutes of a day by heart-rate zone.
-    HeartRateZones(HeartRateZones) = "heart_rate_zones", of Device;
-    /// The resting heart rate of a day.
-    RestingHeartRates(RestingHeartRates) = "resting_heart_rates", of Device;
-    /// Sleep sessions with their levels.
-    Sleeps(Sleep) = "sleeps", of Device;
-    /// Scores of sleeps.
-    SleepScores(SleepScore) = "sleep_scores", of Device;
-    /// Exercises.
-    Exercises(Exercise) = "exercises", of Device;
-    /// Versions of a person's profile.
-    Users(User) = "users", of User;
-}
+streams!(declare_streams);
 
 impl Stream {
     /// Subject in the schema registry (TopicNameStrategy).
@@ -162,6 +183,23 @@ impl Stream {
     #[must_use]
     pub const fn collection(self) -> &'static str {
         self.name()
+    }
+
+    /// The owner of its messages.
+    #[must_use]
+    pub const fn owner(self) -> Owner {
+        match self.kind() {
+            Kind::Readings(_) | Kind::Days | Kind::Sessions(_) => Owner::Device,
+            Kind::Profiles => Owner::User,
+        }
+    }
+
+    /// The streams of readings, in the order of [`Stream::ALL`].
+    pub fn readings() -> impl Iterator<Item = (Self, Readings)> {
+        Self::ALL.into_iter().filter_map(|stream| match stream.kind() {
+            Kind::Readings(readings) => Some((stream, readings)),
+            Kind::Days | Kind::Sessions(_) | Kind::Profiles => None,
+        })
     }
 
     /// The stream with this short name (or collection).
@@ -196,5 +234,14 @@ mod tests {
             assert_eq!(stream.raw_table(), format!("raw.{stream}"));
         }
         assert_eq!(Stream::from_topic(DEAD_LETTER_TOPIC), None);
+    }
+
+    #[test]
+    fn readings_name_their_aggregates() {
+        for (stream, readings) in Stream::readings() {
+            assert_eq!(readings.quarters, format!("stage.{stream}_15m"));
+            assert_eq!(readings.days, format!("agg.{stream}_1d"));
+        }
+        assert_eq!(Stream::readings().count(), 4);
     }
 }

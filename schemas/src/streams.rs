@@ -26,7 +26,7 @@ pub use sleeps::{Sleep, SleepLevel};
 pub use steps::{Step, Steps};
 pub use users::User;
 
-use crate::codec::record;
+use crate::codec::{Extra, record};
 use crate::time::{LocalMillis, UtcMillis};
 
 record! {
@@ -46,7 +46,3 @@ record! {
         window_end: LocalMillis = "window_end" as "ended_at",
     }
 }
-
-/// Extra fields of a source: the unchanged text of a JSON object.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Extra(pub Option<String>);

@@ -1,9 +1,17 @@
 //! Two kinds of time that must not be mixed: an instant, and local time.
 
+use jiff::ToSpan;
+use jiff::civil::date;
+
 /// Milliseconds in a minute.
 pub const MINUTE_MS: i64 = 60_000;
 /// Milliseconds in a day.
 pub const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+
+/// Years after which the calendar repeats itself.
+const CYCLE_YEARS: i32 = 400;
+/// The days of these years.
+const CYCLE_DAYS: i32 = 146_097;
 
 /// An instant: milliseconds since 1970-01-01T00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,21 +50,11 @@ impl UtcMillis {
 /// `YYYY-MM-DD` of a number of days since 1970-01-01 (proleptic Gregorian calendar, as Avro's `date`).
 #[must_use]
 pub fn date_text(days: i32) -> String {
-    // Civil-from-days by eras of 400 years, each of 146,097 days, counted from 1 March of year 0.
-    let shifted = i64::from(days) + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+    // The calendar repeats itself, and goes on after the last year that the library knows, 9999.
+    let (cycles, days) = (days.div_euclid(CYCLE_DAYS), days.rem_euclid(CYCLE_DAYS));
+    let date = date(1970, 1, 1).saturating_add(days.days());
+    let year = i32::from(date.year()) + cycles * CYCLE_YEARS;
+    format!("{year:04}-{:02}-{:02}", date.month(), date.day())
 }
 
 #[cfg(test)]
@@ -78,6 +76,12 @@ mod tests {
             (18_201, "2019-11-01"),
             (18_321, "2020-02-29"),
             (11_016, "2000-02-29"),
+            (-719_528, "0000-01-01"),
+            (-719_529, "-001-12-31"),
+            (2_932_896, "9999-12-31"),
+            (2_932_897, "10000-01-01"),
+            (i32::MIN, "-5877641-06-23"),
+            (i32::MAX, "5881580-07-11"),
         ];
         for (days, text) in known {
             assert_eq!(date_text(days), text);

@@ -3,26 +3,25 @@
 //! An abandoned statement runs on at the server, and holds up the next one on its connection.
 
 use std::future::Future;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use pulseline_clients::postgres::{self, PostgresError};
+use pulseline_clients::postgres;
 use pulseline_runtime::config::TimescaleConfig;
 use tokio::runtime::Handle;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_postgres::CancelToken;
 
-use crate::client::Client;
-
 /// Longest that sending the cancel request may take.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Cancels the running statement of a connection, over another connection to the same server.
-#[derive(Clone)]
 pub(crate) struct Canceller {
     token: CancelToken,
     timescale: TimescaleConfig,
+    /// A statement was abandoned: it may still run.
+    given_up: AtomicBool,
 }
 
 impl Canceller {
@@ -30,28 +29,16 @@ impl Canceller {
         Self {
             token: client.cancel_token(),
             timescale,
+            given_up: AtomicBool::new(false),
         }
     }
 
-    async fn cancel(&self) -> Result<(), PostgresError> {
-        postgres::cancel(&self.timescale, &self.token).await
-    }
-}
-
-impl std::fmt::Debug for Canceller {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Canceller")
-    }
-}
-
-impl Client {
-    /// Waits for work on this connection, at most this long. Work that times out, or whose future is dropped, is cancelled
-    /// at the server; the connection then counts as closed, because the cancel request might arrive
-    /// late and hit the next statement. Only for a connection that does one thing at a time.
-    ///
-    /// # Errors
-    /// When the work takes longer.
-    pub async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
+    /// See [`Client::within`](crate::Client::within).
+    pub(crate) async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Elapsed> {
         let running = Running(self);
         let done = timeout(limit, work).await;
         if done.is_ok() {
@@ -60,11 +47,16 @@ impl Client {
         done
     }
 
+    /// True once a statement was abandoned.
+    pub(crate) fn has_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
     fn give_up(&self) {
         self.given_up.store(true, Ordering::Relaxed);
-        let canceller = self.canceller.clone();
+        let (token, timescale) = (self.token.clone(), self.timescale.clone());
         let cancelling = async move {
-            match timeout(CANCEL_TIMEOUT, canceller.cancel()).await {
+            match timeout(CANCEL_TIMEOUT, postgres::cancel(&timescale, &token)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::debug!(%error, "an abandoned statement was not cancelled"),
                 Err(_) => tracing::debug!("an abandoned statement was not cancelled in time"),
@@ -77,8 +69,14 @@ impl Client {
     }
 }
 
+impl std::fmt::Debug for Canceller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Canceller")
+    }
+}
+
 /// Cancels running work when dropped.
-struct Running<'a>(&'a Client);
+struct Running<'a>(&'a Canceller);
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {

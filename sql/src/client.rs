@@ -4,10 +4,10 @@
 //! services fill and check a warehouse that is built beside the one in use.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Buf;
+use tokio::time::error::Elapsed;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{CopyInSink, Error, IsolationLevel, Row, Statement};
 
@@ -24,9 +24,7 @@ pub struct Client {
     prepared: Prepared,
     /// Longest that a statement may run; only a reader has this limit, and then needs no session.
     limit: Option<Duration>,
-    pub(crate) canceller: Canceller,
-    /// A statement was abandoned: it may still run.
-    pub(crate) given_up: AtomicBool,
+    canceller: Canceller,
 }
 
 /// A transaction in one warehouse; rolled back unless committed.
@@ -211,7 +209,6 @@ impl Client {
             prepared: Prepared::default(),
             limit: None,
             canceller,
-            given_up: AtomicBool::new(false),
         }
     }
 
@@ -224,7 +221,8 @@ impl Client {
         started(begun, (&self.schemas, &self.prepared), self.limit).await
     }
 
-    /// Begins a read-only transaction with one snapshot.
+    /// Begins a read-only transaction with one snapshot. Its statements are planned with their values: a plan for any day
+    /// would lock every chunk.
     ///
     /// # Errors
     /// What the server says.
@@ -234,7 +232,11 @@ impl Client {
             .isolation_level(IsolationLevel::RepeatableRead)
             .read_only(true);
         let begun = builder.start().await?;
-        started(begun, (&self.schemas, &self.prepared), self.limit).await
+        let snapshot = started(begun, (&self.schemas, &self.prepared), self.limit).await?;
+        Ok(Transaction {
+            typed: Some(Typed { limit: None }),
+            ..snapshot
+        })
     }
 
     /// Limits every later statement to this time, without using a session: a pooler may run each on another
@@ -243,11 +245,21 @@ impl Client {
         self.limit = Some(limit);
     }
 
+    /// Waits for work on this connection, at most this long. Work that times out, or whose future is dropped, is cancelled
+    /// at the server; the connection then counts as closed, because the cancel request might arrive
+    /// late and hit the next statement. Only for a connection that does one thing at a time.
+    ///
+    /// # Errors
+    /// When the work takes longer.
+    pub async fn within<T>(&self, limit: Duration, work: impl Future<Output = T>) -> Result<T, Elapsed> {
+        self.canceller.within(limit, work).await
+    }
+
     /// True once the connection has ended, a statement on it was abandoned, or it is unusable: its server was demoted,
     /// or a pooler exchanged it.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.given_up.load(Ordering::Relaxed) || self.inner.is_closed() || self.prepared.is_spent()
+        self.canceller.has_given_up() || self.inner.is_closed() || self.prepared.is_spent()
     }
 
     /// The underlying client, which sends statements unchanged.

@@ -25,3 +25,16 @@ pub use prepared::Prepared;
 pub use reader::open_reader;
 pub use schemas::Schemas;
 pub use typed::Typed;
+
+/// The text of a statement in `sql/queries`, by its path there without `.sql`.
+#[macro_export]
+macro_rules! query {
+    ($path:literal) => {
+        include_str!(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../sql/queries/",
+            $path,
+            ".sql"
+        ))
+    };
+}

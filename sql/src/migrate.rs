@@ -10,9 +10,10 @@ use sha2::{Digest, Sha256};
 use crate::client::{Client, GenericClient, Transaction};
 use crate::connect::connect;
 use crate::error::SqlError;
+use crate::schemas::Schemas;
 
 /// Number, name, text. Never edited once released.
-const MIGRATIONS: [(i32, &str, &str); 21] = [
+const MIGRATIONS: [(i32, &str, &str); 22] = [
     (1, "ops", include_str!("../migrations/0001_ops.sql")),
     (2, "raw", include_str!("../migrations/0002_raw.sql")),
     (3, "stage", include_str!("../migrations/0003_stage.sql")),
@@ -46,17 +47,13 @@ const MIGRATIONS: [(i32, &str, &str); 21] = [
         "accounted_pages",
         include_str!("../migrations/0021_accounted_pages.sql"),
     ),
+    (22, "grants", include_str!("../migrations/0022_grants.sql")),
 ];
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.
 const LOCK: &str = "select pg_advisory_xact_lock(hashtext('pulseline migrations'))";
-const JOURNAL: &str = "create table {journal} (version int primary key, name text not null, \
-    checksum text not null, applied_at timestamptz not null default now()); \
-    comment on table {journal} is 'Which migrations of Pulseline were applied; see its sql/migrations.'; \
-    comment on column {journal}.version is 'Number of the file.'; \
-    comment on column {journal}.name is 'Name of the file.'; \
-    comment on column {journal}.checksum is 'SHA-256 of its text.'; \
-    comment on column {journal}.applied_at is 'When.'";
+/// The table of applied migrations.
+const JOURNAL: &str = include_str!("../migrations/0000_journal.sql");
 
 /// What [`migrate`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -75,6 +72,18 @@ pub fn required_version() -> i32 {
         .map(|(version, ..)| *version)
         .max()
         .unwrap_or_default()
+}
+
+impl Schemas {
+    /// True when they exist in the database.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn are_there(&self, client: &impl GenericClient) -> Result<bool, SqlError> {
+        let sql = "select to_regnamespace($1::text) is not null";
+        let ops = format!("{}ops", self.prefix());
+        Ok(client.query_one(sql, &[&ops]).await?.get(0))
+    }
 }
 
 /// The database's schema version; 0 when it has none.
@@ -147,7 +156,7 @@ pub fn migrate_to(
         let transaction = client.transaction().await?;
         transaction.batch_execute(LOCK).await?;
         if !has_journal(&transaction).await? {
-            let create = JOURNAL.replace("{journal}", &transaction.schemas().journal());
+            let create = transaction.schemas().render(JOURNAL);
             transaction.batch_execute(&create).await?;
         }
         let installed = installed_version(&transaction).await?;

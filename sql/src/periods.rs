@@ -1,9 +1,12 @@
 //! Days, ISO weeks and months, and what depends on a changed day: one place for the compactor and for `verify` (P6).
 
+use std::error::Error;
 use std::ops::Range;
 
+use bytes::{BufMut, BytesMut};
 use jiff::civil::{Date, date};
 use jiff::{Span, ToSpan};
+use tokio_postgres::types::{IsNull, ToSql, Type, accepts, to_sql_checked};
 
 /// A period is open until it has ended everywhere on Earth: the westernmost clocks run 12 hours behind UTC.
 pub const OPEN_MARGIN_MS: i64 = 12 * 3_600_000;
@@ -33,8 +36,7 @@ impl Level {
         match self {
             Self::Day => day..day + 1,
             Self::Week => {
-                // 1970-01-01 was a Thursday.
-                let monday = (day + 3).div_euclid(7) * 7 - 3;
+                let monday = day - DayNumber::from(date_of(day).weekday().to_monday_zero_offset());
                 monday..monday + 7
             }
             Self::Month => {
@@ -75,6 +77,22 @@ pub fn number_of(day: Date) -> DayNumber {
 }
 
 const EPOCH: Date = date(1970, 1, 1);
+
+/// The start of a local day, as a parameter of type `timestamp`.
+#[derive(Clone, Copy, Debug)]
+pub struct Midnight(pub DayNumber);
+
+impl ToSql for Midnight {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        /// 2000-01-01, from which PostgreSQL counts microseconds.
+        const EPOCH_2000: i64 = 10_957;
+        out.put_i64((i64::from(self.0) - EPOCH_2000) * DAY_MS * 1_000);
+        Ok(IsNull::No)
+    }
+
+    accepts!(TIMESTAMP);
+    to_sql_checked!();
+}
 
 #[cfg(test)]
 mod tests {

@@ -2,9 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::client::GenericClient;
-use crate::error::SqlError;
-
 /// As statements name them.
 const NAMES: [&str; 4] = ["raw", "stage", "agg", "ops"];
 
@@ -29,16 +26,6 @@ impl Schemas {
         Self {
             prefix: "old_".into(),
         }
-    }
-
-    /// True when they exist in the database.
-    ///
-    /// # Errors
-    /// What the server says.
-    pub async fn are_there(&self, client: &impl GenericClient) -> Result<bool, SqlError> {
-        let sql = "select to_regnamespace($1::text) is not null";
-        let ops = format!("{}ops", self.prefix);
-        Ok(client.query_one(sql, &[&ops]).await?.get(0))
     }
 
     /// Schemas whose names begin with `prefix`, which is made of lower-case letters, digits and `_`.
@@ -71,10 +58,11 @@ impl Schemas {
         format!("public.{}pulseline_migrations", self.prefix)
     }
 
-    /// Puts the names into a migration's text, which says `{{raw}}`, `{{stage}}`, `{{agg}}`, `{{ops}}`.
+    /// Puts the names into a migration's text, which says `{{raw}}`, `{{stage}}`, `{{agg}}`, `{{ops}}`, `{{journal}}`.
     #[must_use]
     pub fn render(&self, text: &str) -> String {
-        NAMES.iter().fold(text.to_owned(), |text, name| {
+        let text = text.replace("{{journal}}", &self.journal());
+        NAMES.iter().fold(text, |text, name| {
             text.replace(&format!("{{{{{name}}}}}"), &format!("{}{name}", self.prefix))
         })
     }
@@ -112,6 +100,7 @@ mod tests {
     fn a_prefix_stands_before_every_schema() {
         let next = Schemas::with_prefix("next_").unwrap();
         assert_eq!(next.render("{{raw}}.a {{ops}}.b"), "next_raw.a next_ops.b");
+        assert_eq!(next.render("{{journal}}"), "public.next_pulseline_migrations");
         assert_eq!(Schemas::default().render("{{agg}}"), "agg");
         assert!(Schemas::with_prefix("x; drop").is_none());
         assert_eq!(next.names(), ["next_raw", "next_stage", "next_agg", "next_ops"]);

@@ -8,7 +8,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, GenericClient, Row};
 
 /// The types that parameters may have, in the order they are tried: the first one that takes a Rust type wins.
-const TYPES: [Type; 18] = [
+const TYPES: [Type; 19] = [
     Type::BOOL,
     Type::INT2,
     Type::INT4,
@@ -18,6 +18,7 @@ const TYPES: [Type; 18] = [
     Type::TEXT,
     Type::BYTEA,
     Type::TIMESTAMPTZ,
+    Type::TIMESTAMP,
     Type::UUID,
     Type::JSONB,
     Type::BOOL_ARRAY,
@@ -115,6 +116,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+    use crate::periods::Midnight;
 
     #[test]
     fn a_value_says_what_it_is_sent_as_also_where_there_is_none() {
@@ -130,6 +132,7 @@ mod tests {
         assert_eq!(said(&None::<i64>), Type::INT8);
         assert_eq!(said(&vec![1_u8]), Type::BYTEA);
         assert_eq!(said(&SystemTime::UNIX_EPOCH), Type::TIMESTAMPTZ);
+        assert_eq!(said(&Midnight(18_201)), Type::TIMESTAMP);
         assert_eq!(said(&uuid::Uuid::nil()), Type::UUID);
         assert_eq!(said(&serde_json::Value::Null), Type::JSONB);
         assert_eq!(said(&vec!["x"]), Type::TEXT_ARRAY);

@@ -1,10 +1,11 @@
-//! Migrations on a real server: twice, by two at once, edited, too new.
+//! Migrations on a real server: twice, by two at once, edited, too new; and the statements on what they leave.
 
-use pulseline_sql::GenericClient;
+use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use pulseline_runtime::config::{Secret, TimescaleConfig};
+use pulseline_sql::GenericClient;
 use pulseline_sql::{SqlError, connect, installed_version, migrate, required_version};
 use pulseline_stack::{Server, Stack, StackOptions};
 
@@ -75,6 +76,36 @@ async fn everything_in_the_warehouse_explains_itself() -> Result<()> {
         .await?;
     let mute: Vec<String> = mute.iter().map(|row| row.get(0)).collect();
     ensure!(mute.is_empty(), "without a comment: {mute:?}");
+    stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_statement_in_queries_is_prepared() -> Result<()> {
+    let (stack, timescale) = server("queries").await?;
+    // The statements of a rebuild name both warehouses.
+    for prefix in ["", "next_"] {
+        let mut warehouse = timescale.clone();
+        warehouse.schema_prefix = prefix.into();
+        migrate(&warehouse).await?;
+    }
+    let client = connect(&timescale, "test").await?;
+    let (mut prepared, mut refused) = (0, Vec::new());
+    let mut folders = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("queries")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Err(error) = client.statement(&fs::read_to_string(&path)?).await {
+                refused.push(format!("{}: {error:?}", path.display()));
+            } else {
+                prepared += 1;
+            }
+        }
+    }
+    ensure!(refused.is_empty(), "{}", refused.join("\n"));
+    ensure!(prepared > 20, "only {prepared} statements");
     stack.stop().await?;
     Ok(())
 }

@@ -9,24 +9,17 @@ mod found;
 mod nights;
 mod owners;
 mod quarters;
+mod rows;
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use pulseline_generator::Oracle;
-use uuid::Uuid;
 
+use crate::oracle::Oracle;
 use crate::truth::Findings;
 use crate::world::World;
 
-/// Identity of a row: two ids (of whom, of what), a time or day, and a number more where that is not enough.
-pub(crate) type Key = (Uuid, Uuid, i64, i64);
-/// Figures of a row, in the order of its relation's columns.
-pub(crate) type Figures = Vec<Option<i64>>;
-/// Rows of a relation.
-pub(crate) type Rows = BTreeMap<Key, Figures>;
-
-pub(crate) const DAY_MS: i64 = 86_400_000;
+use rows::Rows;
 
 /// Compares stage and agg with what the events must have become.
 ///

@@ -10,6 +10,7 @@ pub mod identifiers;
 pub mod layers;
 pub mod link;
 pub mod measures;
+pub mod oracle;
 pub mod own;
 pub mod page;
 pub mod picture;
@@ -23,6 +24,7 @@ pub mod world;
 
 pub use console::Console;
 pub use measures::Measures;
+pub use oracle::Oracle;
 pub use service::{Role, Service};
 pub use truth::Findings;
 pub use world::World;

@@ -2,85 +2,22 @@
 
 use pulseline_sql::GenericClient;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt;
 
 use anyhow::{Context, Result};
 use bson::{Document, doc};
 use futures_util::TryStreamExt;
-use pulseline_generator::{Oracle, SimulateConfig, plan};
+use pulseline_generator::{SimulateConfig, plan};
 use pulseline_schemas::{Stream, UtcMillis, collections};
 use uuid::Uuid;
 
+use crate::oracle::Oracle;
 use crate::world::World;
 
+mod findings;
 mod readings;
 mod whole;
 
-/// Findings that are shown of each kind.
-const SHOWN: usize = 5;
-
-/// What a comparison found. Each list holds a text for every deviation.
-#[derive(Debug, Default)]
-pub struct Findings {
-    /// Rows and documents that were compared.
-    pub compared: usize,
-    /// Must be there, and is not.
-    pub missing: Vec<String>,
-    /// Is there, and must not be.
-    pub spurious: Vec<String>,
-    /// Is there with other values.
-    pub corrupted: Vec<String>,
-}
-
-impl Findings {
-    /// True when everything is as it must be.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.missing.is_empty() && self.spurious.is_empty() && self.corrupted.is_empty()
-    }
-
-    pub(crate) fn compare<K, V>(
-        &mut self,
-        what: &str,
-        expected: impl IntoIterator<Item = (K, V)>,
-        mut found: HashMap<K, V>,
-    ) where
-        K: fmt::Debug + Eq + std::hash::Hash,
-        V: fmt::Debug + PartialEq,
-    {
-        for (key, value) in expected {
-            self.compared += 1;
-            match found.remove(&key) {
-                None => self.missing.push(format!("{what} {key:?}")),
-                Some(other) if other != value => {
-                    self.corrupted
-                        .push(format!("{what} {key:?}: {other:?} instead of {value:?}"));
-                }
-                Some(_) => {}
-            }
-        }
-        self.spurious
-            .extend(found.into_keys().map(|key| format!("{what} {key:?}")));
-    }
-}
-
-impl fmt::Display for Findings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds = [
-            ("missing", &self.missing),
-            ("spurious", &self.spurious),
-            ("corrupted", &self.corrupted),
-        ];
-        write!(f, "{} compared", self.compared)?;
-        for (kind, texts) in kinds {
-            write!(f, "; {} {kind}", texts.len())?;
-            for text in texts.iter().take(SHOWN) {
-                write!(f, "\n  {kind}: {text}")?;
-            }
-        }
-        Ok(())
-    }
-}
+pub use findings::Findings;
 
 /// What the deliveries of a cohort must have become.
 ///

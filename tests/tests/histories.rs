@@ -6,11 +6,11 @@
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use pulseline_generator::{Oracle, Payload, Planned, SimulateConfig, Start, plan};
+use pulseline_generator::{Payload, Planned, SimulateConfig, Start, plan};
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_schemas::{Event, LocalMillis, Stream, UtcMillis};
 use pulseline_sql::periods::{date_of, number_of};
-use pulseline_tests::{Role, Service, World, layers, producer::Hand};
+use pulseline_tests::{Oracle, Role, Service, World, layers, producer::Hand};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tokio_postgres::Client;
 
-use super::rows::{self, Row, TABLES};
+use super::rows::{self, Row, Table};
 use crate::cohort::Cohort;
 
 /// Merges a cohort's readings in the order in which they are delivered; gives how many were sent.
@@ -18,11 +18,10 @@ pub(crate) async fn merge(client: &Client, cohort: &Cohort) -> Result<(Duration,
     Ok((took, merged))
 }
 
-async fn batch(client: &Client, table: usize, rows: Vec<Row>) -> Result<Duration> {
+async fn batch(client: &Client, table: Table, rows: Vec<Row>) -> Result<Duration> {
     let bytes = rows::binary(table, &rows::distinct(rows));
-    let (name, value) = TABLES[table];
-    let columns = rows::columns(table);
-    let confidence = if table == 0 {
+    let (name, value, columns) = (table.stream, table.value, table.columns());
+    let confidence = if table.has_confidence() {
         "confidence = excluded.confidence, "
     } else {
         ""

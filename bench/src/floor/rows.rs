@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::{SinkExt, pin_mut};
-use pulseline_schemas::{Event, Upload};
+use pulseline_schemas::{Event, LocalMillis, Readings, Stream, Upload};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -14,17 +14,39 @@ use crate::cohort::Cohort;
 
 /// Rows of a COPY, as the loader's batches.
 pub(crate) const BATCH: usize = 20_000;
-/// Tables of readings, and the column of their value.
-pub(crate) const TABLES: [(&str, &str); 4] = [
-    ("heart_rates", "bpm"),
-    ("steps", "steps"),
-    ("distances", "distance_mm"),
-    ("calories", "millikcal"),
-];
 /// Of the binary format: signature, flags, no extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// Milliseconds from 1970 to PostgreSQL's epoch.
 const EPOCH_2000_MS: i64 = 946_684_800_000;
+
+/// The table of a stream of readings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Table {
+    pub(crate) stream: Stream,
+    /// The column of the value.
+    pub(crate) value: &'static str,
+}
+
+impl Table {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        Stream::readings().map(|(stream, Readings { value, .. })| Self { stream, value })
+    }
+
+    pub(crate) fn of(stream: Stream) -> Option<Self> {
+        Self::all().find(|table| table.stream == stream)
+    }
+
+    pub(crate) fn has_confidence(self) -> bool {
+        self.stream == Stream::HeartRates
+    }
+
+    /// Its columns in the order of [`Row`].
+    pub(crate) fn columns(self) -> String {
+        let confidence = if self.has_confidence() { "confidence, " } else { "" };
+        let value = self.value;
+        format!("device_id, local_ts, utc_offset_minutes, {value}, {confidence}synced_at, event_id")
+    }
+}
 
 /// A reading as a row.
 #[derive(Clone, Copy, Debug)]
@@ -48,14 +70,13 @@ impl Row {
         (self.synced_at, self.event_id)
     }
 
-    fn write(&self, table: usize, bytes: &mut BytesMut) {
-        let has_confidence = table == 0;
+    fn write(&self, has_confidence: bool, bytes: &mut BytesMut) {
         bytes.put_i16(6 + i16::from(has_confidence));
         bytes.put_i32(16);
         bytes.put_slice(self.device_id.as_bytes());
         millis(bytes, self.local_ts);
         small(bytes, self.utc_offset_minutes);
-        if table == 0 {
+        if has_confidence {
             small(bytes, self.value);
             match self.confidence {
                 Some(confidence) => small(bytes, confidence),
@@ -82,43 +103,32 @@ fn small(bytes: &mut BytesMut, value: i32) {
     bytes.put_i16(i16::try_from(value).unwrap_or(i16::MAX));
 }
 
-/// The columns of a table in the order of [`Row`].
-pub(crate) fn columns(table: usize) -> String {
-    let value = TABLES[table].1;
-    let confidence = if table == 0 { "confidence, " } else { "" };
-    format!("device_id, local_ts, utc_offset_minutes, {value}, {confidence}synced_at, event_id")
-}
-
 /// An event's rows and their table, if it carries readings.
-pub(crate) fn of_event(event: &Event) -> Option<(usize, Vec<Row>)> {
+pub(crate) fn of_event(event: &Event) -> Option<(Table, Vec<Row>)> {
     let upload = event.upload()?;
-    let row = |at: i64, value: i32, confidence: Option<i32>| row(upload, at, value, confidence);
-    let (table, rows) = match event {
-        Event::HeartRates(of) => (
-            0,
-            of.samples
-                .iter()
-                .map(|s| row(s.ts.0, s.bpm, s.confidence))
-                .collect(),
-        ),
-        Event::Steps(of) => (1, of.samples.iter().map(|s| row(s.ts.0, s.steps, None)).collect()),
-        Event::Distances(of) => (
-            2,
-            of.samples
-                .iter()
-                .map(|s| row(s.ts.0, s.distance_mm, None))
-                .collect(),
-        ),
-        Event::Calories(of) => (
-            3,
-            of.samples
-                .iter()
-                .map(|s| row(s.ts.0, s.millikcal, None))
-                .collect(),
-        ),
-        _ => return None,
+    let row = |at: LocalMillis, value: i32, confidence: Option<i32>| row(upload, at.0, value, confidence);
+    let rows = match event {
+        Event::HeartRates(of) => of
+            .samples
+            .iter()
+            .map(|s| row(s.ts, s.bpm, s.confidence))
+            .collect(),
+        Event::Steps(of) => of.samples.iter().map(|s| row(s.ts, s.steps, None)).collect(),
+        Event::Distances(of) => of
+            .samples
+            .iter()
+            .map(|s| row(s.ts, s.distance_mm, None))
+            .collect(),
+        Event::Calories(of) => of.samples.iter().map(|s| row(s.ts, s.millikcal, None)).collect(),
+        Event::ActivityMinutes(_)
+        | Event::HeartRateZones(_)
+        | Event::RestingHeartRates(_)
+        | Event::Sleeps(_)
+        | Event::SleepScores(_)
+        | Event::Exercises(_)
+        | Event::Users(_) => return None,
     };
-    Some((table, rows))
+    Some((Table::of(event.stream())?, rows))
 }
 
 const fn row(upload: &Upload, local_ts: i64, value: i32, confidence: Option<i32>) -> Row {
@@ -148,11 +158,11 @@ pub(crate) fn distinct(rows: Vec<Row>) -> Vec<Row> {
     distinct
 }
 
-/// A COPY's bytes.
-pub(crate) fn binary(table: usize, rows: &[Row]) -> Bytes {
+/// A COPY's bytes, ready before the clock starts: the driver's own writer encodes while it sends.
+pub(crate) fn binary(table: Table, rows: &[Row]) -> Bytes {
     let mut bytes = BytesMut::from(HEADER);
     for row in rows {
-        row.write(table, &mut bytes);
+        row.write(table.has_confidence(), &mut bytes);
     }
     bytes.put_i16(-1);
     bytes.freeze()
@@ -173,7 +183,7 @@ pub(crate) async fn copy(client: &Client, target: &str, rows: Bytes) -> Result<(
 /// continuous aggregate too: a hypertable that has one takes a note of every row.
 pub(crate) async fn make_tables(client: &Client) -> Result<()> {
     client.batch_execute("create schema bench").await?;
-    for (table, _) in TABLES {
+    for Table { stream: table, .. } in Table::all() {
         let make = format!(
             "create table bench.{table} (like raw.{table} including all); \
              select create_hypertable('bench.{table}', by_range('local_ts', interval '1 day'), create_default_indexes => false); \
@@ -201,22 +211,23 @@ pub(crate) async fn drop_tables(client: &Client) -> Result<()> {
 /// writing took, and how many there were.
 pub(crate) async fn in_batches(
     cohort: &Cohort,
-    mut write: impl AsyncFnMut(usize, Vec<Row>) -> Result<Duration>,
+    mut write: impl AsyncFnMut(Table, Vec<Row>) -> Result<Duration>,
 ) -> Result<(Duration, u64)> {
     let (mut took, mut readings) = (Duration::ZERO, 0);
-    let mut filling: [Vec<Row>; TABLES.len()] = Default::default();
+    let mut filling: [Vec<Row>; Stream::COUNT] = Default::default();
     for event in cohort.events()? {
         let Some((table, rows)) = of_event(&event) else {
             continue;
         };
         readings += rows.len() as u64;
-        filling[table].extend(rows);
-        if filling[table].len() >= BATCH {
-            took += write(table, std::mem::take(&mut filling[table])).await?;
+        let filled = &mut filling[table.stream as usize];
+        filled.extend(rows);
+        if filled.len() >= BATCH {
+            took += write(table, std::mem::take(filled)).await?;
         }
     }
-    for (table, rows) in filling.into_iter().enumerate() {
-        took += write(table, rows).await?;
+    for table in Table::all() {
+        took += write(table, std::mem::take(&mut filling[table.stream as usize])).await?;
     }
     Ok((took, readings))
 }

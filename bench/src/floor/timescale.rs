@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use tokio_postgres::Client;
 
-use super::rows::{self, Row, TABLES};
+use super::rows::{self, Row, Table};
 use crate::cohort::Cohort;
 
 /// Copies a cohort's readings, in the order in which they are delivered.
@@ -17,9 +17,9 @@ pub(crate) async fn copy(client: &Client, cohort: &Cohort) -> Result<Duration> {
     Ok(took)
 }
 
-async fn batch(client: &Client, table: usize, rows: Vec<Row>) -> Result<Duration> {
+async fn batch(client: &Client, table: Table, rows: Vec<Row>) -> Result<Duration> {
     let bytes = rows::binary(table, &rows::distinct(rows));
-    let target = format!("bench.{} ({})", TABLES[table].0, rows::columns(table));
+    let target = format!("bench.{} ({})", table.stream, table.columns());
     let began = Instant::now();
     rows::copy(client, &target, bytes).await?;
     Ok(began.elapsed())

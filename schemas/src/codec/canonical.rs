@@ -1,20 +1,21 @@
-//! A hash of an event's content, independent of the schema's version.
+//! The canonical form of an event's content, which is hashed. It does not depend on the schema's version.
 //!
-//! Canonical JSON: sorted keys, no nulls, no white space, unknown fields in place. An unknown field has the same hash as
+//! Sorted keys, no nulls, no white space, unknown fields in place. An unknown field has the same hash as
 //! in a later version that knows it.
 
 use std::io::Write;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::record::{Record, Unknown};
-use crate::event::Event;
 use crate::time::{LocalDay, LocalMillis, UtcMillis};
 
 /// Known fields by name.
 pub(crate) type Fields<'a> = Vec<(&'static str, &'a dyn Hashed)>;
+
+/// Fields that a writer may have and this version does not know, by name.
+pub(crate) type Unknown = Map<String, Value>;
 
 /// A value in the canonical form.
 pub(crate) trait Hashed {
@@ -27,18 +28,15 @@ pub(crate) trait Hashed {
     fn hash(&self, json: &mut Vec<u8>, unknown: Option<&Unknown>);
 }
 
-/// SHA-256 over the canonical JSON of an event and the fields that are unknown here.
-#[must_use]
-pub fn content_hash(event: &Event, unknown: &Unknown) -> [u8; 32] {
-    let mut json = Vec::with_capacity(512 + 56 * event.readings());
-    let mut fields = Fields::with_capacity(32);
-    event.list(&mut fields);
-    write_object(&mut json, &mut fields, Some(unknown));
+/// SHA-256 over the canonical form, which is about so many bytes.
+pub(crate) fn digest(known: &mut Fields<'_>, unknown: &Unknown, bytes: usize) -> [u8; 32] {
+    let mut json = Vec::with_capacity(bytes);
+    write_object(&mut json, known, Some(unknown));
     Sha256::digest(json).into()
 }
 
 /// Writes an object with its known fields sorted and the unknown ones between them.
-fn write_object(json: &mut Vec<u8>, known: &mut Fields<'_>, unknown: Option<&Unknown>) {
+pub(super) fn write_object(json: &mut Vec<u8>, known: &mut Fields<'_>, unknown: Option<&Unknown>) {
     known.sort_unstable_by_key(|(name, _)| *name);
     let is_unknown = |name: &str| known.iter().all(|(field, _)| *field != name);
     let mut others: Vec<_> = unknown
@@ -63,23 +61,6 @@ fn write_object(json: &mut Vec<u8>, known: &mut Fields<'_>, unknown: Option<&Unk
         write_value(json, value);
     }
     json.push(b'}');
-}
-
-impl<R: Record> Hashed for Vec<R> {
-    fn hash(&self, json: &mut Vec<u8>, unknown: Option<&Unknown>) {
-        let mut fields = Fields::with_capacity(R::FIELDS.len());
-        json.push(b'[');
-        for (index, item) in self.iter().enumerate() {
-            if index > 0 {
-                json.push(b',');
-            }
-            fields.clear();
-            item.list(&mut fields);
-            let of_item = unknown.and_then(|unknown| unknown.get(&index.to_string())?.as_object());
-            write_object(json, &mut fields, of_item);
-        }
-        json.push(b']');
-    }
 }
 
 impl Hashed for Vec<Uuid> {

@@ -2,12 +2,12 @@
 
 /// Declares a record: its fields with their types, their names in Avro and, where they differ, in documents.
 ///
-/// `in upload` puts the envelope in front, flat in Avro and in documents; `or default` makes of a field that a writer
-/// does not have its default.
+/// `in upload: Upload` puts the envelope in front, flat in Avro and in documents; `or default` makes of a field that a
+/// writer does not have its default.
 macro_rules! record {
     (
         $(#[$about:meta])*
-        $avro:literal $name:ident $(in $envelope:ident)? {
+        $avro:literal $name:ident $(in $envelope:ident: $upload:ty)? {
             $(
                 $(#[$doc:meta])*
                 $field:ident: $kind:ty = $label:literal $(as $stored:literal)? $(or $fallback:ident)?
@@ -19,7 +19,7 @@ macro_rules! record {
         pub struct $name {
             $(
                 /// The envelope.
-                pub $envelope: $crate::streams::Upload,
+                pub $envelope: $upload,
             )?
             $($(#[$doc])* pub $field: $kind,)*
         }
@@ -28,7 +28,7 @@ macro_rules! record {
             #[derive(Default)]
             #[allow(unreachable_pub, reason = "the type of a public record names it")]
             pub struct Partial {
-                $($envelope: <$crate::streams::Upload as $crate::codec::Record>::Partial,)?
+                $($envelope: <$upload as $crate::codec::Record>::Partial,)?
                 $($field: Option<$kind>,)*
             }
 
@@ -39,7 +39,7 @@ macro_rules! record {
 
             impl $crate::codec::Record for $name {
                 const NAME: &'static str = $avro;
-                const ENVELOPE: &'static [&'static str] = $crate::codec::record!(@envelope $($envelope)?);
+                const ENVELOPE: &'static [&'static str] = $crate::codec::record!(@envelope $($upload)?);
                 const FIELDS: &'static [&'static str] = &[$($label),*];
                 type Partial = Partial;
 
@@ -50,7 +50,7 @@ macro_rules! record {
                     unknown: &mut $crate::codec::Unknown,
                 ) -> Result<(), A::Error> {
                     $(if index < Self::ENVELOPE.len() {
-                        return $crate::streams::Upload::read(&mut partial.$envelope, index, fields, unknown);
+                        return <$upload>::read(&mut partial.$envelope, index, fields, unknown);
                     })?
                     let own = index - Self::ENVELOPE.len();
                     $(if own == At::$field as usize {
@@ -89,7 +89,7 @@ macro_rules! record {
         };
     };
     (@envelope) => { &[] };
-    (@envelope $envelope:ident) => { <$crate::streams::Upload as $crate::codec::Record>::FIELDS };
+    (@envelope $upload:ty) => { <$upload as $crate::codec::Record>::FIELDS };
     (@made $value:expr, $label:literal) => { $crate::codec::required($value, $label)? };
     (@made $value:expr, $label:literal, default) => { $value.unwrap_or_default() };
     (@stored $label:literal) => { bson::raw::cstr!($label) };

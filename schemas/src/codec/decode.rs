@@ -1,4 +1,4 @@
-//! Decodes events from Avro with the writer's schema.
+//! Decodes records from Avro with the writer's schema.
 
 use std::sync::Once;
 
@@ -6,12 +6,9 @@ use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::schema::{ResolvedSchema, SchemaKind};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer};
-use serde_json::{Map, Value};
 
-use super::canonical::content_hash;
-use super::record::{Record, RecordSeed, Unknown};
-use crate::event::Event;
-use crate::stream::Stream;
+use super::canonical::Unknown;
+use super::record::{Record, RecordSeed};
 
 /// Most bytes that a length inside a datum may ask for. A few bytes can ask for the crate's default of 512 MB;
 /// no message that a broker accepts by default is larger than this.
@@ -78,48 +75,6 @@ pub enum DecodeError {
     Trailing(usize),
 }
 
-/// A decoded event.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Decoded {
-    /// The known fields.
-    pub event: Event,
-    /// The writer's fields that this version does not know. Those inside a reading or a level stand under the
-    /// array's name and the item's index.
-    pub extra: Map<String, Value>,
-    /// See [`content_hash`].
-    pub content_hash: [u8; 32],
-}
-
-/// Decodes a bare datum that was written with `writer`.
-///
-/// # Errors
-/// When the bytes are not exactly one event of this stream.
-pub fn decode(stream: Stream, writer: &WriterSchema, datum: &[u8]) -> Result<Decoded, DecodeError> {
-    lower_allocation_cap();
-    if writer.record != stream.record() {
-        return Err(DecodeError::WrongRecord {
-            expected: stream.record(),
-            found: writer.record.clone(),
-        });
-    }
-    stream.read(writer, datum)
-}
-
-pub(crate) fn read_event<R: Record>(
-    writer: &WriterSchema,
-    datum: &[u8],
-    event: impl FnOnce(R) -> Event,
-) -> Result<Decoded, DecodeError> {
-    let (made, extra) = read::<R>(writer, datum)?;
-    let event = event(made);
-    let content_hash = content_hash(&event, &extra);
-    Ok(Decoded {
-        event,
-        extra,
-        content_hash,
-    })
-}
-
 /// A record with what was unknown in it; the form in which the reader of datums can return both.
 struct Whole<R>(R, Unknown);
 
@@ -131,7 +86,15 @@ impl<'de, R: Record> Deserialize<'de> for Whole<R> {
     }
 }
 
-fn read<R: Record>(writer: &WriterSchema, mut datum: &[u8]) -> Result<(R, Unknown), DecodeError> {
+/// Reads exactly one record, with the fields that are unknown here.
+pub(crate) fn read<R: Record>(writer: &WriterSchema, mut datum: &[u8]) -> Result<(R, Unknown), DecodeError> {
+    lower_allocation_cap();
+    if writer.record != R::NAME {
+        return Err(DecodeError::WrongRecord {
+            expected: R::NAME,
+            found: writer.record.clone(),
+        });
+    }
     let malformed = |error: apache_avro::Error| DecodeError::Malformed(shortened(&error.to_string()));
     let reader = GenericDatumReader::builder(&writer.schema)
         .human_readable(false)

@@ -8,9 +8,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::any::Any;
-use super::canonical::{self, Hashed};
-use super::record::{ListSeed, Record, Unknown};
-use crate::streams::Extra;
+use super::canonical::{Fields, Hashed, Unknown, write_object, write_text};
+use super::record::{ListSeed, Record};
 use crate::time::{LocalDay, LocalMillis, UtcMillis, date_text};
 
 /// A kind of field.
@@ -231,6 +230,27 @@ impl<R: Record> Field for Vec<R> {
     }
 }
 
+impl<R: Record> Hashed for Vec<R> {
+    fn hash(&self, json: &mut Vec<u8>, unknown: Option<&Unknown>) {
+        let mut fields = Fields::with_capacity(R::FIELDS.len());
+        json.push(b'[');
+        for (index, item) in self.iter().enumerate() {
+            if index > 0 {
+                json.push(b',');
+            }
+            fields.clear();
+            item.list(&mut fields);
+            let of_item = unknown.and_then(|unknown| unknown.get(&index.to_string())?.as_object());
+            write_object(json, &mut fields, of_item);
+        }
+        json.push(b']');
+    }
+}
+
+/// Extra fields of a source: the unchanged text of a JSON object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extra(pub Option<String>);
+
 impl Field for Extra {
     fn read<'de, A: MapAccess<'de>>(
         fields: &mut A,
@@ -262,6 +282,6 @@ impl Hashed for Extra {
     }
 
     fn hash(&self, json: &mut Vec<u8>, _: Option<&Unknown>) {
-        canonical::write_text(json, self.0.as_deref().unwrap_or_default());
+        write_text(json, self.0.as_deref().unwrap_or_default());
     }
 }

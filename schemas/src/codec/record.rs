@@ -6,13 +6,10 @@ use std::marker::PhantomData;
 use bson::RawDocumentBuf;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeStruct;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::any::Any;
-use super::canonical::Fields;
-
-/// Fields that a writer may have and this version does not know, by name.
-pub(crate) type Unknown = Map<String, Value>;
+use super::canonical::{Fields, Unknown};
 
 /// A record declared by `record!`.
 pub(crate) trait Record: Sized {

@@ -1,6 +1,6 @@
 //! Minutes of a day by how active they were.
 
-use super::Extra;
+use super::{Extra, Upload};
 use crate::codec::record;
 use crate::time::LocalDay;
 
@@ -18,7 +18,7 @@ record! {
 
 record! {
     /// Some days of activity.
-    "ActivityMinutes" ActivityMinutes in upload {
+    "ActivityMinutes" ActivityMinutes in upload: Upload {
         /// A day and a level each.
         samples: Vec<ActivityMinute> = "samples" as "metrics",
         /// What else the source said.

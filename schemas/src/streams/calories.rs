@@ -1,6 +1,6 @@
 //! Energy per minute; the basal rate is in it, so that it is no sign of wear.
 
-use super::Extra;
+use super::{Extra, Upload};
 use crate::codec::record;
 use crate::time::LocalMillis;
 
@@ -16,7 +16,7 @@ record! {
 
 record! {
     /// A window of energy.
-    "Calories" Calories in upload {
+    "Calories" Calories in upload: Upload {
         /// The minutes.
         samples: Vec<Calorie> = "samples" as "metrics",
         /// What else the source said.

@@ -1,6 +1,6 @@
 //! Distance per minute; sparse as steps are.
 
-use super::Extra;
+use super::{Extra, Upload};
 use crate::codec::record;
 use crate::time::LocalMillis;
 
@@ -16,7 +16,7 @@ record! {
 
 record! {
     /// A window of distances.
-    "Distances" Distances in upload {
+    "Distances" Distances in upload: Upload {
         /// The minutes that were measured.
         samples: Vec<Distance> = "samples" as "metrics",
         /// What else the source said.

@@ -1,6 +1,6 @@
 //! Exercises. A later upload of an exercise replaces it whole.
 
-use super::Extra;
+use super::{Extra, Upload};
 use crate::codec::record;
 
 record! {
@@ -29,7 +29,7 @@ record! {
 
 record! {
     /// An exercise: its window is start to start + duration, its offset that of the start.
-    "Exercise" Exercise in upload {
+    "Exercise" Exercise in upload: Upload {
         /// Minutes east of UTC at the end.
         end_utc_offset_minutes: i32 = "end_utc_offset_minutes",
         /// Fitbit's number of the session.

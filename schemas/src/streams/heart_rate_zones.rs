@@ -1,6 +1,6 @@
 //! Minutes of a day by heart-rate zone.
 
-use super::Extra;
+use super::{Extra, Upload};
 use crate::codec::record;
 use crate::time::LocalDay;
 
@@ -18,7 +18,7 @@ record! {
 
 record! {
     /// Some days of zones.
-    "HeartRateZones" HeartRateZones in upload {
+    "HeartRateZones" HeartRateZones in upload: Upload {
         /// A day and a zone each.
         samples: Vec<ZoneMinutes> = "samples" as "metrics",
         /// What else the source said.

@@ -1,6 +1,6 @@
 //! Heart rates: every few seconds while the device is worn.
 
-use super::Extra;
+use super::{Extra, Upload};
 use crate::codec::record;
 use crate::time::LocalMillis;
 
@@ -18,7 +18,7 @@ record! {
 
 record! {
     /// A window of heart rates.
-    "HeartRates" HeartRates in upload {
+    "HeartRates" HeartRates in upload: Upload {
         /// The readings.
         samples: Vec<HeartRate> = "samples" as "metrics",
         /// What else the source said.

@@ -1,6 +1,6 @@
 //! Fitbit's estimate of the resting heart rate, one a day.
 
-use super::Extra;
+use super::{Extra, Upload};
 use crate::codec::record;
 use crate::time::LocalDay;
 
@@ -18,7 +18,7 @@ record! {
 
 record! {
     /// Some days of resting heart rates.
-    "RestingHeartRates" RestingHeartRates in upload {
+    "RestingHeartRates" RestingHeartRates in upload: Upload {
         /// A day each; a day without an estimate is not there.
         samples: Vec<RestingHeartRate> = "samples" as "metrics",
         /// What else the source said.

@@ -1,11 +1,11 @@
 //! Fitbit's score of a sleep.
 
-use super::Extra;
+use super::{Extra, Upload};
 use crate::codec::record;
 
 record! {
     /// The score of one sleep: its window is the sleep's end, twice.
-    "SleepScore" SleepScore in upload {
+    "SleepScore" SleepScore in upload: Upload {
         /// The sleep it is about.
         log_id: i64 = "log_id",
         /// 0 to 100.

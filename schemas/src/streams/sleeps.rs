@@ -1,6 +1,6 @@
 //! Sleep sessions with their levels. A later upload of a session replaces it whole.
 
-use super::Extra;
+use super::{Extra, Upload};
 use crate::codec::record;
 use crate::time::{LocalDay, LocalMillis};
 
@@ -18,7 +18,7 @@ record! {
 
 record! {
     /// A sleep session: its window is start to end of the sleep, its offset that of the start.
-    "Sleep" Sleep in upload {
+    "Sleep" Sleep in upload: Upload {
         /// Minutes east of UTC at the end; differs from the start's on the night of a clock change.
         end_utc_offset_minutes: i32 = "end_utc_offset_minutes",
         /// Fitbit's number of the session.

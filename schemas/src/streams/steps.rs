@@ -1,6 +1,6 @@
 //! Steps per minute; sparse.
 
-use super::Extra;
+use super::{Extra, Upload};
 use crate::codec::record;
 use crate::time::LocalMillis;
 
@@ -16,7 +16,7 @@ record! {
 
 record! {
     /// A window of steps.
-    "Steps" Steps in upload {
+    "Steps" Steps in upload: Upload {
         /// The minutes that were counted; a missing minute is "no steps or not worn".
         samples: Vec<Step> = "samples" as "metrics",
         /// What else the source said.

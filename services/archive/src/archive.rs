@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::discover::{Carried, NotCarried, discover};
-use crate::events::Events;
 use crate::family::Family;
 use crate::people::People;
 use crate::pieces::Elements;
 use crate::record::devices_of;
-use crate::survey::Survey;
 use crate::tree::{Consumed, Tree};
 use crate::{ArchiveError, Clock, Options, manifest};
 
@@ -79,21 +77,6 @@ impl Archive {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.entry.bytes).sum()
-    }
-
-    /// Reads all files once and summarises them. `progress` receives the bytes consumed so far.
-    ///
-    /// # Errors
-    ///
-    /// An unreadable file.
-    pub fn survey(&self, progress: &mut dyn FnMut(u64)) -> Result<Survey, ArchiveError> {
-        Survey::of(self, progress)
-    }
-
-    /// Reads everything again, as events. The survey must be this archive's.
-    #[must_use]
-    pub fn events<'a>(&'a self, survey: &'a Survey) -> Events<'a> {
-        Events::new(self, survey)
     }
 
     /// The clock of a file: the option of its stream, else that of its layout. Files of days use local time.

@@ -38,8 +38,16 @@ pub struct Events<'a> {
     ended: bool,
 }
 
+impl Archive {
+    /// Reads everything again, as events. The survey must be this archive's.
+    #[must_use]
+    pub fn events<'a>(&'a self, survey: &'a Survey) -> Events<'a> {
+        Events::new(self, survey)
+    }
+}
+
 impl<'a> Events<'a> {
-    pub(crate) fn new(archive: &'a Archive, survey: &'a Survey) -> Self {
+    fn new(archive: &'a Archive, survey: &'a Survey) -> Self {
         let consumed = Consumed::default();
         let mut events = Self {
             archive,
@@ -88,7 +96,7 @@ impl<'a> Events<'a> {
     }
 
     fn send(&mut self, mut event: Event, synced_at: UtcMillis) {
-        set_synced_at(&mut event, synced_at);
+        event.set_synced_at(synced_at);
         identify(&mut event);
         self.ready.push_back(Item::Event(event));
     }
@@ -148,24 +156,4 @@ impl Iterator for Events<'_> {
             }
         }
     }
-}
-
-const fn set_synced_at(event: &mut Event, synced_at: UtcMillis) {
-    let upload = match event {
-        Event::HeartRates(event) => &mut event.upload,
-        Event::Steps(event) => &mut event.upload,
-        Event::Distances(event) => &mut event.upload,
-        Event::Calories(event) => &mut event.upload,
-        Event::ActivityMinutes(event) => &mut event.upload,
-        Event::HeartRateZones(event) => &mut event.upload,
-        Event::RestingHeartRates(event) => &mut event.upload,
-        Event::Sleeps(event) => &mut event.upload,
-        Event::SleepScores(event) => &mut event.upload,
-        Event::Exercises(event) => &mut event.upload,
-        Event::Users(profile) => {
-            profile.synced_at = synced_at;
-            return;
-        }
-    };
-    upload.synced_at = synced_at;
 }

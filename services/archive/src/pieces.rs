@@ -7,22 +7,10 @@ mod syntax;
 
 use std::io::{self, Read};
 
+pub(crate) use buffer::Piece;
+pub use buffer::RECORD_BYTES_MAX;
 pub(crate) use elements::Elements;
 pub(crate) use lines::{Lines, Splitter};
-
-/// Longest record in bytes. A night's sleep has 10 kB, a document of the reference store 100 kB.
-pub const RECORD_BYTES_MAX: usize = 4 << 20;
-
-/// A range of a file: a record, or garbage in its place.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Piece<'a> {
-    /// Byte offset in the uncompressed file.
-    pub(crate) offset: u64,
-    /// Its bytes.
-    pub(crate) bytes: &'a [u8],
-    /// Why it is not a record.
-    pub(crate) damage: Option<&'static str>,
-}
 
 /// The records of a JSON or CSV file.
 pub(crate) enum Pieces<R> {

@@ -2,6 +2,7 @@
 
 mod dated;
 mod day;
+mod dispatch;
 mod exercise;
 mod fitabase;
 mod heart_rate;
@@ -21,7 +22,6 @@ use pulseline_schemas::{
     ZoneMinutes,
 };
 use serde::de::{Deserialize, IgnoredAny};
-use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::Clock;
@@ -30,15 +30,14 @@ use crate::moment::{FileClock, Moment};
 use crate::people::{People, Who};
 use crate::value::Refusal;
 
-pub(crate) use other::extra_of;
+pub(crate) use other::{Unknown, extra_of};
 pub(crate) use table::Columns;
 pub(crate) use user::devices_of;
 
+use table::TableRow;
+
 /// Longest plausible session in days; a longer one is a broken number.
 const SESSION_DAYS_MAX: i64 = 31;
-
-/// Unknown fields of a record.
-pub(crate) type Unknown = Map<String, Value>;
 
 /// One sample of any sampled stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,26 +107,6 @@ pub(crate) struct Progress {
 }
 
 impl Context<'_> {
-    /// Reads one record: a JSON object, or a row of a table.
-    pub(crate) fn read(&mut self, bytes: &[u8], out: &mut Out) -> Result<(), Refusal> {
-        match self.family {
-            Family::HeartRate => heart_rate::read(self, bytes, out),
-            Family::Steps | Family::Distance | Family::Calories => minute::read(self, bytes, out),
-            Family::Activity(level) => day::activity(self, level, bytes, out),
-            Family::RestingHeartRate => day::resting_heart_rate(self, bytes, out),
-            Family::HeartRateZones => day::zones(self, bytes, out),
-            Family::Sleep => sleep::read(self, bytes, out),
-            Family::SleepScore => score::read(self, bytes, out),
-            Family::Exercise => exercise::read(self, bytes, out),
-            Family::TableHeartRate => fitabase::heart_rate(self, bytes, out),
-            Family::TableSteps => fitabase::steps(self, bytes, out),
-            Family::TableActivity => fitabase::activity(self, bytes, out),
-            Family::StoreHeartRates | Family::StoreSteps => store::samples(self, bytes, out),
-            Family::StoreSleeps => store::sleep(self, bytes, out),
-            Family::StoreUsers => user::read(self, bytes, out),
-        }
-    }
-
     /// The person of the file or record.
     fn owner(&self) -> Result<(Who, Uuid), Refusal> {
         self.progress.owner.ok_or_else(|| Refusal::missing("the person"))
@@ -148,6 +127,20 @@ impl Context<'_> {
         let (who, device) = self.owner()?;
         out.rows.push(Row { who, device, reading });
         Ok(())
+    }
+
+    /// Reads a row of a table; borrows only the columns, not the context.
+    fn with_row(
+        &mut self,
+        bytes: &[u8],
+        read: impl FnOnce(&mut Self, TableRow<'_>) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let Some(mut columns) = self.progress.columns.take() else {
+            return Err(Refusal::new("csv", "the table has no header"));
+        };
+        let result = TableRow::new(&mut columns, bytes).and_then(|row| read(self, row));
+        self.progress.columns = Some(columns);
+        result
     }
 
     /// The envelope of a session, without id and time of sending.

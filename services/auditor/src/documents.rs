@@ -20,7 +20,7 @@ mod tables;
 mod whole;
 
 use checksum::{DaySum, Reading, day_of, sums};
-pub(crate) use tables::{Table, tables};
+pub(crate) use tables::Table;
 pub(crate) use whole::compare_whole;
 
 /// Days that one statement sums up.
@@ -29,7 +29,15 @@ const SLICE_DAYS: DayNumber = 28;
 /// A device's day.
 type DeviceDay = (String, DayNumber);
 
-/// A stream of many small readings: table, value and confidence columns, and the value's name in a document.
+/// How the rows of a stream are compared with its documents.
+pub(crate) enum Comparison {
+    /// By sums of days.
+    Readings(Readings),
+    /// Row by row.
+    Table(Table),
+}
+
+/// A stream of many small readings: value and confidence columns, named as in a document, and the value's range.
 pub(crate) struct Readings {
     pub(crate) stream: Stream,
     value: &'static str,
@@ -37,23 +45,39 @@ pub(crate) struct Readings {
     range: std::ops::RangeInclusive<i32>,
 }
 
-/// The streams that are compared by day.
-pub(crate) fn readings() -> [Readings; 4] {
-    let minutes = |stream, value, range| Readings {
-        stream,
-        value,
-        confidence: None,
-        range,
+/// Written independently of the loader: one mistake must not hide in both.
+pub(crate) fn comparison(stream: Stream) -> Comparison {
+    let readings = |value, confidence, range| {
+        Comparison::Readings(Readings {
+            stream,
+            value,
+            confidence,
+            range,
+        })
     };
-    [
-        Readings {
-            confidence: Some("confidence"),
-            ..minutes(Stream::HeartRates, "bpm", 20..=250)
-        },
-        minutes(Stream::Steps, "steps", 0..=1_000),
-        minutes(Stream::Distances, "distance_mm", 0..=5_000_000),
-        minutes(Stream::Calories, "millikcal", 0..=100_000),
-    ]
+    match stream {
+        Stream::HeartRates => readings("bpm", Some("confidence"), 20..=250),
+        Stream::Steps => readings("steps", None, 0..=1_000),
+        Stream::Distances => readings("distance_mm", None, 0..=5_000_000),
+        Stream::Calories => readings("millikcal", None, 0..=100_000),
+        Stream::ActivityMinutes => Comparison::Table(tables::activity_minutes()),
+        Stream::HeartRateZones => Comparison::Table(tables::heart_rate_zones()),
+        Stream::RestingHeartRates => Comparison::Table(tables::resting_heart_rates()),
+        Stream::Sleeps => Comparison::Table(tables::sleeps()),
+        Stream::SleepScores => Comparison::Table(tables::sleep_scores()),
+        Stream::Exercises => Comparison::Table(tables::exercises()),
+        Stream::Users => Comparison::Table(tables::users()),
+    }
+}
+
+impl Comparison {
+    /// The table of raw that is compared.
+    pub(crate) fn relation(&self) -> &'static str {
+        match self {
+            Self::Readings(readings) => readings.stream.raw_table(),
+            Self::Table(table) => table.stream.raw_table(),
+        }
+    }
 }
 
 /// Sums over raw, each with what was loaded in the very snapshot that it was taken in.

@@ -6,18 +6,20 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use pulseline_sql::periods::{DayNumber, date_of};
+use pulseline_schemas::Stream;
+use pulseline_sql::periods::{DayNumber, Midnight, date_of};
 use pulseline_sql::{Client, GenericClient, Transaction};
+use tokio_postgres::types::ToSql;
 
 use crate::error::AuditError;
 
-mod checks;
+mod check;
 mod people;
 mod periods;
 mod readings;
 mod sessions;
 
-pub(crate) use checks::{Check, checks};
+pub(crate) use check::Check;
 
 /// How many differing rows of a relation are shown.
 const SHOWN_ROWS: usize = 5;
@@ -29,6 +31,16 @@ pub(crate) struct Compared {
     pub(crate) differences: Vec<String>,
     /// Days that were left out because their refresh is pending.
     pub(crate) pending: usize,
+}
+
+/// Every check, in the order in which relations stand on each other.
+pub(crate) fn checks() -> Vec<Check> {
+    let mut checks = readings::checks();
+    checks.extend(sessions::checks());
+    checks.extend(people::devices());
+    checks.extend(periods::checks());
+    checks.extend(people::checks());
+    checks
 }
 
 /// Names of the relations that `verify` recomputes, each once.
@@ -48,7 +60,9 @@ pub(crate) async fn compare(
         let snapshot = client.snapshot().await?;
         let pending = pending(&snapshot, check, &slice).await?;
         compared.pending += pending.len();
-        for row in snapshot.query(&difference(check, &slice, &pending), &[]).await? {
+        let days = [Midnight(slice.start), Midnight(slice.end)];
+        let sql = difference(check, &pending);
+        for row in snapshot.query(&sql, &values(check, &days)).await? {
             compared.differences.push(format!(
                 "{} {}: {}",
                 check.relation,
@@ -67,19 +81,20 @@ pub(crate) async fn compare(
 
 /// The first and the last day of anything in raw or in the figures.
 pub(crate) async fn extent(client: &Client) -> Result<Option<Range<DayNumber>>, AuditError> {
-    let sql = "select min(day) - date '1970-01-01', max(day) - date '1970-01-01' from ( \
-        select min(local_ts)::date, max(local_ts)::date from raw.heart_rates union all \
-        select min(local_ts)::date, max(local_ts)::date from raw.steps union all \
-        select min(local_ts)::date, max(local_ts)::date from raw.distances union all \
-        select min(local_ts)::date, max(local_ts)::date from raw.calories union all \
-        select min(local_date), max(local_date) from raw.activity_minutes union all \
-        select min(local_date), max(local_date) from raw.heart_rate_zones union all \
-        select min(local_date), max(local_date) from raw.resting_heart_rates union all \
-        select min(end_local)::date, max(end_local)::date from raw.sleeps union all \
-        select min(start_local)::date, max(start_local)::date from raw.exercises union all \
-        select min(bucket)::date, max(bucket)::date from agg.daily_summary) as e(low, high), \
-        lateral (values (low), (high)) as d(day)";
-    let row = client.query_one(sql, &[]).await?;
+    let of_stream = |stream: Stream| {
+        let at = stream.kind().day_column()?;
+        let table = stream.raw_table();
+        Some(format!(
+            "select min({at})::date, max({at})::date from {table} union all "
+        ))
+    };
+    let sql = format!(
+        "select min(day) - date '1970-01-01', max(day) - date '1970-01-01' from ({} \
+         select min(bucket)::date, max(bucket)::date from agg.daily_summary) as e(low, high), \
+         lateral (values (low), (high)) as d(day)",
+        Stream::ALL.into_iter().filter_map(of_stream).collect::<String>()
+    );
+    let row = client.query_one(&sql, &[]).await?;
     let (low, high): (Option<i32>, Option<i32>) = (row.get(0), row.get(1));
     Ok(low.zip(high).map(|(low, high)| low..high + 1))
 }
@@ -107,7 +122,7 @@ async fn pending(
     check: &Check,
     slice: &Range<DayNumber>,
 ) -> Result<BTreeSet<DayNumber>, AuditError> {
-    let (streams, radius) = check.unsure;
+    let (streams, radius) = (check.streams(), check.unsure.1);
     if streams.is_empty() {
         return Ok(BTreeSet::new());
     }
@@ -118,10 +133,16 @@ async fn pending(
     Ok(around.filter(|day| slice.contains(day)).collect())
 }
 
-fn difference(check: &Check, slice: &Range<DayNumber>, pending: &BTreeSet<DayNumber>) -> String {
-    let (from, to) = (date_of(slice.start).to_string(), date_of(slice.end).to_string());
-    let dated = |sql: &str| sql.replace("{from}", &from).replace("{to}", &to);
-    let (relation, columns) = (&check.relation, &check.columns);
+/// The parameters of a comparison: the days of the slice where there are slices, then the check's own.
+fn values<'a>(check: &'a Check, days: &'a [Midnight; 2]) -> Vec<&'a (dyn ToSql + Sync)> {
+    let days = days.iter().filter(|_| check.slice_days.is_some());
+    let days = days.map(|day| day as &(dyn ToSql + Sync));
+    let own = check.values.iter().map(|value| value as &(dyn ToSql + Sync));
+    days.chain(own).collect()
+}
+
+fn difference(check: &Check, pending: &BTreeSet<DayNumber>) -> String {
+    let (relation, columns, expected) = (&check.relation, &check.columns, &check.expected);
     let mut kept = String::from("true");
     for day in pending {
         kept += &format!(
@@ -131,13 +152,10 @@ fn difference(check: &Check, slice: &Range<DayNumber>, pending: &BTreeSet<DayNum
         );
     }
     let found = match (&check.found, check.slice_days) {
-        (Some(found), _) => dated(found),
-        (None, Some(_)) => dated(&format!(
-            "select {columns} from {relation} where bucket >= '{{from}}' and bucket < '{{to}}'"
-        )),
+        (Some(found), _) => found.clone(),
+        (None, Some(_)) => format!("select {columns} from {relation} where bucket >= $1 and bucket < $2"),
         (None, None) => format!("select {columns} from {relation}"),
     };
-    let expected = dated(&check.expected);
     format!(
         "with expected as materialized (select {columns} from ({expected}) e where {kept}), \
          found as materialized (select {columns} from ({found}) f where {kept}) \
@@ -168,10 +186,14 @@ mod tests {
     }
 
     #[test]
-    fn every_place_of_a_date_is_filled() {
+    fn a_comparison_has_the_parameters_that_it_is_given() {
         for check in checks() {
-            let sql = difference(&check, &(18_201..18_231), &BTreeSet::from([18_202]));
-            assert!(!sql.contains('{'), "{}: {sql}", check.relation);
+            let sql = difference(&check, &BTreeSet::from([18_202]));
+            let given = values(&check, &[Midnight(18_201), Midnight(18_231)]).len();
+            for number in 1..=9 {
+                let is_named = sql.contains(&format!("${number}"));
+                assert_eq!(is_named, number <= given, "{} {number}: {sql}", check.relation);
+            }
         }
     }
 }

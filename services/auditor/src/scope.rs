@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use pulseline_schemas::Stream;
 use pulseline_sql::periods::{DayNumber, date_of};
 
-use crate::documents::{self, Readings, Table};
+use crate::documents::{self, Comparison};
 use crate::error::AuditError;
 use crate::layers::{self, Check};
 
@@ -68,26 +69,23 @@ pub struct Scope {
 pub(crate) enum Step {
     /// A relation of stage or agg with what it stands on.
     Layer(Check),
-    /// Readings of raw with the documents, by sums of days.
-    Readings(Readings),
-    /// A table of raw with the documents, row by row.
-    Table(Table),
+    /// A table of raw with the documents.
+    Documents(Comparison),
 }
 
 impl Step {
     pub(crate) fn relation(&self) -> String {
         match self {
             Self::Layer(check) => check.relation.clone(),
-            Self::Readings(readings) => readings.stream.raw_table().to_owned(),
-            Self::Table(table) => table.stream.raw_table().to_owned(),
+            Self::Documents(comparison) => comparison.relation().to_owned(),
         }
     }
 }
 
 /// The comparisons of a scope: raw first, then what stands on it.
 pub(crate) fn steps(scope: &Scope) -> Result<Vec<Step>, AuditError> {
-    let mut steps: Vec<Step> = documents::readings().into_iter().map(Step::Readings).collect();
-    steps.extend(documents::tables().into_iter().map(Step::Table));
+    let documents = Stream::ALL.map(|stream| Step::Documents(documents::comparison(stream)));
+    let mut steps = Vec::from(documents);
     steps.extend(layers::checks().into_iter().map(Step::Layer));
     let known: BTreeSet<_> = steps.iter().map(Step::relation).collect();
     let named = scope.relations.iter().chain(&scope.start_at);

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use mongodb::Database;
 use pulseline_runtime::shutdown::Shutdown;
+use pulseline_schemas::Stream;
 use pulseline_sql::Client;
 use pulseline_sql::floor::floor;
 use pulseline_sql::periods::DayNumber;
 use serde::Serialize;
 
 use crate::connections::{AuditorConnections, VERIFY_LIMIT};
-use crate::documents;
+use crate::documents::{self, Comparison};
 use crate::error::AuditError;
 use crate::hole::Hole;
 use crate::layers;
@@ -136,8 +137,8 @@ impl Stores {
         scope: &Scope,
     ) -> Result<Self, AuditError> {
         let mut before = BTreeMap::new();
-        for readings in documents::readings() {
-            let topic = readings.stream.topic();
+        for (stream, _) in Stream::readings() {
+            let topic = stream.topic();
             before.insert(topic, Loaded::read(&client, topic).await?);
         }
         let floor = floor(&client).await?;
@@ -169,7 +170,7 @@ impl Stores {
                 return layers::compare(&mut self.client, check, &days).await;
             }
             (Step::Layer(_), None) => Vec::new(),
-            (Step::Readings(readings), days) => {
+            (Step::Documents(Comparison::Readings(readings)), days) => {
                 let compared = documents::Compared {
                     // Without a day in raw there may still be documents.
                     days: days.as_ref().unwrap_or(&(0..1)),
@@ -178,7 +179,7 @@ impl Stores {
                 };
                 documents::compare(readings, &self.database, &mut self.client, compared).await?
             }
-            (Step::Table(table), _) => {
+            (Step::Documents(Comparison::Table(table)), _) => {
                 documents::compare_whole(table, &self.database, &mut self.client).await?
             }
         };

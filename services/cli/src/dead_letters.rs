@@ -1,8 +1,8 @@
 //! `dead-letters`: lists, shows, replays and discards them.
 
 use anyhow::Context;
+use pulseline_admin::dead_letters::{self, DeadLetter, Fate, ReplayConnections, Selection};
 use pulseline_clients::registry::Registry;
-use pulseline_dead_letters::{DeadLetter, Fate, ReplayConnections, Selection};
 use pulseline_runtime::config::ConfigError;
 use pulseline_runtime::telemetry;
 
@@ -32,8 +32,8 @@ pub(crate) async fn run(settings: Settings, command: &DeadLetters) -> anyhow::Re
         DeadLetters::Show { origin, item } => show(&settings, origin, *item).await,
         DeadLetters::Replay { selection } => replay(settings, &selected(selection)?).await,
         DeadLetters::Discard { selection, why } => {
-            let client = pulseline_dead_letters::open(&settings.timescale).await?;
-            let discarded = pulseline_dead_letters::discard(&client, &selected(selection)?, why).await?;
+            let client = dead_letters::open(&settings.timescale).await?;
+            let discarded = dead_letters::discard(&client, &selected(selection)?, why).await?;
             print::line(&format!("{discarded} dead letters discarded"));
             Ok(Outcome::Done)
         }
@@ -55,8 +55,8 @@ fn selected(arguments: &SelectionArgs) -> Result<Selection, ConfigError> {
 }
 
 async fn list(settings: &Settings, selection: &Selection, limit: i64, json: bool) -> anyhow::Result<Outcome> {
-    let client = pulseline_dead_letters::open(&settings.timescale).await?;
-    let (dead_letters, count) = pulseline_dead_letters::list(&client, selection, limit).await?;
+    let client = dead_letters::open(&settings.timescale).await?;
+    let (dead_letters, count) = dead_letters::list(&client, selection, limit).await?;
     if json {
         print::line(&serde_json::to_string_pretty(&dead_letters)?);
         return Ok(Outcome::Done);
@@ -88,8 +88,8 @@ async fn list(settings: &Settings, selection: &Selection, limit: i64, json: bool
 }
 
 async fn show(settings: &Settings, origin: &str, item: Option<i32>) -> anyhow::Result<Outcome> {
-    let client = pulseline_dead_letters::open(&settings.timescale).await?;
-    let dead_letters = pulseline_dead_letters::find(&client, origin).await?;
+    let client = dead_letters::open(&settings.timescale).await?;
+    let dead_letters = dead_letters::find(&client, origin).await?;
     // Without a registry the bytes cannot be decoded.
     let registry = &settings.registry;
     let registry = (!registry.url.is_empty())
@@ -98,9 +98,9 @@ async fn show(settings: &Settings, origin: &str, item: Option<i32>) -> anyhow::R
     let mut texts = Vec::new();
     for (dead_letter, payload) in &dead_letters {
         if item.is_none_or(|item| item == dead_letter.item) {
-            let mut text = pulseline_dead_letters::show(dead_letter, payload.as_deref());
+            let mut text = dead_letters::show(dead_letter, payload.as_deref());
             if let (Some(registry), Some(payload)) = (&registry, payload) {
-                let read = pulseline_dead_letters::avro::read(registry, dead_letter, payload).await;
+                let read = dead_letters::avro::read(registry, dead_letter, payload).await;
                 text.push_str(&read.unwrap_or_default());
             }
             texts.push(text);
@@ -131,7 +131,7 @@ async fn replay(settings: Settings, selection: &Selection) -> anyhow::Result<Out
         }
         print::line(&format!("{} {}: {fate}", dead_letter.origin, dead_letter.item));
     };
-    let ended = pulseline_dead_letters::replay(&connections, selection, &mut tell).await;
+    let ended = dead_letters::replay(&connections, selection, &mut tell).await;
     print::line(&format!("{done} dead letters replayed, {kept} stay"));
     ended?;
     Ok(if kept > 0 {

@@ -4,6 +4,9 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use pulseline_admin::dead_letters::DeadLettersError;
+use pulseline_admin::eraser::EraserError;
+use pulseline_admin::rebuilder::RebuilderError;
 use pulseline_archive::ArchiveError;
 use pulseline_auditor::AuditError;
 use pulseline_clients::kafka::KafkaFailure;
@@ -13,11 +16,8 @@ use pulseline_clients::postgres::PostgresError;
 use pulseline_clients::registry::RegistryError;
 use pulseline_compactor::CompactorError;
 use pulseline_console::ConsoleError;
-use pulseline_dead_letters::DeadLettersError;
-use pulseline_eraser::EraserError;
 use pulseline_generator::GeneratorError;
 use pulseline_loader::LoaderError;
-use pulseline_rebuilder::RebuilderError;
 use pulseline_runtime::config::ConfigError;
 use pulseline_runtime::telemetry::TelemetryError;
 use pulseline_sink::SinkError;
@@ -176,7 +176,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use pulseline_healer::HealerError;
+    use pulseline_admin::healer::HealerError;
 
     use super::*;
 

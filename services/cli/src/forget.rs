@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pulseline_eraser::{Count, Eraser, EraserConnections, ErasureReport, Person};
+use pulseline_admin::eraser::{Count, Eraser, EraserConnections, ErasureReport, Person};
 use pulseline_runtime::telemetry;
 
 use crate::args::ForgetArgs;

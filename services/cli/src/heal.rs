@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pulseline_healer::{HealReport, Healed, Healer, Rounds};
+use pulseline_admin::healer::{HealReport, Healed, Healer, Rounds};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry;
 
@@ -22,7 +22,7 @@ pub(crate) async fn run(settings: Settings, arguments: &HealArgs) -> anyhow::Res
         };
         let healer = healer(&settings)?;
         return services::serve(&settings, "healer", |health, shutdown| {
-            pulseline_healer::run(Healer { shutdown, ..healer }, rounds, health)
+            pulseline_admin::healer::run(Healer { shutdown, ..healer }, rounds, health)
         })
         .await;
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pulseline_rebuilder::{RebuildReport, Rebuilder, Step};
+use pulseline_admin::rebuilder::{RebuildReport, Rebuilder, Step};
 use pulseline_runtime::config::ConfigError;
 use pulseline_runtime::telemetry;
 

@@ -27,8 +27,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub use class::{class_of, class_of_state, explain, needs_new_session};
 pub use error::{ConnectError, PostgresError, SettingsError};
-pub use settings::{SessionAttrs, Settings, SslMode};
-pub use tls::Checked;
+pub use settings::{SessionAttrs, Settings};
+pub use tls::{Checked, SslMode};
 
 const WHO_WE_ARE: &str = "select session_user, pg_catalog.current_database(), \
     pg_catalog.current_setting('server_version'), pg_catalog.pg_is_in_recovery()";

@@ -11,6 +11,7 @@
 
 mod answer;
 mod check;
+mod error;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -18,11 +19,9 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use pulseline_runtime::config::RegistryConfig;
-use pulseline_runtime::retry::{Class, Classify};
 use pulseline_schemas::{Stream, WriterSchema};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder};
@@ -30,64 +29,13 @@ use serde_json::{Value, json};
 
 use crate::handshake;
 pub use check::check;
+pub use error::RegistryError;
 
 use answer::{Asked, body_of, interpret, reason_of};
 use settings::{Endpoint, Login};
 
-/// Connection timeout before the next URL.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Request timeout.
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Confluent's content type, which every registry understands.
 const CONTENT: &str = "application/vnd.schemaregistry.v1+json";
-
-/// A failed registry request.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RegistryError {
-    /// The registry is unreachable or failing, or a proxy answers instead: retry.
-    #[error("schema registry unavailable: {reason}")]
-    Unavailable {
-        /// The cause.
-        reason: String,
-    },
-    /// No schema has this id: the message becomes a dead letter.
-    #[error("no schema has the id {id}")]
-    NotFound {
-        /// The id.
-        id: u32,
-    },
-    /// The schema is not an Avro record: the message becomes a dead letter.
-    #[error("schema registry: {reason}")]
-    Invalid {
-        /// What is wrong.
-        reason: String,
-    },
-    /// The registry rejects the schema: fatal.
-    #[error("schema registry refused: {reason}")]
-    Refused {
-        /// The registry's message.
-        reason: String,
-    },
-    /// Credentials or a certificate are refused: fatal.
-    #[error("schema registry: {reason}")]
-    Denied {
-        /// The cause and the settings to check.
-        reason: String,
-    },
-    /// A setting is wrong; the text names it.
-    #[error("{0}")]
-    Setting(String),
-}
-
-impl Classify for RegistryError {
-    fn class(&self) -> Class {
-        match self {
-            Self::Unavailable { .. } => Class::Transient,
-            Self::NotFound { .. } | Self::Invalid { .. } => Class::Definite,
-            Self::Refused { .. } | Self::Denied { .. } | Self::Setting(_) => Class::Fatal,
-        }
-    }
-}
 
 /// A registry client. A schema never changes under its id, so each is fetched once.
 pub struct Registry {

@@ -14,32 +14,12 @@ use crate::error::CompactorError;
 use crate::locks::keep;
 use crate::ops_tables::{self, NewEntry};
 use crate::plan::{Dirty, Plan, Refresh, plan};
+use crate::report::CycleReport;
 use crate::{facts, metrics, pack, retain};
 
 /// Attempts at a refresh that another one blocks (55P03) before the cycle gives up.
 const LOCKED_ATTEMPTS: u32 = 5;
 const LOCKED_PAUSE: Duration = Duration::from_millis(200);
-
-/// What a cycle did and left.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CycleReport {
-    /// Dirty days processed.
-    pub days: usize,
-    /// Windows refreshed.
-    pub refreshes: usize,
-    /// Sleeps with a changed heart rate.
-    pub sleeps: u64,
-    /// Chunks packed.
-    pub packed: usize,
-    /// Chunks of readings deleted.
-    pub deleted: usize,
-    /// Rows of the accounting log folded.
-    pub folded: i64,
-    /// Days that wait until they have ended.
-    pub waiting: usize,
-    /// True when more work is left than one cycle takes.
-    pub more: bool,
-}
 
 /// The work of one cycle.
 pub(crate) struct Work {

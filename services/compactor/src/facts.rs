@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::time::Instant;
 
 use pulseline_sql::lease::Lease;
-use pulseline_sql::periods::{DayNumber, date_of, sleep_window};
-use pulseline_sql::{Client, GenericClient};
+use pulseline_sql::periods::{DayNumber, Midnight, sleep_window};
+use pulseline_sql::{Client, GenericClient, query};
 use uuid::Uuid;
 
 use crate::error::CompactorError;
@@ -15,16 +15,9 @@ use crate::metrics;
 use crate::ops_tables::{self, NewEntry};
 use crate::plan::Plan;
 
-/// Sleeps near a changed day of their device, newest first; their times in hours UTC.
-const NEAR: &str = "select distinct s.device_id, s.log_id, s.start_local::date - date '1970-01-01', \
-        s.end_local::date - date '1970-01-01' as ends_on, \
-        floor(extract(epoch from s.start_local) / 3600 - s.start_utc_offset_minutes / 60.0)::int, \
-        ceil(extract(epoch from s.end_local) / 3600 - s.end_utc_offset_minutes / 60.0)::int \
-    from unnest($1::uuid[], $2::int[], $3::int[]) t(device_id, low, high) \
-    join raw.sleeps s on s.device_id = t.device_id and s.end_local >= date '1970-01-01' + t.low \
-        and s.start_local < date '1970-01-01' + t.high \
-    where $4::int is null or s.start_local >= date '1970-01-01' + $4::int \
-    order by ends_on desc, s.device_id, s.log_id";
+/// Planned with its days each time: a plan for any days would lock every chunk.
+const PLAN: &str = "set local plan_cache_mode = force_custom_plan";
+const RECOMPUTE: &str = query!("compactor/sleep_heart_rates");
 
 /// The greatest UTC offset of a loaded reading, in either direction.
 const OFFSET_HOURS: i32 = 18;
@@ -53,7 +46,10 @@ pub(crate) async fn touched(
     let low: Vec<_> = windows().map(|window| window.start).collect();
     let high: Vec<_> = windows().map(|window| window.end).collect();
     let rows = client
-        .query(NEAR, &[&devices, &low, &high, &floor.map(first_start)])
+        .query(
+            query!("compactor/sleeps_near_days"),
+            &[&devices, &low, &high, &floor.map(first_start)],
+        )
         .await
         .map_err(CompactorError::sql("looking for sleeps"))?;
     let near = rows.iter().map(|row| {
@@ -127,9 +123,14 @@ async fn write(client: &mut Client, lease: &Lease, sleeps: &[Sleep]) -> Result<u
     let failed = || CompactorError::sql("recomputing the heart rate of sleeps");
     let devices: Vec<_> = sleeps.iter().map(|sleep| sleep.device).collect();
     let logs: Vec<_> = sleeps.iter().map(|sleep| sleep.log_id).collect();
+    let days = days(sleeps);
     let transaction = client.transaction().await.map_err(failed())?;
+    transaction.batch_execute(PLAN).await.map_err(failed())?;
     let written = transaction
-        .execute(&statement(&days(sleeps)), &[&devices, &logs])
+        .execute(
+            RECOMPUTE,
+            &[&devices, &logs, &Midnight(days.start), &Midnight(days.end)],
+        )
         .await
         .map_err(failed())?;
     keep(&transaction, lease).await?;
@@ -160,46 +161,6 @@ fn days(sleeps: &[Sleep]) -> Range<DayNumber> {
     let low = sleeps.iter().map(|sleep| sleep.days.start).min().unwrap_or(0);
     let high = sleeps.iter().map(|sleep| sleep.days.end).max().unwrap_or(0);
     sleep_window(low).start..sleep_window(high).end
-}
-
-/// In UTC, from the start up to, but excluding, the end. The 15-minute aggregates tell when a device had which offset,
-/// and are read once by constant dates that the planner can use; so only a sleep's own readings are read. The dates
-/// also exclude chunks when the sleep's times are looked up in the readings.
-fn statement(days: &Range<DayNumber>) -> String {
-    let (from, to) = (date_of(days.start), date_of(days.end));
-    format!(
-        "with sleeps as materialized ( \
-            select s.device_id, s.log_id, s.start_local - make_interval(mins => s.start_utc_offset_minutes) as starts, \
-                s.end_local - make_interval(mins => s.end_utc_offset_minutes) as ends \
-            from raw.sleeps s join unnest($1::uuid[], $2::int8[]) k(device_id, log_id) using (device_id, log_id) \
-        ), offsets as materialized ( \
-            select q.device_id, q.utc_offset_minutes, range_agg(tsrange(q.bucket, q.bucket + interval '15 minutes')) as times \
-            from stage.heart_rates_15m q \
-            where q.device_id = any($1::uuid[]) and q.bucket >= '{from}' and q.bucket < '{to}' \
-            group by q.device_id, q.utc_offset_minutes \
-        ), spans as materialized ( \
-            select s.device_id, s.log_id, o.utc_offset_minutes, s.starts + make_interval(mins => o.utc_offset_minutes) as low, \
-                s.ends + make_interval(mins => o.utc_offset_minutes) as high \
-            from sleeps s left join offsets o on o.device_id = s.device_id \
-                and o.times && tsrange(least(s.starts, s.ends) + make_interval(mins => o.utc_offset_minutes), \
-                    s.ends + make_interval(mins => o.utc_offset_minutes)) \
-        ), facts as ( \
-            select s.device_id, s.log_id, sum(r.readings)::int as readings, sum(r.valid_readings)::int as valid_readings, \
-                coalesce(sum(r.bpm_sum), 0)::int as bpm_sum, min(r.bpm_min) as bpm_min, max(r.bpm_max) as bpm_max \
-            from spans s cross join lateral ( \
-                select count(*) as readings, count(*) filter (where h.is_valid) as valid_readings, \
-                    sum(h.bpm) filter (where h.is_valid) as bpm_sum, min(h.bpm) filter (where h.is_valid) as bpm_min, \
-                    max(h.bpm) filter (where h.is_valid) as bpm_max \
-                from (select bpm, confidence is distinct from 0 as is_valid from raw.heart_rates h \
-                    where h.device_id = s.device_id and h.utc_offset_minutes = s.utc_offset_minutes \
-                        and h.local_ts >= '{from}' and h.local_ts < '{to}' and h.local_ts >= s.low and h.local_ts < s.high) h \
-            ) r group by s.device_id, s.log_id \
-        ) insert into stage.sleep_heart_rates as f select * from facts \
-        on conflict (device_id, log_id) do update set readings = excluded.readings, valid_readings = excluded.valid_readings, \
-            bpm_sum = excluded.bpm_sum, bpm_min = excluded.bpm_min, bpm_max = excluded.bpm_max \
-        where (f.readings, f.valid_readings, f.bpm_sum, f.bpm_min, f.bpm_max) is distinct from \
-            (excluded.readings, excluded.valid_readings, excluded.bpm_sum, excluded.bpm_min, excluded.bpm_max)"
-    )
 }
 
 #[cfg(test)]

@@ -137,13 +137,15 @@ impl Warehouse {
     async fn cost(&self, sleeps: &[Sleep]) -> Result<Cost> {
         let mut cost = Cost::default();
         for sleeps in slices(sleeps, 128) {
-            let explain = format!(
-                "explain (analyze, costs off, timing off) {}",
-                statement(&days(sleeps))
-            );
+            let explain = format!("explain (analyze, costs off, timing off) {RECOMPUTE}");
+            let days = days(sleeps);
             let devices: Vec<_> = sleeps.iter().map(|sleep| sleep.device).collect();
             let logs: Vec<_> = sleeps.iter().map(|sleep| sleep.log_id).collect();
-            let plan = self.client.query(&explain, &[&devices, &logs]).await?;
+            let (from, to) = (Midnight(days.start), Midnight(days.end));
+            let plan = self
+                .client
+                .query(&explain, &[&devices, &logs, &from, &to])
+                .await?;
             cost.add(plan.iter().map(|row| row.get(0)))?;
         }
         Ok(cost)

@@ -10,6 +10,7 @@
 //! ```
 
 mod config;
+mod connection;
 mod cycle;
 mod error;
 mod facts;
@@ -20,12 +21,13 @@ mod ops_tables;
 mod pack;
 mod plan;
 mod preview;
+mod report;
 mod retain;
 mod service;
 
 pub use config::CompactorConfig;
-pub use cycle::CycleReport;
 pub use error::CompactorError;
 pub use journal::{JournalEntry, journal};
 pub use preview::{preview, preview_with};
+pub use report::CycleReport;
 pub use service::{run, run_once};

@@ -9,8 +9,8 @@ use pulseline_sql::lease::Lease;
 use pulseline_sql::{Client, GenericClient};
 use tokio_postgres::error::SqlState;
 
+use crate::connection::APPLICATION;
 use crate::error::CompactorError;
-use crate::service::APPLICATION;
 
 /// How often the compactor checks whether another refresh has ended.
 const POLL: Duration = Duration::from_millis(500);

@@ -11,9 +11,9 @@ use pulseline_auditor::Sample;
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_sql::periods::date_of;
 
-use crate::cycle::CycleReport;
 use crate::ops_tables::Backlog;
 use crate::plan::Refresh;
+use crate::report::CycleReport;
 
 const CYCLES: &str = "pulseline_compactor_cycles_total";
 const CYCLE_SECONDS: &str = "pulseline_compactor_cycle_seconds";

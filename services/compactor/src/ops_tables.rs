@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
+use pulseline_schemas::Stream;
 use pulseline_sql::lease::Lease;
 use pulseline_sql::periods::DayNumber;
-use pulseline_sql::{Client, GenericClient};
+use pulseline_sql::{Client, GenericClient, query};
 
 use crate::error::CompactorError;
 use crate::locks::keep;
@@ -19,7 +20,7 @@ const WAITING: &str = "select stream, local_date - date '1970-01-01' from ops.wa
 /// Before the ids are deleted: when each day was loaded last.
 const LOADED: &str = "insert into ops.loaded_days as l (stream, local_date, loaded_at) \
     select stream, local_date, max(marked_at) from ops.dirty_days \
-    where id = any($1) and stream in ('heart_rates', 'steps', 'distances', 'calories') group by stream, local_date \
+    where id = any($1) and stream = any($2) group by stream, local_date \
     on conflict (stream, local_date) do update set loaded_at = greatest(l.loaded_at, excluded.loaded_at)";
 const DONE: &str = "delete from ops.dirty_days where id = any($1)";
 const WAIT: &str = "insert into ops.waiting_days (stream, local_date) \
@@ -34,38 +35,6 @@ const JOURNAL: &str = "insert into ops.compactions (started_at, task, relation, 
 const TRIM: &str = "delete from ops.compactions where id in (select id from ops.compactions \
     where started_at < clock_timestamp() - $1::int * interval '1 day' order by id limit 10000)";
 
-/// Adds exactly the rows it deletes: one statement, one snapshot.
-const FOLD: &str = "with taken as ( \
-        delete from ops.accounted_log where id in (select id from ops.accounted_log order by id limit $1) returning * \
-    ), grouped as ( \
-        select topic, generation, partition, count(*) as rows, \
-            range_agg(int8range(from_offset, to_offset)) as offsets, \
-            coalesce(range_agg(int8range(from_offset, to_offset)) filter (where kind = 'duplicate'), '{}') as duplicate, \
-            coalesce(range_agg(int8range(from_offset, to_offset)) filter (where kind = 'void'), '{}') as void, \
-            coalesce(range_agg(int8range(from_offset, to_offset)) filter (where kind = 'dead'), '{}') as dead, \
-            coalesce(range_agg(int8range(from_offset, to_offset)) filter (where kind = 'erased'), '{}') as erased, \
-            coalesce(range_agg(int8range(from_offset, to_offset)) filter (where kind = 'revived'), '{}') as revived \
-        from taken group by topic, generation, partition \
-    ), folded as ( \
-        insert into ops.accounted as a (topic, generation, partition, offsets, duplicate, void, dead, erased, revived) \
-        select topic, generation, partition, offsets, duplicate, void, dead, erased, revived from grouped \
-        on conflict (topic, generation, partition) do update set offsets = a.offsets + excluded.offsets, \
-            duplicate = a.duplicate + excluded.duplicate, void = a.void + excluded.void, \
-            dead = a.dead + excluded.dead, erased = a.erased + excluded.erased, revived = a.revived + excluded.revived \
-        returning 1 \
-    ) select coalesce(sum(rows), 0)::bigint, (select count(*) from folded) from grouped";
-/// A fold rewrites the row of a partition, so a row keeps only the range of a healthy partition: other ranges move to a
-/// page once there are `$1` of them.
-const PAGE: &str = "with heavy as ( \
-        select topic, generation, partition, duplicate, void, dead, erased, revived from ops.accounted \
-        where (select count(*) from unnest(duplicate)) + (select count(*) from unnest(void)) \
-            + (select count(*) from unnest(dead)) + (select count(*) from unnest(erased)) \
-            + (select count(*) from unnest(revived)) >= $1 for update \
-    ), emptied as ( \
-        update ops.accounted a set duplicate = '{}', void = '{}', dead = '{}', erased = '{}', revived = '{}' from heavy f \
-        where (a.topic, a.generation, a.partition) = (f.topic, f.generation, f.partition) returning f.* \
-    ) insert into ops.accounted_pages (topic, generation, partition, duplicate, void, dead, erased, revived) \
-    select topic, generation, partition, duplicate, void, dead, erased, revived from emptied";
 /// Ranges that a row holds before they move to a page: 24 bytes each.
 const PAGE_RANGES: i64 = 1_000;
 
@@ -145,24 +114,24 @@ pub(crate) async fn close(client: &mut Client, lease: &Lease, plan: &Plan) -> Re
             .await
             .map_err(failed())?;
     }
-    for statement in [LOADED, DONE] {
-        transaction
-            .execute(statement, &[&plan.done])
-            .await
-            .map_err(failed())?;
-    }
+    let readings: Vec<&str> = Stream::readings().map(|(stream, _)| stream.name()).collect();
+    transaction
+        .execute(LOADED, &[&plan.done, &readings])
+        .await
+        .map_err(failed())?;
+    transaction.execute(DONE, &[&plan.done]).await.map_err(failed())?;
     transaction.commit().await.map_err(failed())
 }
 
 /// Folds the oldest `limit` rows of the accounting log; returns how many.
 pub(crate) async fn fold(client: &Client, limit: i64) -> Result<i64, CompactorError> {
     let row = client
-        .query_one(FOLD, &[&limit])
+        .query_one(query!("compactor/fold"), &[&limit])
         .await
         .map_err(CompactorError::sql("folding the accounting log"))?;
     let folded = row.get(0);
     if folded > 0 {
-        let paged = client.execute(PAGE, &[&PAGE_RANGES]).await;
+        let paged = client.execute(query!("compactor/page"), &[&PAGE_RANGES]).await;
         paged.map_err(CompactorError::sql("moving ranges of the accounting to a page"))?;
     }
     Ok(folded)

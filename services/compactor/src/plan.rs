@@ -3,26 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use pulseline_schemas::{Readings, Stream};
 use pulseline_sql::periods::{DayNumber, Level};
 use uuid::Uuid;
 
-/// Continuous aggregates of a stream, parents first, with the most days per CALL. Both are refreshed by whole days. A long
-/// statement blocks all clients that share one session, and the costs differ: a day is computed from 96 rows of a
-/// device, its 15-minute buckets from up to 1,440, and those of heart rates from 17,280.
-const RELATIONS: [(&str, [(&str, usize); 2]); 4] = [
-    (
-        "heart_rates",
-        [("stage.heart_rates_15m", 7), ("agg.heart_rates_1d", 28)],
-    ),
-    ("steps", [("stage.steps_15m", 28), ("agg.steps_1d", 28)]),
-    (
-        "distances",
-        [("stage.distances_15m", 28), ("agg.distances_1d", 28)],
-    ),
-    ("calories", [("stage.calories_15m", 28), ("agg.calories_1d", 28)]),
-];
+/// Most days per CALL, which are whole. A long statement blocks all clients that share one session.
+const DAYS_MAX: usize = 28;
+/// Most readings of a device that a CALL computes 15-minute buckets from: 7 days of heart rates.
+const READINGS_MAX: usize = 7 * 17_280;
 /// Streams whose changes can affect the heart rate of a sleep.
-const OF_SLEEPS: [&str; 2] = ["heart_rates", "sleeps"];
+const OF_SLEEPS: [Stream; 2] = [Stream::HeartRates, Stream::Sleeps];
 
 /// A row of `ops.dirty_days`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +74,8 @@ pub(crate) fn plan(dirty: &[Dirty], waiting: &[Waiting], now_utc_millis: i64, bo
     let is_gone = |day: DayNumber| bounds.floor.is_some_and(|floor| day < floor);
     let mut plan = Plan::default();
     let mut taken: BTreeMap<&str, BTreeSet<DayNumber>> = BTreeMap::new();
-    for (stream, _) in RELATIONS {
+    for (stream, _) in Stream::readings() {
+        let stream = stream.name();
         let is_due = |day: &DayNumber| !is_open(*day) && !is_gone(*day);
         let of_waiting = waiting.iter().filter(|row| row.stream == stream);
         let of_waiting: BTreeSet<_> = of_waiting.map(|row| row.day).filter(is_due).collect();
@@ -112,7 +103,7 @@ pub(crate) fn plan(dirty: &[Dirty], waiting: &[Waiting], now_utc_millis: i64, bo
                     day: row.day,
                 });
             }
-        } else if row.stream == "heart_rates" {
+        } else if row.stream == Stream::HeartRates.name() {
             plan.pending.extend(row.device.map(|device| (device, row.day)));
         }
     }
@@ -135,25 +126,32 @@ pub(crate) fn plan(dirty: &[Dirty], waiting: &[Waiting], now_utc_millis: i64, bo
 /// Ordered by day, so that the newest can be taken first.
 fn slept_of(row: &Dirty) -> Option<(DayNumber, Uuid)> {
     let device = row.device?;
-    OF_SLEEPS
-        .contains(&row.stream.as_str())
-        .then_some((row.day, device))
+    let is_of_sleeps = OF_SLEEPS.iter().any(|stream| stream.name() == row.stream);
+    is_of_sleeps.then_some((row.day, device))
+}
+
+/// Most days of 15-minute buckets per CALL. A day is computed from 96 rows of a device, its buckets from its readings.
+fn quarters_days_max(readings: Readings) -> usize {
+    (READINGS_MAX / readings.a_day).clamp(1, DAYS_MAX)
 }
 
 /// Windows of the top relations, newest first, each preceded by the windows it is computed from.
 fn refreshes(taken: &BTreeMap<&str, BTreeSet<DayNumber>>) -> Vec<Refresh> {
     let mut refreshes = Vec::new();
-    for (stream, [(quarters, quarters_most), (days, days_most)]) in RELATIONS {
+    for (stream, readings) in Stream::readings() {
+        let stream = stream.name();
         let refresh = |relation, days| Refresh {
             stream,
             relation,
             days,
         };
         let all = taken.get(stream).into_iter().flatten().copied();
-        for window in windows(all, days_most) {
-            let parts = windows(window.clone(), quarters_most).into_iter().rev();
-            let of_window = parts.map(|part| refresh(quarters, part));
-            let of_window = of_window.chain([refresh(days, window.clone())]);
+        for window in windows(all, DAYS_MAX) {
+            let parts = windows(window.clone(), quarters_days_max(readings))
+                .into_iter()
+                .rev();
+            let of_window = parts.map(|part| refresh(readings.quarters, part));
+            let of_window = of_window.chain([refresh(readings.days, window.clone())]);
             refreshes.extend(of_window.map(|refresh| (window.end, refresh)));
         }
     }

@@ -11,11 +11,19 @@ const WIDE: Bounds = Bounds {
 };
 
 fn most_days(refresh: &Refresh) -> usize {
-    let relations = RELATIONS.iter().flat_map(|(_, all)| all);
-    relations
-        .filter(|(relation, _)| *relation == refresh.relation)
-        .map(|(_, most)| *most)
-        .sum()
+    let mut streams = Stream::readings().map(|(_, readings)| readings);
+    match streams.find(|readings| readings.quarters == refresh.relation) {
+        Some(readings) => quarters_days_max(readings),
+        None => DAYS_MAX,
+    }
+}
+
+#[test]
+fn a_call_computes_buckets_from_a_week_of_heart_rates_or_four_of_minutes() {
+    let days: Vec<_> = Stream::readings()
+        .map(|(_, readings)| quarters_days_max(readings))
+        .collect();
+    assert_eq!(days, [7, 28, 28, 28]);
 }
 
 fn dirty(id: i64, stream: &str, day: DayNumber) -> Dirty {
@@ -188,9 +196,10 @@ proptest! {
         for row in &rows {
             let is_open = Level::Day.is_open(row.day, now);
             let has_aggregates = row.stream != "sleeps";
-            let relations: Vec<_> = RELATIONS.iter().filter(|(of, _)| *of == row.stream).flat_map(|(_, all)| all).collect();
-            let places: Vec<_> = relations.iter().map(|(relation, _)| {
-                plan.refreshes.iter().position(|r| r.relation == *relation && r.days.contains(&row.day))
+            let readings = Stream::readings().find(|(stream, _)| stream.name() == row.stream);
+            let relations = readings.into_iter().flat_map(|(_, readings)| [readings.quarters, readings.days]);
+            let places: Vec<_> = relations.map(|relation| {
+                plan.refreshes.iter().position(|r| r.relation == relation && r.days.contains(&row.day))
             }).collect();
             let covered = has_aggregates && places.iter().all(Option::is_some);
             // Parents first, whatever the width of their windows.

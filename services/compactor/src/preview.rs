@@ -10,6 +10,7 @@ use pulseline_sql::Client;
 use pulseline_sql::periods::{DayNumber, date_of};
 
 use crate::config::CompactorConfig;
+use crate::connection::connect;
 use crate::cycle::{Work, find_work};
 use crate::error::CompactorError;
 use crate::pack::{self, Chunk};
@@ -26,7 +27,7 @@ pub fn preview<'a>(
 ) -> BoxFuture<'a, Result<Vec<String>, CompactorError>> {
     Box::pin(async move {
         config.validate().map_err(CompactorError::Config)?;
-        let client = crate::service::connect(timescale).await?;
+        let client = connect(timescale).await?;
         preview_with(config, &client, clock).await
     })
 }

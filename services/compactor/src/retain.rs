@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
+use pulseline_schemas::Stream;
 use pulseline_sql::SqlError;
 use pulseline_sql::floor::{floor, raise, seize};
 use pulseline_sql::lease::Lease;
@@ -18,7 +19,7 @@ use crate::ops_tables::{self, NewEntry};
 const DAY_MS: i64 = 86_400_000;
 /// Changes to refresh before the readings they need may be deleted; sleeps need the readings of adjacent days.
 const PENDING: &str = "select count(*) from ( \
-        select from ops.dirty_days where stream in ('heart_rates', 'steps', 'distances', 'calories', 'sleeps') \
+        select from ops.dirty_days where stream = any($3) \
             and local_date < date '1970-01-01' + $2::int \
         union all select from ops.waiting_days where local_date < date '1970-01-01' + $1::int) p";
 /// Oldest first: each call then drops only the chunk that it names.
@@ -111,8 +112,12 @@ async fn raise_floor(client: &mut Client, to: DayNumber) -> Result<bool, Compact
         seized => seized.map_err(CompactorError::sql(RAISING))?,
     }
     let of_sleeps = sleep_window(to).end;
+    let streams = Stream::readings()
+        .map(|(stream, _)| stream)
+        .chain([Stream::Sleeps]);
+    let streams: Vec<&str> = streams.map(Stream::name).collect();
     let pending: i64 = transaction
-        .query_one(PENDING, &[&to, &of_sleeps])
+        .query_one(PENDING, &[&to, &of_sleeps, &streams])
         .await
         .map_err(CompactorError::sql(RAISING))?
         .get(0);

@@ -14,13 +14,14 @@ use pulseline_sql::lease::Lease;
 use uuid::Uuid;
 
 use crate::config::CompactorConfig;
-use crate::cycle::{CycleReport, cycle};
+use crate::connection::connect;
+use crate::cycle::cycle;
 use crate::error::CompactorError;
 use crate::locks::{hold, keep, settle};
 use crate::metrics;
+use crate::report::CycleReport;
 
 const LEASE: &str = "compactor";
-pub(crate) const APPLICATION: &str = "pulseline-compactor";
 /// Longest that a cycle may be silent: it refreshes a bounded part of a history, and one statement may take minutes.
 const CYCLE_PATIENCE: Duration = Duration::from_secs(1_800);
 
@@ -222,10 +223,4 @@ async fn work_off(
         }
     }
     Ok(())
-}
-
-pub(crate) async fn connect(timescale: &TimescaleConfig) -> Result<Client, CompactorError> {
-    pulseline_sql::open(timescale, APPLICATION)
-        .await
-        .map_err(CompactorError::sql("connecting"))
 }

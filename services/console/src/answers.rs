@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use pulseline_admin::dead_letters::{self, DeadLettersError, Selection};
 use pulseline_compactor::{CompactorConfig, CompactorError};
-use pulseline_dead_letters::{DeadLettersError, Selection};
 use pulseline_runtime::clock::Clock;
 use pulseline_sql::Client;
 use pulseline_sql::SqlError;
@@ -108,15 +108,14 @@ impl Answers {
                     with_resolved: *with_resolved,
                     ..Selection::default()
                 };
-                let kinds = pulseline_dead_letters::kinds(client, *with_resolved).await?;
-                let (dead_letters, count) =
-                    pulseline_dead_letters::list(client, &selection, DEAD_LETTERS).await?;
+                let kinds = dead_letters::kinds(client, *with_resolved).await?;
+                let (dead_letters, count) = dead_letters::list(client, &selection, DEAD_LETTERS).await?;
                 json!({ "letters": dead_letters, "count": count, "kinds": kinds })
             }
             Question::DeadLetter { origin } => {
-                let found = pulseline_dead_letters::find(client, origin).await?;
+                let found = dead_letters::find(client, origin).await?;
                 let shown = found.iter().map(|(dead_letter, payload)| {
-                    let text = pulseline_dead_letters::show(dead_letter, payload.as_deref());
+                    let text = dead_letters::show(dead_letter, payload.as_deref());
                     json!({ "letter": dead_letter, "shown": text })
                 });
                 json!({ "letters": shown.collect::<Vec<_>>() })

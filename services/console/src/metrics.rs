@@ -87,7 +87,7 @@ pub(crate) fn record_question(is_answered: bool) {
 }
 
 /// The log names the dead letter, never the token.
-pub(crate) fn record_replay(origin: &str, item: i32, fate: &pulseline_dead_letters::Fate) {
+pub(crate) fn record_replay(origin: &str, item: i32, fate: &pulseline_admin::dead_letters::Fate) {
     let done = if fate.is_done() { "yes" } else { "no" };
     counter!(REPLAYED, "done" => done).increment(1);
     tracing::info!(origin, item, %fate, "replayed a dead letter from the page");

@@ -1,6 +1,6 @@
 //! Replays the dead letters of an origin after a fix: the page's only change.
 
-use pulseline_dead_letters::{DeadLetter, DeadLettersError, Fate, ReplayConnections, Selection};
+use pulseline_admin::dead_letters::{self, DeadLetter, DeadLettersError, Fate, ReplayConnections, Selection};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
@@ -46,7 +46,7 @@ impl Replayer {
                 said: fate.to_string(),
             });
         };
-        pulseline_dead_letters::replay(&self.connections, &selection, &mut tell).await?;
+        dead_letters::replay(&self.connections, &selection, &mut tell).await?;
         Ok(replayed)
     }
 }

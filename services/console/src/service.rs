@@ -52,7 +52,7 @@ pub fn run(
         let ConsoleConnections { audited, compactor } = connections;
         // Poller and page have a session each: neither waits for the other or cancels the other's statement.
         let [polled, asked] = std::array::from_fn(|_| Warehouse::new(audited.timescale.clone()));
-        let replayer = Replayer::new(pulseline_dead_letters::ReplayConnections {
+        let replayer = Replayer::new(pulseline_admin::dead_letters::ReplayConnections {
             kafka: audited.kafka.clone(),
             mongo: audited.mongo.clone(),
             timescale: audited.timescale.clone(),

@@ -1,6 +1,6 @@
 //! Errors of simulation, file export and replay.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pulseline_archive::ArchiveError;
 use pulseline_clients::kafka::{KafkaFailure, class_of};
@@ -71,6 +71,15 @@ pub enum GeneratorError {
     /// The planning thread ended unexpectedly: a bug.
     #[error("the planning thread ended unexpectedly: this is a bug")]
     Planner,
+}
+
+impl GeneratorError {
+    pub(crate) fn file(path: &Path, source: std::io::Error) -> Self {
+        Self::File {
+            path: path.to_owned(),
+            source,
+        }
+    }
 }
 
 impl From<RegistryError> for GeneratorError {

@@ -11,79 +11,28 @@ mod folder;
 mod minutes;
 mod scores;
 mod sleeps;
+mod state;
+mod written;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pulseline_schemas::UtcMillis;
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::cohort::{Cohort, Device};
 use crate::config::SimulateConfig;
 use crate::error::GeneratorError;
-use crate::oracle::Oracle;
 use crate::plan::{Part, plan, plan_of};
 use folder::Folder;
+use state::states;
+pub use written::{Written, WrittenFile, WrittenFolder};
 
 /// Days of one person whose readings are held at once.
 const DAYS_AT_ONCE: u32 = 7;
 /// The manifest, in the top folder.
 const MANIFEST: &str = "pulseline.json";
-
-/// The written files.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Written {
-    /// One per device, in the order of their names.
-    pub folders: Vec<WrittenFolder>,
-}
-
-/// The files of one device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WrittenFolder {
-    /// `p01`; a person's second device is `p02b`.
-    pub name: String,
-    /// IANA name of the time zone whose wall clock the files tell.
-    pub zone: String,
-    /// The person.
-    pub user_id: Uuid,
-    /// The device, as its uploads name it. The files do not.
-    pub device_id: Uuid,
-    /// In the order in which they were written.
-    pub files: Vec<WrittenFile>,
-}
-
-/// One file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WrittenFile {
-    /// Such as `heart_rate.json`.
-    pub name: &'static str,
-    /// Records in it, repeated ones too.
-    pub records: u64,
-    /// Records that repeat the one before them.
-    pub repeated: u64,
-    /// Its size.
-    pub bytes: u64,
-}
-
-impl Written {
-    /// Records in all files.
-    #[must_use]
-    pub fn records(&self) -> u64 {
-        self.files().map(|file| file.records).sum()
-    }
-
-    /// Size of all files.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.files().map(|file| file.bytes).sum()
-    }
-
-    fn files(&self) -> impl Iterator<Item = &WrittenFile> {
-        self.folders.iter().flat_map(|folder| &folder.files)
-    }
-}
 
 #[derive(Serialize)]
 struct Manifest<'a> {
@@ -122,9 +71,9 @@ pub fn write_pmdata(
                 skipped,
                 days: DAYS_AT_ONCE,
             };
-            let oracle = Oracle::of(plan_of(config, now, Some(part)).map_err(GeneratorError::Config)?);
+            let states = states(plan_of(config, now, Some(part)).map_err(GeneratorError::Config)?);
             for folder in &mut folders {
-                folder.add(&oracle)?;
+                folder.add(&states)?;
             }
         }
         for folder in folders {
@@ -153,8 +102,8 @@ fn open_folders<'a>(cohort: &'a Cohort, owner: usize, dir: &Path) -> Result<Vec<
 
 /// Refuses a non-empty folder: files of another cohort would be read as part of this one.
 fn make_empty(dir: &Path) -> Result<(), GeneratorError> {
-    fs::create_dir_all(dir).map_err(|source| failed(dir, source))?;
-    let mut entries = fs::read_dir(dir).map_err(|source| failed(dir, source))?;
+    fs::create_dir_all(dir).map_err(|source| GeneratorError::file(dir, source))?;
+    let mut entries = fs::read_dir(dir).map_err(|source| GeneratorError::file(dir, source))?;
     if entries.next().is_some() {
         return Err(GeneratorError::NotEmpty(dir.to_owned()));
     }
@@ -168,15 +117,8 @@ fn write_manifest(dir: &Path, written: &Written) -> Result<(), GeneratorError> {
     });
     let people = people.collect();
     let path = dir.join(MANIFEST);
-    let mut text =
-        serde_json::to_vec_pretty(&Manifest { people }).map_err(|error| failed(&path, error.into()))?;
+    let mut text = serde_json::to_vec_pretty(&Manifest { people })
+        .map_err(|error| GeneratorError::file(&path, error.into()))?;
     text.push(b'\n');
-    fs::write(&path, text).map_err(|source| failed(&path, source))
-}
-
-fn failed(path: &Path, source: std::io::Error) -> GeneratorError {
-    GeneratorError::File {
-        path: PathBuf::from(path),
-        source,
-    }
+    fs::write(&path, text).map_err(|source| GeneratorError::file(&path, source))
 }

@@ -1,9 +1,8 @@
 //! Sends device uploads to Kafka, from a simulation or from exported files.
 //!
 //! [`plan`] is pure: it yields a seeded cohort's deliveries in order of time, the same bytes for the same configuration.
-//! [`Oracle`] computes what the warehouse must hold once they have arrived. [`simulate`] sends them with Avro and an
-//! idempotent producer, and counts every delivery report. [`write_pmdata`] writes their final state as files; [`replay`]
-//! sends the content of files.
+//! [`simulate`] sends them with Avro and an idempotent producer, and counts every delivery report. [`write_pmdata`] writes
+//! their final state as files; [`replay`] sends the content of files.
 
 mod cohort;
 mod config;
@@ -11,7 +10,6 @@ mod counts;
 mod error;
 mod files;
 mod metrics;
-mod oracle;
 mod pace;
 mod plan;
 mod produce;
@@ -25,9 +23,6 @@ pub use counts::{Counts, Snapshot, Summary, TopicCounts};
 pub use error::GeneratorError;
 pub use files::{Written, WrittenFile, WrittenFolder, write_pmdata};
 pub use metrics::describe as describe_metrics;
-pub use oracle::{
-    CaloriesRow, DayKey, DayRow, Dead, DistanceRow, HeartRateRow, Oracle, ReadingKey, StepsRow, Version,
-};
 pub use plan::{Breakage, DeliveryKind, Payload, Plan, Planned, plan};
 pub use produce::topics::ensure_topics;
 pub use quirks::{Quirk, Quirks};

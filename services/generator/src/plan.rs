@@ -20,6 +20,7 @@ use crate::cohort::Cohort;
 use crate::cohort::day::{Day, opens_at};
 use crate::cohort::zone::days_of;
 use crate::config::{SimulateConfig, Start};
+pub(crate) use breakage::without_impossible;
 pub use delivery::{Breakage, DeliveryKind, Payload, Planned};
 use fate::Fate;
 use schedule::Subject;

@@ -4,7 +4,7 @@
 //! days with changed readings are refreshed; it rewrites days, sessions and profiles as a whole.
 
 mod chunks;
-mod progress;
+pub(crate) mod progress;
 
 use std::ops::{Range, RangeInclusive};
 
@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use mongodb::{Collection, Database};
 use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_schemas::pages::{Order, PagePosition, Pages, WINDOW_START};
+use pulseline_schemas::pages::{Order, Pages, WINDOW_START};
 use pulseline_schemas::{Owner, Stream};
 use pulseline_sql::Client;
 use pulseline_sql::floor::floor;
@@ -21,15 +21,16 @@ use pulseline_sql::periods::{DayNumber, date_of};
 use uuid::Uuid;
 
 use crate::config::LoaderConfig;
+use crate::document::{DAY_MILLIS, SourceCollection};
 use crate::error::LoaderError;
-use crate::map::guard::DAY_MILLIS;
-use crate::map::{SourceCollection, TableMapping, table_mapping};
+use crate::map::{TableMapping, table_mapping};
 use crate::order_index;
 use crate::reading::Reading;
 use crate::service::{self, LoaderConnections};
-use crate::write::{Purpose, Writer};
+use crate::write::{Purpose, opening};
 pub use chunks::Chunk;
-pub(crate) use progress::Mark;
+use progress::Mark;
+pub use progress::Progress;
 
 /// How many days before the range a session may begin and still reach into it: a session lasts a week at most.
 const SESSION_DAYS: DayNumber = 8;
@@ -45,23 +46,6 @@ pub struct Backfill {
     pub days: Range<DayNumber>,
     /// The unit of progress: a finished chunk is not repeated after a stop.
     pub chunk: Chunk,
-}
-
-/// The progress of a backfill.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Documents in the range, approximately.
-    pub total: u64,
-    /// Documents read.
-    pub documents: u64,
-    /// Rows written: readings that are new or different, and whole rows that are not older.
-    pub changed: u64,
-    /// The days being read, or left to read.
-    pub days: Range<DayNumber>,
-    /// The document of these days after which it continues.
-    pub(crate) page_position: Option<PagePosition>,
-    /// False when it was stopped before the end.
-    pub is_finished: bool,
 }
 
 impl Backfill {
@@ -106,6 +90,10 @@ impl Backfill {
             doc! { "$gte": at(*starts.start()), "$lte": at(*starts.end()) },
         );
         filter
+    }
+
+    fn mark(&self) -> Mark {
+        Mark::new(self.stream, self.device, self.days.clone())
     }
 
     /// The rest of the range from this day on.
@@ -162,7 +150,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn chunks(&self, client: Client) -> Result<Progress, LoaderError> {
-        let mut progress = progress::begin(&client, &self.job).await?;
+        let mut progress = self.job.mark().begin(&client).await?;
         drop(client);
         progress.total = self.total;
         for days in self.job.chunks(progress.days.start) {
@@ -182,12 +170,13 @@ impl Run<'_> {
     /// Loads the documents of one chunk; none when told to stop before its end.
     async fn chunk(&self, before: &Progress) -> Result<Option<Progress>, LoaderError> {
         let source = SourceCollection::Stream(self.job.stream);
-        let dead_letters = self.database.collection(SourceCollection::DeadLetters.name());
         // An attempt that an outage ended may have moved the progress.
-        let mut done = progress::begin(&connect(self.connections).await?, &self.job).await?;
+        let mark = self.job.mark();
+        let mut done = mark.begin(&connect(self.connections).await?).await?;
         (done.total, done.days) = (before.total, before.days.clone());
-        let purpose = Purpose::Backfill(Mark::of(&self.job));
-        let mut writer = Writer::beside(&self.connections.timescale, source, purpose, dead_letters).await?;
+        let purpose = Purpose::Backfill(self.job.mark());
+        let timescale = &self.connections.timescale;
+        let mut writer = opening::beside(timescale, self.database, source, purpose).await?;
         let pages = self.job.pages(&before.days, self.config.page_documents);
         let reading = Reading {
             collection: self.database.collection(self.job.stream.collection()),
@@ -201,7 +190,8 @@ impl Run<'_> {
         if !ended.await? {
             return Ok(None);
         }
-        progress::done(writer.client(), &self.job, &done).await?;
+        mark.done(&connect(self.connections).await?, done.days.end)
+            .await?;
         Ok(Some(done))
     }
 }

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::account::{Account, AccountKind};
 use crate::dead_letter::{DeadLetter, Stage};
-use crate::map::guard::DAY_MILLIS;
-use crate::map::{Mapped, MappedEntry, Origin, ReadingsUpload, Rows, UserRow};
+use crate::document::{MappedEntry, Origin, ReadingsUpload, Rows, UserRow};
+use crate::map::Mapped;
 use crate::resume::ResumePoint;
 
 /// How far a batch moves its collection. Later values replace earlier ones; a missing value replaces none.
@@ -103,10 +103,4 @@ impl Batch {
             }
         }
     }
-}
-
-/// The local day of a wall-clock time, as days since 1970.
-pub(crate) fn day_of(local_millis: i64) -> i32 {
-    // The guards have bounded it to a few thousand years.
-    i32::try_from(local_millis.div_euclid(DAY_MILLIS)).unwrap_or(i32::MAX)
 }

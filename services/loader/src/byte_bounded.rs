@@ -10,7 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::batch::Progress;
 use crate::config::LoaderConfig;
-use crate::map::{self, Mapped, SourceCollection};
+use crate::document::SourceCollection;
+use crate::map::{self, Mapped};
 use crate::metrics;
 
 /// Documents that may wait for the writer; a separate budget bounds their bytes.

@@ -7,8 +7,8 @@ use pulseline_sql::{Client, GenericClient};
 use tokio_postgres::Row;
 
 use crate::batch::Progress;
+use crate::document::SourceCollection;
 use crate::error::LoaderError;
-use crate::map::SourceCollection;
 use crate::resume::ResumePoint;
 use crate::snapshot::Snapshot;
 
@@ -41,8 +41,8 @@ pub(crate) enum Claim {
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
     source: SourceCollection,
-    epoch: i64,
-    seq: i64,
+    pub(crate) epoch: i64,
+    pub(crate) seq: i64,
     /// Where the change stream continues after the snapshot.
     begins: Option<ResumePoint>,
 }
@@ -57,6 +57,15 @@ pub(crate) struct Claimed {
 }
 
 impl Checkpoint {
+    pub(crate) fn new(source: SourceCollection, epoch: i64, seq: i64) -> Self {
+        Self {
+            source,
+            epoch,
+            seq,
+            begins: None,
+        }
+    }
+
     /// Takes the checkpoint over with this epoch. It waits at most `patience` milliseconds for another session's lock,
     /// which must not hold up the other collections.
     pub(crate) async fn claim(
@@ -88,13 +97,7 @@ impl Checkpoint {
             position: position.flatten(),
             snapshot: snapshot.and_then(|stored| Snapshot::decode(stored, seq)),
         };
-        let checkpoint = Self {
-            source,
-            epoch,
-            seq,
-            begins: None,
-        };
-        Ok(Claim::Ours(checkpoint, Box::new(claimed)))
+        Ok(Claim::Ours(Self::new(source, epoch, seq), Box::new(claimed)))
     }
 
     async fn lock(

@@ -3,12 +3,14 @@
 //! A dead letter can always be stored: only this module converts its texts to what both stores
 //! accept.
 
+use bson::DateTime;
 use bson::raw::{RawArrayBuf, RawDocumentBuf, cstr};
-use bson::{Binary, DateTime, RawBson, spec::BinarySubtype};
-use pulseline_schemas::Position;
+use pulseline_schemas::dead_letter as stored;
+pub(crate) use pulseline_schemas::dead_letter::WHOLE;
+use pulseline_schemas::{Position, UtcMillis};
 use uuid::Uuid;
 
-use crate::map::{Origin, Reading, ReadingsUpload, Refusal, SourceCollection};
+use crate::document::{Origin, Reading, ReadingsUpload, Refusal, SourceCollection};
 
 /// Largest payload a dead letter carries: with its envelope it has to fit MongoDB's 16 MB. A larger one stays in its
 /// own document, which is never deleted and which the origin names.
@@ -19,13 +21,6 @@ const ORIGIN_BYTES: usize = 1_000;
 const TEXT_BYTES: usize = 2_000;
 /// Longest message key.
 const KEY_BYTES: usize = 64 << 10;
-
-/// Prefix of origins that name a Kafka message.
-const KAFKA_ORIGIN: &str = "kafka:";
-/// Prefix of origins that name a record of a file: each such dead letter is a separate message in the dead-letter topic.
-const FILE_ORIGIN: &str = "file:";
-/// The item that means the whole upload.
-pub(crate) const WHOLE: i32 = -1;
 
 /// Whether a dead letter is stored in its collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +64,12 @@ impl DeadLetter {
             SourceCollection::Stream(stream) => Some(stream.name().to_owned()),
             SourceCollection::Receipts | SourceCollection::DeadLetters => None,
         };
+        let of_document = stored::Origin::Document {
+            collection: origin.source.name(),
+            id: &origin.id,
+        };
         Self {
-            origin: format!("mongo:{}/{}", origin.source.name(), origin.id),
+            origin: of_document.to_string(),
             item,
             stream,
             position: origin.position.clone(),
@@ -100,7 +99,7 @@ impl DeadLetter {
 
     /// True when it alone accounts for its offset: a dead letter of the loader stands beside its document (P9).
     pub(crate) fn holds_offset(&self) -> bool {
-        self.origin.starts_with(FILE_ORIGIN) || (self.item == WHOLE && self.origin.starts_with(KAFKA_ORIGIN))
+        stored::Origin::read(&self.origin).holds_offset(self.item)
     }
 
     /// Its approximate size in bytes.
@@ -109,37 +108,29 @@ impl DeadLetter {
         self.origin.len() + self.reason.len() + self.detail.len() + of(&self.message_key) + of(&self.payload)
     }
 
+    fn stored(&self) -> stored::DeadLetter<'_> {
+        stored::DeadLetter {
+            origin: stored::Origin::read(&self.origin),
+            item: self.item,
+            stream: self.stream.as_deref(),
+            position: self.position.as_ref(),
+            message_key: self.message_key.as_deref(),
+            payload: self.payload.as_deref(),
+            reason: &self.reason,
+            detail: &self.detail,
+            program_version: &self.program_version,
+            created_at: UtcMillis(self.created_at),
+        }
+    }
+
     /// The id of its document.
     pub(crate) fn id(&self) -> String {
-        format!("{}#{}", self.origin, self.item)
+        self.stored().id()
     }
 
     /// The document of this dead letter.
     pub(crate) fn to_document(&self) -> RawDocumentBuf {
-        let mut document = RawDocumentBuf::new();
-        document.append(cstr!("_id"), self.id());
-        document.append(cstr!("origin"), self.origin.as_str());
-        document.append(cstr!("item"), self.item);
-        document.append(
-            cstr!("stream"),
-            self.stream.as_deref().map_or(RawBson::Null, RawBson::from),
-        );
-        let kafka = self.position.as_ref().map_or(RawBson::Null, |position| {
-            let mut kafka = RawDocumentBuf::new();
-            kafka.append(cstr!("topic"), position.topic.as_str());
-            kafka.append(cstr!("generation"), position.incarnation);
-            kafka.append(cstr!("partition"), position.partition);
-            kafka.append(cstr!("offset"), position.offset);
-            RawBson::Document(kafka)
-        });
-        document.append(cstr!("kafka"), kafka);
-        document.append(cstr!("message_key"), binary(self.message_key.as_ref()));
-        document.append(cstr!("payload"), binary(self.payload.as_ref()));
-        document.append(cstr!("reason"), self.reason.as_str());
-        document.append(cstr!("detail"), self.detail.as_str());
-        document.append(cstr!("program_version"), self.program_version.as_str());
-        document.append(cstr!("created_at"), DateTime::from_millis(self.created_at));
-        document
+        self.stored().to_document()
     }
 }
 
@@ -204,15 +195,6 @@ pub(crate) fn payload(upload: &ReadingsUpload, readings: &[Reading]) -> Vec<u8> 
     document.append(cstr!("utc_offset_minutes"), i32::from(upload.utc_offset_minutes));
     document.append(cstr!("metrics"), metrics);
     document.into_bytes()
-}
-
-fn binary(bytes: Option<&Vec<u8>>) -> RawBson {
-    bytes.map_or(RawBson::Null, |bytes| {
-        RawBson::Binary(Binary {
-            subtype: BinarySubtype::Generic,
-            bytes: bytes.clone(),
-        })
-    })
 }
 
 #[cfg(test)]

@@ -136,3 +136,6 @@ fn report(writer: &Writer, progress: &Progress, is_idle: bool) {
     let behind = progress.cluster_time.filter(|_| !is_idle);
     metrics::record_progress(writer.source(), now, behind.map_or(0, |at| now - at));
 }
+
+#[cfg(test)]
+mod tests;

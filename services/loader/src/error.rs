@@ -166,27 +166,6 @@ impl LoaderError {
         }
     }
 
-    /// True when the same batch can be retried at once: a deadlock or a serialisation failure, rolled back.
-    pub(crate) fn is_conflict(&self) -> bool {
-        matches!(self.sqlstate(), Some("40P01" | "40001"))
-    }
-
-    /// True when a row's key exists: another session loaded it meanwhile.
-    pub(crate) fn is_unique_violation(&self) -> bool {
-        self.sqlstate() == Some("23505")
-    }
-
-    /// True when a write into packed chunks would decompress more than the server allows at once.
-    pub(crate) fn is_unpacking_limit(&self) -> bool {
-        self.sqlstate() == Some("53400")
-    }
-
-    /// True when a value is at fault: a data exception (class 22), a constraint other than a key (class 23), or a server
-    /// limit (class 54: a key or a document that is too long or too deep).
-    pub(crate) fn is_data_error(&self) -> bool {
-        self.sqlstate().is_some_and(is_of_value)
-    }
-
     /// True when a lock wait timed out.
     pub(crate) fn is_locked(&self) -> bool {
         self.sqlstate() == Some("55P03")
@@ -235,26 +214,6 @@ impl Classify for LoaderError {
             Self::Mongo { .. } => Hop::Mongo,
             Self::Sql { .. } | Self::Statement { .. } | Self::Fenced { .. } => Hop::Timescale,
             _ => Hop::Other,
-        }
-    }
-}
-
-fn is_of_value(sqlstate: &str) -> bool {
-    let class = sqlstate.get(..2).unwrap_or_default();
-    matches!(class, "22" | "54") || (class == "23" && sqlstate != "23505")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn d_3_what_is_wrong_with_a_value_is_told_from_keys_that_meet_and_from_outages() {
-        for refused in ["22003", "22021", "22P05", "23514", "54000"] {
-            assert!(is_of_value(refused), "{refused}");
-        }
-        for other in ["23505", "40P01", "53400", "55P03", "57P01", "5", ""] {
-            assert!(!is_of_value(other), "{other}");
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::dead_letter::DeadLetter;
-use crate::map::SourceCollection;
+use crate::document::SourceCollection;
 
 /// How rows went into the warehouse.
 #[derive(Clone, Copy, Debug)]

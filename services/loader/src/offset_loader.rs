@@ -10,11 +10,11 @@ use pulseline_schemas::Stream;
 use pulseline_schemas::pages::Pages;
 
 use crate::config::LoaderConfig;
+use crate::document::SourceCollection;
 use crate::error::LoaderError;
-use crate::map::SourceCollection;
 use crate::reading::Reading;
 use crate::service::{self, LoaderConnections};
-use crate::write::{Purpose, Writer};
+use crate::write::{Purpose, opening};
 
 /// Offsets of one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,14 +100,8 @@ impl OffsetLoader {
         at: &Offsets,
         shutdown: &Shutdown,
     ) -> Result<u64, LoaderError> {
-        let dead_letters = self.database.collection(SourceCollection::DeadLetters.name());
-        let mut writer = Writer::beside(
-            &self.connections.timescale,
-            source,
-            Purpose::LoadOffsets,
-            dead_letters,
-        )
-        .await?;
+        let timescale = &self.connections.timescale;
+        let mut writer = opening::beside(timescale, &self.database, source, Purpose::LoadOffsets).await?;
         let reading = Reading {
             collection: self.database.collection(source.name()),
             pages: Pages::unordered(at.filter(source)),

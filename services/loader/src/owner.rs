@@ -3,54 +3,64 @@
 
 use std::time::Duration;
 
-use pulseline_runtime::config::TimescaleConfig;
+use futures_util::future::BoxFuture;
 use pulseline_runtime::health::{Health, STALLED_AFTER};
 use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::waits::Hop;
-use pulseline_sql::Client;
-use pulseline_sql::lease::Lease;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::error::LoaderError;
 use crate::metrics;
-use crate::waits::{Blockers, report_wait};
+use crate::waits::report_wait;
 
 /// Name of the lease.
-const LEASE: &str = "loader";
-/// Application name of the lease's connection.
-const APPLICATION: &str = "pulseline-loader-lease";
+pub(crate) const LEASE: &str = "loader";
 /// The names of waits in reports.
 const ACQUIRING: &str = "acquiring the loader's lease";
 const RENEWING: &str = "renewing the loader's lease";
 /// Renewals per term of the lease: two may fail without losing it.
 pub(crate) const RENEWALS_PER_TTL: u32 = 3;
 
+/// Where the lease is acquired: with [`Lease`] the seam between ownership and the warehouse.
+pub(crate) trait Leases: Send + Sync {
+    /// Takes the lease if it is free or expired; none while another loader holds it.
+    fn acquire(&self) -> BoxFuture<'_, Result<Option<Box<dyn Lease>>, LoaderError>>;
+}
+
 /// A lease that was won.
+pub(crate) trait Lease: Send + Sync {
+    /// Rises at every change of owner.
+    fn epoch(&self) -> i64;
+
+    /// Renews it for another term, over a new connection after an error; false when it went to another loader.
+    fn renew(&mut self) -> BoxFuture<'_, Result<bool, LoaderError>>;
+
+    /// Releases it.
+    fn release(&mut self) -> BoxFuture<'_, Result<(), LoaderError>>;
+}
+
+/// The loader that holds the lease.
 pub(crate) struct Owner {
-    timescale: TimescaleConfig,
-    client: Client,
-    lease: Lease,
+    lease: Box<dyn Lease>,
     ttl: Duration,
 }
 
 impl Owner {
     /// Waits until this loader gets the lease; none when told to stop before.
     pub(crate) async fn acquire(
-        timescale: &TimescaleConfig,
+        leases: &dyn Leases,
         ttl: Duration,
         health: &Health,
         shutdown: &Shutdown,
     ) -> Result<Option<Self>, LoaderError> {
-        let owner = Uuid::new_v4();
         let heart = health.watch("lease", STALLED_AFTER);
         let mut is_standing_by = false;
         while !shutdown.is_stopping() {
             heart.beat();
             let attempt = || async {
                 let mut wait = shutdown.waits().prepare(ACQUIRING);
-                report_wait(&mut wait, Self::attempt(timescale, owner, ttl)).await
+                report_wait(&mut wait, leases.acquire()).await
             };
             // Without the lease there is nothing to drain: a stop also ends the wait for an outage.
             let won = tokio::select! {
@@ -59,10 +69,10 @@ impl Owner {
                 won = retry_transient(shutdown, ACQUIRING, attempt) => won,
             };
             match won {
-                Ok(Some(owner)) => {
-                    tracing::info!(epoch = owner.epoch(), "this loader holds the lease");
+                Ok(Some(lease)) => {
+                    tracing::info!(epoch = lease.epoch(), "this loader holds the lease");
                     metrics::record_owner(true);
-                    return Ok(Some(owner));
+                    return Ok(Some(Self { lease, ttl }));
                 }
                 Ok(None) if !is_standing_by => {
                     is_standing_by = true;
@@ -76,22 +86,6 @@ impl Owner {
             shutdown.sleep(ttl / RENEWALS_PER_TTL).await;
         }
         Ok(None)
-    }
-
-    async fn attempt(
-        timescale: &TimescaleConfig,
-        owner: Uuid,
-        ttl: Duration,
-    ) -> Result<Option<Self>, LoaderError> {
-        let client = connect(timescale).await?;
-        let won = Lease::acquire(&client, LEASE, owner, ttl).await;
-        let won = won.map_err(LoaderError::sql("acquiring the lease"))?;
-        Ok(won.map(|lease| Self {
-            timescale: timescale.clone(),
-            client,
-            lease,
-            ttl,
-        }))
     }
 
     /// The epoch under which this loader writes.
@@ -110,20 +104,14 @@ impl Owner {
     ) -> (Self, Result<(), LoaderError>) {
         let pause = self.ttl / RENEWALS_PER_TTL;
         let mut wait = shutdown.waits().prepare(RENEWING);
-        let mut blockers = Blockers::default();
         loop {
             tokio::select! {
                 biased;
                 () = done.cancelled() => return (self, Ok(())),
                 () = tokio::time::sleep(pause) => {}
             }
-            match report_wait(&mut wait, self.lease.renew(&self.client)).await {
-                Ok(true) => {
-                    wait.over();
-                    if let Err(error) = blockers.check(&self.client, self.epoch()).await {
-                        tracing::debug!(%error, "the sessions that block this loader are unknown");
-                    }
-                }
+            match report_wait(&mut wait, self.lease.renew()).await {
+                Ok(true) => wait.over(),
                 Ok(false) => {
                     let lost = LoaderError::LeaseLost {
                         name: LEASE,
@@ -132,28 +120,21 @@ impl Owner {
                     metrics::record_owner(false);
                     return (self, Err(lost));
                 }
-                Err(error) => {
-                    wait.failed(Hop::Timescale, &error);
-                    match report_wait(&mut wait, connect(&self.timescale)).await {
-                        Ok(client) => self.client = client,
-                        Err(error) => wait.failed(Hop::Timescale, &error),
-                    }
-                }
+                Err(error) => wait.failed(Hop::Timescale, &error),
             }
         }
     }
 
     /// Releases the lease, so that a standby need not wait for its end.
-    pub(crate) async fn release(self) {
+    pub(crate) async fn release(mut self) {
         metrics::record_owner(false);
-        if let Err(error) = self.lease.release(&self.client).await {
+        if let Err(error) = self.lease.release().await {
             tracing::warn!(%error, "the lease was not released; it expires by itself");
         }
     }
 }
 
-async fn connect(timescale: &TimescaleConfig) -> Result<Client, LoaderError> {
-    pulseline_sql::open(timescale, APPLICATION)
-        .await
-        .map_err(LoaderError::sql("connecting for the lease"))
-}
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;

@@ -10,10 +10,11 @@ use pulseline_runtime::clock::system_utc_millis;
 use pulseline_schemas::Stream;
 
 use crate::batch::Batch;
+use crate::document::SourceCollection;
 use crate::error::LoaderError;
-use crate::map::{self, SourceCollection};
+use crate::map;
 use crate::service::{self, LoaderConnections};
-use crate::write::{Purpose, Writer};
+use crate::write::{Purpose, Writer, opening};
 
 /// The result of reloading a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -85,15 +86,9 @@ impl DeadLetterReplayer {
         match self.writers.entry(stream) {
             Entry::Occupied(opened) => Ok(opened.into_mut()),
             Entry::Vacant(place) => {
-                let dead_letters = self.database.collection(SourceCollection::DeadLetters.name());
-                let source = SourceCollection::Stream(stream);
-                let writer = Writer::beside(
-                    &self.connections.timescale,
-                    source,
-                    Purpose::ReplayDeadLetter,
-                    dead_letters,
-                )
-                .await?;
+                let (timescale, source) = (&self.connections.timescale, SourceCollection::Stream(stream));
+                let purpose = Purpose::ReplayDeadLetter;
+                let writer = opening::beside(timescale, &self.database, source, purpose).await?;
                 Ok(place.insert(writer))
             }
         }

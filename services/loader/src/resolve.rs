@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::map::ReadingsUpload;
+use crate::document::ReadingsUpload;
 
 /// One reading on its way to its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

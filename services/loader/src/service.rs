@@ -11,10 +11,12 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::LoaderConfig;
+use crate::context::Context;
 use crate::error::LoaderError;
+use crate::lease::WarehouseLeases;
 use crate::metrics;
 use crate::owner::{Owner, RENEWALS_PER_TTL};
-use crate::session::{self, Context};
+use crate::session;
 use crate::write::Expected;
 
 /// The servers that the loader uses.
@@ -77,7 +79,11 @@ struct Standing {
 impl Standing {
     async fn lead(&self) -> Result<(), LoaderError> {
         let ttl = self.config.lease_ttl();
-        while let Some(owner) = Owner::acquire(&self.timescale, ttl, &self.health, &self.shutdown).await? {
+        loop {
+            let leases = WarehouseLeases::new(&self.timescale, ttl);
+            let Some(owner) = Owner::acquire(&leases, ttl, &self.health, &self.shutdown).await? else {
+                return Ok(());
+            };
             match self.load(owner).await {
                 Err(error) if error.is_superseded() => {
                     tracing::warn!(%error, "superseded: this loader stands by again");
@@ -87,7 +93,6 @@ impl Standing {
                 ended => return ended,
             }
         }
-        Ok(())
     }
 
     /// Loads while this loader holds the lease.
@@ -172,3 +177,6 @@ async fn opened(config: &MongoConfig, shutdown: &Shutdown) -> Result<Option<Data
 pub(crate) async fn open_database(config: &MongoConfig) -> Result<Database, LoaderError> {
     Ok(mongo::open(config, "pulseline-loader").await?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,80 +1,24 @@
 //! Opens all collections at their durable positions, follows them, and reopens them after every outage.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use mongodb::Database;
-use pulseline_runtime::config::TimescaleConfig;
-use pulseline_runtime::health::Health;
-use pulseline_runtime::retry::{self, Class, Classify};
-use pulseline_runtime::shutdown::Shutdown;
-use pulseline_runtime::waits::Wait;
+use pulseline_runtime::retry::{self, Classify};
 
-use crate::checkpoint::Claimed;
-use crate::config::{DeadToken, LoaderConfig};
+use crate::context::Context;
+use crate::document::SourceCollection;
 use crate::error::LoaderError;
-use crate::map::SourceCollection;
+use crate::memory::{Memory, Next, Verdict};
 use crate::metrics::{self, Recovery};
 use crate::resume::ResumePoint;
 use crate::snapshot::Snapshot;
 use crate::stream;
-use crate::tasks::{Ended, Moved, Tasks};
-use crate::write::{Expected, Opened, Term, Writer};
-
-/// Recoveries from a lost position without progress after which the loader gives up.
-const MOST_RECOVERIES: u32 = 3;
+use crate::tasks::{Ended, Tasks};
+use crate::write::Writer;
+use crate::write::opening::{self, Opened};
 
 /// How long an opening waits for sessions that hold checkpoints; then the other collections continue without theirs.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
-
-/// What loading needs.
-#[derive(Clone)]
-pub(crate) struct Context {
-    pub(crate) config: LoaderConfig,
-    pub(crate) timescale: TimescaleConfig,
-    pub(crate) database: Database,
-    pub(crate) epoch: i64,
-    /// The loader's own dead letters that return through their collection.
-    pub(crate) expected: Expected,
-    pub(crate) health: Health,
-    pub(crate) shutdown: Shutdown,
-}
-
-impl Context {
-    /// Opens a collection; waits at most `patience` for a session that holds its checkpoint.
-    pub(crate) async fn open(
-        &self,
-        source: SourceCollection,
-        patience: Duration,
-    ) -> Result<Opened, LoaderError> {
-        let term = Term {
-            timescale: &self.timescale,
-            database: &self.database,
-            config: &self.config,
-            epoch: self.epoch,
-            expected: &self.expected,
-        };
-        Writer::open(term, source, patience).await
-    }
-}
-
-/// State that survives an outage.
-#[derive(Default)]
-pub(crate) struct Memory {
-    /// Recoveries from a lost position since the last progress.
-    recoveries: HashMap<SourceCollection, u32>,
-    /// Collections whose stored position is lost, and where they start over, where that is known.
-    lost: HashMap<SourceCollection, Option<ResumePoint>>,
-    /// Collections at whose position the stream was opened.
-    start: Option<SourceCollection>,
-    /// Collections whose position this opening moved.
-    moved: Moved,
-    /// Collections of which this opening has read and stored a part.
-    begun: Moved,
-    /// The wait from an outage until documents are read again.
-    wait: Option<Wait>,
-}
 
 /// Loads until told to stop.
 pub(crate) async fn load(context: &Context) -> Result<(), LoaderError> {
@@ -88,25 +32,10 @@ pub(crate) async fn load(context: &Context) -> Result<(), LoaderError> {
         };
         context.health.set_ready(false);
         let has_progress = memory.take_progress();
-        let error = match ended {
-            Ok(Ended::Stopped) => return Ok(()),
-            Ok(Ended::Together) => continue,
-            Ok(Ended::Lost { sources, reason }) => {
-                for (source, position) in sources {
-                    memory.recover(context.config.dead_token, source, position, &reason)?;
-                }
-                continue;
-            }
-            // After progress the durable positions are newer than the refused one: they are tried first.
-            Err(error) if error.is_dead_token() && !has_progress => match memory.start {
-                Some(source) => {
-                    memory.recover(context.config.dead_token, source, None, &error.to_string())?;
-                    continue;
-                }
-                None => return Err(error),
-            },
-            Err(error) if error.class() == Class::Transient || error.is_dead_token() => error,
-            Err(error) => return Err(error),
+        let error = match memory.next(ended, has_progress, context.config.dead_token)? {
+            Next::Stop => return Ok(()),
+            Next::Reopen => continue,
+            Next::Wait(error) => error,
         };
         if has_progress {
             pauses = retry::pauses();
@@ -180,17 +109,9 @@ struct Openings {
     locked: Vec<SourceCollection>,
 }
 
-/// What has to be done with a collection.
-enum Verdict {
-    /// It is loaded up to here: follow it.
-    Loaded(ResumePoint),
-    /// It has to be read, from the beginning or from here.
-    Unread(Option<Snapshot>),
-}
-
 async fn open_all(context: &Context, memory: &Memory) -> Result<Openings, LoaderError> {
     let open = |source| async move {
-        let opened = context.open(source, LOCK_PATIENCE).await?;
+        let opened = opening::follow(context, source, LOCK_PATIENCE).await?;
         Ok::<_, LoaderError>((source, opened))
     };
     let mut openings = Openings::default();
@@ -204,78 +125,4 @@ async fn open_all(context: &Context, memory: &Memory) -> Result<Openings, Loader
         }
     }
     Ok(openings)
-}
-
-impl Memory {
-    /// True when a position moved since the last call.
-    fn take_progress(&mut self) -> bool {
-        let moved = self.moved.take();
-        self.recoveries.retain(|source, _| !moved.contains(source));
-        // Their checkpoints store how far these snapshots are.
-        let begun = self.begun.take();
-        self.lost.retain(|source, _| !begun.contains(source));
-        !moved.is_empty()
-    }
-
-    fn judge(&self, source: SourceCollection, claimed: Claimed) -> Verdict {
-        match (self.lost.get(&source), claimed) {
-            (Some(begins), _) => Verdict::Unread(begins.clone().map(Snapshot::new)),
-            (
-                None,
-                Claimed {
-                    snapshot: Some(begun),
-                    ..
-                },
-            ) => Verdict::Unread(Some(begun)),
-            (
-                None,
-                Claimed {
-                    position: Some(position),
-                    ..
-                },
-            ) => Verdict::Loaded(position),
-            (None, Claimed { position: None, .. }) => Verdict::Unread(None),
-        }
-    }
-
-    fn has_read(&mut self, source: SourceCollection) {
-        self.lost.remove(&source);
-        tracing::info!(
-            collection = source.name(),
-            "the collection is read and its position stored"
-        );
-    }
-
-    /// Schedules another snapshot of a collection, where that is the policy.
-    fn recover(
-        &mut self,
-        policy: DeadToken,
-        source: SourceCollection,
-        begins: Option<ResumePoint>,
-        reason: &str,
-    ) -> Result<(), LoaderError> {
-        let collection = source.name();
-        if policy == DeadToken::Fail {
-            return Err(LoaderError::DeadToken {
-                collection,
-                reason: reason.to_owned(),
-            });
-        }
-        let recoveries = self.recoveries.entry(source).or_default();
-        *recoveries += 1;
-        if *recoveries >= MOST_RECOVERIES {
-            return Err(LoaderError::NoProgress {
-                collection,
-                recoveries: *recoveries,
-            });
-        }
-        self.lost.insert(source, begins);
-        metrics::record_recovery(source, Recovery::Resnapshot);
-        tracing::warn!(
-            collection,
-            reason,
-            "MongoDB no longer knows the position: the collection is read again"
-        );
-        Ok(())
-    }
 }

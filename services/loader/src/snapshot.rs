@@ -1,27 +1,9 @@
-//! Reads the content of a collection before its changes are followed.
-//!
-//! The position is taken first and stored last. Documents that arrive in between are read twice, which changes nothing.
-//! Progress is stored in the transaction that holds the rows (D-2): a restart continues there, after the same position.
+//! How far the reading of a collection has come whose changes are not followed yet, as its checkpoint stores it.
 
-use std::time::Duration;
-
-use mongodb::Database;
-use pulseline_runtime::shutdown::Shutdown;
-use pulseline_schemas::pages::{Order, PagePosition, Pages};
+use pulseline_schemas::pages::PagePosition;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Progress;
-use crate::config::LoaderConfig;
-use crate::error::LoaderError;
-use crate::map::SourceCollection;
-use crate::metrics;
-use crate::order_index;
-use crate::reading::Reading;
 use crate::resume::ResumePoint;
-use crate::write::Writer;
-
-/// How often the reader looks for an index that another program creates.
-const INDEX_POLL: Duration = Duration::from_secs(5);
 
 /// A snapshot and its progress.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,47 +36,6 @@ impl Snapshot {
     pub(crate) fn decode(bytes: &[u8], seq: i64) -> Option<Self> {
         let stored: Stored = bson::deserialize_from_slice(bytes).ok()?;
         (stored.seq == seq).then_some(stored.snapshot)
-    }
-
-    /// Reads the collection, or the rest of it, and stores its position; none when told to stop before the end.
-    pub(crate) async fn take(
-        self,
-        writer: &mut Writer,
-        database: &Database,
-        (config, shutdown): (&LoaderConfig, &Shutdown),
-        committed: impl Fn(),
-    ) -> Result<Option<ResumePoint>, LoaderError> {
-        let collection = database.collection(writer.source().name());
-        let order = order_of(writer.source());
-        metrics::record_snapshot(writer.source(), true);
-        if !order_index::await_it(&collection, order, INDEX_POLL, shutdown).await? {
-            return Ok(None);
-        }
-        writer.begin_snapshot(self.begins.clone());
-        let reading = Reading {
-            collection,
-            pages: Pages::new(order, config.page_documents).after(self.after),
-        };
-        if !reading.load(writer, config, shutdown, |_| committed()).await? {
-            return Ok(None);
-        }
-        let position = Some(self.begins.clone());
-        writer
-            .save(&Progress {
-                position,
-                ..Progress::default()
-            })
-            .await?;
-        metrics::record_snapshot(writer.source(), false);
-        Ok(Some(self.begins))
-    }
-}
-
-/// The order in which a collection is read.
-fn order_of(source: SourceCollection) -> Order {
-    match source {
-        SourceCollection::Stream(stream) => Order::of(stream),
-        SourceCollection::Receipts | SourceCollection::DeadLetters => Order::Id,
     }
 }
 

@@ -19,9 +19,9 @@ use tokio::sync::oneshot;
 use crate::batch::Progress;
 use crate::byte_bounded::{ByteBoundedSender, Message};
 use crate::config::LoaderConfig;
+use crate::document::SourceCollection;
 use crate::error::LoaderError;
 use crate::event::{self, Change};
-use crate::map::SourceCollection;
 use crate::resume::{ResumePoint, StreamPosition};
 
 /// Documents per reply of the server: about a megabyte of them is held undecoded.

@@ -15,14 +15,16 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use crate::byte_bounded::ByteBoundedSender;
+use crate::context::Context;
+use crate::document::SourceCollection;
 use crate::drain;
 use crate::error::LoaderError;
-use crate::map::SourceCollection;
 use crate::resume::{ResumePoint, StreamPosition};
-use crate::session::Context;
 use crate::snapshot::Snapshot;
 use crate::stream::{self, Followed, Route};
-use crate::write::{Opened, Writer};
+use crate::take_snapshot;
+use crate::write::Writer;
+use crate::write::opening::{self, Opened};
 
 /// Longest that the reader may stall: the time that the slowest writer may take for a batch.
 const READING_PATIENCE: Duration = Duration::from_secs(1_800);
@@ -43,12 +45,29 @@ pub(crate) enum Ended {
     },
 }
 
+impl Ended {
+    /// What a stream's end means.
+    pub(crate) fn after(followed: Followed) -> Self {
+        match followed {
+            Followed::Stopped => Self::Stopped,
+            Followed::Replaced(source, position) => Self::Lost {
+                sources: vec![(source, Some(position))],
+                reason: "it was dropped or renamed".into(),
+            },
+            Followed::Dropped => Self::Lost {
+                sources: SourceCollection::all().map(|source| (source, None)).collect(),
+                reason: "the database was dropped".into(),
+            },
+        }
+    }
+}
+
 /// Collections to which something happened, for example a position that moved.
 #[derive(Clone, Default)]
 pub(crate) struct Moved(Arc<Mutex<HashSet<SourceCollection>>>);
 
 impl Moved {
-    fn insert(&self, source: SourceCollection) {
+    pub(crate) fn insert(&self, source: SourceCollection) {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -160,12 +179,8 @@ impl Tasks {
         let (context, shutdown) = (self.context.clone(), self.shutdown.clone());
         let (begun, source) = (self.begun.clone(), writer.source());
         self.running.spawn(async move {
-            let taken = snapshot.take(
-                &mut writer,
-                &context.database,
-                (&context.config, &shutdown),
-                || begun.insert(source),
-            );
+            let committed = || begun.insert(source);
+            let taken = take_snapshot::take(snapshot, &mut writer, &context, &shutdown, committed);
             Ok(match taken.await? {
                 Some(position) => Done::Read(Box::new((writer, position))),
                 None => Done::Stopped,
@@ -178,7 +193,7 @@ impl Tasks {
         let (context, shutdown) = (self.context.clone(), self.shutdown.clone());
         let released = async move {
             let patience = context.config.lease_ttl();
-            while let Opened::Locked = context.open(source, patience).await? {}
+            while let Opened::Locked = opening::follow(&context, source, patience).await? {}
             Ok::<_, LoaderError>(Done::Released(source))
         };
         self.running.spawn(async move {
@@ -236,23 +251,12 @@ impl Tasks {
             }
             Ok(Done::Joined) => {}
             Ok(Done::CaughtUp) => self.joined.1 += 1,
-            Ok(Done::Followed(Followed::Replaced(source, position))) => {
-                return Some(Ok(Ended::Lost {
-                    sources: vec![(source, Some(position))],
-                    reason: "it was dropped or renamed".into(),
-                }));
-            }
-            Ok(Done::Followed(Followed::Dropped)) => {
-                return Some(Ok(Ended::Lost {
-                    sources: SourceCollection::all().map(|source| (source, None)).collect(),
-                    reason: "the database was dropped".into(),
-                }));
-            }
+            Ok(Done::Followed(followed)) => return Some(Ok(Ended::after(followed))),
             Ok(Done::Unfollowed(error)) => {
                 tracing::warn!(%error, "collections that were read cannot be followed: reopening all");
                 return Some(Ok(Ended::Together));
             }
-            Ok(Done::Followed(Followed::Stopped) | Done::Stopped) => return Some(Ok(Ended::Stopped)),
+            Ok(Done::Stopped) => return Some(Ok(Ended::Stopped)),
             Err(error) => return Some(Err(error)),
         }
         let is_due = self.joined == (0, 0) || self.read.is_empty();

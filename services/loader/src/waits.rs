@@ -151,6 +151,8 @@ async fn end(client: &Client, wait: &Blocked) {
 
 #[cfg(test)]
 mod tests {
+    use pulseline_runtime::waits::Waits;
+
     use super::*;
 
     fn wait(holder: &str, waited: u64) -> Blocked {
@@ -162,6 +164,23 @@ mod tests {
             state: "idle in transaction".into(),
             in_transaction: Duration::from_secs(60),
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn p19_an_answer_that_takes_long_shows_as_a_wait_until_it_comes() {
+        let waits = Waits::new();
+        let mut wait = waits.prepare("asking");
+        let answer = async {
+            tokio::time::sleep(REPORTED_AFTER * 2).await;
+            waits.now().len()
+        };
+        assert_eq!(report_wait(&mut wait, answer).await, 1);
+        assert_eq!(
+            report_wait(&mut waits.prepare("asking"), async { waits.now().len() }).await,
+            1
+        );
+        wait.over();
+        assert!(waits.now().is_empty());
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(crate) fn record_silence(name: &'static str, lasts: Duration, is_stalled: bo
     gauge!(STALLED, "loop" => name).set(f64::from(u8::from(is_stalled)));
 }
 
-/// Records this process's memory on Linux.
+/// Records this process's memory on Linux. The crate `metrics-process` does not report the peak.
 pub(crate) fn record_memory() {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
         return;

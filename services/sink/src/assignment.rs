@@ -1,32 +1,22 @@
 //! Decides where reading a partition begins. Positions are explicit; deleted offsets are losses, never silent jumps (P2).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::consumer::Consumer;
-use rdkafka::{Offset, TopicPartitionList};
+use pulseline_runtime::waits::Hop;
 
-use crate::consumer::{SinkConsumer, blocking};
+use crate::broker::{Committed, GroupConsumer};
+use crate::context::Context;
 use crate::entry::TopicIncarnation;
 use crate::error::SinkError;
 use crate::gaps::Gap;
 use crate::incarnations::{self, Bound};
-use crate::outage::Server;
-use crate::service::Context;
 use crate::source::Partition;
 
 /// How often an end below the committed offset is read again: a starting broker may report it for a moment.
 const TRUNCATED_ATTEMPTS: u32 = 20;
 const TRUNCATED_PAUSE: Duration = Duration::from_millis(500);
-
-/// What the group had committed for a partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Committed {
-    pub(crate) offset: i64,
-    /// The topic id that the offset belongs to; empty when another program committed the offset.
-    pub(crate) topic_id: String,
-}
 
 /// Where reading begins, and what is lost before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +65,7 @@ pub(crate) struct Start {
 /// Finds the incarnation and the start of each partition. It waits out outages.
 pub(crate) async fn resolve(
     context: Context,
-    consumer: Arc<SinkConsumer>,
+    consumer: Arc<dyn GroupConsumer>,
     partitions: Vec<Partition>,
 ) -> Result<Vec<Start>, SinkError> {
     let topics: BTreeSet<&'static str> = partitions
@@ -84,27 +74,20 @@ pub(crate) async fn resolve(
         .collect();
     let topics: Vec<String> = topics.into_iter().map(str::to_owned).collect();
     let ids = || async {
-        let ids = context.metadata_client.topic_ids(topics.clone()).await?;
+        let ids = context.broker.topic_ids(topics.clone()).await?;
         match topics.iter().find(|topic| !ids.contains_key(*topic)) {
             Some(topic) => Err(SinkError::NoTopic { topic: topic.clone() }),
             None => Ok(ids),
         }
     };
-    let ids = context.outages.outlast(Server::Kafka, "topic ids", ids).await?;
+    let ids = context.outages.outlast(Hop::Kafka, "topic ids", ids).await?;
     let now = context.clock.now_utc_millis();
-    let bind = || incarnations::bind_all(&context.store, &ids, now);
-    let bound = context
-        .outages
-        .outlast(Server::Mongo, "incarnations", bind)
-        .await?;
-    let timeout = context.config.request_timeout();
-    let committed = || {
-        let (consumer, partitions) = (Arc::clone(&consumer), partitions.clone());
-        blocking(move || read_committed(&consumer, &partitions, timeout))
-    };
+    let bind = || incarnations::bind_all(&*context.store, &ids, now);
+    let bound = context.outages.outlast(Hop::Mongo, "incarnations", bind).await?;
+    let committed = || consumer.committed(partitions.clone());
     let committed = context
         .outages
-        .outlast(Server::Kafka, "committed offsets", committed)
+        .outlast(Hop::Kafka, "committed offsets", committed)
         .await?;
     let mut starts = Vec::with_capacity(partitions.len());
     for partition in partitions {
@@ -157,38 +140,11 @@ pub(crate) async fn watermarks(
     context: &Context,
     partition: Partition,
 ) -> Result<std::ops::Range<i64>, SinkError> {
-    let ask = || context.metadata_client.watermarks(partition);
+    let ask = || context.broker.watermarks(partition);
     context
         .outages
-        .outlast(Server::Kafka, "ends of a partition", ask)
+        .outlast(Hop::Kafka, "ends of a partition", ask)
         .await
-}
-
-fn read_committed(
-    consumer: &SinkConsumer,
-    partitions: &[Partition],
-    timeout: Duration,
-) -> Result<HashMap<Partition, Committed>, SinkError> {
-    let failed = SinkError::kafka("reading committed offsets");
-    let mut list = TopicPartitionList::with_capacity(partitions.len());
-    for partition in partitions {
-        list.add_partition(partition.source.topic(), partition.number);
-    }
-    let list = consumer.committed_offsets(list, timeout).map_err(failed)?;
-    let mut committed = HashMap::new();
-    for (element, partition) in list.elements().iter().zip(partitions) {
-        element.error().map_err(failed)?;
-        if let Offset::Offset(offset) = element.offset() {
-            committed.insert(
-                *partition,
-                Committed {
-                    offset,
-                    topic_id: element.metadata().to_owned(),
-                },
-            );
-        }
-    }
-    Ok(committed)
 }
 
 #[cfg(test)]

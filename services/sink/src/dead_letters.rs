@@ -1,10 +1,9 @@
 //! Dead letters: messages that could not be stored as events, with their bytes, origin, reason and this program's
 //! version (D-3).
 
-use bson::raw::{RawDocumentBuf, cstr};
-use bson::spec::BinarySubtype;
-use bson::{Binary, DateTime, RawBson};
-use pulseline_schemas::{Position, Stream};
+use bson::RawDocumentBuf;
+use pulseline_schemas::dead_letter::{self, Origin, WHOLE};
+use pulseline_schemas::{Position, Stream, UtcMillis};
 
 use crate::source::Raw;
 
@@ -16,10 +15,6 @@ pub(crate) const PAYLOAD_BYTES_MAX: usize = 14 << 20;
 const KEY_BYTES_MAX: usize = 64 << 10;
 /// Longest detail and reported reason, in characters.
 const DETAIL_CHARS_MAX: usize = 500;
-/// Prefix of origins that name a record of a file; the file's hash and the byte offset follow (P9).
-const FILE_ORIGIN: &str = "file:";
-/// The item that means the whole upload.
-const WHOLE: i32 = -1;
 
 /// Why a message became a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +98,8 @@ impl DeadLetter {
             .filter(|reason| !reason.is_empty())
             .unwrap_or_else(|| "reported".into());
         let origin = header("origin");
-        let record = origin.clone().filter(|origin| origin.starts_with(FILE_ORIGIN));
+        let is_record = |origin: &String| matches!(Origin::read(origin), Origin::Record(_));
+        let record = origin.clone().filter(is_record);
         let item = header("item").and_then(|item| item.parse().ok()).unwrap_or(WHOLE);
         let detail = [
             header("detail"),
@@ -128,12 +124,12 @@ impl DeadLetter {
 
     /// The id of the dead letter about a whole message.
     pub(crate) fn id_at(position: &Position) -> String {
-        format!("kafka:{position}#{WHOLE}")
+        format!("{}#{WHOLE}", Origin::Message(&position.to_string()))
     }
 
     /// The origin: a Kafka message, or a record of a file, which stays the same however often it is sent (P9).
     fn origin(&self) -> (String, i32) {
-        let whole = || (format!("kafka:{}", self.position), WHOLE);
+        let whole = || (Origin::Message(&self.position.to_string()).to_string(), WHOLE);
         self.record.clone().unwrap_or_else(whole)
     }
 
@@ -146,30 +142,19 @@ impl DeadLetter {
     /// The document of this dead letter.
     pub(crate) fn to_document(&self, now: i64) -> RawDocumentBuf {
         let (origin, item) = self.origin();
-        let mut document = RawDocumentBuf::new();
-        document.append(cstr!("_id"), self.id());
-        document.append(cstr!("origin"), origin);
-        document.append(cstr!("item"), item);
-        document.append(
-            cstr!("stream"),
-            self.stream.map_or(RawBson::Null, |stream| stream.name().into()),
-        );
-        let mut kafka = RawDocumentBuf::new();
-        kafka.append(cstr!("topic"), self.position.topic.as_str());
-        kafka.append(cstr!("generation"), self.position.incarnation);
-        kafka.append(cstr!("partition"), self.position.partition);
-        kafka.append(cstr!("offset"), self.position.offset);
-        document.append(cstr!("kafka"), kafka);
-        document.append(cstr!("message_key"), binary(self.key.as_deref(), KEY_BYTES_MAX));
-        document.append(
-            cstr!("payload"),
-            binary(self.payload.as_deref(), PAYLOAD_BYTES_MAX),
-        );
-        document.append(cstr!("reason"), self.reason.name());
-        document.append(cstr!("detail"), self.full_detail());
-        document.append(cstr!("program_version"), pulseline_runtime::VERSION);
-        document.append(cstr!("created_at"), DateTime::from_millis(now));
-        document
+        let stored = dead_letter::DeadLetter {
+            origin: Origin::read(&origin),
+            item,
+            stream: self.stream.map(Stream::name),
+            position: Some(&self.position),
+            message_key: first(self.key.as_deref(), KEY_BYTES_MAX),
+            payload: first(self.payload.as_deref(), PAYLOAD_BYTES_MAX),
+            reason: self.reason.name(),
+            detail: &self.full_detail(),
+            program_version: pulseline_runtime::VERSION,
+            created_at: UtcMillis(now),
+        };
+        stored.to_document()
     }
 
     fn full_detail(&self) -> String {
@@ -183,14 +168,8 @@ impl DeadLetter {
     }
 }
 
-fn binary(bytes: Option<&[u8]>, bytes_max: usize) -> RawBson {
-    bytes.map_or(RawBson::Null, |bytes| {
-        let bytes = bytes[..bytes.len().min(bytes_max)].to_vec();
-        RawBson::Binary(Binary {
-            subtype: BinarySubtype::Generic,
-            bytes,
-        })
-    })
+fn first(bytes: Option<&[u8]>, bytes_max: usize) -> Option<&[u8]> {
+    bytes.map(|bytes| &bytes[..bytes.len().min(bytes_max)])
 }
 
 /// Makes a text printable and storable in both stores: without NUL, which PostgreSQL cannot hold.

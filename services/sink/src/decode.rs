@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use pulseline_runtime::retry::{Class, Classify};
+use pulseline_runtime::waits::Hop;
 use pulseline_schemas::{Position, Stream, UtcMillis, WriterSchema, decode, to_document, unframe};
 
+use crate::context::Context;
 use crate::dead_letters::{DOCUMENT_BYTES_MAX, DeadLetter, Reason};
 use crate::entry::{BatchEntry, Pending};
 use crate::error::SinkError;
-use crate::outage::Server;
-use crate::service::Context;
 use crate::source::{Raw, SourceTopic};
 
 /// How far a device's clock may be ahead of this one, in milliseconds: a day covers wall clocks mistaken for
@@ -144,10 +144,7 @@ pub(crate) async fn fetch(context: Context, id: u32) -> Result<(u32, Answer), Si
             Err(error) => Err(error.into()),
         }
     };
-    Ok((
-        id,
-        context.outages.outlast(Server::Registry, "schema", ask).await?,
-    ))
+    Ok((id, context.outages.outlast(Hop::Registry, "schema", ask).await?))
 }
 
 #[cfg(test)]

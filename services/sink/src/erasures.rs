@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use pulseline_tombstones::{Register, Tombstones};
+use pulseline_tombstones::Tombstones;
 use tokio::sync::RwLock;
 
 use crate::error::SinkError;
+use crate::event_store::EventStore;
 
-/// The register, and its content when it was last read.
-#[derive(Clone, Debug)]
+/// The erased people as they were last read.
+#[derive(Clone)]
 pub(crate) struct Erasures {
-    register: Register,
+    store: Arc<dyn EventStore>,
     known: Arc<RwLock<(i64, Arc<Tombstones>)>>,
 }
 
 impl Erasures {
-    pub(crate) fn new(register: Register) -> Self {
+    pub(crate) fn new(store: Arc<dyn EventStore>) -> Self {
         Self {
-            register,
+            store,
             known: Arc::default(),
         }
     }
@@ -29,13 +30,12 @@ impl Erasures {
 
     /// Refreshes the list; returns all of it when it grew since the last call.
     pub(crate) async fn refresh(&self) -> Result<Option<Arc<Tombstones>>, SinkError> {
-        let asking = || SinkError::mongo("asking who was erased");
-        let revision = self.register.revision().await.map_err(asking())?;
+        let revision = self.store.erasure_revision().await?;
         if revision == self.known.read().await.0 {
             return Ok(None);
         }
         // The list is read after its revision: it may hold more than the revision counts, never less.
-        let tombstones = Arc::new(self.register.read().await.map_err(asking())?);
+        let tombstones = Arc::new(self.store.tombstones().await?);
         *self.known.write().await = (revision, Arc::clone(&tombstones));
         Ok(Some(tombstones))
     }

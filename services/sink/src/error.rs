@@ -1,5 +1,6 @@
 //! Errors of the sink, and what each kind means.
 
+use futures_util::future::BoxFuture;
 use mongodb::error::Error as MongoError;
 use pulseline_clients::kafka::KafkaFailure;
 use pulseline_clients::mongo::{Fault, MongoOpenError, class_of, describe, fault_of};
@@ -8,6 +9,9 @@ use pulseline_runtime::retry::{Class, Classify, RetryError};
 use pulseline_runtime::waits::Hop;
 use pulseline_schemas::Position;
 use rdkafka::error::KafkaError;
+
+/// The answer of a server, or of a test in its place.
+pub(crate) type Reply<'a, T> = BoxFuture<'a, Result<T, SinkError>>;
 
 /// Why the sink stopped, or has to wait.
 #[derive(Debug, thiserror::Error)]

@@ -12,18 +12,17 @@ mod gaps;
 
 use std::collections::{BTreeSet, HashMap};
 
+use pulseline_runtime::waits::Hop;
 use pulseline_schemas::Stream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::context::Context;
 use crate::dead_letters::DeadLetter;
 use crate::entry::{Batch, BatchEntry, End, Pending};
 use crate::error::SinkError;
 use crate::gaps::Gap;
 use crate::metrics::{self, Tally};
-use crate::outage::Server;
-use crate::receipts::Receipt;
-use crate::service::Context;
 use crate::source::Partition;
 
 pub(crate) use gaps::{Examined, examine_trailing_gap};
@@ -36,16 +35,6 @@ pub(crate) enum FlushOutcome {
     /// A topic was deleted or recreated while the sink held its messages. Nothing was written, because the messages may
     /// come from either topic.
     TopicChanged(String),
-}
-
-/// What became of the events of one stream.
-#[derive(Debug)]
-struct Settled {
-    stream: Stream,
-    stored: u64,
-    retries: u64,
-    receipts: Vec<Receipt>,
-    dead_letters: Vec<DeadLetter>,
 }
 
 /// Writes a batch.
@@ -127,8 +116,8 @@ async fn changed_topic(
         return Ok(None);
     }
     let topics: Vec<String> = topics.into_iter().map(str::to_owned).collect();
-    let ask = || context.metadata_client.topic_ids(topics.clone());
-    let ids = context.outages.outlast(Server::Kafka, "topic ids", ask).await?;
+    let ask = || context.broker.topic_ids(topics.clone());
+    let ids = context.outages.outlast(Hop::Kafka, "topic ids", ask).await?;
     let changed = ends.iter().find(|(partition, end)| {
         ids.get(partition.source.topic())
             .is_none_or(|id| id.to_string() != *end.identity.topic_id)

@@ -4,19 +4,7 @@
 //! covers only offsets at or after the log start offset, read after the jump, where a second
 //! read_committed pass found nothing (P2). Offsets below the log start are a loss, never a receipt.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
-
-use pulseline_clients::kafka::{Guard, Settings};
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::{Message, Offset, TopicPartitionList};
-
-use crate::error::SinkError;
-use crate::source::{Partition, SourceTopic};
-
-/// How long one poll of the second read waits.
-const POLL: Duration = Duration::from_millis(200);
+use std::collections::BTreeMap;
 
 /// A range of offsets, both ends inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,70 +47,6 @@ pub(crate) fn split(gap: Gap, log_start: i64) -> Split {
 
 /// Gaps of one topic to read again, by partition; those of a partition in rising order.
 pub(crate) type OfTopic = BTreeMap<i32, Vec<Gap>>;
-
-/// Reads the gaps of one topic again, all its partitions with one client, and returns the positions that hold a message
-/// after all.
-///
-/// Blocks. Each partition is read until a message after its last gap, or the partition's end, has been
-/// seen.
-pub(crate) fn read_again(
-    settings: &Settings,
-    source: SourceTopic,
-    gaps: &OfTopic,
-    patience: Duration,
-) -> Result<Vec<(Partition, i64)>, SinkError> {
-    let topic = source.topic();
-    let failed = SinkError::kafka("reading gaps again");
-    let mut list = TopicPartitionList::new();
-    for (number, gaps) in gaps {
-        if let Some(first) = gaps.first() {
-            list.add_partition_offset(topic, *number, Offset::Offset(first.from))
-                .map_err(failed)?;
-        }
-    }
-    let elements = list.elements();
-    let mut left: BTreeSet<i32> = elements.iter().map(|element| element.partition()).collect();
-    if left.is_empty() {
-        return Ok(Vec::new());
-    }
-    let consumer: BaseConsumer<Guard> = settings.create()?;
-    consumer.assign(&list).map_err(failed)?;
-    let mut found = Vec::new();
-    let mut deadline = Instant::now() + patience;
-    loop {
-        // A partition that has reached its end is not fetched any further.
-        let ended = match consumer.poll(POLL) {
-            Some(Ok(message)) => {
-                let (number, offset) = (message.partition(), message.offset());
-                let gaps = gaps.get(&number).map_or(&[][..], Vec::as_slice);
-                if gaps.iter().any(|gap| gap.contains(offset)) {
-                    found.push((Partition { source, number }, offset));
-                }
-                gaps.last().is_none_or(|last| offset >= last.to).then_some(number)
-            }
-            // The event does not name its topic, but this client reads only one.
-            Some(Err(KafkaError::PartitionEOF(number))) => Some(number),
-            Some(Err(error)) => return Err(failed(error)),
-            None if Instant::now() >= deadline => {
-                let number = left.first().copied().unwrap_or_default();
-                return Err(SinkError::SlowGap {
-                    partition: Partition { source, number }.to_string(),
-                });
-            }
-            None => continue,
-        };
-        deadline = Instant::now() + patience;
-        let Some(number) = ended.filter(|number| left.remove(number)) else {
-            continue;
-        };
-        if left.is_empty() {
-            return Ok(found);
-        }
-        let mut done = TopicPartitionList::new();
-        done.add_partition(topic, number);
-        consumer.pause(&done).map_err(failed)?;
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::entry::TopicIncarnation;
 use crate::error::SinkError;
+use crate::event_store::EventStore;
 use crate::metrics;
-use crate::store::Store;
 
 /// How often the sink rereads an incarnation that another member opens at the same time.
 const ATTEMPTS: u32 = 5;
@@ -49,7 +49,7 @@ pub(crate) struct Bound {
 
 /// Finds the incarnation of each topic; opens one for each new id.
 pub(crate) async fn bind_all(
-    store: &Store,
+    store: &dyn EventStore,
     topic_ids: &HashMap<String, Uuid>,
     now: i64,
 ) -> Result<HashMap<String, Bound>, SinkError> {
@@ -63,7 +63,7 @@ pub(crate) async fn bind_all(
     Ok(bound)
 }
 
-async fn bind_one(store: &Store, topic: &str, topic_id: &str, now: i64) -> Result<Bound, SinkError> {
+async fn bind_one(store: &dyn EventStore, topic: &str, topic_id: &str, now: i64) -> Result<Bound, SinkError> {
     let mut is_new = false;
     for _ in 0..ATTEMPTS {
         match bind(&store.incarnations(topic).await?, topic_id) {

@@ -9,7 +9,7 @@
 
 mod ends;
 mod gate;
-pub(crate) mod group;
+mod group;
 mod partitions;
 mod task_slot;
 
@@ -21,7 +21,6 @@ use pulseline_runtime::batch::Batch;
 use pulseline_runtime::health::{BEAT, STALLED_AFTER};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::waits::Wait;
-use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -29,13 +28,13 @@ use self::gate::{Gate, PauseAction};
 use self::partitions::{Accepted, Partitions};
 use self::task_slot::TaskSlot;
 use crate::assignment::Start;
-use crate::consumer::{Channels, Rebalance, SinkConsumer, raw_of};
+use crate::broker::{Channels, GroupConsumer, Rebalance};
+use crate::context::Context;
 use crate::decode::{Answer, Decoder, fetch};
 use crate::entry::{self, BatchEntry};
 use crate::error::SinkError;
 use crate::flush::{Examined, FlushOutcome, flush_batch};
 use crate::metrics;
-use crate::service::Context;
 use crate::source::{Partition, Raw};
 use crate::statistics::StatsSnapshot;
 use crate::trailing_gaps::TrailingGaps;
@@ -47,7 +46,7 @@ const FLUSH_PATIENCE: Duration = Duration::from_secs(600);
 /// State of the loop.
 pub(crate) struct Intake {
     context: Context,
-    consumer: Arc<SinkConsumer>,
+    consumer: Arc<dyn GroupConsumer>,
     channels: Channels,
     shutdown: Shutdown,
     partitions: Partitions,
@@ -93,7 +92,7 @@ enum LoopEvent {
 impl Intake {
     pub(crate) fn new(
         context: Context,
-        (consumer, channels): (Arc<SinkConsumer>, Channels),
+        (consumer, channels): (Arc<dyn GroupConsumer>, Channels),
         shutdown: Shutdown,
     ) -> Self {
         Self {
@@ -121,7 +120,7 @@ impl Intake {
         }
     }
 
-    /// Runs until a stop was requested and everything accepted is durable.
+    /// Runs until a stop was requested and everything accepted is durable and committed.
     pub(crate) async fn run(mut self) -> Result<(), SinkError> {
         let heart = self.context.outages.watch("intake", STALLED_AFTER);
         while !(self.is_stopping && self.is_drained()) {
@@ -130,7 +129,8 @@ impl Intake {
             self.handle(event)?;
             self.advance()?;
         }
-        Ok(())
+        drop(heart);
+        self.consumer.commit().await
     }
 
     /// Waits for the next event. Nothing is lost when another arm is faster: tasks continue by themselves.
@@ -141,12 +141,11 @@ impl Intake {
             self.gate.due_at(),
         ];
         let due = due.into_iter().flatten().min();
-        let guard = self.consumer.context().guard();
         tokio::select! {
             biased;
             // 1. Abandoning comes before everything.
             () = self.shutdown.abandoned() => Err(SinkError::Abandoned),
-            refused = guard.refused() => Err(refused.into()),
+            refused = self.consumer.refused() => Err(refused),
             // 2. Running tasks whose results make room, or let the group continue.
             outcome = self.flush.ended() => Ok(LoopEvent::Flushed(outcome?)),
             answered = self.fetching.ended() => answered.map(|(id, answer)| LoopEvent::Answered(id, answer)),
@@ -166,8 +165,7 @@ impl Intake {
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Ok(LoopEvent::Time),
             // 7. Messages, and with them everything else that polling serves.
             received = self.consumer.recv(), if polls => Ok(match received {
-                Ok(message) => LoopEvent::Message(raw_of(&message)),
-                Err(KafkaError::PartitionEOF(_)) => LoopEvent::Message(None),
+                Ok(raw) => LoopEvent::Message(raw),
                 Err(error) => LoopEvent::Trouble(error),
             }),
             // 8. With nothing to do, the loop still moves.
@@ -302,13 +300,7 @@ impl Intake {
     }
 
     fn pause(&self, is_paused: bool) -> Result<(), SinkError> {
-        let list = self.partitions.list();
-        let consumer = Arc::clone(&self.consumer);
-        let done = if is_paused {
-            consumer.pause(&list)
-        } else {
-            consumer.resume(&list)
-        };
-        done.map_err(SinkError::kafka("pausing or resuming partitions"))
+        let switched = self.consumer.set_paused(&self.partitions.all(), is_paused);
+        switched.map_err(SinkError::kafka("pausing or resuming partitions"))
     }
 }

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use pulseline_runtime::clock::system_utc_millis;
+use pulseline_runtime::waits::Hop;
 use pulseline_schemas::Stream;
 
 use crate::dead_letters::{DeadLetter, Reason};
 use crate::gaps::Gap;
-use crate::outage::Server;
 use crate::source::{Partition, SourceTopic};
 
 const MESSAGES: &str = "pulseline_sink_messages_total";
@@ -36,6 +36,9 @@ const AWAY: &str = "pulseline_sink_server_away";
 const COMMIT_ERRORS: &str = "pulseline_sink_commit_errors_total";
 const INCARNATIONS: &str = "pulseline_sink_generations_opened_total";
 const PARTITIONS: &str = "pulseline_sink_partitions";
+
+/// The servers that the sink uses.
+const SERVERS: [Hop; 3] = [Hop::Kafka, Hop::Mongo, Hop::Registry];
 
 /// Describes every metric and touches every counter, so that `rate()` sees the first increment.
 pub fn describe() {
@@ -113,7 +116,7 @@ fn touch() {
     for reason in Reason::LABELS {
         counter!(DEAD, "reason" => reason).increment(0);
     }
-    for server in Server::ALL {
+    for server in SERVERS {
         counter!(OUTAGES, "server" => server.name()).increment(0);
         gauge!(AWAY, "server" => server.name()).set(0.0);
     }
@@ -209,7 +212,7 @@ pub(crate) fn record_lags(lags: &HashMap<SourceTopic, i64>) {
     }
 }
 
-pub(crate) fn record_outage(server: Server, is_away: bool) {
+pub(crate) fn record_outage(server: Hop, is_away: bool) {
     gauge!(AWAY, "server" => server.name()).set(if is_away { 1.0 } else { 0.0 });
     if is_away {
         counter!(OUTAGES, "server" => server.name()).increment(1);

@@ -8,38 +8,10 @@ use std::time::Duration;
 use pulseline_runtime::health::{Health, Heart};
 use pulseline_runtime::retry::{Class, Classify, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_runtime::waits::Wait;
+use pulseline_runtime::waits::{Hop, Wait};
 
 use crate::error::SinkError;
 use crate::metrics;
-
-/// A server that may be unavailable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Server {
-    Kafka,
-    Mongo,
-    Registry,
-}
-
-impl Server {
-    pub(crate) const ALL: [Self; 3] = [Self::Kafka, Self::Mongo, Self::Registry];
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Kafka => "kafka",
-            Self::Mongo => "mongo",
-            Self::Registry => "registry",
-        }
-    }
-
-    const fn bit(self) -> u8 {
-        match self {
-            Self::Kafka => 1,
-            Self::Mongo => 2,
-            Self::Registry => 4,
-        }
-    }
-}
 
 /// The unavailable servers, and whether the sink is ready.
 #[derive(Clone, Debug)]
@@ -51,6 +23,7 @@ pub(crate) struct Outages {
 
 #[derive(Debug, Default)]
 struct State {
+    /// A bit for each server that does not answer.
     away: AtomicU8,
     is_member: AtomicBool,
 }
@@ -65,13 +38,14 @@ impl Outages {
     }
 
     /// Records whether a server answers.
-    pub(crate) fn note(&self, server: Server, is_away: bool) {
+    pub(crate) fn note(&self, server: Hop, is_away: bool) {
+        let bit = 1_u8 << server as u8;
         let before = if is_away {
-            self.state.away.fetch_or(server.bit(), Ordering::AcqRel)
+            self.state.away.fetch_or(bit, Ordering::AcqRel)
         } else {
-            self.state.away.fetch_and(!server.bit(), Ordering::AcqRel)
+            self.state.away.fetch_and(!bit, Ordering::AcqRel)
         };
-        if (before & server.bit() != 0) != is_away {
+        if (before & bit != 0) != is_away {
             metrics::record_outage(server, is_away);
             self.publish();
         }
@@ -102,7 +76,7 @@ impl Outages {
     /// Runs `attempt` until it succeeds or fails for good.
     pub(crate) async fn outlast<T, F, A>(
         &self,
-        server: Server,
+        server: Hop,
         what: &str,
         mut attempt: F,
     ) -> Result<T, SinkError>
@@ -136,11 +110,11 @@ mod tests {
         assert!(!health.is_ready());
         outages.set_member(true);
         assert!(health.is_ready());
-        outages.note(Server::Mongo, true);
-        outages.note(Server::Registry, true);
-        outages.note(Server::Mongo, false);
+        outages.note(Hop::Mongo, true);
+        outages.note(Hop::Registry, true);
+        outages.note(Hop::Mongo, false);
         assert!(!health.is_ready());
-        outages.note(Server::Registry, false);
+        outages.note(Hop::Registry, false);
         assert!(health.is_ready());
     }
 }

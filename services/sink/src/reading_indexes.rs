@@ -3,10 +3,10 @@
 use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
 
-use crate::store::Store;
+use crate::mongo_store::MongoStore;
 
 /// Builds them in the background. It waits out outages and reports permanent errors; readers report them too.
-pub(crate) fn make(store: Store, shutdown: Shutdown) {
+pub(crate) fn make(store: MongoStore, shutdown: Shutdown) {
     tokio::spawn(async move {
         let attempt = || store.ensure_reading_indexes();
         match retry_transient(&shutdown, "indexes for bulk readers", attempt).await {

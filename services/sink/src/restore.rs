@@ -4,18 +4,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use pulseline_clients::kafka::{Guard, Settings};
 use pulseline_clients::registry::Registry;
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::health::Health;
 use pulseline_runtime::shutdown::Shutdown;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::{Message, Offset, TopicPartitionList};
 
 use crate::assignment::watermarks;
 use crate::config::SinkConfig;
-use crate::consumer::{self, blocking, raw_of};
+use crate::context::{Context, message_bytes_max};
 use crate::decode::{Decoder, fetch};
 use crate::entry::{Batch, BatchEntry, End, TopicIncarnation};
 use crate::erasures::Erasures;
@@ -23,15 +19,16 @@ use crate::error::SinkError;
 use crate::flush::{FlushOutcome, flush_batch};
 use crate::gaps::Gap;
 use crate::incarnations::{Binding, bind};
-use crate::metadata_client::MetadataClient;
+use crate::kafka::KafkaBroker;
+use crate::mongo_store::MongoStore;
 use crate::outage::Outages;
-use crate::service::{Context, SinkConnections, message_bytes_max};
+use crate::service::SinkConnections;
 use crate::source::{Partition, Raw, SourceTopic};
-use crate::store::Store;
 
 /// Reads ranges of offsets again, beside the sinks of the group.
 pub struct Restorer {
     context: Context,
+    broker: KafkaBroker,
 }
 
 impl Restorer {
@@ -45,20 +42,19 @@ impl Restorer {
         shutdown: &'a Shutdown,
     ) -> BoxFuture<'a, Result<Self, SinkError>> {
         Box::pin(async move {
-            let store = Store::open(&connections.mongo).await?;
-            Ok(Self {
-                context: Context {
-                    metadata_client: MetadataClient::new(config, &connections.kafka)?,
-                    second_reader: consumer::second_reader(config, &connections.kafka)?,
-                    config: Arc::new(config.clone()),
-                    message_bytes_max: message_bytes_max(config, &connections.kafka)?,
-                    registry: Arc::new(Registry::new(&connections.registry)?),
-                    erasures: Erasures::new(store.register()),
-                    store,
-                    outages: Outages::new(shutdown.clone(), Health::new()),
-                    clock: Clock::system(),
-                },
-            })
+            let store = Arc::new(MongoStore::open(&connections.mongo).await?);
+            let broker = KafkaBroker::new(config, &connections.kafka)?;
+            let context = Context {
+                config: Arc::new(config.clone()),
+                message_bytes_max: message_bytes_max(config, &connections.kafka)?,
+                broker: Arc::new(broker.clone()),
+                registry: Arc::new(Registry::new(&connections.registry)?),
+                erasures: Erasures::new(store.clone()),
+                store,
+                outages: Outages::new(shutdown.clone(), Health::new()),
+                clock: Clock::system(),
+            };
+            Ok(Self { context, broker })
         })
     }
 
@@ -86,7 +82,8 @@ impl Restorer {
             let mut next = offsets.start.max(log.start);
             let mut messages = 0;
             while next < end {
-                let raws = self.read(partition, next..end).await?;
+                let limits = self.context.config.limits();
+                let raws = self.context.broker.read(partition, next..end, limits).await?;
                 let read_to = raws.last().map_or(end, |raw| raw.offset + 1);
                 messages += raws.len() as u64;
                 self.store(partition, &identity, next..read_to, raws).await?;
@@ -98,11 +95,7 @@ impl Restorer {
 
     /// The topic's identity, if it is still that incarnation.
     async fn identity(&self, topic: &str, incarnation: i32) -> Result<Option<TopicIncarnation>, SinkError> {
-        let ids = self
-            .context
-            .metadata_client
-            .topic_ids(vec![topic.to_owned()])
-            .await?;
+        let ids = self.context.broker.topic_ids(vec![topic.to_owned()]).await?;
         let Some(topic_id) = ids.get(topic).map(ToString::to_string) else {
             return Ok(None);
         };
@@ -113,17 +106,6 @@ impl Restorer {
                 number: incarnation,
             }),
         )
-    }
-
-    /// Messages from the first offset on, as many as a batch holds; none when there are none before the end.
-    async fn read(&self, partition: Partition, offsets: Range<i64>) -> Result<Vec<Raw>, SinkError> {
-        let settings = self.context.second_reader.clone();
-        let limits = Limits {
-            rows: self.context.config.batch_rows,
-            bytes: self.context.config.batch_bytes,
-            patience: self.context.config.request_timeout(),
-        };
-        blocking(move || read_range(&settings, partition, &offsets, &limits)).await
     }
 
     async fn store(
@@ -177,55 +159,8 @@ impl Restorer {
     pub fn close(self) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let timeout = self.context.config.close_timeout();
-            self.context.metadata_client.close(timeout).await;
+            drop(self.context);
+            self.broker.close(timeout).await;
         })
     }
-}
-
-struct Limits {
-    rows: usize,
-    bytes: usize,
-    patience: std::time::Duration,
-}
-
-/// Blocks. Ends at the first message at or after the end of the range, at the end of the partition, or when full.
-fn read_range(
-    settings: &Settings,
-    partition: Partition,
-    offsets: &Range<i64>,
-    limits: &Limits,
-) -> Result<Vec<Raw>, SinkError> {
-    let failed = SinkError::kafka("reading messages again");
-    let consumer: BaseConsumer<Guard> = settings.create()?;
-    let mut start = TopicPartitionList::new();
-    start
-        .add_partition_offset(
-            partition.source.topic(),
-            partition.number,
-            Offset::Offset(offsets.start),
-        )
-        .map_err(&failed)?;
-    consumer.assign(&start).map_err(&failed)?;
-    let (mut raws, mut bytes) = (Vec::new(), 0);
-    while raws.len() < limits.rows && bytes < limits.bytes {
-        match consumer.poll(limits.patience) {
-            Some(Ok(message)) if message.offset() >= offsets.end => break,
-            Some(Ok(message)) => {
-                bytes += message.payload_len();
-                let is_last = message.offset() + 1 == offsets.end;
-                raws.extend(raw_of(&message));
-                if is_last {
-                    break;
-                }
-            }
-            Some(Err(KafkaError::PartitionEOF(_))) => break,
-            Some(Err(error)) => return Err(failed(error)),
-            None => {
-                return Err(SinkError::SlowGap {
-                    partition: partition.to_string(),
-                });
-            }
-        }
-    }
-    Ok(raws)
 }

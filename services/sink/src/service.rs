@@ -3,25 +3,23 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use pulseline_clients::kafka::Settings;
 use pulseline_clients::registry::Registry;
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, RegistryConfig, require};
 use pulseline_runtime::health::Health;
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_schemas::codec::ALLOCATION_BYTES_MAX;
+use pulseline_runtime::waits::Hop;
 
 use crate::config::SinkConfig;
-use crate::consumer;
+use crate::context::{Context, message_bytes_max};
 use crate::erasures::Erasures;
 use crate::error::SinkError;
 use crate::intake::Intake;
-use crate::intake::group::commit;
-use crate::metadata_client::MetadataClient;
+use crate::kafka::{KafkaBroker, KafkaConsumer};
 use crate::metrics;
-use crate::outage::{Outages, Server};
+use crate::mongo_store::MongoStore;
+use crate::outage::Outages;
 use crate::reading_indexes;
-use crate::store::Store;
 
 /// The servers that the sink uses.
 #[derive(Clone, Debug)]
@@ -32,40 +30,6 @@ pub struct SinkConnections {
     pub registry: RegistryConfig,
     /// The target of documents.
     pub mongo: MongoConfig,
-}
-
-/// Shared by every part of the sink.
-#[derive(Clone)]
-pub(crate) struct Context {
-    pub(crate) config: Arc<SinkConfig>,
-    /// Largest message that is decoded.
-    pub(crate) message_bytes_max: usize,
-    pub(crate) metadata_client: MetadataClient,
-    pub(crate) second_reader: Settings,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) store: Store,
-    pub(crate) erasures: Erasures,
-    pub(crate) outages: Outages,
-    pub(crate) clock: Clock,
-}
-
-impl std::fmt::Debug for Context {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Context")
-            .field("config", &self.config)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Largest message that is decoded: the sink's own limit where one is set, else that of the topics.
-pub(crate) fn message_bytes_max(config: &SinkConfig, kafka: &KafkaConfig) -> Result<usize, SinkError> {
-    let bytes = config.message_bytes_max.unwrap_or(kafka.message_bytes_max);
-    match usize::try_from(bytes) {
-        Ok(bytes) if (1..=ALLOCATION_BYTES_MAX).contains(&bytes) => Ok(bytes),
-        _ => Err(SinkError::Config(format!(
-            "kafka.message_bytes_max must be 1 to {ALLOCATION_BYTES_MAX}"
-        ))),
-    }
 }
 
 /// Stores messages until told to stop. It waits out outages; several sinks share the partitions.
@@ -99,41 +63,35 @@ pub fn run(
         let outages = Outages::new(shutdown.clone(), health.clone());
         let registry = Arc::new(Registry::new(&registry)?);
         let store = outages
-            .outlast(Server::Mongo, "opening", || Store::open(&mongo))
+            .outlast(Hop::Mongo, "opening", || MongoStore::open(&mongo))
             .await?;
         outages
-            .outlast(Server::Mongo, "position indexes", || store.ensure_indexes())
+            .outlast(Hop::Mongo, "position indexes", || store.ensure_indexes())
             .await?;
         reading_indexes::make(store.clone(), shutdown.clone());
-        let erasures = Erasures::new(store.register());
+        let erasures = Erasures::new(Arc::new(store.clone()));
         outages
-            .outlast(Server::Mongo, "asking who was erased", || erasures.refresh())
+            .outlast(Hop::Mongo, "asking who was erased", || erasures.refresh())
             .await?;
         let close_timeout = config.close_timeout();
-        let second_reader = consumer::second_reader(&config, &kafka)?;
-        let metadata_client = MetadataClient::new(&config, &kafka)?;
-        let (consumer, channels) = consumer::subscribe(&config, &kafka)?;
+        let broker = KafkaBroker::new(&config, &kafka)?;
+        let (consumer, channels) = KafkaConsumer::subscribe(&config, &kafka)?;
         let context = Context {
             message_bytes_max: message_bytes_max(&config, &kafka)?,
             config: Arc::new(config),
-            metadata_client: metadata_client.clone(),
-            second_reader,
+            broker: Arc::new(broker.clone()),
             registry,
             erasures,
-            store,
+            store: Arc::new(store),
             outages,
             clock: Clock::system(),
         };
         tracing::info!(group = context.config.group, "the sink starts: Kafka to MongoDB");
-        let ended = Intake::new(context, (Arc::clone(&consumer), channels), shutdown)
-            .run()
-            .await;
+        let intake = Intake::new(context, (Arc::new(consumer.clone()), channels), shutdown);
+        let ended = intake.run().await;
         health.set_ready(false);
-        if ended.is_ok() {
-            commit(Arc::clone(&consumer)).await?;
-        }
-        consumer::close(consumer, close_timeout).await;
-        metadata_client.close(close_timeout).await;
+        consumer.close(close_timeout).await;
+        broker.close(close_timeout).await;
         ended
     })
 }

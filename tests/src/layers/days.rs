@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pulseline_generator::Oracle;
+use pulseline_schemas::time::DAY_MS;
 use pulseline_schemas::{Exercise, Stream, Upload};
 use pulseline_sql::periods::DayNumber;
 use uuid::Uuid;
 
-use super::DAY_MS;
 use super::decimal::{rounded, scaled};
 use super::nights::{Night, Stretch, best};
 use super::owners::Owners;
 use super::quarters::{Quarter, QuarterKey, Sum};
+use crate::oracle::Oracle;
 
 /// In the order of columns; what has another name comes last.
 const ZONES: [&str; 4] = [

@@ -1,5 +1,6 @@
 //! The figures of days, weeks and months.
 
+use pulseline_schemas::time::DAY_MS;
 use pulseline_sql::periods::Level;
 
 use super::days::{Day, Days, Effort, sum};
@@ -7,7 +8,7 @@ use super::decimal::rounded;
 use super::nights::Night;
 use super::owners::Scope;
 use super::quarters::Sum;
-use super::{DAY_MS, Figures, Rows};
+use super::rows::{Figures, Rows};
 
 const PERIODS: [(&str, Level); 3] = [
     ("daily", Level::Day),

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use pulseline_sql::{Client, GenericClient};
 
 use super::owners::{SCOPES, Scope};
-use super::{Figures, Key, Rows};
+use super::rows::{Figures, Key, Rows};
 
 /// Columns of a relation with the factor that makes whole numbers of them.
 const FAMILIES: [(&str, &str); 6] = [

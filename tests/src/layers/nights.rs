@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use pulseline_generator::{HeartRateRow, Oracle};
 use pulseline_schemas::{Sleep, SleepLevel, Upload};
 use uuid::Uuid;
 
 use super::decimal::rounded;
 use super::owners::{Owners, Scope};
-use super::{Figures, Rows};
+use super::rows::{Figures, Rows};
+use crate::oracle::{HeartRateRow, Oracle};
 
 /// Order of the level columns.
 const KINDS: [&str; 7] = ["deep", "light", "rem", "wake", "asleep", "restless", "other"];

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use pulseline_generator::Oracle;
 use uuid::Uuid;
+
+use crate::oracle::Oracle;
 
 /// Whose figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use pulseline_generator::{Oracle, ReadingKey};
 use uuid::Uuid;
 
 use super::owners::Owners;
-use super::{Figures, Rows};
+use super::rows::{Figures, Rows};
+use crate::oracle::{Oracle, ReadingKey};
 
 const QUARTER_MS: i64 = 900_000;
 const MINUTE_MS: i64 = 60_000;

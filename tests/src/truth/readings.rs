@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
-use pulseline_generator::{Oracle, ReadingKey, Version};
 use pulseline_schemas::{LocalMillis, UtcMillis};
 use pulseline_sql::{Client, GenericClient};
 use tokio_postgres::Row;
 
-use super::Findings;
+use super::findings::Findings;
+use crate::oracle::{Oracle, ReadingKey, Version};
 
 /// A row behind its key: value, confidence, version.
 type Reading = (i32, Option<i32>, Version);

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result};
-use pulseline_generator::{DayKey, Oracle};
 use pulseline_schemas::{LocalDay, Sleep, Stream, User};
 use pulseline_sql::{Client, GenericClient};
 use uuid::Uuid;
 
-use super::Findings;
+use super::findings::Findings;
+use crate::oracle::{DayKey, Oracle};
 
 const DAYS: &str = "select 'activity_minutes', device_id, local_date - date '1970-01-01', level, \
     minutes::double precision, null::double precision, event_id from raw.activity_minutes union all \

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use pulseline_generator::{Oracle, SimulateConfig, ensure_topics, plan};
+use pulseline_generator::{SimulateConfig, ensure_topics, plan};
 use pulseline_schemas::UtcMillis;
-use pulseline_tests::{Role, Service, World, truth};
+use pulseline_tests::{Oracle, Role, Service, World, truth};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;

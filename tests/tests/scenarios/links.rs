@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use pulseline_clients::registry::Registry;
-use pulseline_generator::{Oracle, Payload, SimulateConfig, plan};
+use pulseline_generator::{Payload, SimulateConfig, plan};
 use pulseline_schemas::{UtcMillis, encode, frame};
 use pulseline_tests::certificates::Certificates;
 use pulseline_tests::doors::behind;
 use pulseline_tests::link::{Link, Mode};
 use pulseline_tests::producer::Hand;
 use pulseline_tests::servers::{Nginx, free_port};
-use pulseline_tests::{Role, Service, World, truth};
+use pulseline_tests::{Oracle, Role, Service, World, truth};
 
 /// Longest until a service names what it waits for.
 const NAMED_WITHIN: Duration = Duration::from_secs(30);

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use pulseline_generator::{Oracle, Payload, Planned, SimulateConfig, plan};
+use pulseline_generator::{Payload, Planned, SimulateConfig, plan};
 use pulseline_schemas::{Stream, UtcMillis};
 use pulseline_sql::GenericClient;
 use pulseline_stack::Server;
 use pulseline_tests::faults::Relay;
 use pulseline_tests::producer::Hand;
-use pulseline_tests::{Role, Service, World, own, truth};
+use pulseline_tests::{Oracle, Role, Service, World, own, truth};
 
 /// Longest wait for a batch to be written.
 const PATIENCE: Duration = Duration::from_secs(60);

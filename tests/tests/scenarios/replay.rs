@@ -13,34 +13,11 @@ use pulseline_tests::service::binary;
 use pulseline_tests::{Service, World};
 use tokio::process::{Child, Command};
 
-/// Columns that files and uploads must agree on; ids, versions and `extra` are their own.
-const TABLES: [(&str, &str); 11] = [
-    ("heart_rates", "local_ts, utc_offset_minutes, bpm, confidence"),
-    ("steps", "local_ts, utc_offset_minutes, steps"),
-    ("distances", "local_ts, utc_offset_minutes, distance_mm"),
-    ("calories", "local_ts, utc_offset_minutes, millikcal"),
-    ("activity_minutes", "local_date, level, minutes"),
-    ("heart_rate_zones", "local_date, zone, minutes"),
-    ("resting_heart_rates", "local_date, bpm, error"),
-    (
-        "sleeps",
-        "log_id, start_local, end_local, start_utc_offset_minutes, end_utc_offset_minutes, date_of_sleep, duration_ms, \
-         minutes_to_fall_asleep, minutes_asleep, minutes_awake, minutes_after_wakeup, time_in_bed_minutes, efficiency, \
-         type, info_code, main_sleep, log_type",
-    ),
-    ("sleep_levels", "log_id, source, seq, local_ts, level, seconds"),
-    (
-        "sleep_scores",
-        "log_id, end_local, utc_offset_minutes, overall_score, composition_score, revitalization_score, duration_score, \
-         deep_sleep_minutes, resting_heart_rate, restlessness",
-    ),
-    (
-        "exercises",
-        "log_id, start_local, end_local, start_utc_offset_minutes, end_utc_offset_minutes, activity_name, \
-         activity_type_id, log_type, duration_ms, active_duration_ms, average_heart_rate, calories, steps, distance, \
-         distance_unit, speed, pace, elevation_gain, has_gps, levels, heart_rate_zones",
-    ),
-];
+/// Tables of what devices send, with the columns that files and uploads must agree on; ids, versions and `extra` are their
+/// own.
+const TABLES: &str = "select table_name::text, string_agg(quote_ident(column_name::text), ', ' order by ordinal_position) \
+    from information_schema.columns where table_schema = 'raw' and table_name not in ('users', 'devices') \
+    and column_name not in ('device_id', 'synced_at', 'event_id', 'extra') group by table_name order by table_name";
 
 /// Over the night on which Oslo's clocks go forward.
 fn cohort() -> Result<SimulateConfig> {
@@ -162,10 +139,12 @@ async fn finished(child: Child) -> Result<()> {
 /// Row for row, device by device.
 async fn same_rows(world: &World, written: &Written) -> Result<()> {
     let warehouse = world.warehouse().await?;
+    let tables = warehouse.query(TABLES, &[]).await?;
     let mut compared = 0;
     for folder in &written.folders {
         let replayed = pulseline_archive::device_id(&folder.name);
-        for (table, columns) in TABLES {
+        for table in &tables {
+            let (table, columns): (&str, &str) = (table.get(0), table.get(1));
             let of = |device: &str| format!("select {columns} from raw.{table} where device_id = '{device}'");
             let (sent, read) = (of(&folder.device_id.to_string()), of(&replayed.to_string()));
             let count = format!("select count(*) from ({sent}) s");
@@ -187,7 +166,8 @@ async fn same_rows(world: &World, written: &Written) -> Result<()> {
 async fn fingerprint(world: &World) -> Result<String> {
     let warehouse = world.warehouse().await?;
     let mut text = String::new();
-    for (table, _) in TABLES {
+    for table in warehouse.query(TABLES, &[]).await? {
+        let table: &str = table.get(0);
         let sql =
             format!("select count(*), sum(hashtextextended(t::text, 0)::numeric)::text from raw.{table} t");
         let row = warehouse.query_one(&sql, &[]).await?;

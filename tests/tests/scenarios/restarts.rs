@@ -1,10 +1,10 @@
 //! Every server is killed and started again while messages flow: outages are waited out, never dead letters.
 
 use anyhow::{Result, ensure};
-use pulseline_generator::{Oracle, SimulateConfig, plan};
+use pulseline_generator::{SimulateConfig, plan};
 use pulseline_schemas::UtcMillis;
 use pulseline_stack::Server;
-use pulseline_tests::{Role, Service, World, truth};
+use pulseline_tests::{Oracle, Role, Service, World, truth};
 
 fn cohort(seed: u64) -> SimulateConfig {
     SimulateConfig {

@@ -3,10 +3,12 @@
 use anyhow::{Context, Result, ensure};
 use pulseline_generator::SimulateConfig;
 use pulseline_runtime::config::{Secret, TimescaleConfig};
+use pulseline_schemas::{Kind, Stream};
 use pulseline_sql::{Client, GenericClient};
 use pulseline_stack::Server;
 use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World};
+use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
 const GROUPS: [&str; 4] = ["reader", "loader", "compactor", "auditor"];
@@ -53,6 +55,18 @@ const STATEMENTS: [(&str, &[&str]); 18] = [
     ("delete from ops.dead_letters where false", &[]),
     ("create table raw.mine (a int)", &[]),
 ];
+
+/// Rights that a table of a stream lacks.
+const LACKING: &str = "select r.role || ' may not ' || r.privilege from (values \
+    ('pulseline_loader', 'select'), ('pulseline_loader', 'insert'), ('pulseline_loader', 'update'), \
+    ('pulseline_auditor', 'select'), ('pulseline_eraser', 'select'), ('pulseline_eraser', 'delete')) as r(role, privilege) \
+    where not has_table_privilege(r.role::name, $1::text, r.privilege)";
+/// Of these relations, those that the compactor does not own or the eraser cannot delete from where they are stored.
+const FOREIGN: &str = "select c.oid::regclass::text from pg_class c where c.oid = any($1::text[]::regclass[]) \
+    and (c.relowner <> 'pulseline_compactor'::regrole or exists (select from timescaledb_information.continuous_aggregates g \
+        where to_regclass(format('%I.%I', g.view_schema, g.view_name)) = c.oid and not has_table_privilege('pulseline_eraser'::name, \
+        format('%I.%I', g.materialization_hypertable_schema, g.materialization_hypertable_name), 'delete')))";
+const IS_PACKED: &str = "select strpos(pg_get_viewdef('ops.chunks'::regclass), $1::text) > 0";
 
 /// The world's warehouse, for a user of its own in a group.
 fn url_of(world: &World, user: &str) -> String {
@@ -109,6 +123,7 @@ async fn each_service_works_with_its_own_role_and_may_do_nothing_else() -> Resul
         }
     }
     nothing_personal(&owner).await?;
+    every_stream_is_granted(&owner).await?;
     for service in &mut services {
         ensure!(
             service.is_running()?,
@@ -140,6 +155,33 @@ async fn tried(client: &Client, statement: &str, is_allowed: bool) -> Result<()>
         ),
     }
     Ok(())
+}
+
+/// Also one that no service of this scenario writes.
+async fn every_stream_is_granted(client: &Client) -> Result<()> {
+    for stream in Stream::ALL {
+        let table = stream.raw_table();
+        let children: &[&str] = match stream.kind() {
+            Kind::Sessions(sessions) => sessions.children,
+            Kind::Readings(_) | Kind::Days | Kind::Profiles => &[],
+        };
+        for table in children.iter().copied().chain([table]) {
+            let lacking = texts(&client.query(LACKING, &[&table]).await?);
+            ensure!(lacking.is_empty(), "{table}: {lacking:?}");
+        }
+        if let Kind::Readings(readings) = stream.kind() {
+            let relations = vec![table, readings.quarters, readings.days];
+            let foreign = texts(&client.query(FOREIGN, &[&relations]).await?);
+            ensure!(foreign.is_empty(), "of compactor and eraser: {foreign:?}");
+            let is_packed: bool = client.query_one(IS_PACKED, &[&table]).await?.get(0);
+            ensure!(is_packed, "ops.chunks leaves {table} out");
+        }
+    }
+    Ok(())
+}
+
+fn texts(rows: &[Row]) -> Vec<String> {
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// In no column of what a reader sees.

@@ -1,9 +1,9 @@
 //! A rolling restart, as an orchestrator does it: the next instance starts, says that it is ready, and one before it goes.
 
 use anyhow::{Result, ensure};
-use pulseline_generator::{Oracle, SimulateConfig, ensure_topics, plan};
+use pulseline_generator::{SimulateConfig, ensure_topics, plan};
 use pulseline_schemas::UtcMillis;
-use pulseline_tests::{Role, Service, World, truth};
+use pulseline_tests::{Oracle, Role, Service, World, truth};
 
 fn cohort(seed: u64) -> SimulateConfig {
     SimulateConfig {

@@ -3,10 +3,22 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
-use super::RECORD_BYTES_MAX;
 use crate::tree::is_damage;
 
 const BUFFER_BYTES: usize = 256 << 10;
+/// Longest record in bytes. A night's sleep has 10 kB, a document of the reference store 100 kB.
+pub const RECORD_BYTES_MAX: usize = 4 << 20;
+
+/// A range of a file: a record, or garbage in its place.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Piece<'a> {
+    /// Byte offset in the uncompressed file.
+    pub(crate) offset: u64,
+    /// Its bytes.
+    pub(crate) bytes: &'a [u8],
+    /// Why it is not a record.
+    pub(crate) damage: Option<&'static str>,
+}
 
 pub(super) struct Buffer<R> {
     source: R,

@@ -5,8 +5,7 @@
 
 use std::io::{self, Read};
 
-use super::Piece;
-use super::buffer::Buffer;
+use super::buffer::{Buffer, Piece};
 use super::syntax::{Bounds, find_by_key, find_by_shape, first_key, object_bounds};
 
 /// The first key of the elements so far.

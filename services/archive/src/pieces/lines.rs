@@ -4,8 +4,7 @@ use std::io::{self, Read};
 
 use csv_core::ReadRecordResult;
 
-use super::Piece;
-use super::buffer::Buffer;
+use super::buffer::{Buffer, Piece};
 
 /// How far to search for a closing quote, in bytes; an unclosed quote costs one line.
 const QUOTED_BYTES_MAX: usize = 64 << 10;

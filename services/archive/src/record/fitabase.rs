@@ -4,7 +4,7 @@ use pulseline_schemas::time::MINUTE_MS;
 use pulseline_schemas::{ActivityMinute, HeartRate, LocalMillis, Step};
 
 use super::day::{day_of, push_day};
-use super::table::{TableRow, with_row};
+use super::table::TableRow;
 use super::{Context, Out, Reading, Sample};
 use crate::value::Refusal;
 
@@ -85,7 +85,7 @@ fn of_its_person(
     read: impl FnOnce(&mut Context<'_>, TableRow<'_>) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
     context.progress.owner = None;
-    with_row(context, bytes, |context, mut row| {
+    context.with_row(bytes, |context, mut row| {
         let id = row.text("Id");
         if id.is_empty() {
             return Err(Refusal::missing("Id"));

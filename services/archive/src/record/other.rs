@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use pulseline_schemas::Extra;
 use serde_json::{Map, Value};
 
-use super::Unknown;
+/// Unknown fields of a record.
+pub(crate) type Unknown = Map<String, Value>;
 
 /// Unknown fields of a session and of the items of its lists.
 #[derive(Debug, Default)]

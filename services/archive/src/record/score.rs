@@ -4,12 +4,12 @@ use pulseline_schemas::{Event, SleepScore};
 
 use super::day::day_of;
 use super::other::Others;
-use super::table::{TableRow, with_row};
+use super::table::TableRow;
 use super::{Context, Out, Reading};
 use crate::value::Refusal;
 
 pub(super) fn read(context: &mut Context<'_>, bytes: &[u8], out: &mut Out) -> Result<(), Refusal> {
-    with_row(context, bytes, |context, row| carry(context, row, out))
+    context.with_row(bytes, |context, row| carry(context, row, out))
 }
 
 fn carry(context: &mut Context<'_>, mut row: TableRow<'_>, out: &mut Out) -> Result<(), Refusal> {

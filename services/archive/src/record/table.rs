@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Context, Unknown};
+use super::other::Unknown;
 use crate::pieces::Splitter;
 use crate::value::{Number, Refusal, Stamp};
 
@@ -25,20 +25,6 @@ impl Columns {
     }
 }
 
-/// Reads a row; borrows only the columns, not the context.
-pub(super) fn with_row<'a>(
-    context: &mut Context<'a>,
-    bytes: &[u8],
-    read: impl FnOnce(&mut Context<'a>, TableRow<'_>) -> Result<(), Refusal>,
-) -> Result<(), Refusal> {
-    let Some(mut columns) = context.progress.columns.take() else {
-        return Err(Refusal::new("csv", "the table has no header"));
-    };
-    let result = TableRow::new(&mut columns, bytes).and_then(|row| read(context, row));
-    context.progress.columns = Some(columns);
-    result
-}
-
 /// A row; cells that are not taken are unknown fields.
 pub(super) struct TableRow<'a> {
     columns: &'a [String],
@@ -49,7 +35,7 @@ pub(super) struct TableRow<'a> {
 }
 
 impl<'a> TableRow<'a> {
-    fn new(columns: &'a mut Columns, row: &[u8]) -> Result<Self, Refusal> {
+    pub(super) fn new(columns: &'a mut Columns, row: &[u8]) -> Result<Self, Refusal> {
         let fields = columns.splitter.fields_of(row);
         if fields.len() != columns.names.len() {
             let detail = format!("{} fields under {} columns", fields.len(), columns.names.len());

@@ -5,6 +5,7 @@ mod samples;
 mod sessions;
 
 use pulseline_schemas::Event;
+use serde_json::Value;
 
 use super::*;
 use crate::Options;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use pulseline_schemas::UtcMillis;
-use pulseline_schemas::time::{DAY_MS, MINUTE_MS, date_text};
 
 use super::{Counts, MeasuredClock, PersonSurvey, Survey};
 
@@ -118,7 +118,6 @@ impl fmt::Display for MeasuredClock {
 }
 
 fn time_text(at: UtcMillis) -> String {
-    let date = date_text(i32::try_from(at.0.div_euclid(DAY_MS)).unwrap_or_default());
-    let minutes = at.0.rem_euclid(DAY_MS) / MINUTE_MS;
-    format!("{date}T{:02}:{:02}Z", minutes / 60, minutes % 60)
+    let at = Timestamp::from_millisecond(at.0).unwrap_or_default();
+    at.strftime("%Y-%m-%dT%H:%MZ").to_string()
 }

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use pulseline_schemas::time::DAY_MS;
+use jiff::civil::Date;
 use pulseline_schemas::{LocalDay, LocalMillis};
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::Refusal;
 
+const EPOCH: Date = Date::constant(1970, 1, 1);
 /// Epoch numbers from here on are milliseconds, below seconds (the year 5138, or March 1973).
 const MILLIS_FROM: i64 = 100_000_000_000;
 
@@ -172,8 +173,7 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
             _ => return None,
         }
     };
-    let days = days_of(year, month, day)?;
-    Some(days * DAY_MS + rest.time_of_day()?)
+    Some(midnight(year, month, day)? + rest.time_of_day()?)
 }
 
 struct Cursor<'a>(&'a [u8]);
@@ -238,29 +238,22 @@ impl Cursor<'_> {
     }
 }
 
-/// Days since 1970-01-01; none for invalid dates and outside 1900 to 2199.
-fn days_of(year: i64, month: i64, day: i64) -> Option<i64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let length = match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if !(1900..2200).contains(&year) || !(1..=length).contains(&day) {
-        return None;
-    }
-    // Years start in March, so that the leap day is the last.
-    let year = if month <= 2 { year - 1 } else { year };
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + day_of_year;
-    Some(days - 719_468)
+/// Milliseconds from 1970 to the midnight before a day; none for invalid dates and outside 1900 to 2199.
+fn midnight(year: i64, month: i64, day: i64) -> Option<i64> {
+    (1900..2200).contains(&year).then_some(())?;
+    let date = Date::new(
+        year.try_into().ok()?,
+        month.try_into().ok()?,
+        day.try_into().ok()?,
+    )
+    .ok()?;
+    Some(date.duration_since(EPOCH).as_secs() * 1_000)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use pulseline_schemas::time::date_text;
+    use pulseline_schemas::time::{DAY_MS, date_text};
 
     use super::*;
 

@@ -61,7 +61,7 @@ const fn column(name: &'static str, field: &'static str, form: Form) -> Column {
 }
 
 fn texts(names: &[&'static str]) -> impl Iterator<Item = Column> {
-    names.iter().map(|name| column(name, name, Form::Text))
+    names.iter().map(|name| text(name))
 }
 
 const DEVICE: Column = Column {
@@ -73,6 +73,12 @@ const DATE: Column = column("local_date", "local_date", Form::Day);
 const START: Column = column("start_local", "created_at", Form::Time);
 const END: Column = column("end_local", "ended_at", Form::Time);
 const START_OFFSET: Column = column("start_utc_offset_minutes", "utc_offset_minutes", Form::Text);
+/// Minutes of the longest day.
+const DAY_MINUTES: f64 = 1_500.0;
+
+fn text(name: &'static str) -> Column {
+    column(name, name, Form::Text)
+}
 
 fn float(name: &'static str) -> Column {
     column(name, name, Form::Float)
@@ -104,37 +110,37 @@ fn whole(stream: Stream, keys: usize, columns: Vec<Column>) -> Table {
     }
 }
 
-/// Every such table.
-pub(crate) fn tables() -> Vec<Table> {
-    let of_day = 0.0..=1_500.0;
-    let text = |name| column(name, name, Form::Text);
-    vec![
-        days(
-            Stream::ActivityMinutes,
-            3,
-            &[text("level"), text("minutes")],
-            ("minutes", of_day.clone()),
-        ),
-        days(
-            Stream::HeartRateZones,
-            3,
-            &[text("zone"), float("minutes")],
-            ("minutes", of_day),
-        ),
-        days(
-            Stream::RestingHeartRates,
-            2,
-            &[float("bpm"), float("error")],
-            ("bpm", 20.0..=250.0),
-        ),
-        sleeps(),
-        sleep_scores(),
-        exercises(),
-        users(),
-    ]
+pub(super) fn activity_minutes() -> Table {
+    let range = ("minutes", 0.0..=DAY_MINUTES);
+    days(
+        Stream::ActivityMinutes,
+        3,
+        &[text("level"), text("minutes")],
+        range,
+    )
 }
 
-fn sleeps() -> Table {
+pub(super) fn heart_rate_zones() -> Table {
+    let range = ("minutes", 0.0..=DAY_MINUTES);
+    days(
+        Stream::HeartRateZones,
+        3,
+        &[text("zone"), float("minutes")],
+        range,
+    )
+}
+
+pub(super) fn resting_heart_rates() -> Table {
+    let range = ("bpm", 20.0..=250.0);
+    days(
+        Stream::RestingHeartRates,
+        2,
+        &[float("bpm"), float("error")],
+        range,
+    )
+}
+
+pub(super) fn sleeps() -> Table {
     let mut columns = vec![DEVICE, LOG, START, END, START_OFFSET];
     columns.push(column("date_of_sleep", "date_of_sleep", Form::Day));
     columns.push(column("time_in_bed_minutes", "time_in_bed", Form::Text));
@@ -163,7 +169,7 @@ fn sleeps() -> Table {
     }
 }
 
-fn sleep_scores() -> Table {
+pub(super) fn sleep_scores() -> Table {
     let mut columns = vec![DEVICE, LOG, END];
     columns.extend(texts(&[
         "utc_offset_minutes",
@@ -177,7 +183,7 @@ fn sleep_scores() -> Table {
     whole(Stream::SleepScores, 2, columns)
 }
 
-fn exercises() -> Table {
+pub(super) fn exercises() -> Table {
     let mut columns = vec![DEVICE, LOG, START, END, START_OFFSET];
     columns.extend(texts(&[
         "end_utc_offset_minutes",
@@ -196,7 +202,7 @@ fn exercises() -> Table {
     whole(Stream::Exercises, 2, columns)
 }
 
-fn users() -> Table {
+pub(super) fn users() -> Table {
     let mut columns: Vec<Column> = texts(&["user_id", "email", "gender", "max_heart_rate", "zone"]).collect();
     columns.push(column("date_of_birth", "dob", Form::Day));
     columns.push(column("height_cm", "height", Form::Text));

@@ -1,13 +1,9 @@
 //! From readings to days: single readings, 15 minutes, days, and the quarters in which a device speaks for a person.
 
-use super::checks::Check;
+use pulseline_schemas::{Readings, Stream};
 
-/// Streams of one number a minute: name, value, count beside the others in `stage.quarters`.
-const MINUTES: [(&str, &str, &str); 3] = [
-    ("steps", "steps", "steps_readings"),
-    ("distances", "distance_mm", "distance_readings"),
-    ("calories", "millikcal", "energy_readings"),
-];
+use super::check::Check;
+
 const HEART_15M: &str = "device_id, bucket, utc_offset_minutes, starts_at, readings, valid_readings, bpm_sum, bpm_min, bpm_max, worn_mask";
 const HEART_1D: &str = "device_id, bucket, readings, valid_readings, bpm_sum, bpm_min, bpm_max, minutes_worn";
 const QUARTER: &str = "device_id, bucket, utc_offset_minutes, starts_at, minutes_worn, heart_readings, valid_readings, bpm_sum, \
@@ -15,50 +11,33 @@ const QUARTER: &str = "device_id, bucket, utc_offset_minutes, starts_at, minutes
     energy_readings, millikcal, millikcal_min, millikcal_max";
 
 pub(super) fn checks() -> Vec<Check> {
-    let mut checks = vec![single("heart_rates", "bpm"), heart_15m(), heart_1d()];
-    for (stream, value, _) in MINUTES {
-        checks.extend([
-            single(stream, value),
-            minutes_15m(stream, value),
-            minutes_1d(stream, value),
-        ]);
+    let mut checks = Vec::new();
+    for (stream, readings) in Stream::readings() {
+        checks.push(single(stream, readings.value));
+        checks.extend(if stream == Stream::HeartRates {
+            [heart_15m(readings), heart_1d(readings)]
+        } else {
+            [minutes_15m(stream, readings), minutes_1d(stream, readings)]
+        });
     }
     checks.extend([quarters(), shared_days(), shared_quarters(), user_quarters()]);
-    checks.push(user_1d(
-        "heart_rates",
-        "heart_readings",
-        &["valid_readings", "bpm_sum", "minutes_worn"],
-        "bpm",
-    ));
-    for (stream, value, count) in MINUTES {
-        checks.push(user_1d(stream, count, &[value], value));
-    }
+    checks.extend(Stream::readings().map(|(stream, readings)| user_1d(stream, readings)));
     checks
 }
 
-/// One stream's own name, for its dirty days.
-fn own(stream: &str) -> &'static [&'static str] {
-    match stream {
-        "heart_rates" => &["heart_rates"],
-        "steps" => &["steps"],
-        "distances" => &["distances"],
-        _ => &["calories"],
-    }
-}
-
 /// Every reading with its instant: as sums of a day, so that millions of rows need not be laid side by side.
-fn single(stream: &str, value: &str) -> Check {
+fn single(stream: Stream, value: &str) -> Check {
     let sums = |instant: &str, relation: &str| {
         format!(
             "select device_id, date_trunc('day', local_ts) as bucket, count(*) as readings, sum({value}::bigint) as total, \
              sum(extract(epoch from {instant}) * {value}) as placed from {relation} \
-             where local_ts >= '{{from}}' and local_ts < '{{to}}' group by 1, 2"
+             where local_ts >= $1 and local_ts < $2 group by 1, 2"
         )
     };
     let columns = "device_id, bucket, readings, total, placed";
     let expected = sums(
         "local_ts - utc_offset_minutes * interval '1 minute'",
-        &format!("raw.{stream}"),
+        stream.raw_table(),
     );
     Check {
         found: Some(sums("read_at", &format!("stage.{stream}"))),
@@ -66,39 +45,31 @@ fn single(stream: &str, value: &str) -> Check {
     }
 }
 
-/// By minute first: the grain in which minutes worn are counted.
-fn heart_15m() -> Check {
-    let expected = "select device_id, bucket, utc_offset_minutes, \
-        to_timestamp(extract(epoch from bucket) - 60 * utc_offset_minutes) as starts_at, sum(readings)::bigint as readings, \
-        sum(valid)::bigint as valid_readings, sum(total)::bigint as bpm_sum, min(low) as bpm_min, max(high) as bpm_max, \
-        coalesce(sum(power(2, extract(minute from minute)::int % 15)) filter (where valid > 0), 0)::int as worn_mask \
-        from (select device_id, utc_offset_minutes, date_trunc('minute', local_ts) as minute, \
-            date_bin('15 minutes', local_ts, '2000-01-01') as bucket, count(*) as readings, count(valid) as valid, \
-            sum(valid) as total, min(valid) as low, max(valid) as high \
-            from (select *, case when coalesce(confidence, 1) > 0 then bpm end as valid from raw.heart_rates \
-                where local_ts >= '{from}' and local_ts < '{to}') r group by 1, 2, 3, 4) m group by 1, 2, 3";
+fn heart_15m(readings: Readings) -> Check {
     Check::readings(
-        "stage.heart_rates_15m".into(),
-        own("heart_rates"),
+        readings.quarters.into(),
+        &[Stream::HeartRates],
         HEART_15M,
-        expected.into(),
+        pulseline_sql::query!("auditor/stage_heart_rates_15m").into(),
     )
 }
 
-fn heart_1d() -> Check {
+fn heart_1d(readings: Readings) -> Check {
     let expected = "select device_id, date_trunc('day', bucket) as bucket, sum(readings)::bigint as readings, \
         sum(valid_readings)::bigint as valid_readings, sum(bpm_sum)::bigint as bpm_sum, min(bpm_min) as bpm_min, \
         max(bpm_max) as bpm_max, sum(length(replace(worn_mask::bit(16)::text, '0', '')))::bigint as minutes_worn \
-        from stage.heart_rates_15m where bucket >= '{from}' and bucket < '{to}' group by 1, 2";
+        from stage.heart_rates_15m where bucket >= $1 and bucket < $2 group by 1, 2";
     Check::readings(
-        "agg.heart_rates_1d".into(),
-        own("heart_rates"),
+        readings.days.into(),
+        &[Stream::HeartRates],
         HEART_1D,
         expected.into(),
     )
 }
 
-fn minutes_15m(stream: &str, value: &str) -> Check {
+/// One number a minute.
+fn minutes_15m(stream: Stream, readings: Readings) -> Check {
+    let Readings { value, quarters, .. } = readings;
     let columns = format!(
         "device_id, bucket, utc_offset_minutes, starts_at, readings, {value}, {value}_min, {value}_max"
     );
@@ -106,45 +77,33 @@ fn minutes_15m(stream: &str, value: &str) -> Check {
         "select device_id, date_bin('15 minutes', local_ts, '2000-01-01') as bucket, utc_offset_minutes, \
          to_timestamp(extract(epoch from date_bin('15 minutes', local_ts, '2000-01-01')) - 60 * utc_offset_minutes) as starts_at, \
          count(*) as readings, sum({value})::bigint as {value}, min({value}) as {value}_min, max({value}) as {value}_max \
-         from raw.{stream} where local_ts >= '{{from}}' and local_ts < '{{to}}' group by 1, 2, 3"
+         from raw.{stream} where local_ts >= $1 and local_ts < $2 group by 1, 2, 3"
     );
-    Check::readings(format!("stage.{stream}_15m"), own(stream), columns, expected)
+    Check::readings(quarters.into(), &[stream], columns, expected)
 }
 
-fn minutes_1d(stream: &str, value: &str) -> Check {
+fn minutes_1d(stream: Stream, readings: Readings) -> Check {
+    let Readings {
+        value,
+        quarters,
+        days,
+        ..
+    } = readings;
     let columns = format!("device_id, bucket, readings, {value}, {value}_min, {value}_max");
     let expected = format!(
         "select device_id, date_trunc('day', bucket) as bucket, sum(readings)::bigint as readings, sum({value})::bigint as {value}, \
          min({value}_min) as {value}_min, max({value}_max) as {value}_max \
-         from stage.{stream}_15m where bucket >= '{{from}}' and bucket < '{{to}}' group by 1, 2"
+         from {quarters} where bucket >= $1 and bucket < $2 group by 1, 2"
     );
-    Check::readings(format!("agg.{stream}_1d"), own(stream), columns, expected)
+    Check::readings(days.into(), &[stream], columns, expected)
 }
 
-/// Joins, where the relation lays rows under each other.
 fn quarters() -> Check {
-    let part = |stream: &str| {
-        format!("(select * from stage.{stream}_15m where bucket >= '{{from}}' and bucket < '{{to}}')")
-    };
-    let using = "using (device_id, bucket, utc_offset_minutes, starts_at)";
-    let expected = format!(
-        "select device_id, bucket, utc_offset_minutes, starts_at, \
-         coalesce(length(replace(h.worn_mask::bit(16)::text, '0', '')), 0) as minutes_worn, \
-         h.readings as heart_readings, h.valid_readings, h.bpm_sum, h.bpm_min, h.bpm_max, \
-         s.readings as steps_readings, s.steps, s.steps_min, s.steps_max, \
-         d.readings as distance_readings, d.distance_mm, d.distance_mm_min, d.distance_mm_max, \
-         c.readings as energy_readings, c.millikcal, c.millikcal_min, c.millikcal_max \
-         from {} h full join {} s {using} full join {} d {using} full join {} c {using}",
-        part("heart_rates"),
-        part("steps"),
-        part("distances"),
-        part("calories")
-    );
     Check::figures(
         "stage.quarters".into(),
         pulseline_sql::periods::Level::Day,
         QUARTER,
-        expected,
+        pulseline_sql::query!("auditor/stage_quarters").into(),
     )
 }
 
@@ -152,7 +111,7 @@ fn shared_days() -> Check {
     let expected = "with days as (select distinct o.user_id, q.device_id, q.bucket::date as day \
         from stage.quarters q join raw.devices o on o.device_id = q.device_id) \
         select distinct a.user_id, a.device_id, a.day::timestamp as bucket from days a join days b on b.user_id = a.user_id \
-        and b.device_id <> a.device_id and abs(b.day - a.day) <= 2 where a.day >= '{from}' and a.day < '{to}'";
+        and b.device_id <> a.device_id and abs(b.day - a.day) <= 2 where a.day >= $1 and a.day < $2";
     Check::figures(
         "stage.shared_days".into(),
         pulseline_sql::periods::Level::Day,
@@ -168,7 +127,7 @@ fn speaking() -> String {
          best as (select distinct on (user_id, starts_at) user_id, starts_at, device_id from owned \
              order by user_id, starts_at, minutes_worn desc, device_id) \
          select user_id, {QUARTER} from owned join best using (user_id, starts_at, device_id) \
-         where bucket >= '{{from}}' and bucket < '{{to}}'"
+         where bucket >= $1 and bucket < $2"
     )
 }
 
@@ -196,24 +155,30 @@ fn shared_quarters() -> Check {
     )
 }
 
-fn user_1d(stream: &str, count: &str, sums: &[&str], extremes: &str) -> Check {
+fn user_1d(stream: Stream, readings: Readings) -> Check {
+    let Readings { value, counted, .. } = readings;
+    let sums: &[&str] = if stream == Stream::HeartRates {
+        &["valid_readings", "bpm_sum", "minutes_worn"]
+    } else {
+        &[value]
+    };
     let summed = sums
         .iter()
         .map(|sum| format!("sum({sum})::bigint as {sum}, "))
         .collect::<String>();
     let columns = format!(
-        "user_id, bucket, readings, {}, {extremes}_min, {extremes}_max",
+        "user_id, bucket, readings, {}, {value}_min, {value}_max",
         sums.join(", ")
     );
     let expected = format!(
-        "select user_id, date_trunc('day', bucket) as bucket, sum({count})::bigint as readings, {summed} \
-         min({extremes}_min) as {extremes}_min, max({extremes}_max) as {extremes}_max \
-         from stage.user_quarters where {count} is not null and bucket >= '{{from}}' and bucket < '{{to}}' group by 1, 2"
+        "select user_id, date_trunc('day', bucket) as bucket, sum({counted})::bigint as readings, {summed} \
+         min({value}_min) as {value}_min, max({value}_max) as {value}_max \
+         from stage.user_quarters where {counted} is not null and bucket >= $1 and bucket < $2 group by 1, 2"
     );
     let relation = format!("agg.user_{stream}_1d");
     Check {
         // A view, but over days and quarters, which are refreshed one after the other; what is worn a day before decides too.
-        unsure: (&["heart_rates", "steps", "distances", "calories"], 1),
+        unsure: (Stream::readings().map(|(stream, _)| stream).collect(), 1),
         ..Check::figures(relation, pulseline_sql::periods::Level::Day, columns, expected)
     }
 }

@@ -23,6 +23,6 @@ pub(crate) struct HealArgs {
     #[arg(long, value_name = "SECONDS", conflicts_with_all = ["dry_run", "json"])]
     pub(crate) every: Option<u64>,
     /// As a service, repair at most this many offsets per round; unrepairable ones are retried after an hour.
-    #[arg(long, default_value_t = pulseline_healer::ROUND_OFFSETS, value_name = "OFFSETS", requires = "every")]
+    #[arg(long, default_value_t = pulseline_admin::healer::ROUND_OFFSETS, value_name = "OFFSETS", requires = "every")]
     pub(crate) round: i64,
 }

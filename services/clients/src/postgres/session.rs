@@ -12,7 +12,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::class::{explain, explain_connect, is_about_encryption};
 use super::error::{ConnectError, PostgresError};
-use super::settings::{Address, Host, SessionAttrs, Settings, SslMode};
+use super::settings::{Address, Host, SessionAttrs, Settings};
+use super::tls::SslMode;
 
 /// Distinguishes primary from standby, and read-write from read-only.
 const WHAT_IT_IS: &str =

@@ -11,7 +11,7 @@ use tokio_postgres::config::{ChannelBinding, SslNegotiation};
 use super::error::SettingsError;
 use super::parameters::{Parameters, Surroundings};
 use super::passfile;
-use super::tls::{self, Tls};
+use super::tls::{self, SslMode, Tls};
 
 /// Connection timeout; after it the next host is tried.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,32 +22,6 @@ const KEEPALIVE_COUNT: u32 = 3;
 /// Unacknowledged data ends the connection after this time: the same bound for an active connection.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(25);
 const PORT: u16 = 5432;
-
-/// TLS mode, with libpq's names and meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SslMode {
-    /// Never.
-    Disable,
-    /// Only if the server refuses a connection without TLS.
-    Allow,
-    /// If the server supports it; otherwise without TLS.
-    Prefer,
-    /// Always; verifies the certificate if a root certificate file exists.
-    Require,
-    /// Always, with a certificate of a trusted CA for any name.
-    VerifyCa,
-    /// Always, with a certificate of a trusted CA for this host.
-    VerifyFull,
-}
-
-const SSL_MODES: [(&str, SslMode); 6] = [
-    ("disable", SslMode::Disable),
-    ("allow", SslMode::Allow),
-    ("prefer", SslMode::Prefer),
-    ("require", SslMode::Require),
-    ("verify-ca", SslMode::VerifyCa),
-    ("verify-full", SslMode::VerifyFull),
-];
 
 /// Required kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,13 +107,13 @@ impl Settings {
 
     pub(super) fn parse_in(url: &str, surroundings: &dyn Surroundings) -> Result<Self, SettingsError> {
         let given = Parameters::read(url, surroundings)?;
-        let mode = ssl_mode(&given)?;
+        let mode = tls::ssl_mode(&given)?;
         let negotiation = [
             ("postgres", SslNegotiation::Postgres),
             ("direct", SslNegotiation::Direct),
         ];
         let negotiation = given.word("sslnegotiation", &negotiation)?.unwrap_or_default();
-        if negotiation == SslNegotiation::Direct && !is_certain(mode) {
+        if negotiation == SslNegotiation::Direct && !tls::is_certain(mode) {
             return Err(given.wrong("sslnegotiation", "postgres unless sslmode is require or stronger"));
         }
         refuse_what_is_not_done(&given)?;
@@ -167,27 +141,6 @@ impl Settings {
     #[must_use]
     pub fn ssl_mode(&self) -> SslMode {
         self.mode
-    }
-}
-
-/// True when every connection uses TLS.
-pub(super) fn is_certain(mode: SslMode) -> bool {
-    matches!(mode, SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull)
-}
-
-fn ssl_mode(given: &Parameters) -> Result<SslMode, SettingsError> {
-    let is_system = given.get("sslrootcert") == Some(tls::SYSTEM);
-    // As in JDBC URLs, which libpq accepts too.
-    let of_ssl = given.word("ssl", &[("true", SslMode::Require)])?;
-    let asked = given.word("sslmode", &SSL_MODES)?.or(of_ssl);
-    match asked {
-        Some(mode) if is_system && mode != SslMode::VerifyFull => Err(given.wrong(
-            "sslmode",
-            "verify-full when sslrootcert is system: anyone can get a certificate from a public CA",
-        )),
-        Some(mode) => Ok(mode),
-        None if is_system => Ok(SslMode::VerifyFull),
-        None => Ok(SslMode::Prefer),
     }
 }
 

@@ -1,8 +1,8 @@
-//! TLS settings: CAs, revocation lists and our certificate, from the files that libpq reads.
+//! TLS settings: the mode, CAs, revocation lists and our certificate, from the files that libpq reads.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use pulseline_runtime::config::Secret;
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -14,11 +14,10 @@ use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use super::error::SettingsError;
 use super::key;
 use super::parameters::Parameters;
-use super::settings::SslMode;
-use super::verify::{Check, Verifier};
+use super::verify::{Agreed, Check, Verifier};
 
 /// The CAs that this machine trusts.
-pub(super) const SYSTEM: &str = "system";
+const SYSTEM: &str = "system";
 /// libpq's folder below the home directory.
 const ROOT_FILE: &str = ".postgresql/root.crt";
 const CRL_FILE: &str = ".postgresql/root.crl";
@@ -27,8 +26,31 @@ const KEY_FILE: &str = ".postgresql/postgresql.key";
 /// The ALPN protocol of direct TLS.
 const ALPN: &[u8] = b"postgresql";
 
-/// The negotiated TLS version; empty before a handshake.
-pub(super) type Agreed = Arc<Mutex<Option<&'static str>>>;
+/// TLS mode, with libpq's names and meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SslMode {
+    /// Never.
+    Disable,
+    /// Only if the server refuses a connection without TLS.
+    Allow,
+    /// If the server supports it; otherwise without TLS.
+    Prefer,
+    /// Always; verifies the certificate if a root certificate file exists.
+    Require,
+    /// Always, with a certificate of a trusted CA for any name.
+    VerifyCa,
+    /// Always, with a certificate of a trusted CA for this host.
+    VerifyFull,
+}
+
+const SSL_MODES: [(&str, SslMode); 6] = [
+    ("disable", SslMode::Disable),
+    ("allow", SslMode::Allow),
+    ("prefer", SslMode::Prefer),
+    ("require", SslMode::Require),
+    ("verify-ca", SslMode::VerifyCa),
+    ("verify-full", SslMode::VerifyFull),
+];
 
 /// How much of the server's certificate is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +75,28 @@ impl Tls {
     /// Takes the version that the last handshake negotiated.
     pub(super) fn take_version(&self) -> Option<&'static str> {
         self.agreed.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// True when every connection uses TLS.
+pub(super) fn is_certain(mode: SslMode) -> bool {
+    matches!(mode, SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull)
+}
+
+/// The mode that the settings ask for.
+pub(super) fn ssl_mode(given: &Parameters) -> Result<SslMode, SettingsError> {
+    let is_system = given.get("sslrootcert") == Some(SYSTEM);
+    // As in JDBC URLs, which libpq accepts too.
+    let of_ssl = given.word("ssl", &[("true", SslMode::Require)])?;
+    let asked = given.word("sslmode", &SSL_MODES)?.or(of_ssl);
+    match asked {
+        Some(mode) if is_system && mode != SslMode::VerifyFull => Err(given.wrong(
+            "sslmode",
+            "verify-full when sslrootcert is system: anyone can get a certificate from a public CA",
+        )),
+        Some(mode) => Ok(mode),
+        None if is_system => Ok(SslMode::VerifyFull),
+        None => Ok(SslMode::Prefer),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Certificate verification as in libpq, where rustls alone would be stricter.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -13,7 +13,8 @@ use x509_cert::der::oid::db::rfc4519::COMMON_NAME;
 use x509_cert::der::{Decode as _, Tag, Tagged as _};
 use x509_cert::ext::pkix::SubjectAltName;
 
-use super::tls::Agreed;
+/// The negotiated TLS version; empty before a handshake.
+pub(super) type Agreed = Arc<Mutex<Option<&'static str>>>;
 
 /// What to verify.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::RegistryError;
+use super::error::RegistryError;
 
 /// Error code of an unknown schema id, for every registry.
 const SCHEMA_NOT_FOUND: i64 = 40_403;

@@ -2,13 +2,19 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use pulseline_runtime::config::{RegistryConfig, Secret, require};
 use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Identity, Url};
 
-use super::{CALL_TIMEOUT, CONNECT_TIMEOUT};
+use super::answer::reason_of;
+
+/// Connection timeout before the next URL.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Request timeout.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A registry's URL and credentials.
 pub(super) struct Endpoint {
@@ -146,7 +152,7 @@ pub(super) fn client(config: &RegistryConfig) -> Result<reqwest::Client, String>
     let refused = |error: reqwest::Error| {
         format!(
             "registry.ssl_ca, registry.ssl_certificate or registry.ssl_key is unusable: {}",
-            super::reason_of(&error)
+            reason_of(&error)
         )
     };
     builder.build().map_err(refused)

@@ -10,6 +10,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::Response;
 use pulseline_runtime::config::Secret;
+use pulseline_runtime::retry::{Class, Classify};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::*;

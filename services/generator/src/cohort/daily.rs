@@ -44,19 +44,20 @@ pub(crate) fn has(cohort: &Cohort, day: &Day, stream: Stream) -> bool {
     }
 }
 
-/// What is sent of a day: of its first minutes if `until` is given, as it was corrected if `corrected`.
+/// What is sent of a day: of its first minutes if `until` is given, as it was corrected if `corrected`. None for a stream
+/// that has no figures of days.
 pub(crate) fn event(
     cohort: &Cohort,
     day: &Day,
     (stream, until): (Stream, Option<usize>),
     (synced_at, corrected): (i64, bool),
-) -> Event {
+) -> Option<Event> {
     let minutes = &day.minutes[..until.unwrap_or(day.minutes.len()).min(day.minutes.len())];
     let upload = envelope(cohort, day, until, synced_at);
     let extra = extra(cohort, &day.device, day.start, stream);
     let seed = day.start + stream as i64;
     let mut correction = corrected.then(|| cohort.draw(day.device.index, seed, Purpose::DayCorrection));
-    match stream {
+    Some(match stream {
         Stream::ActivityMinutes => Event::ActivityMinutes(ActivityMinutes {
             upload,
             samples: activity_minutes(cohort, day, minutes, correction.as_mut()),
@@ -67,12 +68,13 @@ pub(crate) fn event(
             samples: zones(cohort, day, minutes, correction.as_mut()),
             extra,
         }),
-        _ => Event::RestingHeartRates(RestingHeartRates {
+        Stream::RestingHeartRates => Event::RestingHeartRates(RestingHeartRates {
             upload,
             samples: vec![resting(cohort, day, until.is_some(), correction.as_mut())],
             extra,
         }),
-    }
+        _ => return None,
+    })
 }
 
 /// A day begins at its midnight, on that midnight's clock, whatever the clock does later.

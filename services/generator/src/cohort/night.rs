@@ -10,10 +10,8 @@ use pulseline_schemas::{LocalMillis, UtcMillis};
 use super::{Cohort, Device};
 use crate::quirks::Quirk;
 use crate::random::{Draw, Purpose};
-use levels::{classic_levels, short_wakes, stages};
+use levels::{GRID_SECS, classic_levels, short_wakes, stages};
 
-/// Fitbit's grid for times of a sleep.
-const GRID_SECS: i64 = 30;
 /// Log numbers of this era begin here; they need 64 bits.
 const LOG_ID_BASE: i64 = 24_000_000_000;
 /// Days without a sleep log: the device lay on its charger, or beside the bed.

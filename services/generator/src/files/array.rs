@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;
 
-use crate::files::WrittenFile;
+use super::written::WrittenFile;
 use crate::quirks::{Quirk, Quirks};
 use crate::random::Draw;
 

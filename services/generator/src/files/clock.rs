@@ -1,5 +1,7 @@
 //! Formats of local times and dates in the files, which have no time zone.
 
+use jiff::Timestamp;
+use jiff::tz::Offset;
 use pulseline_schemas::time::{DAY_MS, date_text};
 use pulseline_schemas::{LocalDay, LocalMillis};
 
@@ -40,23 +42,9 @@ pub(super) fn midnight(day: LocalDay) -> String {
 }
 
 fn text(local: LocalMillis, between: char) -> String {
-    let day = i32::try_from(local.days()).unwrap_or_default();
-    let seconds = local.0.rem_euclid(DAY_MS) / 1_000;
-    let mut text = String::with_capacity(24);
-    text.push_str(&date_text(day));
-    text.push(between);
-    for (index, part) in [seconds / 3_600, seconds / 60 % 60, seconds % 60]
-        .into_iter()
-        .enumerate()
-    {
-        if index > 0 {
-            text.push(':');
-        }
-        for digit in [part / 10, part % 10] {
-            text.push(char::from(b'0' + u8::try_from(digit).unwrap_or_default()));
-        }
-    }
-    text
+    let second = Timestamp::from_second(local.0.div_euclid(1_000)).unwrap_or_default();
+    let shown = Offset::UTC.to_datetime(second);
+    format!("{}{between}{}", shown.date(), shown.time())
 }
 
 #[cfg(test)]

@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use pulseline_schemas::LocalDay;
+use pulseline_schemas::{ActivityMinute, LocalDay, RestingHeartRate, ZoneMinutes};
 use serde::Serialize;
 
 use super::array::{Array, Number};
 use super::clock::{american, midnight};
-use crate::oracle::DayRow;
-
-/// The rows of one daily stream of a device: per day, what stands under which label.
-pub(super) type Days<'a> = BTreeMap<LocalDay, BTreeMap<&'a str, &'a DayRow>>;
+use super::state::Latest;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,26 +31,32 @@ struct Resting {
 }
 
 /// Minutes at one level of activity; a day without that level is left out.
-pub(super) fn write_level(array: &mut Array, days: &Days<'_>, level: &str) -> io::Result<()> {
-    for (day, labels) in days {
-        if let Some(row) = labels.get(level) {
-            array.push(|_| DayRecord {
-                date_time: midnight(*day),
-                value: (row.value as i64).to_string(),
-            })?;
-        }
+pub(super) fn write_level<'a>(
+    array: &mut Array,
+    samples: impl Iterator<Item = &'a ActivityMinute>,
+    level: &str,
+) -> io::Result<()> {
+    for sample in samples.filter(|sample| sample.level == level) {
+        array.push(|_| DayRecord {
+            date_time: midnight(sample.local_date),
+            value: sample.minutes.to_string(),
+        })?;
     }
     Ok(())
 }
 
-pub(super) fn write_zones(array: &mut Array, days: &Days<'_>) -> io::Result<()> {
-    for (day, zones) in days {
+/// Minutes in each zone; the samples of a day follow each other.
+pub(super) fn write_zones(array: &mut Array, samples: &[&ZoneMinutes]) -> io::Result<()> {
+    for zones in samples.chunk_by(|one, next| one.local_date == next.local_date) {
         array.push(|oddities| DayRecord {
-            date_time: midnight(*day),
+            date_time: midnight(zones[0].local_date),
             value: Zones {
                 values_in_zones: zones
                     .iter()
-                    .map(|(zone, row)| (*zone, Number::of(row.value, !oddities.as_float)))
+                    .map(|sample| {
+                        let minutes = Number::of(sample.minutes, !oddities.as_float);
+                        (sample.zone.as_str(), minutes)
+                    })
                     .collect(),
             },
         })?;
@@ -64,20 +67,18 @@ pub(super) fn write_zones(array: &mut Array, days: &Days<'_>) -> io::Result<()> 
 /// The estimate of each of the dates; one that has none says so.
 pub(super) fn write_resting(
     array: &mut Array,
-    days: &Days<'_>,
+    estimates: &Latest<LocalDay, RestingHeartRate>,
     dates: impl Iterator<Item = LocalDay>,
 ) -> io::Result<()> {
     for day in dates {
-        let row = days.get(&day).and_then(|labels| labels.get(""));
+        let estimate = estimates.get(&day);
+        let (bpm, error) = estimate.map_or((0.0, None), |sample| (sample.bpm, sample.error));
         array.push(|oddities| DayRecord {
             date_time: midnight(day),
             value: Resting {
-                date: row.map(|_| american(day)),
-                value: Number::of(row.map_or(0.0, |row| row.value), !oddities.as_float),
-                error: Number::of(
-                    row.and_then(|row| row.error).unwrap_or_default(),
-                    !oddities.as_float,
-                ),
+                date: estimate.map(|_| american(day)),
+                value: Number::of(bpm, !oddities.as_float),
+                error: Number::of(error.unwrap_or_default(), !oddities.as_float),
             },
         })?;
     }

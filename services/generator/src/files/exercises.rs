@@ -63,7 +63,10 @@ struct Zone<'a> {
 }
 
 /// Writes exercises in the order given.
-pub(super) fn write_exercises(array: &mut Array, exercises: &[&Exercise]) -> io::Result<()> {
+pub(super) fn write_exercises<'a>(
+    array: &mut Array,
+    exercises: impl Iterator<Item = &'a Exercise>,
+) -> io::Result<()> {
     for exercise in exercises {
         array.push(|oddities| record(exercise, oddities.as_float))?;
     }

@@ -4,19 +4,18 @@ use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use pulseline_schemas::{Stream, Upload};
 use uuid::Uuid;
 
 use super::array::Array;
-use super::days::{Days, write_level, write_resting, write_zones};
+use super::days::{write_level, write_resting, write_zones};
 use super::exercises::write_exercises;
 use super::minutes::{decimal, write_heart_rates, write_minutes};
 use super::scores::Scores;
 use super::sleeps::write_sleeps;
-use super::{WrittenFolder, failed};
+use super::state::DeviceState;
+use super::written::WrittenFolder;
 use crate::cohort::{Cohort, Device};
 use crate::error::GeneratorError;
-use crate::oracle::Oracle;
 use crate::random::Purpose;
 
 /// Levels of activity; each has a file.
@@ -85,61 +84,55 @@ impl<'a> Folder<'a> {
                 scores: Scores::create(&path, "sleep_score.csv")?,
             })
         };
-        open().map_err(|source| failed(&path, source))
+        open().map_err(|source| GeneratorError::file(&path, source))
     }
 
-    /// Writes what uploads come to that are later than those of any call before.
-    pub(super) fn add(&mut self, oracle: &Oracle) -> Result<(), GeneratorError> {
-        self.readings(oracle)
-            .and_then(|()| self.days(oracle))
-            .and_then(|()| self.sessions(oracle))
-            .map_err(|source| failed(&self.path, source))
+    /// Writes what the device's uploads come to; they are later than those of any call before.
+    pub(super) fn add(&mut self, states: &HashMap<Uuid, DeviceState>) -> Result<(), GeneratorError> {
+        let Some(state) = states.get(&self.device.device_id) else {
+            return Ok(());
+        };
+        self.readings(state)
+            .and_then(|()| self.days(state))
+            .and_then(|()| self.sessions(state))
+            .map_err(|source| GeneratorError::file(&self.path, source))
     }
 
-    fn readings(&mut self, oracle: &Oracle) -> io::Result<()> {
-        let device_id = self.device.device_id;
-        write_heart_rates(&mut self.heart_rates, device_id, &oracle.heart_rates)?;
-        write_minutes(&mut self.steps, device_id, &oracle.steps, |row, _| {
-            row.steps.to_string()
+    fn readings(&mut self, state: &DeviceState) -> io::Result<()> {
+        write_heart_rates(&mut self.heart_rates, state.heart_rates.values())?;
+        write_minutes(&mut self.steps, state.steps.values(), |sample, _| {
+            (sample.ts, sample.steps.to_string())
         })?;
         // Centimetres, of which the last digit is a millimetre.
         write_minutes(
             &mut self.distances,
-            device_id,
-            &oracle.distances,
-            |row, oddities| decimal(row.distance_mm, 1, oddities.as_float),
+            state.distances.values(),
+            |sample, oddities| (sample.ts, decimal(sample.distance_mm, 1, oddities.as_float)),
         )?;
-        write_minutes(
-            &mut self.calories,
-            device_id,
-            &oracle.calories,
-            |row, oddities| decimal(row.millikcal, 3, oddities.as_float),
-        )
+        write_minutes(&mut self.calories, state.calories.values(), |sample, oddities| {
+            (sample.ts, decimal(sample.millikcal, 3, oddities.as_float))
+        })
     }
 
-    fn days(&mut self, oracle: &Oracle) -> io::Result<()> {
-        let of = |stream| days(oracle, self.device.device_id, stream);
-        let activity = of(Stream::ActivityMinutes);
-        let zones = of(Stream::HeartRateZones);
-        let resting = of(Stream::RestingHeartRates);
-        let every = activity.keys().chain(zones.keys()).chain(resting.keys());
-        let dates: BTreeSet<_> = every.copied().collect();
+    fn days(&mut self, state: &DeviceState) -> io::Result<()> {
         for (level, array) in LEVELS.into_iter().zip(&mut self.levels) {
-            write_level(array, &activity, level)?;
+            write_level(array, state.activity_minutes.values(), level)?;
         }
+        let zones: Vec<_> = state.zones.values().collect();
         write_zones(&mut self.zones, &zones)?;
-        self.has_resting |= !resting.is_empty();
-        write_resting(&mut self.resting, &resting, dates.into_iter())
+        let dates = state.activity_minutes.values().map(|sample| sample.local_date);
+        let dates = dates.chain(zones.iter().map(|sample| sample.local_date));
+        let dates: BTreeSet<_> = dates
+            .chain(state.resting.values().map(|sample| sample.local_date))
+            .collect();
+        self.has_resting |= state.resting.values().next().is_some();
+        write_resting(&mut self.resting, &state.resting, dates.into_iter())
     }
 
-    fn sessions(&mut self, oracle: &Oracle) -> io::Result<()> {
-        let device_id = self.device.device_id;
-        let sleeps = in_order(device_id, &oracle.sleeps, |sleep| &sleep.upload);
-        write_sleeps(&mut self.sleeps, &sleeps, self.cohort.quirks)?;
-        let exercises = in_order(device_id, &oracle.exercises, |exercise| &exercise.upload);
-        write_exercises(&mut self.exercises, &exercises)?;
-        let scores = in_order(device_id, &oracle.sleep_scores, |score| &score.upload);
-        self.scores.add(&scores)
+    fn sessions(&mut self, state: &DeviceState) -> io::Result<()> {
+        write_sleeps(&mut self.sleeps, state.sleeps.values(), self.cohort.quirks)?;
+        write_exercises(&mut self.exercises, state.exercises.values())?;
+        self.scores.add(state.sleep_scores.values())
     }
 
     /// Closes every file, and removes those in which there is nothing.
@@ -168,39 +161,11 @@ impl<'a> Folder<'a> {
             Ok(files)
         };
         Ok(WrittenFolder {
-            files: close().map_err(|source| failed(&path, source))?,
+            files: close().map_err(|source| GeneratorError::file(&path, source))?,
             name: self.name,
             zone: cohort.owner(device).zone.name().to_owned(),
             user_id: cohort.owner(device).user_id,
             device_id: device.device_id,
         })
     }
-}
-
-fn days(oracle: &Oracle, device_id: Uuid, stream: Stream) -> Days<'_> {
-    let mut days = Days::new();
-    for (key, row) in &oracle.days {
-        if key.device_id == device_id && key.stream == stream {
-            days.entry(key.local_date).or_default().insert(&key.label, row);
-        }
-    }
-    days
-}
-
-/// A device's sleeps or exercises in the order of time.
-fn in_order<V>(device_id: Uuid, sessions: &HashMap<(Uuid, i64), V>, upload: fn(&V) -> &Upload) -> Vec<&V> {
-    let mut of: Vec<_> = sessions
-        .iter()
-        .filter(|((device, _), _)| *device == device_id)
-        .map(|((_, log_id), session)| {
-            let upload = upload(session);
-            (
-                upload.window_start.at_offset(upload.utc_offset_minutes),
-                *log_id,
-                session,
-            )
-        })
-        .collect();
-    of.sort_unstable_by_key(|(at, log_id, _)| (*at, *log_id));
-    of.into_iter().map(|(_, _, session)| session).collect()
 }

@@ -1,14 +1,12 @@
 //! Files of readings: heart rates, and the minutes whose numbers are strings.
 
-use std::collections::HashMap;
 use std::io;
 
+use pulseline_schemas::{HeartRate, LocalMillis};
 use serde::Serialize;
-use uuid::Uuid;
 
 use super::array::{Array, Oddities};
 use super::clock::spaced;
-use crate::oracle::{HeartRateRow, ReadingKey};
 
 /// What a second source of the same minutes is called.
 const SOURCE: &str = "tracker";
@@ -38,27 +36,17 @@ struct MinuteRecord {
     source: Option<&'static str>,
 }
 
-/// The rows of a device as they happened: an hour that is lived twice stands there twice, one after the other.
-fn of<V>(device_id: Uuid, rows: &HashMap<ReadingKey, V>) -> Vec<(&ReadingKey, &V)> {
-    let mut of: Vec<_> = rows
-        .iter()
-        .filter(|(key, _)| key.device_id == device_id)
-        .collect();
-    of.sort_unstable_by_key(|(key, _)| key.at());
-    of
-}
-
-pub(super) fn write_heart_rates(
+/// Writes heart rates in the order given.
+pub(super) fn write_heart_rates<'a>(
     array: &mut Array,
-    device_id: Uuid,
-    rows: &HashMap<ReadingKey, HeartRateRow>,
+    samples: impl Iterator<Item = &'a HeartRate>,
 ) -> io::Result<()> {
-    for (key, row) in of(device_id, rows) {
+    for sample in samples {
         array.push(|oddities| HeartRateRecord {
-            date_time: spaced(key.local_ts),
+            date_time: spaced(sample.ts),
             value: HeartRateValue {
-                bpm: row.bpm,
-                confidence: row.confidence,
+                bpm: sample.bpm,
+                confidence: sample.confidence,
             },
             source: oddities.unknown_key.then_some(SOURCE),
         })?;
@@ -66,18 +54,20 @@ pub(super) fn write_heart_rates(
     Ok(())
 }
 
-/// `value` writes a row's number.
+/// Writes minutes in the order given; `value` gives the time of a sample and writes its number.
 pub(super) fn write_minutes<V>(
     array: &mut Array,
-    device_id: Uuid,
-    rows: &HashMap<ReadingKey, V>,
-    value: impl Fn(&V, Oddities) -> String,
+    samples: impl Iterator<Item = V>,
+    value: impl Fn(&V, Oddities) -> (LocalMillis, String),
 ) -> io::Result<()> {
-    for (key, row) in of(device_id, rows) {
-        array.push(|oddities| MinuteRecord {
-            date_time: spaced(key.local_ts),
-            value: value(row, oddities),
-            source: oddities.unknown_key.then_some(SOURCE),
+    for sample in samples {
+        array.push(|oddities| {
+            let (ts, value) = value(&sample, oddities);
+            MinuteRecord {
+                date_time: spaced(ts),
+                value,
+                source: oddities.unknown_key.then_some(SOURCE),
+            }
         })?;
     }
     Ok(())

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use pulseline_schemas::SleepScore;
 
-use super::WrittenFile;
 use super::clock::with_z;
+use super::written::WrittenFile;
 
 const HEADER: &str = "timestamp,sleep_log_entry_id,overall_score,composition_score,revitalization_score,\
     duration_score,deep_sleep_in_minutes,resting_heart_rate,restlessness\n";
@@ -35,7 +35,7 @@ impl Scores {
     }
 
     /// Writes scores in the order given.
-    pub(super) fn add(&mut self, scores: &[&SleepScore]) -> io::Result<()> {
+    pub(super) fn add<'a>(&mut self, scores: impl Iterator<Item = &'a SleepScore>) -> io::Result<()> {
         for score in scores {
             let columns = [
                 with_z(score.upload.window_end),

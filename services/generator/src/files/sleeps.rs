@@ -60,7 +60,11 @@ struct LevelRecord<'a> {
 }
 
 /// Writes sleeps in the order given.
-pub(super) fn write_sleeps(array: &mut Array, sleeps: &[&Sleep], quirks: Quirks) -> io::Result<()> {
+pub(super) fn write_sleeps<'a>(
+    array: &mut Array,
+    sleeps: impl Iterator<Item = &'a Sleep>,
+    quirks: Quirks,
+) -> io::Result<()> {
     for sleep in sleeps {
         array.push(|_| record(sleep, quirks))?;
     }

@@ -96,6 +96,44 @@ pub(super) fn make_unmappable(event: &mut Event, draw: &mut Draw) {
     }
 }
 
+/// An unmappable upload as it can be loaded: without the impossible reading; none of a session.
+pub(crate) fn without_impossible(mut event: Event) -> Option<Event> {
+    macro_rules! keep {
+        ($samples:expr, $time:ident != $when:expr, $value:ident < $impossible:expr) => {
+            $samples.retain(|sample| sample.$time != $when && sample.$value < $impossible)
+        };
+    }
+    match &mut event {
+        Event::HeartRates(event) => keep!(event.samples, ts != YEAR_2099, bpm < IMPOSSIBLE_BPM),
+        Event::Steps(event) => keep!(event.samples, ts != YEAR_2099, steps < IMPOSSIBLE_STEPS),
+        Event::Distances(event) => keep!(event.samples, ts != YEAR_2099, distance_mm < IMPOSSIBLE_MM),
+        Event::Calories(event) => keep!(event.samples, ts != YEAR_2099, millikcal < IMPOSSIBLE_MILLIKCAL),
+        Event::ActivityMinutes(event) => {
+            keep!(
+                event.samples,
+                local_date != DAY_IN_2099,
+                minutes < IMPOSSIBLE_MINUTES
+            );
+        }
+        Event::HeartRateZones(event) => {
+            keep!(
+                event.samples,
+                local_date != DAY_IN_2099,
+                minutes < f64::from(IMPOSSIBLE_MINUTES)
+            );
+        }
+        Event::RestingHeartRates(event) => {
+            keep!(
+                event.samples,
+                local_date != DAY_IN_2099,
+                bpm < f64::from(IMPOSSIBLE_BPM)
+            );
+        }
+        Event::Sleeps(_) | Event::SleepScores(_) | Event::Exercises(_) | Event::Users(_) => return None,
+    }
+    Some(event)
+}
+
 /// The window as it is, in another century.
 const fn send_to_2099(upload: &mut Upload) {
     let length = upload.window_end.0 - upload.window_start.0;

@@ -21,9 +21,9 @@ const MOST_MINUTES: usize = 17;
 pub(super) fn of_upload(cohort: &Cohort, day: &Day, subject: Subject, fate: &Fate) -> Option<Planned> {
     let device = day.device.index;
     let mut event = match subject {
-        Subject::Window(stream, index) => of_window(cohort, day, (stream, index), fate),
+        Subject::Window(stream, index) => of_window(cohort, day, (stream, index), fate)?,
         Subject::Day(stream, until) => {
-            daily::event(cohort, day, (stream, until), (fate.synced_at, fate.corrected))
+            daily::event(cohort, day, (stream, until), (fate.synced_at, fate.corrected))?
         }
         Subject::Sleep(index, levels) => {
             let session = &day.sessions[index];
@@ -43,7 +43,7 @@ pub(super) fn of_upload(cohort: &Cohort, day: &Day, subject: Subject, fate: &Fat
         Subject::Exercise(index) => {
             let bout = &day.bouts[index];
             let mut draw = cohort.draw(device, bout.start.0, Purpose::Correction);
-            let edited = fate.corrected.then(|| bout.edited(day, &mut draw));
+            let edited = fate.corrected.then(|| bout.edited(day.start, &mut draw));
             let bout = edited.as_ref().unwrap_or(bout);
             Event::Exercises(bout.event(cohort, day, fate.synced_at))
         }
@@ -70,7 +70,7 @@ pub(super) fn of_profile(cohort: &Cohort, person: usize, version: i32, fate: &Fa
     ))
 }
 
-fn of_window(cohort: &Cohort, day: &Day, (stream, index): (Stream, usize), fate: &Fate) -> Event {
+fn of_window(cohort: &Cohort, day: &Day, (stream, index): (Stream, usize), fate: &Fate) -> Option<Event> {
     let (device, window) = (&day.device, &day.windows[index]);
     let upload = envelope(day, index, fate);
     let seed = window.from + stream as i64;
@@ -89,7 +89,12 @@ fn of_window(cohort: &Cohort, day: &Day, (stream, index): (Stream, usize), fate:
             samples
         }};
     }
-    match stream {
+    Some(match stream {
+        Stream::HeartRates => Event::HeartRates(HeartRates {
+            upload,
+            samples: samples!(vitals::heart_rates, vitals::correct_heart_rates, MOST_HEART_RATES),
+            extra,
+        }),
         Stream::Steps => Event::Steps(Steps {
             upload,
             samples: samples!(vitals::steps, vitals::correct_steps, MOST_MINUTES),
@@ -105,12 +110,8 @@ fn of_window(cohort: &Cohort, day: &Day, (stream, index): (Stream, usize), fate:
             samples: samples!(movement::calories, movement::correct_calories, MOST_MINUTES),
             extra,
         }),
-        _ => Event::HeartRates(HeartRates {
-            upload,
-            samples: samples!(vitals::heart_rates, vitals::correct_heart_rates, MOST_HEART_RATES),
-            extra,
-        }),
-    }
+        _ => return None,
+    })
 }
 
 fn envelope(day: &Day, index: usize, fate: &Fate) -> Upload {

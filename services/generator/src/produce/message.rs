@@ -1,7 +1,7 @@
 //! Encoded messages and their topics.
 
 use pulseline_archive::Refused;
-use pulseline_schemas::{DEAD_LETTER_TOPIC, Event, Stream, UtcMillis, encode, frame};
+use pulseline_schemas::{DEAD_LETTER_TOPIC, Event, Origin, Stream, UtcMillis, encode, frame};
 
 use crate::error::GeneratorError;
 use crate::plan::{DeliveryKind, Payload, Planned};
@@ -122,7 +122,10 @@ impl Message {
         let mut headers = vec![
             ("reason", reason.to_owned()),
             ("detail", format!("{file}, byte {offset}: {detail}")),
-            ("origin", format!("file:{origin}/{offset}")),
+            (
+                "origin",
+                Origin::Record(&format!("{origin}/{offset}")).to_string(),
+            ),
             ("item", item.to_string()),
         ];
         headers.push(("stream", refused.stream.name().to_owned()));

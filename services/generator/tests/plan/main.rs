@@ -5,7 +5,6 @@
     reason = "a test that cannot prepare its input should fail"
 )]
 
-mod oracle;
 mod plausible;
 mod properties;
 mod quirks;
@@ -14,8 +13,8 @@ mod windows;
 
 use std::collections::{HashMap, HashSet};
 
-use pulseline_generator::{Breakage, DeliveryKind, Oracle, Payload, Planned, SimulateConfig, plan};
-use pulseline_schemas::{Event, Stream, UtcMillis, WriterSchema, decode, encode};
+use pulseline_generator::{Breakage, DeliveryKind, Payload, Planned, SimulateConfig, plan};
+use pulseline_schemas::{Event, LocalMillis, Stream, Upload, UtcMillis, WriterSchema, decode, encode};
 use uuid::Uuid;
 
 pub(crate) fn planned(config: &SimulateConfig) -> Vec<Planned> {
@@ -30,11 +29,30 @@ pub(crate) fn small() -> SimulateConfig {
     }
 }
 
-pub(crate) fn events(deliveries: &[Planned]) -> impl Iterator<Item = &Event> {
-    deliveries.iter().filter_map(|planned| match &planned.payload {
+fn event(planned: &Planned) -> Option<&Event> {
+    match &planned.payload {
         Payload::Event(event) => Some(event),
         Payload::Datum(_) | Payload::Bytes(_) => None,
-    })
+    }
+}
+
+pub(crate) fn events(deliveries: &[Planned]) -> impl Iterator<Item = &Event> {
+    deliveries.iter().filter_map(event)
+}
+
+/// Of a cohort to which nothing happens: what is sent of each window, day and session when it is over.
+pub(crate) fn whole(deliveries: &[Planned]) -> impl Iterator<Item = &Event> {
+    let on_time = deliveries
+        .iter()
+        .filter(|planned| planned.kind == DeliveryKind::OnTime);
+    on_time.filter_map(event)
+}
+
+/// Identity of a reading: device, wall clock, offset.
+pub(crate) type ReadingKey = (Uuid, LocalMillis, i32);
+
+pub(crate) const fn reading(upload: &Upload, ts: LocalMillis) -> ReadingKey {
+    (upload.device_id, ts, upload.utc_offset_minutes)
 }
 
 #[test]
@@ -168,10 +186,8 @@ fn broken_uploads_are_broken_in_the_way_they_say() {
             (DeliveryKind::Broken(Breakage::Truncated), Payload::Datum(datum)) => {
                 decode(planned.stream, &writer, datum).unwrap_err();
             }
-            (DeliveryKind::Broken(Breakage::Unmappable), Payload::Event(event)) => {
-                let oracle = Oracle::of([planned.clone()]);
-                assert_eq!(oracle.dead.len(), 1, "{event:?}");
-            }
+            // `tests/tests/oracle.rs` says what is wrong with it.
+            (DeliveryKind::Broken(Breakage::Unmappable), Payload::Event(_)) => {}
             other => panic!("{other:?}"),
         }
     }

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use pulseline_generator::{DeliveryKind, Oracle, Payload, Planned, Quirk, Quirks, SimulateConfig};
-use pulseline_schemas::{Event, Sleep, Stream};
+use pulseline_generator::{DeliveryKind, Payload, Planned, Quirk, Quirks, SimulateConfig};
+use pulseline_schemas::{Event, LocalMillis, Sleep, Stream};
 
-use crate::{events, planned};
+use crate::{events, planned, reading, whole};
 
 /// Thirteen people, two of whom lack streams, over the autumn's change of clocks in New York.
 fn deliveries(quirks: Quirks) -> Vec<Planned> {
@@ -63,11 +63,23 @@ fn twice(deliveries: &[Planned], same: bool) -> usize {
 
 /// Minutes of a device, by the instant, in which there are steps and no heart rate.
 fn steps_alone(deliveries: &[Planned]) -> usize {
-    let oracle = Oracle::of(deliveries.iter().cloned());
-    let minute = |key: &pulseline_generator::ReadingKey| (key.device_id, key.at().0.div_euclid(60_000));
-    let measured: HashSet<_> = oracle.heart_rates.keys().map(minute).collect();
-    let walked = oracle.steps.iter().filter(|(_, row)| row.steps > 0);
-    walked.filter(|(key, _)| !measured.contains(&minute(key))).count()
+    let (mut measured, mut walked) = (HashSet::new(), HashMap::new());
+    for event in events(deliveries) {
+        let Some(upload) = event.upload() else { continue };
+        let minute = |ts: i64| {
+            let at = LocalMillis(ts).at_offset(upload.utc_offset_minutes);
+            (upload.device_id, at.0.div_euclid(60_000))
+        };
+        let values = samples(event).into_iter().map(|(ts, value)| (minute(ts), value));
+        match event {
+            Event::HeartRates(_) => measured.extend(values.map(|(minute, _)| minute)),
+            // Of two values of a minute the last one counts.
+            Event::Steps(_) => walked.extend(values),
+            _ => {}
+        }
+    }
+    let walked = walked.iter().filter(|(_, steps)| **steps > 0);
+    walked.filter(|(minute, _)| !measured.contains(*minute)).count()
 }
 
 /// Whole hours without a heart rate of a first device, between two readings of it.
@@ -233,12 +245,13 @@ fn without_quirks_there_are_none() {
 #[test]
 fn a_quirk_that_is_off_moves_no_other_reading() {
     let values = |quirks| {
-        let deliveries = deliveries(quirks);
-        let heart: HashMap<_, _> = Oracle::of(deliveries)
-            .heart_rates
-            .into_iter()
-            .map(|(key, row)| (key, row.bpm))
-            .collect();
+        let mut heart = HashMap::new();
+        for event in events(&deliveries(quirks)) {
+            if let Event::HeartRates(event) = event {
+                let values = event.samples.iter();
+                heart.extend(values.map(|sample| (reading(&event.upload, sample.ts), sample.bpm)));
+            }
+        }
         heart
     };
     let all = values(Quirks::ALL);
@@ -260,12 +273,23 @@ fn a_quirk_that_is_off_moves_no_other_reading() {
 #[test]
 fn what_grows_is_sent_whole_later_and_the_whole_wins() {
     let all = deliveries(Quirks::ALL);
-    let oracle = Oracle::of(all.iter().cloned());
+    let (mut sleeps, mut days) = (HashMap::new(), HashMap::new());
+    for event in whole(&all) {
+        match event {
+            Event::Sleeps(sleep) => {
+                sleeps.insert((sleep.upload.device_id, sleep.log_id), sleep);
+            }
+            Event::ActivityMinutes(day) => {
+                days.insert((day.upload.device_id, day.samples[0].local_date), day);
+            }
+            _ => {}
+        }
+    }
     let mut nights = 0;
     for planned in all.iter().filter(|planned| planned.kind == DeliveryKind::Partial) {
         match &planned.payload {
             Payload::Event(Event::Sleeps(part)) => {
-                let whole = &oracle.sleeps[&(part.upload.device_id, part.log_id)];
+                let whole = sleeps[&(part.upload.device_id, part.log_id)];
                 assert_eq!(part.upload.window_start, whole.upload.window_start);
                 assert!(
                     part.upload.window_end < whole.upload.window_end
@@ -277,14 +301,9 @@ fn what_grows_is_sent_whole_later_and_the_whole_wins() {
             Payload::Event(Event::ActivityMinutes(part)) => {
                 let minutes: i32 = part.samples.iter().map(|sample| sample.minutes).sum();
                 assert!(minutes < 23 * 60);
-                let rows = oracle.days.iter().filter(|(key, _)| {
-                    key.stream == Stream::ActivityMinutes
-                        && key.device_id == part.upload.device_id
-                        && key.local_date == part.samples[0].local_date
-                });
-                for (_, row) in rows {
-                    assert!(row.version.synced_at > part.upload.synced_at);
-                }
+                let whole = days[&(part.upload.device_id, part.samples[0].local_date)];
+                assert_eq!(part.samples.len(), whole.samples.len());
+                assert!(part.upload.synced_at < whole.upload.synced_at);
             }
             _ => {}
         }

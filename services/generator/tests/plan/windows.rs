@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use pulseline_generator::{DeliveryKind, Oracle, Payload, SimulateConfig, Start, plan};
+use pulseline_generator::{DeliveryKind, Payload, SimulateConfig, Start, plan};
 use pulseline_schemas::time::{DAY_MS, MINUTE_MS};
 use pulseline_schemas::{Event, Stream, UtcMillis};
 
@@ -102,13 +102,15 @@ fn the_hour_that_happens_twice_stays_two_hours() {
         days: 1,
         ..SimulateConfig::default()
     };
-    let oracle = Oracle::of(planned(&config));
     let mut by_clock: BTreeMap<_, HashSet<i32>> = BTreeMap::new();
-    for key in oracle.heart_rates.keys() {
-        by_clock
-            .entry((key.device_id, key.local_ts))
-            .or_default()
-            .insert(key.utc_offset_minutes);
+    for event in events(&planned(&config)) {
+        let Event::HeartRates(event) = event else { continue };
+        for sample in &event.samples {
+            by_clock
+                .entry((event.upload.device_id, sample.ts))
+                .or_default()
+                .insert(event.upload.utc_offset_minutes);
+        }
     }
     assert!(by_clock.values().filter(|offsets| offsets.len() == 2).count() > 300);
 }

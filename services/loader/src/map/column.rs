@@ -2,9 +2,9 @@
 
 use bson::RawBsonRef;
 
-use super::Refusal;
 use super::fields::{Fields, as_integer, as_json, as_millis, as_text, parse_day, wrong};
 use super::guard;
+use crate::document::{Cell, DAY_MILLIS, Refusal};
 
 /// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,21 +23,6 @@ pub(crate) enum ColumnKind {
     Offset,
     /// A document or an array.
     Json,
-}
-
-/// A value for a column.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Cell {
-    Null,
-    Int2(i16),
-    Int4(i32),
-    Int8(i64),
-    Float8(f64),
-    Flag(bool),
-    Text(String),
-    Day(i32),
-    Millis(i64),
-    Json(String),
 }
 
 /// One column, made by the functions below; its name is that of the table and, by default, of the document field.
@@ -152,7 +137,7 @@ impl Column {
             ColumnKind::Offset => Cell::Int2(guard::offset(name, as_integer(name, value)?)?),
             ColumnKind::Day => {
                 let day = parse_day(name, as_text(name, value)?)?;
-                self.in_time(i64::from(day) * guard::DAY_MILLIS, clock)?;
+                self.in_time(i64::from(day) * DAY_MILLIS, clock)?;
                 Cell::Day(day)
             }
             ColumnKind::Wall => {
@@ -181,30 +166,6 @@ impl Column {
             "{} = {value} is outside {least}..{most}",
             self.field
         )))
-    }
-}
-
-impl Cell {
-    fn number(&self) -> Option<f64> {
-        match *self {
-            Self::Int2(value) => Some(value.into()),
-            Self::Int4(value) => Some(value.into()),
-            #[allow(clippy::cast_precision_loss, reason = "compared with a limit far below 2^53")]
-            Self::Int8(value) => Some(value as f64),
-            Self::Float8(value) => Some(value),
-            Self::Null | Self::Flag(_) | Self::Text(_) | Self::Day(_) | Self::Millis(_) | Self::Json(_) => {
-                None
-            }
-        }
-    }
-
-    /// The day of a time, as days since 1970; none for other cells.
-    pub(crate) fn day(&self) -> Option<i32> {
-        match *self {
-            Self::Day(day) => Some(day),
-            Self::Millis(millis) => Some(crate::batch::day_of(millis)),
-            _ => None,
-        }
     }
 }
 

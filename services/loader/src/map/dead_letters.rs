@@ -1,9 +1,11 @@
 //! Dead letters of every program, as they arrive through their collection.
 
 use super::fields::Fields;
-use super::{Mapped, Refusal, Rows, guard};
+use super::guard;
+use super::mapped::Mapped;
 use crate::account::{Account, AccountKind};
 use crate::dead_letter::{DeadLetter, Stage};
+use crate::document::{Refusal, Rows};
 
 /// A dead letter is never refused for its texts: characters that no store accepts are replaced, and its offset is dead.
 pub(super) fn map(fields: &Fields<'_>, now: i64) -> Result<Mapped, Refusal> {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use bson::{RawBsonRef, RawDocument};
 use uuid::Uuid;
 
-use super::column::{Cell, Clock, Column, ColumnKind};
+use super::column::{Clock, Column, ColumnKind};
 use super::fields::{Fields, wrong};
-use super::{Mapped, Origin, Refusal, Rows, guard};
+use super::guard;
+use super::mapped::Mapped;
 use crate::dead_letter::DeadLetter;
+use crate::document::{Cell, Child, MappedEntry, Origin, Refusal, Rows};
 
 /// The unit of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,35 +52,6 @@ impl Entries {
         check: |_| Ok(()),
         children: None,
     };
-}
-
-/// A row that belongs to a session: its list, its place there, its cells.
-pub(crate) type Child = (&'static str, i32, Vec<Cell>);
-
-/// One row, with the rows that belong to it.
-#[derive(Debug, PartialEq)]
-pub(crate) struct MappedEntry {
-    pub(crate) device_id: Uuid,
-    pub(crate) event_id: Uuid,
-    pub(crate) synced_at: i64,
-    /// Index of its sample, -1 for a whole upload.
-    pub(crate) item: i32,
-    pub(crate) cells: Vec<Cell>,
-    pub(crate) children: Vec<Child>,
-    pub(crate) origin: Arc<Origin>,
-}
-
-impl MappedEntry {
-    /// First and last day that the row touches.
-    pub(crate) fn days(&self) -> Option<(i32, i32)> {
-        let days = || self.cells.iter().filter_map(Cell::day);
-        Some((days().min()?, days().max()?))
-    }
-
-    /// The version: later ones win.
-    pub(crate) fn version(&self) -> (i64, Uuid, i32) {
-        (self.synced_at, self.event_id, self.item)
-    }
 }
 
 struct Envelope {
@@ -216,4 +189,18 @@ fn children(
 
 fn document_of<'a>(element: RawBsonRef<'a>, name: &str) -> Result<&'a RawDocument, Refusal> {
     element.as_document().ok_or_else(|| wrong(name, "a document"))
+}
+
+/// Refuses a session that ends before it begins.
+pub(super) fn session(fields: &Fields<'_>) -> Result<(), Refusal> {
+    let instant = |time: &str, name: &str| {
+        let minutes: i64 = fields.integer(name)?;
+        Ok(fields
+            .millis(time)?
+            .saturating_sub(minutes * guard::MINUTE_MILLIS))
+    };
+    if instant("ended_at", "end_utc_offset_minutes")? < instant("created_at", "utc_offset_minutes")? {
+        return Err(Refusal::unmappable("ended_at is before created_at"));
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Exercises.
 
 use super::column::{flag, float8, int2, int4, int8, json, offset, text, wall};
-use super::entries::{Entries, RowGranularity};
+use super::entries::{Entries, RowGranularity, session};
 use super::guard;
 
 pub(super) static ENTRIES: Entries = Entries {
@@ -32,6 +32,6 @@ pub(super) static ENTRIES: Entries = Entries {
         json("heart_rate_zones"),
         json("extra"),
     ],
-    check: guard::session,
+    check: session,
     ..Entries::NONE
 };

@@ -2,9 +2,11 @@
 
 use bson::{RawArray, RawBsonRef, RawDocument, RawDocumentBuf};
 use pulseline_schemas::Position;
+use pulseline_sql::periods::number_of;
 use uuid::Uuid;
 
-use super::{Refusal, guard};
+use super::guard;
+use crate::document::Refusal;
 
 /// A document whose fields are read strictly.
 pub(crate) struct Fields<'a>(pub(crate) &'a RawDocument);
@@ -190,9 +192,6 @@ pub(crate) fn as_json(key: &str, value: RawBsonRef<'_>) -> Result<String, Refusa
 }
 
 pub(crate) fn parse_day(key: &str, text: &str) -> Result<i32, Refusal> {
-    let date: jiff::civil::Date = text.parse().map_err(|_| wrong(key, "a calendar date"))?;
-    let since = date.since((jiff::Unit::Day, jiff::civil::date(1970, 1, 1)));
-    since
-        .map(|span| span.get_days())
-        .map_err(|_| wrong(key, "a calendar date"))
+    let date = text.parse().map_err(|_| wrong(key, "a calendar date"))?;
+    Ok(number_of(date))
 }

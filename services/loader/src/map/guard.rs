@@ -4,11 +4,9 @@ use std::ops::RangeInclusive;
 
 use pulseline_schemas::Position;
 
-use super::Refusal;
-use super::fields::Fields;
+use crate::document::{DAY_MILLIS, Refusal};
 
 pub(crate) const MINUTE_MILLIS: i64 = 60_000;
-pub(crate) const DAY_MILLIS: i64 = 86_400_000;
 /// 2007-01-01: Fitbit has no older device.
 const EARLIEST_MILLIS: i64 = 1_167_609_600_000;
 /// 0001-01-01: PostgreSQL's dates go further, no profile does.
@@ -96,16 +94,4 @@ pub(crate) fn instant(name: &str, millis: i64) -> Result<i64, Refusal> {
     Err(Refusal::unmappable(format!(
         "{name} is outside the years 1..9999"
     )))
-}
-
-/// Refuses a session that ends before it begins.
-pub(crate) fn session(fields: &Fields<'_>) -> Result<(), Refusal> {
-    let instant = |time: &str, name: &str| {
-        let minutes: i64 = fields.integer(name)?;
-        Ok(fields.millis(time)?.saturating_sub(minutes * MINUTE_MILLIS))
-    };
-    if instant("ended_at", "end_utc_offset_minutes")? < instant("created_at", "utc_offset_minutes")? {
-        return Err(Refusal::unmappable("ended_at is before created_at"));
-    }
-    Ok(())
 }

@@ -4,11 +4,12 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use bson::{RawBsonRef, RawDocument};
-use uuid::Uuid;
 
 use super::fields::{Fields, as_integer, as_millis, wrong};
-use super::{Mapped, Origin, Refusal, Rows, guard};
+use super::guard;
+use super::mapped::Mapped;
 use crate::dead_letter::DeadLetter;
+use crate::document::{Origin, Reading, ReadingsUpload, Refusal, Rows};
 
 /// Approximate size of a reading in a document, to allocate once.
 const METRIC_BYTES: usize = 40;
@@ -30,30 +31,6 @@ pub(crate) struct Readings {
     pub(crate) has_confidence: bool,
     /// Others become dead letters, one per reading.
     pub(crate) range: RangeInclusive<i32>,
-}
-
-/// One reading, in the types of its columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Reading {
-    /// Wall clock, in milliseconds as if it were UTC.
-    pub(crate) local_ts: i64,
-    /// Its index in the document's array: the last one wins a tie.
-    pub(crate) item: u32,
-    /// In the stream's unit.
-    pub(crate) value: i32,
-    /// Confidence, where the stream and the source have one.
-    pub(crate) confidence: Option<i16>,
-}
-
-/// The readings of one upload that are inside the guards.
-#[derive(Debug, PartialEq)]
-pub(crate) struct ReadingsUpload {
-    pub(crate) device_id: Uuid,
-    pub(crate) event_id: Uuid,
-    pub(crate) synced_at: i64,
-    pub(crate) utc_offset_minutes: i16,
-    pub(crate) readings: Vec<Reading>,
-    pub(crate) origin: Arc<Origin>,
 }
 
 /// Reads the envelope, then every reading; readings outside the guards become separate dead letters.

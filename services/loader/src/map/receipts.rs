@@ -1,8 +1,9 @@
 //! Receipts: offsets that hold no new event.
 
 use super::fields::{Fields, wrong};
-use super::{Mapped, Refusal, Rows};
+use super::mapped::Mapped;
 use crate::account::{Account, AccountKind};
+use crate::document::{Refusal, Rows};
 
 pub(super) fn map(fields: &Fields<'_>) -> Result<Mapped, Refusal> {
     let kind = match fields.text("kind")? {

@@ -1,7 +1,7 @@
 //! Sleep sessions with their levels.
 
 use super::column::{day, flag, int2, int4, int8, json, offset, text, wall};
-use super::entries::{Children, Entries, RowGranularity};
+use super::entries::{Children, Entries, RowGranularity, session};
 use super::guard;
 
 pub(super) static ENTRIES: Entries = Entries {
@@ -28,7 +28,7 @@ pub(super) static ENTRIES: Entries = Entries {
         text("log_type").optional(),
         json("extra"),
     ],
-    check: guard::session,
+    check: session,
     children: Some(Children {
         table: "raw.sleep_levels",
         lists: &[("data", "levels"), ("short", "short_levels")],

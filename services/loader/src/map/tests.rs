@@ -7,9 +7,9 @@ use pulseline_schemas::{
 };
 use uuid::Uuid;
 
-use super::column::Cell;
 use super::*;
 use crate::dead_letter::Stage;
+use crate::document::{Cell, MappedEntry};
 
 const DEVICE: &str = "0f6d5c1e-7b0a-4f3e-9d55-0a1b2c3d4e5f";
 const EVENT: &str = "1f6d5c1e-7b0a-4f3e-9d55-0a1b2c3d4e5f";

@@ -2,28 +2,10 @@
 
 use std::sync::Arc;
 
-use uuid::Uuid;
-
 use super::fields::{Fields, as_uuid};
-use super::{Mapped, Origin, Refusal, Rows, guard};
-
-/// One version of a profile, as wide as its columns.
-#[derive(Debug, PartialEq)]
-pub(crate) struct UserRow {
-    pub(crate) user_id: Uuid,
-    pub(crate) event_id: Uuid,
-    pub(crate) synced_at: i64,
-    pub(crate) created_at: i64,
-    pub(crate) email: Option<String>,
-    pub(crate) date_of_birth: Option<i32>,
-    pub(crate) gender: Option<String>,
-    pub(crate) height_cm: Option<i16>,
-    pub(crate) max_heart_rate: Option<i16>,
-    pub(crate) zone: Option<String>,
-    pub(crate) extra: Option<String>,
-    pub(crate) devices: Vec<Uuid>,
-    pub(crate) origin: Arc<Origin>,
-}
+use super::guard;
+use super::mapped::Mapped;
+use crate::document::{Origin, Refusal, Rows, UserRow};
 
 pub(super) fn map(fields: &Fields<'_>, origin: &Arc<Origin>) -> Result<Mapped, Refusal> {
     fields.position()?;

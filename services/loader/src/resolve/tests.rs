@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use pulseline_schemas::Stream;
 
 use super::*;
-use crate::map::{Origin, Reading, SourceCollection};
+use crate::document::{Origin, Reading, SourceCollection};
 
 type Key = (Uuid, i64, i16);
 type Version = (i64, Uuid);

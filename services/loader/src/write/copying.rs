@@ -13,6 +13,36 @@ use crate::error::LoaderError;
 /// Bytes per message: large enough to be cheap, small enough to avoid buffering a batch twice.
 const PIECE_BYTES: usize = 256 << 10;
 
+/// The statements that write rows through a temporary table, which lasts as long as its transaction.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) create: String,
+    pub(super) copy: String,
+    /// Equal versions are written again: reloading a damaged row repairs it.
+    pub(super) upsert: String,
+}
+
+impl Incoming {
+    /// For these columns, of which the first `keys` are the key.
+    pub(super) fn new(table: &str, incoming: &str, columns: &[&str], keys: usize) -> Self {
+        let (key, names) = (columns[..keys].join(", "), columns.join(", "));
+        let set: Vec<String> = columns[keys..]
+            .iter()
+            .map(|name| format!("{name} = excluded.{name}"))
+            .collect();
+        let set = set.join(", ");
+        Self {
+            create: format!("create temporary table {incoming} (like {table}) on commit drop"),
+            copy: format!("copy pg_temp.{incoming} ({names}) from stdin (format binary)"),
+            upsert: format!(
+                "insert into {table} as t ({names}) select {names} from pg_temp.{incoming} order by {key} \
+                 on conflict ({key}) do update set {set} \
+                 where (excluded.synced_at, excluded.event_id) >= (t.synced_at, t.event_id) returning {key}"
+            ),
+        }
+    }
+}
+
 /// Sends finished COPY bytes and waits until the server has received them.
 pub(super) async fn copy(
     tx: &Transaction<'_>,

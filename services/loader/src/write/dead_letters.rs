@@ -1,37 +1,27 @@
 //! Writes dead letters: into their collection first, so that MongoDB has all that the warehouse has, then into the
 //! warehouse, in the rows' transaction. Both in bulk: a fleet with a wrong clock sends tens of thousands in one batch.
 
-use bson::RawDocumentBuf;
-use mongodb::Collection;
 use pulseline_sql::GenericClient;
-use pulseline_tombstones::is_there_already;
 use tokio_postgres::types::ToSql;
 
 use super::expected::Expected;
+use super::warehouse::DeadLetterStore;
 use crate::dead_letter::{DeadLetter, Stage, parts};
+use crate::document::SourceCollection;
 use crate::error::LoaderError;
-use crate::map::SourceCollection;
 
 /// Dead letters per statement.
 const MOST: usize = 10_000;
 /// Approximate bytes per statement; one dead letter may be larger.
 const MOST_BYTES: usize = 4 << 20;
 
-const INSERT: &str = "insert into ops.dead_letters (origin, item, stream, topic, generation, partition, \"offset\", \
-    message_key, payload, reason, detail, program_version, created_at, loaded_at) \
-    select l.origin, l.item, l.stream, l.topic, l.generation, l.partition, l.\"offset\", \
-    l.message_key, l.payload, l.reason, l.detail, l.program_version, \
-    timestamptz 'epoch' + l.created_at * interval '1 millisecond', now() \
-    from unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::int[], $6::int[], $7::bigint[], $8::bytea[], $9::bytea[], \
-    $10::text[], $11::text[], $12::text[], $13::bigint[]) as l(origin, item, stream, topic, generation, partition, \"offset\", \
-    message_key, payload, reason, detail, program_version, created_at) \
-    on conflict (origin, item) do nothing";
+const INSERT: &str = include_str!("../../../../sql/queries/loader/insert_dead_letters.sql");
 
 /// Stores the loader's own new dead letters. `expected` learns which of them return through the
 /// collection.
 pub(super) async fn store(
     source: SourceCollection,
-    collection: &Collection<RawDocumentBuf>,
+    store: &dyn DeadLetterStore,
     dead_letters: &mut [DeadLetter],
     expected: Option<&Expected>,
 ) -> Result<(), LoaderError> {
@@ -46,14 +36,7 @@ pub(super) async fn store(
         if let Some(expected) = expected {
             expected.add(part.iter().map(|dead_letter| dead_letter.id()));
         }
-        let documents: Vec<RawDocumentBuf> =
-            part.iter().map(|dead_letter| dead_letter.to_document()).collect();
-        let inserted = collection.insert_many(&documents).ordered(false).await;
-        if let Err(error) = inserted
-            && !is_there_already(&error)
-        {
-            return Err(LoaderError::mongo("storing dead letters")(error));
-        }
+        store.store(part).await?;
         tracing::debug!(
             collection = source.name(),
             dead_letters = part.len(),

@@ -1,30 +1,28 @@
 //! Writes days and sessions: an upload replaces the whole row, unless the stored row is newer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 
 use pulseline_sql::{GenericClient, Transaction};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use super::copying::copy;
-use super::transaction::Touched;
+use super::copying::{Incoming, copy};
+use super::rows::Touched;
 use crate::batch::DirtyDay;
 use crate::copy::CopyRows;
+use crate::document::{Cell, MappedEntry};
 use crate::error::LoaderError;
-use crate::map::MappedEntry;
-use crate::map::column::{Cell, Column, ColumnKind};
+use crate::map::column::{Column, ColumnKind};
 use crate::map::entries::{Children, Entries};
 
 /// The statements of one stream's table.
 #[derive(Debug)]
 pub(crate) struct Statements {
-    create: String,
-    copy: String,
+    incoming: Incoming,
     /// Where the rows are now: an edited session may move in time, and its old days have to be refreshed too.
     old_days: String,
-    /// Equal versions are written again: reloading a damaged row repairs it.
-    upsert: String,
     children: Option<ChildStatements>,
     columns: usize,
 }
@@ -40,27 +38,17 @@ struct ChildStatements {
 
 impl Statements {
     pub(crate) fn of(entries: &Entries) -> Self {
-        let names: Vec<&str> = entries.columns.iter().map(|column| column.name).collect();
-        let table = entries.table;
-        let columns = format!("device_id, {}, synced_at, event_id", names.join(", "));
-        let key = format!("device_id, {}", names[..entries.keys].join(", "));
-        let set: Vec<String> = names[entries.keys..]
-            .iter()
-            .chain(&["synced_at", "event_id"])
-            .map(|name| format!("{name} = excluded.{name}"))
+        let names = entries.columns.iter().map(|column| column.name);
+        let columns: Vec<&str> = iter::once("device_id")
+            .chain(names)
+            .chain(["synced_at", "event_id"])
             .collect();
+        let (table, keys) = (entries.table, entries.keys + 1);
         Self {
-            create: format!("create temporary table incoming (like {table}) on commit drop"),
-            copy: format!("copy pg_temp.incoming ({columns}) from stdin (format binary)"),
-            old_days: old_days(table, entries.columns, &key),
-            upsert: format!(
-                "insert into {table} as t ({columns}) select {columns} from pg_temp.incoming order by {key} \
-                 on conflict ({key}) do update set {} \
-                 where (excluded.synced_at, excluded.event_id) >= (t.synced_at, t.event_id) returning {key}",
-                set.join(", ")
-            ),
+            incoming: Incoming::new(table, "incoming", &columns, keys),
+            old_days: old_days(table, entries.columns, &columns[..keys].join(", ")),
             children: entries.children.as_ref().map(ChildStatements::of),
-            columns: names.len() + 3,
+            columns: columns.len(),
         }
     }
 }
@@ -120,15 +108,16 @@ pub(super) async fn apply(
     statements: &Statements,
     entries: &[&MappedEntry],
 ) -> Result<Touched, LoaderError> {
-    tx.batch_execute(&statements.create)
+    let incoming = &statements.incoming;
+    tx.batch_execute(&incoming.create)
         .await
         .map_err(LoaderError::statement("making room for rows"))?;
     let rows = encode(statements.columns, entries).finish();
-    copy(tx, &statements.copy, rows, "copying rows").await?;
+    copy(tx, &incoming.copy, rows, "copying rows").await?;
     let mut days: BTreeSet<DirtyDay> = old(tx, &statements.old_days).await?.into_iter().collect();
     days.extend(entries.iter().flat_map(|entry| days_of(entry)));
     let written = tx
-        .query(&statements.upsert, &[])
+        .query(&incoming.upsert, &[])
         .await
         .map_err(LoaderError::statement("writing rows"))?;
     if let Some(children) = &statements.children {

@@ -3,21 +3,17 @@
 use std::mem::take;
 use std::sync::Arc;
 
-use bson::{RawDocumentBuf, doc};
-use mongodb::Collection;
-use pulseline_runtime::clock::system_utc_millis;
-use pulseline_schemas::{Position, ReceiptDocument, UtcMillis, collections};
-use pulseline_tombstones::{Tombstones, is_there_already};
+use pulseline_schemas::Position;
+use pulseline_tombstones::Tombstones;
 
 use crate::account::AccountKind;
 use crate::batch::Batch;
 use crate::dead_letter::{DeadLetter, Stage};
-use crate::error::LoaderError;
-use crate::map::Origin;
+use crate::document::Origin;
 
 /// What was removed from a batch.
 #[derive(Debug, Default)]
-pub(super) struct Erased {
+pub(crate) struct Erased {
     /// Uploads and dead letters.
     pub(super) documents: usize,
     /// Ids of dead letters that MongoDB has, or may have.
@@ -88,52 +84,6 @@ fn is_of(dead_letter: &DeadLetter, tombstones: &Tombstones) -> bool {
             .any(|bytes| tombstones.are_named_in(bytes))
 }
 
-/// Deletes dead letters of erased people: the loader's own, and others that came after the erasure. Where no other
-/// document stands at their offset, a receipt is written first (P13).
-pub(super) async fn delete(
-    dead_letters: &Collection<RawDocumentBuf>,
-    erased: &Erased,
-) -> Result<(), LoaderError> {
-    if erased.dead_letters.is_empty() {
-        return Ok(());
-    }
-    receipts(dead_letters, &erased.offsets).await?;
-    let deleted = dead_letters
-        .delete_many(doc! { "_id": { "$in": &erased.dead_letters } })
-        .await;
-    deleted
-        .map(drop)
-        .map_err(LoaderError::mongo("deleting dead letters of the erased"))
-}
-
-async fn receipts(
-    dead_letters: &Collection<RawDocumentBuf>,
-    offsets: &[Position],
-) -> Result<(), LoaderError> {
-    if offsets.is_empty() {
-        return Ok(());
-    }
-    let receipt = |position: &Position| {
-        let receipt = ReceiptDocument {
-            id: &position.to_string(),
-            kind: AccountKind::Erased.name(),
-            event_id: None,
-            position,
-            last: position.offset,
-        };
-        receipt.stored(UtcMillis(system_utc_millis()))
-    };
-    let receipts: Vec<RawDocumentBuf> = offsets.iter().map(receipt).collect();
-    let database = dead_letters.client().database(&dead_letters.namespace().db);
-    let collection = database.collection::<RawDocumentBuf>(collections::RECEIPTS);
-    match collection.insert_many(&receipts).ordered(false).await {
-        Err(error) if !is_there_already(&error) => {
-            Err(LoaderError::mongo("storing receipts for the erased")(error))
-        }
-        Ok(_) | Err(_) => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -143,7 +93,7 @@ mod tests {
 
     use super::*;
     use crate::account::Account;
-    use crate::map::{ReadingsUpload, Refusal, SourceCollection};
+    use crate::document::{ReadingsUpload, Refusal, SourceCollection};
 
     fn push(batch: &mut Batch, device: u128, offset: i64, is_dead: bool) {
         let position = Position {

@@ -48,7 +48,7 @@ fn key(id: &str) -> Uuid {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::map::{Origin, Refusal, SourceCollection};
+    use crate::document::{Origin, Refusal, SourceCollection};
 
     fn dead_letter(item: i32, stage: Stage) -> DeadLetter {
         let origin = Origin {

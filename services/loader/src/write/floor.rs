@@ -5,9 +5,9 @@ use std::mem::take;
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_sql::periods::{DayNumber, date_of};
 
-use crate::batch::{Batch, day_of};
+use crate::batch::Batch;
 use crate::dead_letter::{DeadLetter, WHOLE, payload};
-use crate::map::{Reading, ReadingsUpload, Refusal};
+use crate::document::{Reading, ReadingsUpload, Refusal, day_of};
 
 /// Removes readings of days before the floor from a batch, as dead letters.
 pub(super) fn shed(batch: &mut Batch, floor: DayNumber) {
@@ -70,8 +70,7 @@ mod tests {
 
     use super::*;
     use crate::account::{Account, AccountKind};
-    use crate::map::guard::DAY_MILLIS;
-    use crate::map::{Origin, SourceCollection};
+    use crate::document::{DAY_MILLIS, Origin, SourceCollection};
 
     const FLOOR: DayNumber = 18_200;
 

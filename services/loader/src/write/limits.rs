@@ -4,47 +4,29 @@ use std::time::Duration;
 
 use pulseline_sql::{Client, GenericClient, Transaction};
 
+use crate::document::SourceCollection;
 use crate::error::LoaderError;
-use crate::map::SourceCollection;
 
 /// Precedes the collection in the name of a writer's session.
 const PREFIX: &str = "pulseline-loader-";
 
-/// Limits of a writer's transactions. Each transaction sets them: clients may share a session, or a pooler may exchange
-/// it, so session settings would not last.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
-    /// The server ends a transaction that is silent for this long: a new owner must not wait for its locks.
-    silence: Duration,
-    /// True while a batch touches more packed rows than the server allows by default: slow, but better than
-    /// never.
-    pub(super) unpacking: bool,
+/// Each transaction sets its limits: clients may share a session, or a pooler may exchange it, so session settings would not
+/// last.
+fn statements(silence: Duration, unpacks: bool) -> String {
+    let silence = silence.as_millis();
+    let silence = format!("set local idle_in_transaction_session_timeout = {silence}");
+    if unpacks {
+        format!("{silence}; set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
+    } else {
+        silence
+    }
 }
 
-impl Limits {
-    pub(super) fn new(silence: Duration) -> Self {
-        Self {
-            silence,
-            unpacking: false,
-        }
-    }
-
-    fn statements(self) -> String {
-        let silence = self.silence.as_millis();
-        let silence = format!("set local idle_in_transaction_session_timeout = {silence}");
-        if self.unpacking {
-            format!("{silence}; set local timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
-        } else {
-            silence
-        }
-    }
-
-    /// Sets them, for this transaction.
-    pub(super) async fn set(self, tx: &Transaction<'_>) -> Result<(), LoaderError> {
-        tx.batch_execute(&self.statements())
-            .await
-            .map_err(LoaderError::statement("setting the limits of a transaction"))
-    }
+/// Sets how long this transaction may stay silent, and whether it may decompress without a limit.
+pub(super) async fn set(tx: &Transaction<'_>, silence: Duration, unpacks: bool) -> Result<(), LoaderError> {
+    tx.batch_execute(&statements(silence, unpacks))
+        .await
+        .map_err(LoaderError::statement("setting the limits of a transaction"))
 }
 
 pub(super) async fn begin<'a>(
@@ -93,18 +75,17 @@ mod tests {
 
     #[test]
     fn limits_hold_for_one_transaction() {
-        let mut limits = Limits::new(Duration::from_secs(10));
+        let silence = Duration::from_secs(10);
         assert_eq!(
-            limits.statements(),
+            statements(silence, false),
             "set local idle_in_transaction_session_timeout = 10000"
         );
-        limits.unpacking = true;
-        assert!(
-            limits
-                .statements()
-                .split("; ")
-                .all(|set| set.starts_with("set local "))
+        let both = statements(silence, true);
+        assert_eq!(
+            both.split("; ")
+                .filter(|set| set.starts_with("set local "))
+                .count(),
+            2
         );
-        assert_eq!(limits.statements().split("; ").count(), 2);
     }
 }

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::account::Account;
 use crate::batch::DirtyDay;
+use crate::document::SourceCollection;
 use crate::error::LoaderError;
-use crate::map::SourceCollection;
 
 const ACCOUNTS: &str = "insert into ops.accounted_log (topic, generation, partition, from_offset, to_offset, kind) \
     select * from unnest($1::text[], $2::int[], $3::int[], $4::bigint[], $5::bigint[], $6::text[])";

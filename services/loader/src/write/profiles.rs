@@ -5,47 +5,38 @@ use std::collections::BTreeMap;
 use pulseline_sql::{GenericClient, Transaction};
 use uuid::Uuid;
 
-use super::copying::copy;
-use super::transaction::Touched;
+use super::copying::{Incoming, copy};
+use super::rows::Touched;
 use crate::copy::CopyRows;
+use crate::document::UserRow;
 use crate::error::LoaderError;
-use crate::map::UserRow;
 
-const CREATE: &str = "create temporary table incoming_users (like raw.users) on commit drop; \
-    create temporary table incoming_devices (like raw.devices) on commit drop";
-const COPY_USERS: &str = "copy pg_temp.incoming_users (user_id, email, date_of_birth, gender, height_cm, \
-    max_heart_rate, zone, created_at, synced_at, event_id, extra) from stdin (format binary)";
-const COPY_DEVICES: &str = "copy pg_temp.incoming_devices (device_id, user_id, synced_at, event_id) \
-    from stdin (format binary)";
-const UPSERT_USERS: &str = "insert into raw.users as t (user_id, email, date_of_birth, gender, height_cm, \
-    max_heart_rate, zone, created_at, synced_at, event_id, extra) \
-    select user_id, email, date_of_birth, gender, height_cm, max_heart_rate, zone, created_at, synced_at, event_id, \
-    extra from pg_temp.incoming_users order by user_id \
-    on conflict (user_id) do update set email = excluded.email, date_of_birth = excluded.date_of_birth, \
-    gender = excluded.gender, height_cm = excluded.height_cm, max_heart_rate = excluded.max_heart_rate, \
-    zone = excluded.zone, created_at = excluded.created_at, synced_at = excluded.synced_at, \
-    event_id = excluded.event_id, extra = excluded.extra \
-    where (excluded.synced_at, excluded.event_id) >= (t.synced_at, t.event_id)";
-const UPSERT_DEVICES: &str = "insert into raw.devices as t (device_id, user_id, synced_at, event_id) \
-    select device_id, user_id, synced_at, event_id from pg_temp.incoming_devices order by device_id \
-    on conflict (device_id) do update set user_id = excluded.user_id, synced_at = excluded.synced_at, \
-    event_id = excluded.event_id where (excluded.synced_at, excluded.event_id) >= (t.synced_at, t.event_id)";
+const USERS: [&str; 11] = [
+    "user_id",
+    "email",
+    "date_of_birth",
+    "gender",
+    "height_cm",
+    "max_heart_rate",
+    "zone",
+    "created_at",
+    "synced_at",
+    "event_id",
+    "extra",
+];
+const DEVICES: [&str; 4] = ["device_id", "user_id", "synced_at", "event_id"];
 
 /// Writes the winning version of each profile, and of each device's owner.
 pub(super) async fn apply(tx: &Transaction<'_>, users: &[UserRow]) -> Result<Touched, LoaderError> {
-    tx.batch_execute(CREATE)
+    let into_users = Incoming::new("raw.users", "incoming_users", &USERS, 1);
+    let into_devices = Incoming::new("raw.devices", "incoming_devices", &DEVICES, 1);
+    tx.batch_execute(&format!("{}; {}", into_users.create, into_devices.create))
         .await
         .map_err(LoaderError::statement("making room for profiles"))?;
-    let winners = newest(users.iter().map(|user| (user.user_id, user)));
-    copy(
-        tx,
-        COPY_USERS,
-        encode_users(&winners).finish(),
-        "copying profiles",
-    )
-    .await?;
+    let winners = encode_users(&newest(users.iter().map(|user| (user.user_id, user))));
+    copy(tx, &into_users.copy, winners.finish(), "copying profiles").await?;
     let rows = tx
-        .execute(UPSERT_USERS, &[])
+        .execute(&into_users.upsert, &[])
         .await
         .map_err(LoaderError::statement("writing profiles"))?;
     // Owners come from every version, not only the winners: so it does not matter which versions share a batch.
@@ -62,14 +53,9 @@ pub(super) async fn apply(tx: &Transaction<'_>, users: &[UserRow]) -> Result<Tou
     if owners.is_empty() {
         return Ok(touched);
     }
-    copy(
-        tx,
-        COPY_DEVICES,
-        encode_devices(&owners).finish(),
-        "copying devices",
-    )
-    .await?;
-    tx.execute(UPSERT_DEVICES, &[])
+    let owners = encode_devices(&owners).finish();
+    copy(tx, &into_devices.copy, owners, "copying devices").await?;
+    tx.execute(&into_devices.upsert, &[])
         .await
         .map_err(LoaderError::statement("writing devices"))?;
     Ok(touched)

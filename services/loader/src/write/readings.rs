@@ -1,20 +1,20 @@
 //! Writes readings: directly into the hypertable, or through a temporary table where a key may exist.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use pulseline_sql::{Client, GenericClient, Transaction};
 use uuid::Uuid;
 
 use super::copying::{LocalMillis, copy};
-use super::transaction::Touched;
-use crate::batch::{DirtyDay, day_of};
+use super::rows::Touched;
+use super::warehouse::Newest;
+use crate::batch::DirtyDay;
 use crate::copy::CopyRows;
+use crate::document::{ReadingsUpload, day_of};
 use crate::error::LoaderError;
-use crate::map::ReadingsUpload;
 use crate::map::readings::{Readings, Width};
 use crate::resolve::Row;
 
+const KEY: &str = "device_id, local_ts, utc_offset_minutes";
 /// Bytes of the widest row in binary COPY.
 const ROW_BYTES: usize = 82;
 
@@ -33,43 +33,32 @@ pub(crate) struct Statements {
 
 impl Statements {
     pub(crate) fn of(readings: &Readings) -> Self {
-        let (table, value) = (readings.table, readings.value);
-        let values = if readings.has_confidence {
-            vec![value, "confidence"]
-        } else {
-            vec![value]
-        };
+        let table = readings.table;
+        let mut written = vec![readings.value, "synced_at", "event_id"];
+        if readings.has_confidence {
+            written.insert(1, "confidence");
+        }
         let list = |prefix: &str| {
-            let names: Vec<String> = values.iter().map(|name| format!("{prefix}{name}")).collect();
+            let names: Vec<String> = written.iter().map(|name| format!("{prefix}{name}")).collect();
             names.join(", ")
         };
-        let set: Vec<String> = values
-            .iter()
-            .map(|name| format!("{name} = excluded.{name}"))
-            .collect();
-        let columns = format!(
-            "device_id, local_ts, utc_offset_minutes, {}, synced_at, event_id",
-            list("")
-        );
+        let set = written.iter().map(|name| format!("{name} = excluded.{name}"));
+        let set = set.collect::<Vec<_>>().join(", ");
+        let (columns, new, old) = (format!("{KEY}, {}", list("")), list("excluded."), list("t."));
         Self {
             width: readings.width,
             has_confidence: readings.has_confidence,
             copy_direct: format!("copy {table} ({columns}) from stdin (format binary)"),
             create: format!("create temporary table incoming_readings (like {table}) on commit drop"),
             copy_merge: format!("copy pg_temp.incoming_readings ({columns}) from stdin (format binary)"),
+            // Greater versions differ in the version itself, equal ones only in their values.
             merge: format!(
                 "with merged as (insert into {table} as t ({columns}) select {columns} from pg_temp.incoming_readings \
-                 order by device_id, local_ts, utc_offset_minutes \
-                 on conflict (device_id, local_ts, utc_offset_minutes) do update set {}, \
-                 synced_at = excluded.synced_at, event_id = excluded.event_id \
-                 where (excluded.synced_at, excluded.event_id) > (t.synced_at, t.event_id) \
-                 or ((excluded.synced_at, excluded.event_id) = (t.synced_at, t.event_id) \
-                 and ({}) is distinct from ({})) \
+                 order by {KEY} on conflict ({KEY}) do update set {set} \
+                 where (excluded.synced_at, excluded.event_id) >= (t.synced_at, t.event_id) \
+                 and ({new}) is distinct from ({old}) \
                  returning t.device_id, t.local_ts::date - date '1970-01-01' as day) \
-                 select device_id, day, count(*) from merged group by device_id, day",
-                set.join(", "),
-                list("excluded."),
-                list("t.")
+                 select device_id, day, count(*) from merged group by device_id, day"
             ),
             newest: format!(
                 "select d.id, (select max(r.local_ts) from {table} r where r.device_id = d.id) \
@@ -162,7 +151,7 @@ pub(crate) async fn newest(
     client: &Client,
     statements: &Statements,
     devices: &[Uuid],
-) -> Result<Vec<(Uuid, Option<i64>)>, LoaderError> {
+) -> Result<Newest, LoaderError> {
     let rows = client
         .query(&statements.newest, &[&devices])
         .await
@@ -175,7 +164,7 @@ pub(crate) async fn newest_until(
     client: &Client,
     statements: &Statements,
     ends: &[(Uuid, i64)],
-) -> Result<HashMap<Uuid, Option<i64>>, LoaderError> {
+) -> Result<Newest, LoaderError> {
     let (devices, until): (Vec<Uuid>, Vec<i64>) = ends.iter().copied().unzip();
     let rows = client
         .query(&statements.newest_until, &[&devices, &until])

@@ -1,16 +1,14 @@
 //! The rows of a batch, encoded before their transaction begins.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
-use pulseline_schemas::Stream;
 use pulseline_sql::Transaction;
 
-use super::{Plan, entries, profiles, readings};
-use crate::batch::DirtyDay;
+use super::rows::{BatchRows, Touched};
+use super::{entries, profiles, readings};
 use crate::copy::CopyRows;
+use crate::document::{MappedEntry, SourceCollection, UserRow};
 use crate::error::LoaderError;
-use crate::map::{MappedEntry, ReadingsUpload, TableMapping, UserRow, table_mapping};
+use crate::map::{TableMapping, table_mapping};
 use crate::resolve::Row;
 
 /// The table of a collection's rows, with its statements.
@@ -27,39 +25,18 @@ pub(super) enum Table {
 }
 
 impl Table {
-    pub(super) fn of(stream: Option<Stream>) -> Self {
-        match stream.map(table_mapping) {
-            Some(TableMapping::Readings(readings)) => Self::Readings(readings::Statements::of(readings)),
-            Some(TableMapping::Entries(entries)) => Self::Entries {
+    pub(super) fn of(source: SourceCollection) -> Self {
+        let SourceCollection::Stream(stream) = source else {
+            return Self::None;
+        };
+        match table_mapping(stream) {
+            TableMapping::Readings(readings) => Self::Readings(readings::Statements::of(readings)),
+            TableMapping::Entries(entries) => Self::Entries {
                 keys: entries.keys,
                 statements: Box::new(entries::Statements::of(entries)),
             },
-            Some(TableMapping::Profiles) => Self::Profiles,
-            None => Self::None,
+            TableMapping::Profiles => Self::Profiles,
         }
-    }
-}
-
-/// The rows of a batch as mapped.
-#[derive(Clone, Copy, Default)]
-pub(super) struct BatchRows<'a> {
-    pub(super) uploads: &'a [ReadingsUpload],
-    pub(super) entries: &'a [MappedEntry],
-    pub(super) users: &'a [UserRow],
-}
-
-/// What a transaction changes: dirty days, and the number of rows written.
-#[derive(Debug, Default)]
-pub(super) struct Touched {
-    pub(super) days: BTreeSet<DirtyDay>,
-    pub(super) rows: u64,
-}
-
-impl Touched {
-    fn and(mut self, other: Self) -> Self {
-        self.days.extend(other.days);
-        self.rows += other.rows;
-        self
     }
 }
 
@@ -74,24 +51,24 @@ pub(super) struct Pieces<'a> {
 }
 
 impl<'a> Pieces<'a> {
-    pub(super) fn encode(table: &'a Table, plan: &'a Plan, batch_rows: BatchRows<'a>) -> Self {
-        let encoded = |rows: &[_]| match table {
-            Table::Readings(statements) if !rows.is_empty() => {
-                CopyRows::finish(readings::encode(statements, rows, batch_rows.uploads))
+    pub(super) fn encode(table: &'a Table, rows: BatchRows<'a>) -> Self {
+        let encoded = |readings: &[_]| match table {
+            Table::Readings(statements) if !readings.is_empty() => {
+                CopyRows::finish(readings::encode(statements, readings, rows.uploads))
             }
             _ => Bytes::new(),
         };
         let entries = match table {
-            Table::Entries { keys, .. } => entries::winners(*keys, batch_rows.entries),
+            Table::Entries { keys, .. } => entries::winners(*keys, rows.entries),
             _ => Vec::new(),
         };
         Self {
             table,
-            direct: encoded(&plan.direct),
-            direct_rows: &plan.direct,
-            merge: encoded(&plan.merge),
+            direct: encoded(rows.direct),
+            direct_rows: rows.direct,
+            merge: encoded(rows.merge),
             entries,
-            users: batch_rows.users,
+            users: rows.users,
         }
     }
 

@@ -2,12 +2,10 @@
 
 use std::collections::HashSet;
 
-use bson::RawDocumentBuf;
-use mongodb::Collection;
 use pulseline_sql::write_guard::WriteGuard;
-use pulseline_sql::{Client, Transaction};
-use pulseline_tombstones::{Register, Tombstone, Tombstones};
+use pulseline_tombstones::{Tombstone, Tombstones};
 
+use super::warehouse::{DeadLetterStore, Warehouse};
 use crate::error::LoaderError;
 
 /// The newest known state. It may change at any time; a transaction that finds it changed writes nothing.
@@ -18,51 +16,25 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Locks floor and erasures until the transaction ends.
-    ///
-    /// # Errors
-    /// [`LoaderError::Moved`] when they have changed: the batch may hold data that must not be written.
-    pub(super) async fn hold(&self, tx: &Transaction<'_>) -> Result<(), LoaderError> {
-        let holding = LoaderError::sql("locking the floor and the list of erased people");
-        let guard = pulseline_sql::write_guard::hold(tx).await.map_err(holding)?;
-        if guard == self.guard {
-            Ok(())
-        } else {
-            Err(LoaderError::Moved { guard })
-        }
-    }
-
     /// Adopts the state that a transaction found.
     pub(super) async fn learn(
         &mut self,
         guard: WriteGuard,
-        client: &Client,
-        dead_letters: &Collection<RawDocumentBuf>,
+        warehouse: &mut dyn Warehouse,
+        dead_letters: &dyn DeadLetterStore,
     ) -> Result<(), LoaderError> {
         if guard.erasure_revision != self.guard.erasure_revision {
-            self.tombstones = tombstones(client, dead_letters).await?;
+            // The warehouse stores the hashes, MongoDB their key.
+            let hashes = warehouse.hashes().await?;
+            let key = dead_letters.erasure_key().await?;
+            let key = key.ok_or(LoaderError::NoErasureKey)?;
+            let hashes: HashSet<Tombstone> = hashes
+                .iter()
+                .filter_map(|hash| hash.as_slice().try_into().ok())
+                .collect();
+            self.tombstones = Tombstones::new(key, hashes);
         }
         self.guard = guard;
         Ok(())
     }
-}
-
-/// The warehouse stores the hashes, MongoDB their key.
-async fn tombstones(
-    client: &Client,
-    dead_letters: &Collection<RawDocumentBuf>,
-) -> Result<Tombstones, LoaderError> {
-    let reading = LoaderError::sql("reading the list of erased people");
-    let hashes = pulseline_sql::forgotten::hashes(client).await.map_err(reading)?;
-    let database = dead_letters.client().database(&dead_letters.namespace().db);
-    let key = Register::of(&database).key().await;
-    let key = key.map_err(LoaderError::mongo(
-        "reading the key of the erased people's hashes",
-    ))?;
-    let key = key.ok_or(LoaderError::NoErasureKey)?;
-    let hashes: HashSet<Tombstone> = hashes
-        .iter()
-        .filter_map(|hash| hash.as_slice().try_into().ok())
-        .collect();
-    Ok(Tombstones::new(key, hashes))
 }

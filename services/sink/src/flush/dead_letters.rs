@@ -2,14 +2,14 @@
 
 use bson::RawDocumentBuf;
 use pulseline_clients::mongo::Fault;
+use pulseline_runtime::waits::Hop;
 use pulseline_schemas::collections;
 
+use crate::context::Context;
 use crate::dead_letters::DeadLetter;
 use crate::error::SinkError;
 use crate::metrics;
-use crate::outage::Server;
 use crate::receipts::Receipt;
-use crate::service::Context;
 
 /// Stores dead letters. An earlier replay may have stored one about a record of a file: then its offset gets a
 /// receipt.
@@ -32,7 +32,7 @@ pub(super) async fn store(context: &Context, dead_letters: &[DeadLetter]) -> Res
     };
     let storing = context
         .outages
-        .outlast(Server::Mongo, "storing dead letters", insert);
+        .outlast(Hop::Mongo, "storing dead letters", insert);
     let (failures, stored) = storing.await?;
     // A dead letter that cannot be stored ends the sink.
     if let Some(failure) = failures

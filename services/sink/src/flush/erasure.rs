@@ -5,17 +5,17 @@
 
 use std::collections::HashMap;
 
+use pulseline_runtime::waits::Hop;
 use pulseline_schemas::{Owner, Position, collections};
 use pulseline_tombstones::Tombstones;
 
 use super::gaps;
+use crate::context::Context;
 use crate::dead_letters::DeadLetter;
 use crate::entry::BatchEntry;
 use crate::error::SinkError;
 use crate::metrics;
-use crate::outage::Server;
 use crate::receipts::Receipt;
-use crate::service::Context;
 
 /// A person's message, and the document that it becomes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ pub(super) async fn settle(context: &Context, refused: Vec<Owned>) -> Result<(),
         let delete = || delete(context, collection, &owned);
         let outages = &context.outages;
         outages
-            .outlast(Server::Mongo, "deleting what is of the erased", delete)
+            .outlast(Hop::Mongo, "deleting what is of the erased", delete)
             .await?;
     }
     Ok(())
@@ -120,7 +120,7 @@ pub(super) async fn check_again(context: &Context, mut kept: Vec<Owned>) -> Resu
     let ask = || context.erasures.refresh();
     while let Some(tombstones) = context
         .outages
-        .outlast(Server::Mongo, "asking who was erased", ask)
+        .outlast(Hop::Mongo, "asking who was erased", ask)
         .await?
     {
         let (refused, others) = kept

@@ -4,17 +4,26 @@ use std::collections::HashMap;
 
 use bson::RawDocumentBuf;
 use pulseline_clients::mongo::Fault;
+use pulseline_runtime::waits::Hop;
 use pulseline_schemas::Stream;
 
-use super::Settled;
+use crate::context::Context;
 use crate::dead_letters::{DeadLetter, Reason};
 use crate::duplicates::{Stored, Verdict, judge};
 use crate::entry::Pending;
 use crate::error::SinkError;
-use crate::outage::Server;
+use crate::event_store::{EventStore, Failure};
 use crate::receipts::Receipt;
-use crate::service::Context;
-use crate::store::{Failure, Store};
+
+/// What became of the events of one stream.
+#[derive(Debug)]
+pub(super) struct Settled {
+    pub(super) stream: Stream,
+    pub(super) stored: u64,
+    pub(super) retries: u64,
+    pub(super) receipts: Vec<Receipt>,
+    pub(super) dead_letters: Vec<DeadLetter>,
+}
 
 /// What to do about an event that was not inserted.
 enum Remedy {
@@ -30,10 +39,10 @@ pub(super) async fn store(
     events: Vec<Pending>,
 ) -> Result<Settled, SinkError> {
     let (events, documents) = split(events);
-    let attempt = || attempt(&context.store, stream, &events, &documents);
+    let attempt = || attempt(&*context.store, stream, &events, &documents);
     let remedies = context
         .outages
-        .outlast(Server::Mongo, "storing events", attempt)
+        .outlast(Hop::Mongo, "storing events", attempt)
         .await?;
     let mut settled = Settled {
         stream,
@@ -76,7 +85,7 @@ fn split(mut events: Vec<Pending>) -> (Vec<Pending>, Vec<RawDocumentBuf>) {
 }
 
 async fn attempt(
-    store: &Store,
+    store: &dyn EventStore,
     stream: Stream,
     events: &[Pending],
     documents: &[RawDocumentBuf],
@@ -122,7 +131,7 @@ fn refusal(failure: &Failure) -> String {
 }
 
 async fn settle(
-    store: &Store,
+    store: &dyn EventStore,
     event: &Pending,
     document: &RawDocumentBuf,
     stored: Option<&Stored>,

@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 
 use bson::RawDocumentBuf;
 use pulseline_clients::mongo::Fault;
+use pulseline_runtime::waits::Hop;
 use pulseline_schemas::collections::RECEIPTS;
 use tokio::task::JoinSet;
 
 use crate::assignment::watermarks;
-use crate::consumer::blocking;
+use crate::context::Context;
 use crate::error::SinkError;
+use crate::event_store::EventStore;
 use crate::gaps::{self, Gap, OfTopic, Split};
 use crate::metrics;
-use crate::outage::Server;
 use crate::receipts::Receipt;
-use crate::service::Context;
 use crate::source::{Partition, SourceTopic};
-use crate::store::Store;
 
 /// How many messages are named when a gap turns out to hold some.
 const NAMED: usize = 10;
@@ -81,9 +80,9 @@ pub(super) async fn prove(
         return Ok(receipts);
     }
     // The log starts are read after the jumps: offsets deleted before they were read are below them now.
-    let ask = || context.metadata_client.starts(unproven.keys().copied().collect());
+    let ask = || context.broker.starts(unproven.keys().copied().collect());
     let what = "where partitions begin";
-    let starts = context.outages.outlast(Server::Kafka, what, ask).await?;
+    let starts = context.outages.outlast(Hop::Kafka, what, ask).await?;
     let mut candidates: BTreeMap<Partition, Vec<Gap>> = BTreeMap::new();
     for (partition, gaps) in unproven {
         let Some(log_start) = starts.get(&partition).copied() else {
@@ -129,13 +128,9 @@ async fn read_again(
     for (source, gaps) in topics {
         let context = context.clone();
         reading.spawn(async move {
-            let patience = context.config.request_timeout();
-            let read = || {
-                let (settings, gaps) = (context.second_reader.clone(), gaps.clone());
-                blocking(move || gaps::read_again(&settings, source, &gaps, patience))
-            };
+            let read = || context.broker.read_again(source, gaps.clone());
             let what = "reading gaps again";
-            context.outages.outlast(Server::Kafka, what, read).await
+            context.outages.outlast(Hop::Kafka, what, read).await
         });
     }
     let mut found = Vec::new();
@@ -151,10 +146,10 @@ pub(super) async fn store_receipts(context: &Context, receipts: Vec<Receipt>) ->
     while !left.is_empty() {
         let now = context.clock.now_utc_millis();
         let documents: Vec<RawDocumentBuf> = left.iter().map(|receipt| receipt.to_document(now)).collect();
-        let attempt = || attempt(&context.store, &left, &documents);
+        let attempt = || attempt(&*context.store, &left, &documents);
         let rest = context
             .outages
-            .outlast(Server::Mongo, "storing receipts", attempt)
+            .outlast(Hop::Mongo, "storing receipts", attempt)
             .await?;
         left = rest;
     }
@@ -162,7 +157,7 @@ pub(super) async fn store_receipts(context: &Context, receipts: Vec<Receipt>) ->
 }
 
 async fn attempt(
-    store: &Store,
+    store: &dyn EventStore,
     receipts: &[Receipt],
     documents: &[RawDocumentBuf],
 ) -> Result<Vec<Receipt>, SinkError> {

@@ -1,6 +1,7 @@
 //! Partition ends: the lag, and trailing gaps.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pulseline_runtime::retry::{Class, Classify};
@@ -8,12 +9,11 @@ use pulseline_runtime::waits::Hop;
 use tokio::time::Instant;
 
 use super::Intake;
+use crate::broker::Broker;
 use crate::entry::BatchEntry;
 use crate::error::SinkError;
 use crate::flush::{Examined, examine_trailing_gap};
-use crate::metadata_client::MetadataClient;
 use crate::metrics;
-use crate::outage::Server;
 use crate::source::Partition;
 use crate::statistics::StatsSnapshot;
 
@@ -24,7 +24,7 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 impl Intake {
     /// Takes in the client's statistics, once a second.
     pub(super) fn stats_changed(&mut self, stats: &StatsSnapshot) {
-        self.context.outages.note(Server::Kafka, !stats.is_connected);
+        self.context.outages.note(Hop::Kafka, !stats.is_connected);
         if stats.is_connected {
             self.disconnection.over();
         } else {
@@ -51,7 +51,7 @@ impl Intake {
         if stats.is_connected && is_due && !self.asking.is_running() {
             self.asked_at = Some(now);
             self.asking
-                .start(ask(self.context.metadata_client.clone(), self.partitions.all()));
+                .start(ask(Arc::clone(&self.context.broker), self.partitions.all()));
         }
         self.tell_lags(stats.is_connected);
     }
@@ -101,10 +101,10 @@ impl Intake {
 
 /// Asks once. Other code detects outages, and the next snapshot asks again.
 async fn ask(
-    metadata_client: MetadataClient,
+    broker: Arc<dyn Broker>,
     partitions: Vec<Partition>,
 ) -> Result<HashMap<Partition, i64>, SinkError> {
-    match metadata_client.ends(partitions).await {
+    match broker.ends(partitions).await {
         Err(error) if error.class() == Class::Transient => {
             tracing::debug!(%error, "the partition ends are unknown");
             Ok(HashMap::new())

@@ -3,16 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rdkafka::consumer::{CommitMode, Consumer};
-use rdkafka::{Offset, TopicPartitionList};
-
 use super::Intake;
 use crate::assignment::{Start, resolve};
-use crate::consumer::{Rebalance, RebalanceKind, SinkConsumer, blocking};
+use crate::broker::{Rebalance, RebalanceKind};
 use crate::entry::End;
 use crate::error::SinkError;
 use crate::metrics;
-use crate::source::{Partition, SourceTopic};
+use crate::source::Partition;
 
 impl Intake {
     /// True while the group waits for an answer.
@@ -49,7 +46,7 @@ impl Intake {
 
     /// Takes the assigned partitions, each at its own start.
     pub(super) fn assign(&mut self, starts: &[Start]) {
-        let mut list = TopicPartitionList::with_capacity(starts.len());
+        let mut assigned = Vec::with_capacity(starts.len());
         for start in starts {
             let Start {
                 partition,
@@ -62,15 +59,9 @@ impl Intake {
                 metrics::record_loss(*partition, *lost);
             }
             tracing::debug!(%partition, incarnation = identity.number, offset, end, "reading a partition begins");
-            add(&mut list, *partition, *offset);
+            assigned.push((*partition, *offset));
         }
-        let consumer = &self.consumer;
-        let assigned = if self.is_incremental {
-            consumer.incremental_assign(&list)
-        } else {
-            consumer.assign(&list)
-        };
-        if let Err(error) = assigned {
+        if let Err(error) = self.consumer.assign(&assigned, self.is_incremental) {
             tracing::warn!(%error, "the assignment came too late; the group sends another one");
             return;
         }
@@ -80,12 +71,8 @@ impl Intake {
         self.partitions.begin(starts);
         metrics::record_partitions(self.partitions.count());
         // The client remembers a pause beyond the loss of a partition: a partition paused then has to be resumed now.
-        let switched = if self.gate.is_paused() {
-            consumer.pause(&list)
-        } else {
-            consumer.resume(&list)
-        };
-        if let Err(error) = switched {
+        let assigned: Vec<Partition> = starts.iter().map(|start| start.partition).collect();
+        if let Err(error) = self.consumer.set_paused(&assigned, self.gate.is_paused()) {
             tracing::warn!(%error, "new partitions were not paused or resumed");
         }
         self.context.outages.set_member(!self.is_stopping);
@@ -94,7 +81,8 @@ impl Intake {
     /// Commits durable offsets once nothing is being written, before the partitions are given back.
     pub(super) fn commit_before_giving_back(&mut self) {
         if self.revoked.is_some() && self.is_drained() && !self.committing.is_running() {
-            self.committing.start(commit(Arc::clone(&self.consumer)));
+            let consumer = Arc::clone(&self.consumer);
+            self.committing.start(async move { consumer.commit().await });
         }
     }
 
@@ -105,18 +93,10 @@ impl Intake {
     }
 
     fn release(&mut self, taken: &Rebalance) {
-        let mut list = TopicPartitionList::with_capacity(taken.partitions.len());
         for partition in &taken.partitions {
-            list.add_partition(partition.source.topic(), partition.number);
             self.trailing_gaps.forget(*partition);
         }
-        let consumer = &self.consumer;
-        let released = if taken.is_incremental {
-            consumer.incremental_unassign(&list)
-        } else {
-            consumer.unassign()
-        };
-        if let Err(error) = released {
+        if let Err(error) = self.consumer.unassign(&taken.partitions, taken.is_incremental) {
             tracing::warn!(%error, "partitions were not given back");
         }
         self.partitions.end(&taken.partitions);
@@ -128,21 +108,14 @@ impl Intake {
     /// Hands durable positions to the client, which commits them in the background (D-1).
     pub(super) fn store_offsets(&mut self, ends: &HashMap<Partition, End>) {
         self.partitions.flushed(ends);
-        let mut list = TopicPartitionList::with_capacity(ends.len());
-        for (partition, end) in ends
+        let current = ends
             .iter()
-            .filter(|(partition, end)| self.partitions.is_current(**partition, end))
-        {
-            add(&mut list, *partition, end.next);
-            // At the next start this tells which topic of this name the offset belongs to.
-            if let Some(mut element) = list.find_partition(partition.source.topic(), partition.number) {
-                element.set_metadata(&*end.identity.topic_id);
-            }
-        }
-        if list.count() == 0 {
+            .filter(|(partition, end)| self.partitions.is_current(**partition, end));
+        let current: Vec<_> = current.map(|(partition, end)| (*partition, end)).collect();
+        if current.is_empty() {
             return;
         }
-        if let Err(error) = self.consumer.store_offsets(&list) {
+        if let Err(error) = self.consumer.store_offsets(&current) {
             // The group revoked the partition at this moment: the next reader finds what this sink stored.
             tracing::debug!(%error, "positions came too late: their partitions were revoked");
         }
@@ -159,30 +132,6 @@ impl Intake {
         self.partitions.clear();
         self.fetching.cancel();
         self.examining.cancel();
-        self.consumer.unsubscribe();
-        self.consumer
-            .subscribe(&SourceTopic::topics())
-            .map_err(SinkError::kafka("subscribing"))
+        self.consumer.subscribe_again()
     }
-}
-
-fn add(list: &mut TopicPartitionList, partition: Partition, offset: i64) {
-    let added = list.add_partition_offset(partition.source.topic(), partition.number, Offset::Offset(offset));
-    if let Err(error) = added {
-        tracing::error!(%error, %partition, offset, "the offset is not valid");
-    }
-}
-
-/// Commits stored offsets, and waits for the answer.
-pub(crate) async fn commit(consumer: Arc<SinkConsumer>) -> Result<(), SinkError> {
-    blocking(move || {
-        match consumer.commit_consumer_state(CommitMode::Sync) {
-            Err(error) if error.rdkafka_error_code() != Some(rdkafka::types::RDKafkaErrorCode::NoOffset) => {
-                metrics::record_commit_error(&error);
-            }
-            _ => {}
-        }
-        Ok(())
-    })
-    .await
 }

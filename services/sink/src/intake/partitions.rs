@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use rdkafka::TopicPartitionList;
-
 use crate::assignment::Start;
 use crate::entry::{End, TopicIncarnation};
 use crate::gaps::Gap;
@@ -163,14 +161,6 @@ impl Partitions {
         self.open
             .get(&partition)
             .is_some_and(|open| open.epoch == end.epoch)
-    }
-
-    pub(super) fn list(&self) -> TopicPartitionList {
-        let mut list = TopicPartitionList::with_capacity(self.open.len());
-        for partition in self.open.keys() {
-            list.add_partition(partition.source.topic(), partition.number);
-        }
-        list
     }
 }
 

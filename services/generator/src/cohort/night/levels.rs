@@ -1,7 +1,9 @@
 //! The levels of a sleep.
 
-use super::GRID_SECS;
 use crate::random::Draw;
+
+/// Fitbit's grid for times of a sleep.
+pub(super) const GRID_SECS: i64 = 30;
 
 /// Cycles of about 90 minutes: deep sleep early, REM late.
 pub(super) fn stages(draw: &mut Draw, seconds: i64) -> Vec<(&'static str, i64)> {

@@ -1,0 +1,223 @@
+//! MongoDB: deletes documents and leaves a receipt at each of their offsets, so that accounting has no hole (P13).
+
+use bson::{Document, RawDocument, RawDocumentBuf, doc};
+use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use mongodb::{Collection, Database};
+use pulseline_schemas::{Origin, Owner, Position, ReceiptDocument, Stream, UtcMillis, collections};
+use pulseline_tombstones::is_there_already;
+
+use crate::eraser::error::EraserError;
+use crate::eraser::person::Person;
+use crate::eraser::report::Count;
+
+/// Documents deleted at a time.
+const CHUNK: usize = 1_000;
+
+/// A person's documents.
+pub(crate) struct Documents<'a> {
+    database: &'a Database,
+    devices: Vec<String>,
+    user: String,
+    /// Ids that a dead letter's key or bytes may contain.
+    texts: Vec<String>,
+}
+
+impl<'a> Documents<'a> {
+    pub(crate) fn of(database: &'a Database, person: &Person) -> Self {
+        let text = |id: &uuid::Uuid| id.hyphenated().to_string();
+        Self {
+            database,
+            devices: person.devices.iter().map(text).collect(),
+            user: text(&person.user),
+            texts: person.texts(),
+        }
+    }
+
+    fn filter(&self, stream: Stream) -> Document {
+        match stream.owner() {
+            Owner::Device => doc! { "device_id": { "$in": &self.devices } },
+            Owner::User => doc! { "user_id": &self.user },
+        }
+    }
+
+    /// Deletes uploads and dead letters, not yet the profile.
+    pub(crate) async fn remove(&self, note: &mut (dyn FnMut(Count) + Send)) -> Result<(), EraserError> {
+        for stream in Stream::ALL
+            .into_iter()
+            .filter(|stream| stream.owner() == Owner::Device)
+        {
+            note(self.remove_stream(stream).await?);
+        }
+        note(self.remove_dead_letters().await?);
+        Ok(())
+    }
+
+    /// Deletes the profile's versions.
+    pub(crate) async fn remove_profile(
+        &self,
+        note: &mut (dyn FnMut(Count) + Send),
+    ) -> Result<(), EraserError> {
+        for stream in Stream::ALL
+            .into_iter()
+            .filter(|stream| stream.owner() == Owner::User)
+        {
+            note(self.remove_stream(stream).await?);
+        }
+        Ok(())
+    }
+
+    async fn remove_stream(&self, stream: Stream) -> Result<Count, EraserError> {
+        let name = stream.collection();
+        let collection = self.database.collection::<RawDocumentBuf>(name);
+        let mut count = 0;
+        loop {
+            let wanted = doc! { "_id": 1, "kafka": 1 };
+            let found = collection.find(self.filter(stream)).projection(wanted);
+            let some: Vec<RawDocumentBuf> = found
+                .limit(i64::try_from(CHUNK).unwrap_or(i64::MAX))
+                .await?
+                .try_collect()
+                .await?;
+            if some.is_empty() {
+                return Ok(counted(name, count));
+            }
+            let positions: Result<Vec<Position>, EraserError> =
+                some.iter().map(|document| position(name, document)).collect();
+            self.receipts(&positions?).await?;
+            count += delete(&collection, &some).await?;
+        }
+    }
+
+    /// Dead letters are few, and their bytes may contain the ids too: they are read one by one.
+    async fn remove_dead_letters(&self) -> Result<Count, EraserError> {
+        let name = collections::DEAD_LETTERS;
+        let dead_letters = self.dead_letters().await?;
+        let offsets = dead_letters
+            .iter()
+            .filter(|dead_letter| holds_offset(dead_letter));
+        let positions: Result<Vec<Position>, EraserError> =
+            offsets.map(|dead_letter| position(name, dead_letter)).collect();
+        self.receipts(&positions?).await?;
+        let mut count = 0;
+        for some in dead_letters.chunks(CHUNK) {
+            count += delete(&self.database.collection(name), some).await?;
+        }
+        Ok(counted(name, count))
+    }
+
+    /// The person's dead letters, without their bytes.
+    async fn dead_letters(&self) -> Result<Vec<RawDocumentBuf>, EraserError> {
+        let collection = self
+            .database
+            .collection::<RawDocumentBuf>(collections::DEAD_LETTERS);
+        let mut cursor = collection.find(doc! {}).await?;
+        let mut found = Vec::new();
+        while let Some(dead_letter) = cursor.try_next().await? {
+            let names_person = ["message_key", "payload"].iter().any(|field| {
+                let bytes = dead_letter.get_binary(field).map(|binary| binary.bytes);
+                bytes.is_ok_and(|bytes| self.texts.iter().any(|text| contains(bytes, text.as_bytes())))
+            });
+            if names_person {
+                found.push(without_bytes(&dead_letter));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Writes receipts before a document is deleted; an existing one says the same, or belongs to the same offset.
+    async fn receipts(&self, positions: &[Position]) -> Result<(), EraserError> {
+        let now = UtcMillis(Timestamp::now().as_millisecond());
+        let receipt = |position: &Position| {
+            let receipt = ReceiptDocument {
+                id: &position.to_string(),
+                kind: "erased",
+                event_id: None,
+                position,
+                last: position.offset,
+            };
+            receipt.stored(now)
+        };
+        let collection = self.database.collection::<RawDocumentBuf>(collections::RECEIPTS);
+        for some in positions.chunks(CHUNK) {
+            let receipts: Vec<RawDocumentBuf> = some.iter().map(receipt).collect();
+            let inserted = collection.insert_many(&receipts).ordered(false).await;
+            if let Err(error) = inserted
+                && !is_there_already(&error)
+            {
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The person's remaining documents.
+    pub(crate) async fn search(&self) -> Result<Vec<Count>, EraserError> {
+        let mut found = Vec::new();
+        for stream in Stream::ALL {
+            let collection = self.database.collection::<RawDocumentBuf>(stream.collection());
+            let count = collection.count_documents(self.filter(stream)).await?;
+            found.push(counted(stream.collection(), count));
+        }
+        found.push(counted(
+            collections::DEAD_LETTERS,
+            self.dead_letters().await?.len() as u64,
+        ));
+        found.retain(|count| count.count > 0);
+        Ok(found)
+    }
+}
+
+fn counted(collection: &str, count: u64) -> Count {
+    Count {
+        place: format!("MongoDB {collection}"),
+        count,
+    }
+}
+
+async fn delete(
+    collection: &Collection<RawDocumentBuf>,
+    documents: &[RawDocumentBuf],
+) -> Result<u64, EraserError> {
+    let ids = documents
+        .iter()
+        .filter_map(|document| document.get("_id").ok().flatten());
+    let ids: Result<Vec<bson::Bson>, _> = ids.map(bson::Bson::try_from).collect();
+    let ids = ids.map_err(|error| foreign(collection.name(), &error))?;
+    Ok(collection
+        .delete_many(doc! { "_id": { "$in": ids } })
+        .await?
+        .deleted_count)
+}
+
+/// True when a receipt has to replace the dead letter.
+fn holds_offset(dead_letter: &RawDocument) -> bool {
+    let origin = Origin::read(dead_letter.get_str("origin").unwrap_or_default());
+    origin.holds_offset(dead_letter.get_i32("item").unwrap_or_default())
+}
+
+fn without_bytes(dead_letter: &RawDocument) -> RawDocumentBuf {
+    let mut kept = RawDocumentBuf::new();
+    for element in dead_letter.iter().flatten() {
+        let (name, value) = element;
+        if ["_id", "origin", "item", "kafka"].contains(&name.as_str()) {
+            kept.append(name, value);
+        }
+    }
+    kept
+}
+
+fn position(collection: &str, document: &RawDocument) -> Result<Position, EraserError> {
+    Position::of_document(document).map_err(|error| foreign(collection, &error))
+}
+
+fn foreign(collection: &str, error: &bson::error::Error) -> EraserError {
+    EraserError::Foreign {
+        collection: collection.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
+}
