@@ -53,7 +53,7 @@ async fn d_2_a_stolen_lease_is_told_and_one_that_only_could_not_be_renewed_is_ke
     assert!(timeout(TTL * 4, &mut keeping).await.is_err());
     assert!(shutdown.waits().now().is_empty());
     row.state().epoch += 1;
-    let (_, lost) = keeping.await.unwrap();
+    let (_, lost) = timeout(TTL * 4, keeping).await.unwrap().unwrap();
     let lost = lost.unwrap_err();
     assert!(matches!(lost, LoaderError::LeaseLost { epoch: 1, .. }) && lost.is_superseded());
 }

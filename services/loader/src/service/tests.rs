@@ -74,7 +74,8 @@ async fn a_reason_of_its_own_is_told_before_the_loss_of_the_lease() {
     });
     let shutdown = Shutdown::new();
     let loading = abandoned(shutdown.clone(), LoaderError::NoErasureKey);
-    let (ended, _) = supervised(&row, &shutdown, loading).await;
+    let supervising = supervised(&row, &shutdown, loading);
+    let (ended, _) = tokio::time::timeout(TTL * 100, supervising).await.unwrap();
     assert!(matches!(ended, Err(LoaderError::NoErasureKey)));
 }
 

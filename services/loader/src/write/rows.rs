@@ -33,3 +33,36 @@ impl Touched {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::super::readings::all_of;
+    use super::*;
+
+    const DAY_MS: i64 = 86_400_000;
+
+    #[test]
+    fn a_1_rows_mark_each_of_their_days_and_what_is_merged_beside_them_adds_its_own() {
+        let devices = [1, 2].map(Uuid::from_u128);
+        let mark = |device: usize, local_date| DirtyDay {
+            device_id: devices[device],
+            local_date,
+        };
+        let direct = [(0, 0), (0, DAY_MS - 1), (0, DAY_MS), (1, DAY_MS)];
+        let direct = all_of(&direct.map(|(device, at): (usize, i64)| Row::at(devices[device], at)));
+        assert_eq!(direct.rows, 4);
+        assert_eq!(direct.days, BTreeSet::from([mark(0, 0), mark(0, 1), mark(1, 1)]));
+        let merged = Touched {
+            days: BTreeSet::from([mark(1, 0), mark(1, 1)]),
+            rows: 2,
+        };
+        let both = direct.and(merged);
+        assert_eq!(both.rows, 6);
+        assert_eq!(
+            both.days,
+            BTreeSet::from([mark(0, 0), mark(0, 1), mark(1, 0), mark(1, 1)])
+        );
+    }
+}

@@ -12,6 +12,7 @@ use crate::scripted::{KafkaCall, Measures, PARTITION, Servers, StoreCall};
 
 const RETRIES: &str = "pulseline_sink_own_retries_total";
 const LAG: &str = "pulseline_sink_lag_messages";
+const PARTITIONS: &str = "pulseline_sink_partitions";
 
 /// Servers with a partition of so many events.
 fn servers_with(events: u128) -> Servers {
@@ -135,6 +136,7 @@ async fn d_1_of_lost_partitions_nothing_is_committed_and_nothing_is_stored_twice
         .kafka
         .until("its loss", |cluster| !cluster.is_assigned(PARTITION))
         .await;
+    assert_eq!(measures.sum(PARTITIONS), 0.0);
     storing.release();
     servers.kafka.a_second_passes().await;
     assert_eq!(servers.kafka.peek(|cluster| cluster.stored_at(PARTITION)), None);
