@@ -181,3 +181,6 @@ impl Checkpoint {
 fn unreadable(source: SourceCollection, detail: &str) -> LoaderError {
     LoaderError::Protocol(format!("{}: {detail}", source.name()))
 }
+
+#[cfg(test)]
+mod tests;
