@@ -22,14 +22,17 @@ const POLL: Duration = Duration::from_millis(250);
 /// Nothing in these tests takes this long on two cores: a longer wait means that the event never comes.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// How many sets of servers run at once: a scenario waits more than it computes, and a set takes about 2 GB. One alone where a
-/// server of one's own is given, because each scenario empties it.
+/// How many sets of servers run at once at most: more would need much memory.
+const WORLDS_MAX: usize = 4;
+
+/// Lets as many sets of servers run at once as there are cores: a scenario waits more than it computes, and a set takes about 2 GB.
+/// One alone where a server of one's own is given, because each scenario empties it.
 static WORLDS: LazyLock<Semaphore> = LazyLock::new(|| {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let given = Server::ALL
         .into_iter()
         .any(|server| own::address(server).is_some());
-    Semaphore::new(if given { 1 } else { cores })
+    Semaphore::new(if given { 1 } else { cores.min(WORLDS_MAX) })
 });
 
 /// Data of an embedded TimescaleDB that is migrated: each world begins with a copy.
