@@ -1,45 +1,28 @@
 -- Exercises of devices or of people ($3: 'device_id' or 'user_id') by 'day', 'week' or 'month' ($4), from $1 to before $2. An
 -- exercise belongs to the day on which it began.
-with exercises as (
+select
+    owner,
+    bucket,
+    count(*) as exercises,
+    sum(duration_minutes) as exercise_minutes,
+    sum(active_minutes) as active_minutes,
+    sum(kcal) as exercise_kcal,
+    sum(steps)::bigint as exercise_steps,
+    sum(distance_m) as exercise_distance_m,
+    case when sum(case when average_heart_rate is not null then duration_minutes end) > 0
+        then round(sum(average_heart_rate * duration_minutes)
+            / sum(case when average_heart_rate is not null then duration_minutes end), 1) end as avg_exercise_bpm
+from (
     select
-        owner,
-        bucket,
-        count(*) as exercises,
-        sum(duration_minutes) as exercise_minutes,
-        sum(active_minutes) as active_minutes,
-        sum(kcal) as exercise_kcal,
-        sum(steps)::bigint as exercise_steps,
-        sum(distance_m) as exercise_distance_m,
-        case when sum(case when average_heart_rate is not null then duration_minutes end) > 0
-            then round(sum(average_heart_rate * duration_minutes)
-                / sum(case when average_heart_rate is not null then duration_minutes end), 1) end as avg_exercise_bpm
-    from (
-        select
-            device_id as owner, date_trunc($4, exercise_date::timestamp) as bucket,
-            duration_minutes, active_minutes, kcal, steps, distance_m, average_heart_rate
-        from stage.exercises
-        where $3 = 'device_id' and exercise_date >= $1::date and exercise_date < $2::date
-        union all
-        select
-            user_id, date_trunc($4, exercise_date::timestamp),
-            duration_minutes, active_minutes, kcal, steps, distance_m, average_heart_rate
-        from stage.user_exercises
-        where $3 = 'user_id' and exercise_date >= $1::date and exercise_date < $2::date
-    ) days
-    group by 1, 2
-), worn as (
-    select owner, bucket, sum(minutes_worn)::bigint as minutes_worn
-    from (
-        select device_id as owner, date_trunc($4, bucket) as bucket, minutes_worn
-        from agg.heart_rates_1d
-        where $3 = 'device_id' and bucket >= $1 and bucket < $2
-        union all
-        select user_id, date_trunc($4, bucket), minutes_worn
-        from agg.user_heart_rates_1d
-        where $3 = 'user_id' and bucket >= $1 and bucket < $2
-    ) days
-    group by 1, 2
-)
-select e.*, coalesce(w.minutes_worn, 0) as minutes_worn
-from exercises e
-left join worn w using (owner, bucket)
+        device_id as owner, date_trunc($4, exercise_date::timestamp) as bucket,
+        duration_minutes, active_minutes, kcal, steps, distance_m, average_heart_rate
+    from stage.exercises
+    where $3 = 'device_id' and exercise_date >= $1::date and exercise_date < $2::date
+    union all
+    select
+        user_id, date_trunc($4, exercise_date::timestamp),
+        duration_minutes, active_minutes, kcal, steps, distance_m, average_heart_rate
+    from stage.user_exercises
+    where $3 = 'user_id' and exercise_date >= $1::date and exercise_date < $2::date
+) days
+group by 1, 2

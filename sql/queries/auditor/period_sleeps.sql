@@ -22,45 +22,29 @@ with nights as (
         from stage.user_sleeps
         where $3 = 'user_id' and sleep_date >= $1::date and sleep_date < $2::date
     ) nights
-), sleeps as (
-    select
-        owner,
-        bucket,
-        count(*) as sleeps,
-        sum((not main_sleep)::int)::bigint as naps,
-        sum(minutes_asleep)::bigint as minutes_asleep,
-        sum(case when main_sleep then minutes_asleep end)::bigint as minutes_asleep_main,
-        sum(time_in_bed_minutes)::bigint as minutes_in_bed,
-        sum(deep_minutes) as deep_minutes,
-        sum(light_minutes) as light_minutes,
-        sum(rem_minutes) as rem_minutes,
-        sum(wake_minutes) as wake_minutes,
-        case when sum(staged) > 0 then round(sum(deep_minutes) / sum(staged), 4) end as deep_share,
-        case when sum(staged) > 0 then round(sum(light_minutes) / sum(staged), 4) end as light_share,
-        case when sum(staged) > 0 then round(sum(rem_minutes) / sum(staged), 4) end as rem_share,
-        case when sum(staged) > 0
-            then round(sum(case when staged > 0 then wake_minutes end) / sum(staged), 4) end as wake_share,
-        coalesce(sum(sleep_valid_readings), 0)::bigint as sleep_valid_readings,
-        case when sum(sleep_valid_readings) > 0
-            then round(sum(sleep_bpm_sum)::numeric / sum(sleep_valid_readings), 2) end as avg_sleep_bpm,
-        min(sleep_bpm_min) as sleep_bpm_min,
-        max(sleep_bpm_max) as sleep_bpm_max,
-        round(sum(overall_score)::numeric / nullif(count(overall_score), 0), 1) as sleep_score
-    from nights
-    group by 1, 2
-), worn as (
-    select owner, bucket, sum(minutes_worn)::bigint as minutes_worn
-    from (
-        select device_id as owner, date_trunc($4, bucket) as bucket, minutes_worn
-        from agg.heart_rates_1d
-        where $3 = 'device_id' and bucket >= $1 and bucket < $2
-        union all
-        select user_id, date_trunc($4, bucket), minutes_worn
-        from agg.user_heart_rates_1d
-        where $3 = 'user_id' and bucket >= $1 and bucket < $2
-    ) days
-    group by 1, 2
 )
-select s.*, coalesce(w.minutes_worn, 0) as minutes_worn
-from sleeps s
-left join worn w using (owner, bucket)
+select
+    owner,
+    bucket,
+    count(*) as sleeps,
+    sum((not main_sleep)::int)::bigint as naps,
+    sum(minutes_asleep)::bigint as minutes_asleep,
+    sum(case when main_sleep then minutes_asleep end)::bigint as minutes_asleep_main,
+    sum(time_in_bed_minutes)::bigint as minutes_in_bed,
+    sum(deep_minutes) as deep_minutes,
+    sum(light_minutes) as light_minutes,
+    sum(rem_minutes) as rem_minutes,
+    sum(wake_minutes) as wake_minutes,
+    case when sum(staged) > 0 then round(sum(deep_minutes) / sum(staged), 4) end as deep_share,
+    case when sum(staged) > 0 then round(sum(light_minutes) / sum(staged), 4) end as light_share,
+    case when sum(staged) > 0 then round(sum(rem_minutes) / sum(staged), 4) end as rem_share,
+    case when sum(staged) > 0
+        then round(sum(case when staged > 0 then wake_minutes end) / sum(staged), 4) end as wake_share,
+    coalesce(sum(sleep_valid_readings), 0)::bigint as sleep_valid_readings,
+    case when sum(sleep_valid_readings) > 0
+        then round(sum(sleep_bpm_sum)::numeric / sum(sleep_valid_readings), 2) end as avg_sleep_bpm,
+    min(sleep_bpm_min) as sleep_bpm_min,
+    max(sleep_bpm_max) as sleep_bpm_max,
+    round(sum(overall_score)::numeric / nullif(count(overall_score), 0), 1) as sleep_score
+from nights
+group by 1, 2

@@ -36,21 +36,8 @@ with steps as (
         where $3 = 'user_id' and bucket >= $1 and bucket < $2
     ) days
     group by 1, 2
-), worn as (
-    select owner, bucket, sum(minutes_worn)::bigint as minutes_worn
-    from (
-        select device_id as owner, date_trunc($4, bucket) as bucket, minutes_worn
-        from agg.heart_rates_1d
-        where $3 = 'device_id' and bucket >= $1 and bucket < $2
-        union all
-        select user_id, date_trunc($4, bucket), minutes_worn
-        from agg.user_heart_rates_1d
-        where $3 = 'user_id' and bucket >= $1 and bucket < $2
-    ) days
-    group by 1, 2
 )
-select owner, bucket, coalesce(w.minutes_worn, 0) as minutes_worn, s.steps, s.steps_max, d.distance_m, c.kcal
+select owner, bucket, s.steps, s.steps_max, d.distance_m, c.kcal
 from steps s
 full join distances d using (owner, bucket)
 full join calories c using (owner, bucket)
-left join worn w using (owner, bucket)

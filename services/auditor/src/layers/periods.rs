@@ -21,16 +21,6 @@ const JOINED: &str = "valid_readings, bpm_min, bpm_max, bpm_avg, resting_bpm, st
     sedentary_minutes, lightly_active_minutes, moderately_active_minutes, very_active_minutes, sleeps, naps, minutes_asleep, \
     minutes_in_bed, avg_sleep_bpm, exercises, exercise_minutes";
 
-/// Name, columns and recomputation of a family of figures.
-type Family = (&'static str, &'static str, &'static str);
-const FAMILIES: [Family; 5] = [
-    ("heart_rates", HEART, query!("auditor/period_heart_rates")),
-    ("steps", STEPS, query!("auditor/period_steps")),
-    ("activity", ACTIVE, query!("auditor/period_activity")),
-    ("sleeps", SLEEPS, query!("auditor/period_sleeps")),
-    ("exercises", EXERCISES, query!("auditor/period_exercises")),
-];
-
 pub(super) fn checks() -> Vec<Check> {
     let mut checks = vec![
         day("agg.vitals_1d", VITALS, query!("auditor/vitals_1d")),
@@ -46,9 +36,15 @@ pub(super) fn checks() -> Vec<Check> {
                 level,
                 unit,
             };
-            let [heart_rates, steps, activity, sleeps, exercises] = FAMILIES.map(|family| of.family(family));
-            checks.extend([heart_rates, steps, activity, sleeps, of.sleep_times()]);
-            checks.extend([exercises, of.summary()]);
+            checks.extend([
+                of.family("heart_rates", HEART, query!("auditor/period_heart_rates")),
+                of.family_while_worn("steps", STEPS, query!("auditor/period_steps")),
+                of.family_while_worn("activity", ACTIVE, query!("auditor/period_activity")),
+                of.family_while_worn("sleeps", SLEEPS, query!("auditor/period_sleeps")),
+                of.sleep_times(),
+                of.family_while_worn("exercises", EXERCISES, query!("auditor/period_exercises")),
+                of.summary(),
+            ]);
         }
     }
     checks
@@ -87,11 +83,21 @@ impl Period {
         format!("agg.{}{}_{family}", self.scope.prefix, self.name)
     }
 
-    fn family(self, (family, columns, expected): Family) -> Check {
+    fn family(self, family: &str, columns: &str, expected: &str) -> Check {
         let relation = self.relation(family);
         let mut check = Check::of_scope(self.scope, relation, self.level, (columns, expected));
         check.values.push(self.unit);
         check
+    }
+
+    /// A family that shows the minutes worn beside its own figures.
+    fn family_while_worn(self, family: &str, columns: &str, figures: &str) -> Check {
+        let worn = query!("auditor/minutes_worn");
+        let expected = format!(
+            "select f.*, coalesce(w.minutes_worn, 0) as minutes_worn from ({figures}) f \
+             left join ({worn}) w using (owner, bucket)"
+        );
+        self.family(family, columns, &expected)
     }
 
     /// Bed and wake times: sums of unit vectors differ in their last bits with the order of summing, so within 0.2 s is equal.
@@ -114,7 +120,7 @@ impl Period {
         Check {
             found: Some(found),
             expected: none,
-            ..self.family(("sleeps", "bucket", ""))
+            ..self.family("sleeps", "bucket", "")
         }
     }
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::error::LoaderError;
 
 /// A finished one starts over.
-const BEGIN: &str = include_str!("../../../../sql/queries/loader/begin_backfill.sql");
+const BEGIN: &str = pulseline_sql::query!("loader/begin_backfill");
 const DONE: &str = "update ops.backfills set next_date = date '1970-01-01' + $5::int, place = null, \
     finished_at = case when $5 = $4 then clock_timestamp() end \
     where stream = $1 and device = $2 and from_date = date '1970-01-01' + $3::int and to_date = date '1970-01-01' + $4::int";

@@ -15,7 +15,7 @@ const MOST: usize = 10_000;
 /// Approximate bytes per statement; one dead letter may be larger.
 const MOST_BYTES: usize = 4 << 20;
 
-const INSERT: &str = include_str!("../../../../sql/queries/loader/insert_dead_letters.sql");
+const INSERT: &str = pulseline_sql::query!("loader/insert_dead_letters");
 
 /// Stores the loader's own new dead letters. `expected` learns which of them return through the
 /// collection.
