@@ -16,7 +16,7 @@ use crate::cohort::Cohort;
 use crate::floor::rows::{self, BATCH, Table};
 use layouts::{LAYOUTS, Layout};
 
-/// What one layout takes, in bytes a reading.
+/// The size of one layout, in bytes per reading.
 #[derive(Debug, Serialize)]
 pub(crate) struct Taken {
     layout: &'static str,
@@ -50,7 +50,7 @@ async fn fill(client: &Client, cohort: &Cohort) -> Result<u64> {
     client
         .batch_execute("create schema bench; create table bench.readings (like raw.heart_rates)")
         .await?;
-    let table = Table::of(Stream::HeartRates).context("heart rates are no readings")?;
+    let table = Table::of(Stream::HeartRates).context("heart rates have no table")?;
     let target = format!("bench.readings ({})", table.columns());
     let (mut filling, mut filled) = (Vec::new(), 0);
     let mut events = cohort.events()?.peekable();
@@ -96,7 +96,7 @@ async fn pack(client: &Client, layout: &Layout, readings: f64) -> Result<Taken> 
     })
 }
 
-/// Bytes of each column's packed values; what a batch says of itself (counts, least, greatest) is one column here.
+/// Bytes of each column's packed values; the metadata of a batch (counts, minima, maxima) counts as one column.
 async fn columns(client: &Client, readings: f64) -> Result<BTreeMap<String, f64>> {
     let found = client
         .query(
@@ -129,7 +129,7 @@ async fn number(client: &Client, sql: &str) -> Result<f64> {
     Ok(row.get::<_, i64>(0) as f64)
 }
 
-/// For people.
+/// Formats the result as text.
 pub(crate) fn table(all: &[Taken]) -> String {
     let mut text = "Bytes a reading of packed heart rates, uploads of 15 minutes\n\n\
         | layout | as rows | packed | of it values, by column |\n|---|---|---|---|\n"

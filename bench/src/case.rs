@@ -1,20 +1,20 @@
-//! How much is sent, and from how many devices.
+//! The number of readings and devices.
 
 use std::fmt;
 
 /// One size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Case {
-    /// Readings, about.
+    /// Readings, approximately.
     pub(crate) readings: u64,
     /// People who make them.
     pub(crate) participants: u32,
-    /// Devices that the uploads are dealt out to; otherwise the people's own.
+    /// Devices that share the uploads; none: the people's own devices.
     pub(crate) devices: Option<u32>,
 }
 
 impl Case {
-    /// Every number of readings with every number of devices.
+    /// Every combination of a number of readings and a number of devices.
     pub(crate) fn all(readings: &[u64], participants: u32, devices: &[u32]) -> Vec<Self> {
         let mut cases = Vec::new();
         for &readings in readings {

@@ -1,4 +1,5 @@
-//! The sent data: a cohort's messages as prepared bytes, on time or with faults, from its own devices or spread over more.
+//! The sent data: a cohort's messages as prepared bytes, on time or with faults, from its own devices or shared by
+//! more.
 
 use anyhow::Result;
 use pulseline_clients::registry::Registry;
@@ -9,30 +10,30 @@ use uuid::Uuid;
 
 use crate::case::Case;
 
-/// Readings of a person a day, about.
+/// Readings of a person per day, approximately.
 const READINGS_A_DAY: u64 = 18_000;
-/// Each kind of fault befalls so many uploads where faults are asked for.
+/// Share of uploads with each kind of fault, in a cohort with faults.
 const FAULTY: f64 = 0.1;
-/// Other people than those without faults, so that both can be in one warehouse.
+/// Seed of other people than those without faults, so that both fit in one warehouse.
 const FAULTY_SEED: u64 = 2;
 
-/// A message whose bytes are ready.
+/// A message with prepared bytes.
 pub(crate) struct Ready {
     pub(crate) stream: Stream,
     pub(crate) key: String,
     pub(crate) payload: Vec<u8>,
 }
 
-/// Who sends.
+/// The senders.
 #[derive(Clone, Debug)]
 pub(crate) struct Cohort {
     pub(crate) config: SimulateConfig,
-    /// Devices that uploads are dealt out to; otherwise the people's own.
+    /// Devices that share the uploads; none: the people's own devices.
     pub(crate) devices: Option<u32>,
 }
 
 impl Cohort {
-    /// A cohort without late, repeated or broken uploads, of so many days that there are about so many readings.
+    /// A cohort without late, repeated or broken uploads, long enough for about this many readings.
     pub(crate) fn punctual(case: &Case) -> Self {
         let days = (case.readings / (READINGS_A_DAY * u64::from(case.participants))).max(1);
         let config = SimulateConfig {
@@ -50,7 +51,7 @@ impl Cohort {
         }
     }
 
-    /// As large a cohort, a tenth of whose uploads come late, a tenth twice, and a tenth once more with other values.
+    /// A cohort of the same size: a tenth of its uploads are late, a tenth are repeated, and a tenth are corrected.
     pub(crate) fn faulty(case: &Case) -> Self {
         let mut cohort = Self::punctual(case);
         cohort.config.late = FAULTY;
@@ -60,7 +61,7 @@ impl Cohort {
         cohort
     }
 
-    /// The events in the order of their delivery, repetitions left out.
+    /// The events in order of delivery, without repetitions.
     pub(crate) fn events(&self) -> Result<impl Iterator<Item = Event>> {
         let plan = self.planned()?;
         let slots = self.slots(&plan);
@@ -68,7 +69,7 @@ impl Cohort {
         Ok(once.filter_map(move |planned| event(planned, slots)))
     }
 
-    /// All messages, encoded; and how many readings are in them.
+    /// All messages, encoded, and their number of readings.
     pub(crate) async fn ready(&self, world: &World) -> Result<(Vec<Ready>, u64)> {
         let registry = Registry::new(&world.registry())?;
         let mut ids = [0; Stream::COUNT];
@@ -93,7 +94,7 @@ impl Cohort {
         plan(&self.config, UtcMillis(0)).map_err(anyhow::Error::msg)
     }
 
-    /// How many devices stand for one of the people's.
+    /// Number of devices that replace one of the people's.
     fn slots(&self, plan: &Plan) -> Option<u64> {
         let devices = u64::from(self.devices?);
         Some(devices.div_ceil(plan.devices() as u64))
@@ -110,8 +111,8 @@ fn event(planned: Planned, slots: Option<u64>) -> Option<Event> {
     Some(event)
 }
 
-/// Gives an upload to one of the devices that stand for its own; the streams of a window stay together. So the number of
-/// devices changes and nothing else does.
+/// Gives an upload to one of the devices that replace its own; the streams of a window stay together. Only the
+/// number of devices changes.
 fn deal_out(event: &mut Event, slots: u64) {
     let Some(upload) = event.upload_mut() else { return };
     let window = Uuid::new_v5(&upload.device_id, &upload.window_start.0.to_be_bytes());
@@ -119,7 +120,7 @@ fn deal_out(event: &mut Event, slots: u64) {
     upload.device_id = Uuid::new_v5(&upload.device_id, &slot.to_be_bytes());
 }
 
-/// A device of that number.
+/// The device with this number.
 pub(crate) fn device(number: u64) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, &number.to_be_bytes())
 }

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-/// Clock ticks a second, as Linux shows them to programs on every machine of today.
+/// Clock ticks per second that Linux shows to programs.
 const TICKS: f64 = 100.0;
-/// Part of a command line → what the process is called in reports; the first that fits.
+/// Part of a command line → name of the process in reports; the first match counts.
 const NAMES: [(&str, &str); 8] = [
     ("kafka.Kafka", "Kafka"),
     ("apicurio", "registry"),
@@ -22,20 +22,20 @@ const NAMES: [(&str, &str); 8] = [
 /// Processor time and memory of a process.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Cost {
-    /// Seconds of processor time while it was looked at.
+    /// Seconds of processor time since the start of the watch.
     pub(crate) cpu_seconds: f64,
-    /// Most memory that it had at any time so far, in megabytes.
+    /// Peak memory of the process so far, in megabytes.
     pub(crate) peak_mb: f64,
 }
 
-/// Processes by name, and seconds since the beginning.
+/// Processes by name, and seconds since the start.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Spent {
     pub(crate) seconds: f64,
     pub(crate) costs: BTreeMap<&'static str, Cost>,
 }
 
-/// Looks at processes from now on.
+/// Starts to watch processes.
 pub(crate) struct Watch {
     began: Instant,
     before: BTreeMap<u32, Seen>,
@@ -59,7 +59,7 @@ impl Watch {
         self.began.elapsed().as_secs_f64()
     }
 
-    /// What was used so far. A process that is gone by now is not in it.
+    /// Resources used so far. A process that has ended is not included.
     pub(crate) fn spent(&self) -> Spent {
         let mut spent = Spent {
             seconds: self.seconds(),
@@ -75,12 +75,12 @@ impl Watch {
     }
 }
 
-/// This process and all below it.
+/// This process and its descendants.
 fn family() -> BTreeMap<u32, Seen> {
     let mut parents = BTreeMap::new();
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     for pid in entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
-        // One that ends meanwhile is left out.
+        // A process that ends meanwhile is left out.
         if let Some((parent, cpu_seconds)) = stat(pid) {
             parents.insert(pid, (parent, cpu_seconds));
         }
@@ -107,10 +107,10 @@ fn family() -> BTreeMap<u32, Seen> {
     seen.collect()
 }
 
-/// Parent and seconds of processor time.
+/// Parent process and seconds of processor time.
 fn stat(pid: u32) -> Option<(u32, f64)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in brackets, which may hold anything.
+    // The second field is the program's name in brackets, which may contain any character.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |index: usize| fields.get(index)?.parse::<f64>().ok();
     Some((fields.get(1)?.parse().ok()?, (ticks(11)? + ticks(12)?) / TICKS))

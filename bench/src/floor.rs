@@ -1,4 +1,4 @@
-//! Floors: the same bytes through the same servers, by bare clients that do nothing else.
+//! Floors: the same bytes through the same servers, by minimal clients.
 
 pub(crate) mod kafka;
 pub(crate) mod merge;

@@ -19,16 +19,16 @@ use uuid::Uuid;
 use crate::cohort;
 use crate::histogram::Histogram;
 
-/// A worn device has a heart rate about so often.
+/// Interval between two heart rates of a worn device.
 const EVERY: Duration = Duration::from_secs(5);
 const PARTITIONS: i32 = 4;
-/// Not measured: the first messages of a topic, the first chunk of a table.
+/// Not measured: the first messages of a topic and the first chunk of a table.
 const WARM_UP: Duration = Duration::from_secs(10);
-/// One event of so many is looked for: all clients of the embedded warehouse share one session.
+/// One of this many events is probed: all clients of the embedded warehouse share one session.
 const PROBED: u64 = 4;
-/// Between two polls; what is seen is seen so much late at most.
+/// Pause between two polls, by which a result may be too late.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Devices whose figure is asked for at a time.
+/// Devices whose figure is queried at once.
 const AT_A_TIME: usize = 50;
 /// Events not visible after this time count as lost.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -37,11 +37,11 @@ const IN_RAW: &str = "select p.n from unnest($1::uuid[], $2::int8[]) with ordina
     where exists (select from raw.heart_rates r where r.device_id = p.device_id and r.utc_offset_minutes = 0 \
         and r.local_ts = timestamp '1970-01-01' + p.at * interval '1 millisecond')";
 
-/// An event that is looked for.
+/// A probed event.
 struct Probe {
     device_id: Uuid,
     at: i64,
-    /// So many readings its device has with it.
+    /// The number of the device's readings up to this one.
     readings: i64,
     sent: Instant,
 }
@@ -53,7 +53,7 @@ pub(crate) struct Freshness {
     pub(crate) figure: Histogram,
 }
 
-/// Runs all services on live events, one reading each, and polls for so many seconds.
+/// Runs all services on live events with one reading each, and polls for this many seconds.
 pub(crate) async fn measure(devices: u32, seconds: u64) -> Result<Freshness> {
     ensure!(devices > 0, "live events need a device");
     let world = World::start_warm("bench").await?;
@@ -78,7 +78,7 @@ pub(crate) async fn measure(devices: u32, seconds: u64) -> Result<Freshness> {
     Ok(freshness)
 }
 
-/// One device after the other, evenly over the time.
+/// One device after another, evenly distributed over time.
 async fn send(hand: Arc<Hand>, devices: u32, lasts: Duration, probes: mpsc::Sender<Probe>) -> Result<()> {
     let clock = Clock::system();
     let began = Instant::now();
@@ -158,7 +158,7 @@ impl Watcher {
         })
     }
 
-    /// Polls until all events that come have been seen in both places.
+    /// Polls until all probed events are visible in both places.
     async fn poll(&self, mut wanted: mpsc::Receiver<Probe>) -> Result<Freshness> {
         let (mut raw, mut figure) = (Histogram::default(), Histogram::default());
         let (mut not_in_raw, mut not_in_figure): (Vec<Arc<Probe>>, Vec<Arc<Probe>>) = Default::default();
@@ -177,7 +177,7 @@ impl Watcher {
             for probe in oldest {
                 ensure!(
                     probe.sent.elapsed() < PATIENCE,
-                    "a reading of device {} is never seen",
+                    "a reading of device {} never becomes visible",
                     probe.device_id
                 );
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Upper ends of the bars, in milliseconds.
+/// Upper limits of the bars, in milliseconds.
 const BARS: [f64; 12] = [
     25.0, 50.0, 100.0, 150.0, 200.0, 250.0, 300.0, 400.0, 500.0, 750.0, 1_000.0, 2_000.0,
 ];
@@ -27,7 +27,7 @@ impl Histogram {
         self.millis.len()
     }
 
-    /// Not greater than this are `share` of them.
+    /// The smallest duration that at least `share` of them do not exceed.
     pub(crate) fn percentile(&self, share: f64) -> f64 {
         let mut sorted = self.millis.clone();
         sorted.sort_by(f64::total_cmp);
@@ -35,7 +35,7 @@ impl Histogram {
         sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
     }
 
-    /// A line per bar, from the first that is not empty to the last.
+    /// One line per bar, from the first to the last non-empty one.
     pub(crate) fn bars(&self) -> String {
         let mut counts = [0_usize; BARS.len() + 1];
         for millis in &self.millis {

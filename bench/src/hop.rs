@@ -12,16 +12,16 @@ use crate::cohort::Ready;
 use crate::cost::{Spent, Watch};
 use crate::floor;
 
-/// How often a counter is read.
+/// Interval between two reads of a counter.
 const POLL: Duration = Duration::from_millis(50);
-/// How long a counter may stand still.
+/// Longest time without a change of the counter.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// An event that was there already is a duplicate.
+/// An event that is already stored is a duplicate.
 const STORED: &[&str] = &["pulseline_sink_stored_total", "pulseline_sink_duplicates_total"];
-/// Receipts of duplicates among them.
+/// Receipts, some of which are of duplicates.
 const LOADED: &[&str] = &["pulseline_loader_documents_total"];
 
-/// The generator: planned, encoded, sent and acknowledged. It runs in this process.
+/// The generator: plans, encodes, sends and waits for acknowledgements, in this process.
 pub(crate) async fn generate(world: &World, config: &SimulateConfig) -> Result<Spent> {
     ensure_topics(&world.kafka(), config.partitions).await?;
     let watch = Watch::start();
@@ -67,7 +67,7 @@ pub(crate) async fn refresh(world: &World) -> Result<Spent> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    // Once it has ended its counts are gone: the last ones seen stand.
+    // The counts disappear when the process ends, so the last ones are kept.
     let mut spent = watch.spent();
     loop {
         tokio::select! {
@@ -82,16 +82,16 @@ pub(crate) async fn refresh(world: &World) -> Result<Spent> {
     }
 }
 
-/// What all services are given.
+/// The data that all services process.
 pub(crate) enum Load<'a> {
-    /// The generator makes and sends it.
+    /// The generator plans and sends it.
     Simulated(&'a SimulateConfig),
-    /// A bare producer sends ready messages.
+    /// A minimal producer sends prepared messages.
     Ready(&'a [Ready]),
 }
 
-/// All services at once: from the first message produced to the last one committed in raw; then everything is refreshed
-/// and verified.
+/// All services at once: from the first produced message to the last one committed in raw; then everything is
+/// refreshed and verified.
 pub(crate) async fn whole(world: &World, load: Load<'_>, partitions: i32, events: u64) -> Result<Spent> {
     // A sink is ready once it has partitions.
     ensure_topics(&world.kafka(), partitions).await?;
@@ -123,7 +123,7 @@ pub(crate) async fn whole(world: &World, load: Load<'_>, partitions: i32, events
     Ok(spent)
 }
 
-/// Times a counter from the first poll at which it had risen; what came before that poll is added in proportion.
+/// Times a counter from the first poll that sees it rise; the work before that poll is added in proportion.
 async fn watch(service: &Service, counters: &[&str], wanted: u64) -> Result<Spent> {
     let watch = Watch::start();
     let deadline = Instant::now() + PATIENCE;
@@ -137,7 +137,7 @@ async fn watch(service: &Service, counters: &[&str], wanted: u64) -> Result<Spen
     };
     ensure!(
         first < wanted,
-        "all {wanted} were there at the first poll: ask for more readings"
+        "all {wanted} were counted at the first poll: use more readings"
     );
     let ended = until(service, counters, wanted).await?;
     let share = wanted as f64 / (wanted - first) as f64;
@@ -164,7 +164,7 @@ async fn until(service: &Service, counters: &[&str], wanted: u64) -> Result<Inst
     }
 }
 
-/// Counters over their labels.
+/// Sums of counters over their labels.
 async fn sum(service: &Service, counters: &[&str]) -> Result<u64> {
     let measures = service.measures().await?;
     let sums = counters.iter().map(|counter| measures.sum(counter));

@@ -1,5 +1,5 @@
-//! Measures each hop beside its floor: the same bytes through the same server by a bare client, in the same run. Absolute
-//! figures drift with the machine, ratios much less.
+//! Measures each hop beside its floor: the same bytes through the same server by a minimal client, in the same run.
+//! Absolute figures vary with the machine, ratios much less.
 
 #![allow(
     clippy::print_stdout,

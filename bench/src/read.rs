@@ -6,11 +6,11 @@ use anyhow::{Context, Result, ensure};
 use pulseline_tests::World;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-/// How often each is asked in a round; the median counts.
+/// Number of times that each query runs in a round; the median counts.
 const ASKED: usize = 3;
 
-/// Questions, on figures and on raw. They are asked for people with one device, so that plain SQL need not choose between
-/// devices, and ask less of a few days than that page does.
+/// Queries on figures and on raw. They name people with one device, so that plain SQL need not choose between
+/// devices, and some use fewer days than that page.
 const QUESTIONS: [(&str, &str, &str); 6] = [
     (
         "a person's days",
@@ -43,10 +43,10 @@ const QUESTIONS: [(&str, &str, &str); 6] = [
         include_str!("read/quarters_raw.sql"),
     ),
 ];
-/// Stands in front of what asks raw for sleeps.
+/// Common part of the queries for sleeps in raw.
 const NIGHTS: &str = include_str!("read/nights_cte.sql");
 
-/// Milliseconds of a question.
+/// Milliseconds of a query.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) question: &'static str,
@@ -54,7 +54,7 @@ pub(crate) struct Asked {
     pub(crate) raw: f64,
 }
 
-/// Asks everything, and refuses answers that differ.
+/// Runs every query, and refuses different results.
 pub(crate) async fn ask(world: &World) -> Result<Vec<Asked>> {
     let client = world.warehouse().await?.into_bare();
     let about = About::find(&client).await?;
@@ -85,7 +85,7 @@ pub(crate) async fn ask(world: &World) -> Result<Vec<Asked>> {
     Ok(asked)
 }
 
-/// Whom the questions are about.
+/// The people and days of the queries.
 struct About {
     user: String,
     device: String,

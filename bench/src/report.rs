@@ -13,7 +13,7 @@ use crate::histogram::Histogram;
 use crate::read::Asked;
 use crate::round::{Measured, Round};
 
-/// What a run measured.
+/// The results of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct BenchReport {
     cases: Vec<Case>,
@@ -23,9 +23,9 @@ pub(crate) struct BenchReport {
 /// All rounds of one size.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Case {
-    /// What was asked for.
+    /// The requested case.
     name: String,
-    /// Readings that there were.
+    /// The actual number of readings.
     readings: u64,
     /// In the order of the flow.
     hops: Vec<Hop>,
@@ -39,7 +39,7 @@ struct Hop {
     /// Seconds of each round.
     ours: Vec<f64>,
     floors: BTreeMap<String, Vec<f64>>,
-    /// By process.
+    /// Resources by process.
     costs: BTreeMap<String, Vec<Cost>>,
 }
 
@@ -60,7 +60,7 @@ struct Live {
 }
 
 impl Hop {
-    /// The slower floor of each round: no pipeline can beat the slower of two.
+    /// The slower floor of each round: a pipeline cannot be faster.
     fn floor(&self) -> Vec<f64> {
         let rounds = 0..self.ours.len();
         let slowest = |round: usize| {
@@ -121,13 +121,13 @@ impl Case {
 }
 
 impl BenchReport {
-    /// What `--json` printed.
+    /// The output of `--json`.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        serde_json::from_str(&text).with_context(|| format!("{} is no report of --json", path.display()))
+        serde_json::from_str(&text).with_context(|| format!("{} is not a report of --json", path.display()))
     }
 
-    /// Adds a round to those of its size.
+    /// Adds a round to those of its case.
     pub(crate) fn add(&mut self, case: &str, round: Round) {
         let at = self.cases.iter().position(|of| of.name == case);
         let at = at.unwrap_or_else(|| {
@@ -140,7 +140,7 @@ impl BenchReport {
         self.cases[at].add(round);
     }
 
-    /// Adds what was measured on live events.
+    /// Adds the results of live events.
     pub(crate) fn add_live(&mut self, devices: u32, raw: Histogram, figure: Histogram) {
         self.freshness = Some(Live { devices, raw, figure });
     }

@@ -18,11 +18,11 @@ pub(crate) struct Measured {
     pub(crate) hop: &'static str,
     pub(crate) readings: u64,
     pub(crate) ours: Spent,
-    /// Seconds by the floor's name.
+    /// Seconds by name of the floor.
     pub(crate) floors: Vec<(&'static str, f64)>,
 }
 
-/// What a round measured.
+/// The results of a round.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Round {
     pub(crate) readings: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Round {
     pub(crate) reads: Vec<Asked>,
 }
 
-/// Runs one.
+/// Runs one round.
 pub(crate) async fn run(case: &Case) -> Result<Round> {
     let cohort = Cohort::punctual(case);
     let mut round = Round::default();
@@ -69,7 +69,7 @@ pub(crate) async fn run(case: &Case) -> Result<Round> {
 }
 
 impl Round {
-    /// Into Kafka.
+    /// The hop into Kafka.
     async fn generate(&mut self, world: &World, cohort: &Cohort, messages: &[Ready]) -> Result<()> {
         floor::kafka::warm(world, messages).await?;
         let bare = floor::kafka::produce(world, messages).await?;
@@ -82,7 +82,7 @@ impl Round {
         Ok(())
     }
 
-    /// From Kafka into MongoDB, and from there into raw; gives how long COPY takes for the same rows.
+    /// From Kafka to MongoDB, and from there to raw; returns the time that COPY takes for the same rows.
     async fn carry(&mut self, world: &World, cohort: &Cohort, events: u64) -> Result<Duration> {
         hop::take_positions(world).await?;
         let database = world.documents().await?;
@@ -112,7 +112,7 @@ impl Round {
         world.verify_equal().await
     }
 
-    /// The loader again, with uploads of other people that come late, twice, and corrected.
+    /// The loader again, with late, repeated and corrected uploads of other people.
     async fn merge(&mut self, world: &World, cohort: &Cohort) -> Result<()> {
         let (messages, _) = cohort.ready(world).await?;
         floor::kafka::deliver(world, &messages).await?;

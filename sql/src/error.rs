@@ -55,7 +55,7 @@ impl Classify for SqlError {
     fn class(&self) -> Class {
         match self {
             Self::Postgres(error) => error.class(),
-            // An operator may migrate first, or at the same moment.
+            // An operator may run the migration before or at the same moment.
             Self::TooOld { .. } => Class::Transient,
             Self::Prefix(_) | Self::Unlicensed(_) | Self::Edited { .. } | Self::TooNew { .. } => Class::Fatal,
         }

@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_without_the_licensed_part_is_told_what_is_missing() {
+    fn an_error_names_the_licensed_part_that_a_server_lacks() {
         assert!(judge(Some("timescale")).is_ok());
         for (license, shown) in [(Some("apache"), "apache"), (None, "not set")] {
             let text = judge(license).unwrap_err().to_string();

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_kept_from_the_second_time_on_and_one_that_never_comes_again_takes_no_room() {
+    fn a_text_is_kept_from_its_second_use_on_and_one_used_once_takes_no_room() {
         let mut texts = Texts::default();
         assert!(!texts.is_worth_keeping("select 1"));
         assert!(texts.is_worth_keeping("select 1"));

@@ -79,7 +79,7 @@ impl Schemas {
             let (before, after) = rest.split_at(dot);
             let word = before.rsplit(|c| !is_part(c)).next().unwrap_or(before);
             qualified.push_str(before.strip_suffix(word).unwrap_or(before));
-            // After a dot it is a column or a table of that name.
+            // After a dot, the word is a column or a table with that name.
             if NAMES.contains(&word) && !qualified.ends_with('.') {
                 qualified.push_str(&self.prefix);
             }

@@ -119,7 +119,7 @@ mod tests {
     use crate::periods::Midnight;
 
     #[test]
-    fn a_value_says_what_it_is_sent_as_also_where_there_is_none() {
+    fn a_value_and_its_absence_have_a_type() {
         let said = |value: &(dyn ToSql + Sync)| type_of(value);
         assert_eq!(said(&true), Type::BOOL);
         assert_eq!(said(&1_i16), Type::INT2);

@@ -1,4 +1,4 @@
-//! What is given up is ended at the server: a server of the tests that answers nothing hears who is to be cancelled.
+//! An abandoned statement is cancelled: the test's server answers nothing, and receives the cancel request.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn connected(listener: &TcpListener) -> Result<(Client, TcpStream)> {
 /// The next connection asks to cancel this process, with its secret.
 async fn is_cancelled(listener: &TcpListener) -> Result<()> {
     let accepted = tokio::time::timeout(PATIENCE, listener.accept()).await;
-    let (mut stream, _) = accepted.context("nobody cancels")??;
+    let (mut stream, _) = accepted.context("no cancel request arrives")??;
     let mut asked = [0; 4];
     for number in &mut asked {
         *number = stream.read_i32().await?;
@@ -55,27 +55,30 @@ async fn a_statement_that_takes_too_long_is_cancelled() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let (client, _stream) = connected(&listener).await?;
     let asked = client.query("select pg_sleep(60)", &[]);
-    ensure!(client.within(LIMIT, asked).await.is_err(), "it has an answer");
+    ensure!(
+        client.within(LIMIT, asked).await.is_err(),
+        "the statement has an answer"
+    );
     ensure!(client.is_closed(), "the next statement could be cancelled");
     is_cancelled(&listener).await
 }
 
 #[tokio::test]
-async fn so_is_one_whose_answer_nobody_waits_for_any_more() -> Result<()> {
+async fn a_statement_whose_caller_stops_waiting_is_cancelled() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let (client, mut stream) = connected(&listener).await?;
     let waiting = tokio::spawn(async move {
         let asked = client.query("select pg_sleep(60)", &[]);
         client.within(PATIENCE, asked).await.map(drop)
     });
-    // It is asked.
+    // The statement has arrived.
     stream.read_u8().await?;
     waiting.abort();
     is_cancelled(&listener).await
 }
 
 #[tokio::test]
-async fn what_is_done_in_time_keeps_its_connection() -> Result<()> {
+async fn a_statement_that_ends_in_time_keeps_its_connection() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let (client, _stream) = connected(&listener).await?;
     ensure!(client.within(PATIENCE, async { 7 }).await == Ok(7));

@@ -1,4 +1,4 @@
-//! A lease on a real server: kept while its owner is busy, and lost to whoever takes it.
+//! A lease on a real server: kept while its owner is busy, and lost when another owner takes it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +20,7 @@ async fn compete(client: &Client) -> Result<()> {
     let began: f64 = client.query_one(terms, &[]).await?.get(0);
     loop {
         let won = Lease::acquire(client, NAME, Uuid::from_u128(2), TTL).await?;
-        ensure!(won.is_none(), "another took the lease of a busy owner");
+        ensure!(won.is_none(), "another owner took the lease of a busy owner");
         let now: f64 = client.query_one(terms, &[]).await?.get(0);
         if now > began + 3.0 * TTL.as_secs_f64() {
             return Ok(());
@@ -30,7 +30,7 @@ async fn compete(client: &Client) -> Result<()> {
 }
 
 #[tokio::test]
-async fn b_4_a_lease_lasts_as_long_as_its_owner_is_busy_and_a_loss_is_told() -> Result<()> {
+async fn a_lease_lasts_while_its_owner_is_busy_and_its_loss_is_reported() -> Result<()> {
     let options = StackOptions {
         root: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.stack"),
         name: "test-leases".into(),
@@ -44,11 +44,11 @@ async fn b_4_a_lease_lasts_as_long_as_its_owner_is_busy_and_a_loss_is_told() -> 
     migrate(&timescale).await?;
     let client = connect(&timescale, "test").await?;
     let lease = Lease::acquire(&client, NAME, Uuid::from_u128(1), TTL).await?;
-    let lease = lease.context("somebody has the lease")?;
+    let lease = lease.context("another owner has the lease")?;
     let waits = Waits::new();
     let mut lost = std::pin::pin!(lease.lost(&timescale, "test", &waits));
     tokio::select! {
-        () = &mut lost => bail!("lost although nobody took it"),
+        () = &mut lost => bail!("the lease is lost although no other owner took it"),
         competed = compete(&client) => competed?,
     }
     client
@@ -56,7 +56,7 @@ async fn b_4_a_lease_lasts_as_long_as_its_owner_is_busy_and_a_loss_is_told() -> 
         .await?;
     tokio::time::timeout(60 * TTL, lost)
         .await
-        .context("the loss was not told")?;
+        .context("the loss was not reported")?;
     stack.stop().await?;
     Ok(())
 }

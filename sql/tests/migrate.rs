@@ -50,7 +50,7 @@ async fn a_second_run_changes_nothing_and_an_edited_or_newer_schema_is_refused()
 }
 
 #[tokio::test]
-async fn two_at_once_take_turns() -> Result<()> {
+async fn two_migrations_at_once_take_turns() -> Result<()> {
     let (stack, timescale) = server("two").await?;
     let (one, two) = tokio::join!(migrate(&timescale), migrate(&timescale));
     let mut applied = [one?.applied.len(), two?.applied.len()];
@@ -61,7 +61,7 @@ async fn two_at_once_take_turns() -> Result<()> {
 }
 
 #[tokio::test]
-async fn everything_in_the_warehouse_explains_itself() -> Result<()> {
+async fn every_object_of_the_warehouse_has_a_comment() -> Result<()> {
     let (stack, timescale) = server("comments").await?;
     migrate(&timescale).await?;
     let client = connect(&timescale, "test").await?;
@@ -111,7 +111,7 @@ async fn every_statement_in_queries_is_prepared() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_2_an_hour_lived_twice_is_two_hours_on_the_utc_line() -> Result<()> {
+async fn a_2_a_repeated_hour_is_two_hours_on_the_utc_line() -> Result<()> {
     let (stack, timescale) = server("utc").await?;
     migrate(&timescale).await?;
     let client = connect(&timescale, "test").await?;

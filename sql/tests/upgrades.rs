@@ -89,7 +89,7 @@ async fn unharmed(client: &Client, version: i32) -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_earlier_version_with_data_in_it_becomes_this_one() -> Result<()> {
+async fn every_earlier_version_with_data_migrates_to_this_one() -> Result<()> {
     let options = StackOptions {
         root: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.stack"),
         name: "test-upgrades".into(),

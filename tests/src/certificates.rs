@@ -1,4 +1,4 @@
-//! A test's certificates: an authority, servers and clients, valid and invalid ones, made when the test starts.
+//! Certificates of a test: an authority, servers and clients, valid and invalid ones, created when the test starts.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,10 +14,10 @@ use tempfile::TempDir;
 
 /// Password of [`Certificates::encrypted_key`].
 pub const KEY_PASSWORD: &str = "opens-the-key";
-/// Common name of the client's certificate, and the role or user that it stands for.
+/// Common name of the client's certificate: the role or user that it authenticates.
 pub const CLIENT: &str = "pulseline";
 
-/// PEM files in a folder of their own, which goes when this is dropped.
+/// PEM files in a folder of their own, which is removed on drop.
 pub struct Certificates {
     folder: TempDir,
 }
@@ -33,10 +33,10 @@ pub struct Pair {
 }
 
 impl Certificates {
-    /// Makes all of them.
+    /// Creates all certificates.
     ///
     /// # Errors
-    /// A folder that cannot be written; `openssl` is missing.
+    /// A folder that cannot be written, or a missing `openssl`.
     pub fn make() -> Result<Self> {
         let folder = TempDir::new()?;
         let made = Self { folder };
@@ -55,13 +55,13 @@ impl Certificates {
         Ok(made)
     }
 
-    /// Certificate of the authority that signed all but the stranger.
+    /// Certificate of the authority that signed all certificates but the stranger's.
     #[must_use]
     pub fn authority_file(&self) -> PathBuf {
         self.path("ca.crt")
     }
 
-    /// Certificate of an authority that signed no server.
+    /// Certificate of an authority that signed no server certificate.
     #[must_use]
     pub fn other_authority_file(&self) -> PathBuf {
         self.path("other-ca.crt")
@@ -85,7 +85,7 @@ impl Certificates {
         self.pair("expired")
     }
 
-    /// A client that the servers know: `CN=pulseline,O=Tests`.
+    /// A client that the servers accept: `CN=pulseline,O=Tests`.
     #[must_use]
     pub fn client(&self) -> Pair {
         self.pair("client")
@@ -175,7 +175,7 @@ impl Certificates {
     }
 }
 
-/// Only its owner may read it, or libpq refuses the key.
+/// libpq refuses a key that others may read.
 fn write_private(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text)?;
     Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o600))?)

@@ -1,4 +1,4 @@
-//! The console as a process, and requests that no browser would send.
+//! The console as a process, and requests that browsers do not send.
 
 use anyhow::Result;
 use pulseline_stack::free_port;
@@ -14,10 +14,10 @@ pub struct Console {
 }
 
 impl Console {
-    /// Starts it with this token, and waits until it serves its page.
+    /// Starts the console with this token, and waits until it serves its page.
     ///
     /// # Errors
-    /// When it ends, or never says that it is ready.
+    /// When it ends, or is not ready in time.
     pub async fn start(world: &World, token: &str) -> Result<Self> {
         let address = format!("127.0.0.1:{}", free_port()?);
         let settings = [
@@ -35,7 +35,7 @@ impl Console {
         format!("http://{}/{route}", self.address)
     }
 
-    /// Asks with these headers; gives status, headers and body.
+    /// Sends a request with these headers; returns status, headers and body.
     ///
     /// # Errors
     /// When it does not answer.
@@ -55,7 +55,7 @@ impl Console {
         Ok((status, headers, answer.text().await?))
     }
 
-    /// SIGTERM, and its exit code.
+    /// Sends SIGTERM and returns the exit code.
     ///
     /// # Errors
     /// As [`Service::terminate`].
@@ -66,15 +66,15 @@ impl Console {
     /// True while it runs.
     ///
     /// # Errors
-    /// What the system says.
+    /// An I/O error of the system.
     pub fn is_running(&mut self) -> Result<bool> {
         self.service.is_running()
     }
 
-    /// What it logged so far.
+    /// The log so far.
     ///
     /// # Errors
-    /// What the system says.
+    /// An I/O error of the system.
     pub fn log(&self) -> Result<String> {
         self.service.log()
     }

@@ -1,4 +1,4 @@
-//! Kafka with its users' listeners: SASL over TLS, client certificates, and one with a wrong certificate.
+//! Kafka with secured listeners: SASL over TLS, client certificates, and a wrong certificate.
 
 use pulseline_stack::{Extras, Listener};
 
@@ -16,16 +16,16 @@ pub const PASSWORD: &str = "right-secret";
 pub struct Doors {
     /// `SASL_SSL`: SCRAM-SHA-512, SCRAM-SHA-256, PLAIN, OAUTHBEARER.
     pub sasl: String,
-    /// SSL, and a client certificate is asked for.
+    /// SSL; the server requires a client certificate.
     pub mutual: String,
     /// SSL with a certificate of another host.
     pub wrong_host: String,
-    /// SSL with a certificate that has expired.
+    /// SSL with an expired certificate.
     pub expired: String,
 }
 
 impl Doors {
-    /// Chooses ports, and says what Kafka has to be told.
+    /// Chooses ports, and returns them with Kafka's settings.
     ///
     /// # Errors
     /// When no port is free.
@@ -81,7 +81,7 @@ impl Doors {
     }
 }
 
-/// A plain listener behind a link: what it tells its clients is the link's address, so that none goes around it.
+/// A plain listener behind a link. It advertises the link's address, so that no client bypasses the link.
 #[must_use]
 pub fn behind(link: &str, port: u16) -> Extras {
     let listener = Listener {

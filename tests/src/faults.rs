@@ -1,4 +1,5 @@
-//! A relay before a real server that drops or delays replies: the server executes requests, and clients do not learn it.
+//! A relay to a real server that drops or delays replies: the server executes requests, and clients do not learn
+//! it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,21 +13,21 @@ use tokio::task::JoinHandle;
 
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// Which replies are lost: those to requests that contain these bytes.
+/// Which replies are lost: replies to requests that contain these bytes.
 #[derive(Debug)]
 struct Script {
     marker: Vec<u8>,
     left: AtomicUsize,
     lost: AtomicUsize,
-    /// Replies that are still to be kept back, and those that are.
+    /// Replies still to be withheld, and replies withheld so far.
     to_keep: AtomicUsize,
     kept: AtomicUsize,
     released: Notify,
-    /// Replies to requests, of all connections.
+    /// Replies to requests on all connections.
     round_trips: AtomicUsize,
 }
 
-/// A relay; ends when dropped.
+/// A relay; it ends when dropped.
 pub struct Relay {
     address: SocketAddr,
     script: Arc<Script>,
@@ -40,7 +41,7 @@ impl Drop for Relay {
 }
 
 impl Relay {
-    /// Listens before `upstream` (`host:port`). Requests that contain `marker` are the ones whose replies can be lost.
+    /// Listens in front of `upstream` (`host:port`). The replies to requests with `marker` can be lost.
     ///
     /// # Errors
     /// When no port is free.
@@ -61,7 +62,7 @@ impl Relay {
             while let Ok((client, _)) = listener.accept().await {
                 let (upstream, script) = (upstream.clone(), Arc::clone(&shared));
                 tokio::spawn(async move {
-                    // Either side may leave at any time; the other one sees its connection end.
+                    // Either side may close at any time; the relay then closes the other side.
                     drop(carry(client, &upstream, &script).await);
                 });
             }
@@ -73,40 +74,41 @@ impl Relay {
         })
     }
 
-    /// The address to connect to instead.
+    /// The relay's address, for clients.
     #[must_use]
     pub fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// Loses the replies to the next `count` marked requests.
+    /// Drops the replies to the next `count` marked requests.
     pub fn lose(&self, count: usize) {
         self.script.left.fetch_add(count, Ordering::SeqCst);
     }
 
-    /// Keeps the reply to the next marked request, and its connection as it is: nothing comes through any more, in either direction.
+    /// Withholds the reply to the next marked request and keeps its connection open: no bytes pass in either
+    /// direction.
     pub fn keep(&self) {
         self.script.to_keep.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// How many replies were kept back so far.
+    /// Replies withheld so far.
     #[must_use]
     pub fn kept(&self) -> usize {
         self.script.kept.load(Ordering::SeqCst)
     }
 
-    /// Ends the connections that were kept.
+    /// Closes the connections with withheld replies.
     pub fn release(&self) {
         self.script.released.notify_waiters();
     }
 
-    /// How often a client waited for this server.
+    /// Round trips of clients to this server.
     #[must_use]
     pub fn round_trips(&self) -> usize {
         self.script.round_trips.load(Ordering::SeqCst)
     }
 
-    /// How many replies were lost so far.
+    /// Replies dropped so far.
     #[must_use]
     pub fn lost(&self) -> usize {
         self.script.lost.load(Ordering::SeqCst)
@@ -126,7 +128,7 @@ impl Script {
     }
 }
 
-/// Carries one connection. On a hit the request goes through, its reply is awaited and thrown away, and both sides end.
+/// Carries one connection. On a hit it forwards the request, waits for the reply, drops it, and closes both sides.
 async fn carry(mut client: TcpStream, upstream: &str, script: &Script) -> Result<()> {
     let mut server = TcpStream::connect(upstream).await.context("upstream")?;
     client.set_nodelay(true)?;
@@ -149,7 +151,7 @@ async fn carry(mut client: TcpStream, upstream: &str, script: &Script) -> Result
                     return Ok(());
                 }
                 if script.hits(request, &script.left) {
-                    // The reply proves that the request was carried out.
+                    // The reply proves that the server executed the request.
                     let replied = server.read(&mut down).await?;
                     script.lost.fetch_add(usize::from(replied > 0), Ordering::SeqCst);
                     return Ok(());

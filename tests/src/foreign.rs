@@ -1,4 +1,4 @@
-//! A foreign Kafka client: Python, in its own environment beside the embedded servers' programs.
+//! A foreign Kafka client: Python in its own environment, beside the embedded servers' programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,15 +11,15 @@ use uuid::Uuid;
 
 use crate::world::{World, stack_root};
 
-/// Reads a topic to its end; gives what the script prints.
+/// Reads a topic to its end and returns the script's output.
 ///
 /// # Errors
-/// When the environment cannot be made, or the script fails.
+/// When the environment cannot be created, or the script fails.
 pub async fn read_topic(world: &World, topic: &str) -> Result<serde_json::Value> {
     script(world, "read_topic.py", &[topic]).await
 }
 
-/// What a foreign client wrote.
+/// The uploads of a foreign client.
 #[derive(Debug, serde::Deserialize)]
 pub struct Written {
     /// Ids of the uploads that must arrive, by topic.
@@ -60,9 +60,9 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("foreign")
 }
 
-/// The Python of an environment that has exactly the pinned packages; made once.
+/// The Python of an environment with exactly the pinned packages; created once.
 async fn environment() -> Result<PathBuf> {
-    /// Several writers may begin at once.
+    /// Several processes may create the environment at once.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
     let _alone = ONE_AT_A_TIME.lock().await;
     let venv = stack_root().join("programs/foreign-client");

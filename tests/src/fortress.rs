@@ -1,4 +1,4 @@
-//! A world whose servers are all secured, and the settings of every way into it.
+//! A world whose servers are all secured, and the settings for every way to connect.
 
 use std::path::Path;
 
@@ -12,21 +12,21 @@ use crate::world::World;
 
 /// The registry's API behind nginx.
 const API: &str = "/apis/ccompat/v7";
-/// The client's certificate as MongoDB names it.
+/// The client certificate's subject, as MongoDB writes it.
 const SUBJECT: &str = "CN=pulseline,O=Tests";
 
 /// Environment variables of a program.
 pub type Settings = Vec<(&'static str, String)>;
 
-/// A world whose servers are all secured, and what stands around it.
+/// A world whose servers are all secured, and its proxies and identity provider.
 pub struct Fortress {
-    /// The servers; the test itself reaches Kafka and the registry in the open, and MongoDB by password.
+    /// The servers. The test itself connects to Kafka and the registry without TLS, and to MongoDB by password.
     pub world: World,
-    /// Right ones and wrong ones.
+    /// Valid and invalid certificates.
     pub certificates: Certificates,
     /// Kafka's listeners.
     pub doors: Doors,
-    /// Before the registry.
+    /// nginx in front of the registry.
     pub nginx: Nginx,
     /// Kafka's identity provider.
     pub tokens: TokenEndpoint,
@@ -34,10 +34,10 @@ pub struct Fortress {
 }
 
 impl Fortress {
-    /// Starts them.
+    /// Starts the servers.
     ///
     /// # Errors
-    /// A server that does not come up.
+    /// A server that does not start.
     pub async fn build() -> Result<Self> {
         let certificates = Certificates::make()?;
         let (doors, mut extras) = Doors::choose(&certificates)?;
@@ -103,7 +103,7 @@ impl Fortress {
         ]
     }
 
-    /// Kafka over TLS alone, with a client certificate or without.
+    /// Kafka over TLS only, with or without a client certificate.
     #[must_use]
     pub fn tls(&self, brokers: &str, authority: &Path, client: Option<&Pair>) -> Settings {
         let mut settings = vec![
@@ -118,7 +118,7 @@ impl Fortress {
         settings
     }
 
-    /// The client's certificate with its key encrypted.
+    /// The client's certificate with an encrypted key.
     #[must_use]
     pub fn mutual(&self) -> Settings {
         let mut client = self.certificates.client();
@@ -206,7 +206,7 @@ fn host(uri: &str) -> Result<String> {
     Ok(host.context("no host")?.to_owned())
 }
 
-/// While there is no user, a client from this machine may create the first one.
+/// As long as no user exists, a client on this machine may create the first one.
 #[expect(
     clippy::disallowed_methods,
     reason = "it makes the users with which the clients are made"

@@ -1,4 +1,5 @@
-//! The identifiers of Rust source, and their words. Comments, strings, characters, lifetimes and numbers are left out. Pure.
+//! The identifiers of Rust source, and their words. Comments, strings, characters, lifetimes and numbers are
+//! skipped. Pure.
 
 /// Every identifier with the number of its line, from 1.
 #[must_use]
@@ -26,7 +27,7 @@ pub fn identifiers(source: &str) -> Vec<(usize, &str)> {
     with_lines(source, found)
 }
 
-/// Offsets to numbers of lines.
+/// Converts offsets to line numbers.
 fn with_lines<'a>(source: &str, found: Vec<(usize, &'a str)>) -> Vec<(usize, &'a str)> {
     let (mut line, mut from) = (1, 0);
     let numbered = found.into_iter().map(|(at, name)| {

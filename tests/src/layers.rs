@@ -1,4 +1,4 @@
-//! The expected content of stage and agg, computed from the rows that the events must become: no SQL, no store.
+//! The expected content of stage and agg, computed from the expected rows of raw, without SQL or a store.
 //!
 //! Figures are whole numbers: hundredths where a column has two decimal places, and so on.
 
@@ -21,10 +21,10 @@ use crate::world::World;
 
 use rows::Rows;
 
-/// Compares stage and agg with what the events must have become.
+/// Compares stage and agg with the expected content.
 ///
 /// # Errors
-/// A store that cannot be asked.
+/// An unreachable store.
 pub async fn compare(world: &World, oracle: &Oracle) -> Result<Findings> {
     let quarters = quarters::of(oracle);
     let nights = nights::of(oracle);

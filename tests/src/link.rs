@@ -1,4 +1,5 @@
-//! A network link to a real server whose state is switched while data flows: it passes, is cut, slow, half-open, reset.
+//! A network link to a real server. Its mode changes while data flows: it passes, is cut, slow, half-open, or
+//! reset.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,26 +11,26 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 const BUFFER_BYTES: usize = 64 << 10;
-/// Of a slow link: so little at a time that a pause is short.
+/// Buffer of a slow link: small, so that each pause is short.
 const SLOW_BUFFER_BYTES: usize = 1 << 10;
-/// How long the other side of a cut connection may take to see that it has ended.
+/// How long the other side of a cut connection may take to notice its end.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// What a link does with its connections, those that are open and those that come.
+/// How a link treats its connections, open and new ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Carries everything.
+    /// Passes everything.
     Pass,
-    /// Carries so many bytes per second and direction.
+    /// Passes this many bytes per second and direction.
     Slow(usize),
     /// Ends every connection with a FIN.
     Cut,
     /// Ends every connection with an RST.
     Reset,
-    /// Accepts and swallows: no answer, no end. The host behind it has vanished; both sides get an RST when another mode
-    /// follows, as from a host that came back and knows nothing.
+    /// Accepts data and answers nothing, as a host that vanished. When another mode follows, both sides get an RST,
+    /// as from a host that restarted.
     HalfOpen,
-    /// Carries half of every answer, then ends the connection.
+    /// Passes half of every answer, then ends the connection.
     BreakOff,
 }
 
@@ -39,7 +40,7 @@ impl Mode {
     }
 }
 
-/// A link; ends when dropped.
+/// A link; it ends when dropped.
 pub struct Link {
     address: SocketAddr,
     mode: watch::Sender<Mode>,
@@ -53,7 +54,7 @@ impl Drop for Link {
 }
 
 impl Link {
-    /// Listens before `upstream` (`host:port`), which need not be there yet.
+    /// Listens in front of `upstream` (`host:port`), which need not be running yet.
     ///
     /// # Errors
     /// When no port is free.
@@ -66,7 +67,7 @@ impl Link {
             while let Ok((client, _)) = listener.accept().await {
                 let (upstream, seen) = (upstream.clone(), seen.clone());
                 tokio::spawn(async move {
-                    // Either side may leave at any time; the other one sees its connection end.
+                    // Either side may close at any time; the link then closes the other side.
                     drop(serve(client, &upstream, seen).await);
                 });
             }
@@ -74,13 +75,13 @@ impl Link {
         Ok(Self { address, mode, task })
     }
 
-    /// The address to connect to instead.
+    /// The link's address, for clients.
     #[must_use]
     pub fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// Switches every connection, now.
+    /// Switches every connection at once.
     pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
     }
@@ -119,7 +120,7 @@ async fn serve(mut client: TcpStream, upstream: &str, mut seen: watch::Receiver<
     Ok(())
 }
 
-/// A FIN for both. What they still send is read: dropped unread, it would turn the FIN into an RST.
+/// Sends a FIN to both sides and reads what they still send: unread bytes would turn the FIN into an RST.
 async fn finish(client: &mut TcpStream, server: Option<&mut TcpStream>) -> Result<()> {
     client.shutdown().await?;
     if let Some(server) = server {
@@ -129,7 +130,7 @@ async fn finish(client: &mut TcpStream, server: Option<&mut TcpStream>) -> Resul
     Ok(())
 }
 
-/// Carries both directions until both end, or one fails.
+/// Carries both directions until both end or one fails.
 async fn carry(client: &mut TcpStream, server: &mut TcpStream, seen: &watch::Receiver<Mode>) -> Result<()> {
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
@@ -181,7 +182,7 @@ async fn drain(stream: &mut TcpStream) {
     while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
 }
 
-/// Reads both sides and answers neither; never ends, whatever they do.
+/// Reads both sides and answers neither; it never ends.
 async fn swallow(client: &mut TcpStream, server: Option<&mut TcpStream>) {
     match server {
         Some(server) => {

@@ -1,4 +1,4 @@
-//! The metrics of services, as tests read them. An undefined metric is an error, never a zero.
+//! The metrics of services, as tests read them. An undefined metric is an error, not a zero.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::picture::{metric_names, read};
 
-/// Folders of services/ whose metrics.rs describes metrics.
+/// Folders of services/ with a metrics.rs that describes metrics.
 const DESCRIBED_IN: [&str; 7] = [
     "runtime/src",
     "generator/src",
@@ -17,7 +17,7 @@ const DESCRIBED_IN: [&str; 7] = [
     "console/src",
 ];
 
-/// Names in the services' metrics.rs.
+/// Metric names in the services' metrics.rs.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -30,12 +30,12 @@ pub fn described() -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// One answer of `/metrics`.
+/// One response of `/metrics`.
 #[derive(Clone, Debug)]
 pub struct Measures(String);
 
 impl Measures {
-    /// What a service answered.
+    /// Parses the response of a service.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(text)
@@ -51,7 +51,7 @@ impl Measures {
         Ok(values.with_context(|| name.to_owned())?.iter().sum())
     }
 
-    /// The one value of a counter or gauge with this label.
+    /// The value of the only series of a counter or gauge with this label.
     ///
     /// # Errors
     /// When there is no such metric, or none with the label.
@@ -59,7 +59,7 @@ impl Measures {
         self.with(name, &[(label, value)])
     }
 
-    /// The one value of a counter or gauge with these labels.
+    /// The value of the only series of a counter or gauge with these labels.
     ///
     /// # Errors
     /// When there is no such metric, or none with the labels.
@@ -73,7 +73,7 @@ impl Measures {
         value.parse().with_context(|| format!("{name}: {value}"))
     }
 
-    /// Labels and value of each line of a metric.
+    /// Labels and value of each series of a metric.
     fn series<'a>(&'a self, name: &'a str) -> Result<impl Iterator<Item = (&'a str, &'a str)> + use<'a>> {
         let kind = format!("# TYPE {name} ");
         ensure!(

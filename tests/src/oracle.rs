@@ -1,7 +1,8 @@
-//! Computes what the warehouse must hold once a plan's deliveries have arrived: an independent copy of the rule.
+//! Computes the expected content of the warehouse after a plan's deliveries: an independent implementation of the
+//! rules.
 //!
-//! For one natural key the upload with the greatest (synced_at, event_id) wins, and within it the last reading;
-//! in whatever order uploads arrive and however often. Sessions and profiles are replaced whole.
+//! For one natural key the upload with the greatest (synced_at, event_id) wins, and within it the last reading, in
+//! any order of arrival and with any number of repetitions. Sessions and profiles are replaced as a whole.
 
 mod possible;
 mod rows;
@@ -31,9 +32,9 @@ pub enum Dead {
     Undecodable(Breakage),
     /// A reading (its index) or a whole upload (−1) that raw rejects.
     Unmappable {
-        /// Which event.
+        /// The event.
         event_id: Uuid,
-        /// Which reading.
+        /// The reading.
         item: i32,
     },
 }
@@ -63,18 +64,18 @@ pub struct Oracle {
     pub issued: HashMap<Stream, u64>,
     /// Messages per stream and kind.
     pub kinds: BTreeMap<(Stream, DeliveryKind), u64>,
-    /// Distinct events per stream: one document each.
+    /// Distinct events per stream; each has one document.
     pub events: HashMap<Stream, HashSet<Uuid>>,
-    /// Messages per stream that repeat an event: one receipt each.
+    /// Messages per stream that repeat an event; each has one receipt.
     pub duplicates: HashMap<Stream, u64>,
-    /// Messages per stream that are dead as a whole: undecodable, or nothing in them can be loaded.
+    /// Messages per stream that are dead as a whole: undecodable, or without anything loadable.
     pub dead_messages: HashMap<Stream, u64>,
     /// Every dead letter, per stream.
     pub dead: Vec<(Stream, Dead)>,
 }
 
 impl Oracle {
-    /// What must have become of all these deliveries.
+    /// Creates the oracle after these deliveries.
     pub fn of(deliveries: impl IntoIterator<Item = Planned>) -> Self {
         let mut oracle = Self::default();
         for planned in deliveries {
@@ -83,7 +84,7 @@ impl Oracle {
         oracle
     }
 
-    /// Takes one delivery into account.
+    /// Adds one delivery.
     pub fn observe(&mut self, planned: &Planned) {
         *self.issued.entry(planned.stream).or_default() += 1;
         *self.kinds.entry((planned.stream, planned.kind)).or_default() += 1;
@@ -110,7 +111,7 @@ impl Oracle {
         self.take(event, version);
     }
 
-    /// Rows that raw must hold, without the levels of sleeps.
+    /// Expected rows of raw, without the levels of sleeps.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.heart_rates.len()
@@ -131,7 +132,7 @@ impl Oracle {
         of(&self.issued) - of(&self.duplicates) - of(&self.dead_messages)
     }
 
-    /// Takes the readings of an event that was not seen before.
+    /// Adds the readings of a new event.
     fn take(&mut self, event: &Event, version: Version) {
         match event {
             Event::HeartRates(event) => self.take_heart_rates(event, version),
@@ -303,7 +304,7 @@ impl Oracle {
     }
 }
 
-/// One figure of a day, whatever it is of.
+/// One daily figure of any stream.
 struct Figure<'a> {
     local_date: LocalDay,
     label: &'a str,
@@ -324,7 +325,7 @@ const fn session(upload: &Upload, log_id: i64) -> (Uuid, i64) {
     (upload.device_id, log_id)
 }
 
-/// Keeps the greater version; of equal ones the later, which is the later in the upload.
+/// Keeps the greater version; of equal ones the later reading of the upload.
 fn keep<K, V: Versioned>(entry: Entry<'_, K, V>, row: V) {
     match entry {
         Entry::Vacant(free) => {

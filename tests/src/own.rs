@@ -1,12 +1,14 @@
 //! External servers instead of the embedded ones, each by a variable: `PULSELINE_TEST_KAFKA` (`host:port`),
-//! `PULSELINE_TEST_REGISTRY` (URL), `PULSELINE_TEST_MONGO` (URI), `PULSELINE_TEST_TIMESCALE_URL`. The others are embedded.
+//! `PULSELINE_TEST_REGISTRY` (URL), `PULSELINE_TEST_MONGO` (URI), `PULSELINE_TEST_TIMESCALE_URL`. The other servers
+//! stay embedded.
 //!
-//! They are emptied before every scenario: the topics and subjects that begin with `fitbit.`, `pulseline.` or `bench.`, MongoDB's
-//! database `pulseline`, and the database that the URL names are DELETED, and roles that begin with `test_` with it. Its role
-//! has to be a superuser, and the server has to have a database `postgres` besides. Committed offsets go with their topics.
+//! Every scenario first empties them: it DELETES the topics and subjects that begin with `fitbit.`, `pulseline.` or
+//! `bench.`, MongoDB's database `pulseline`, the database that the URL names, and the roles that begin with
+//! `test_`. The URL's role must be a superuser, and the server must also have a database `postgres`. Committed
+//! offsets are deleted with their topics.
 //!
-//! A scenario that kills a server, stands before it or logs in to it under another name is skipped where the server is not
-//! embedded, and the summary of `scripts/test` names it.
+//! A scenario that kills a server, puts a proxy in front of it, or logs in to it under another name is skipped if
+//! the server is not embedded. The summary of `scripts/test` names it.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -21,10 +23,10 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(100);
-/// What the names of topics and subjects begin with.
+/// Prefixes of the tests' topics and subjects.
 const PREFIXES: [&str; 3] = ["fitbit.", "pulseline.", "bench."];
 
-/// Where a server of one's own is; none when it is embedded.
+/// Address of an external server; none when it is embedded.
 #[must_use]
 pub fn address(server: Server) -> Option<String> {
     let variable = match server {
@@ -36,14 +38,14 @@ pub fn address(server: Server) -> Option<String> {
     std::env::var(variable).ok().filter(|address| !address.is_empty())
 }
 
-/// The servers that are not given.
+/// The servers without an external address.
 pub(crate) fn embedded() -> Vec<Server> {
     let mut servers = Server::ALL.to_vec();
     servers.retain(|server| address(*server).is_none());
     servers
 }
 
-/// Says by name that a scenario is skipped, past what the test runner captures, so that the summary can count it.
+/// Prints the name of a skipped scenario to the real standard output, so that the summary can count it.
 pub(crate) fn skip(name: &str, server: Server) -> Result<()> {
     let line = format!(
         "\nskipped: {name}: it needs {} to be the embedded one\n",
@@ -52,7 +54,7 @@ pub(crate) fn skip(name: &str, server: Server) -> Result<()> {
     Ok(std::io::stdout().lock().write_all(line.as_bytes())?)
 }
 
-/// Puts the given addresses in the place of the embedded ones, and empties what is behind them.
+/// Replaces the embedded servers' addresses by the given ones, and empties those servers.
 pub(crate) async fn take(endpoints: &mut Endpoints) -> Result<()> {
     if let Some(brokers) = address(Server::Kafka) {
         clear_kafka(&brokers).await.context("PULSELINE_TEST_KAFKA")?;
@@ -105,7 +107,7 @@ async fn clear_kafka(brokers: &str) -> Result<()> {
     }
     let deadline = Instant::now() + TIMEOUT;
     while !ours()?.is_empty() {
-        ensure!(Instant::now() < deadline, "the topics are not gone");
+        ensure!(Instant::now() < deadline, "the topics still exist");
         tokio::time::sleep(POLL).await;
     }
     Ok(())
@@ -120,7 +122,7 @@ async fn clear_registry(url: &str) -> Result<()> {
                 .delete(format!("{url}/subjects/{subject}{suffix}"))
                 .send()
                 .await?;
-            // Not every registry knows two kinds of deletion.
+            // Some registries do not support permanent deletion.
             ensure!(
                 answer.status().is_success() || !suffix.is_empty(),
                 "{subject}: {}",
@@ -135,7 +137,7 @@ async fn clear_timescale(url: &str) -> Result<()> {
     let (server, database, parameters) = parts(url)?;
     ensure!(
         database != "postgres",
-        "the URL has to name a database of the tests' own, which they drop; not postgres"
+        "the URL must name a database of the tests' own, which they drop; not postgres"
     );
     let config = TimescaleConfig {
         url: Secret::new(format!("{server}/postgres{parameters}")),
@@ -156,12 +158,12 @@ async fn clear_timescale(url: &str) -> Result<()> {
     Ok(())
 }
 
-/// What stands before the slash of the database's name, the name, and what follows it.
+/// Splits a URL into the part before the database's name, the name, and the rest.
 fn parts(url: &str) -> Result<(&str, &str, &str)> {
     let host = url.find("//").context("not a URL")? + 2;
-    let slash = url[host..].find('/').context("the URL has to name a database")? + host;
+    let slash = url[host..].find('/').context("the URL must name a database")? + host;
     let end = url[slash..].find('?').map_or(url.len(), |mark| slash + mark);
     let name = &url[slash + 1..end];
-    ensure!(!name.is_empty(), "the URL has to name a database");
+    ensure!(!name.is_empty(), "the URL must name a database");
     Ok((&url[..slash], name, &url[end..]))
 }

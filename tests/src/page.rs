@@ -1,4 +1,4 @@
-//! A headless browser, and the content of the page that it shows.
+//! A headless browser, and the content of a page that it shows.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -10,9 +10,9 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Milliseconds of the page's own time, which stands still while it waits for answers: enough for one look.
+/// Milliseconds of the page's own clock, which stops while it waits for responses: enough to draw it once.
 const BUDGET: &str = "--virtual-time-budget=1500";
-/// As root, in a container, without a screen.
+/// For root, in a container, without a screen.
 const SWITCHES: [&str; 5] = [
     "--headless=new",
     "--no-sandbox",
@@ -27,16 +27,16 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// An empty profile that goes with the browser.
+    /// A browser with an empty profile, which is removed with the browser.
     ///
     /// # Errors
-    /// What the system says.
+    /// An I/O error of the system.
     pub fn new() -> Result<Self> {
         let folder = TempDir::new()?;
         Ok(Self { folder })
     }
 
-    /// Opens an address; gives the page as it stands once it has drawn itself.
+    /// Opens an address; returns the page after it was drawn.
     ///
     /// # Errors
     /// A browser that is missing or fails, a page that does not draw, or that met an error.
@@ -45,7 +45,7 @@ impl Browser {
             .await
     }
 
-    /// Opens an address in the dark on a screen so wide; gives the page, and a picture of it.
+    /// Opens an address in dark mode on a screen of this width; returns the page, and a picture of it.
     ///
     /// # Errors
     /// As [`Browser::open`].

@@ -6,26 +6,26 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-/// Data source of SQL.
+/// Uid of the SQL data source.
 pub const WAREHOUSE: &str = "pulseline-warehouse";
-/// Data source of PromQL.
+/// Uid of the PromQL data source.
 pub const METRICS: &str = "pulseline-metrics";
 const PREFIX: &str = "pulseline_";
 
 /// A query of a dashboard.
 #[derive(Clone, Debug)]
 pub struct Query {
-    /// Dashboard and panel or variable.
+    /// Dashboard, and panel or variable.
     pub place: String,
     /// The data source's uid.
     pub source: String,
-    /// How rows are read: `time_series`, `table`, or nothing.
+    /// Result format: `time_series`, `table`, or empty.
     pub format: String,
-    /// SQL or PromQL, macros in it.
+    /// SQL or PromQL with macros.
     pub text: String,
 }
 
-/// A file below `deploy/` or at the top.
+/// Path of a file below `deploy/` or in the root folder.
 #[must_use]
 pub fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
@@ -34,7 +34,7 @@ pub fn path(name: &str) -> PathBuf {
 /// The text of a deployed file.
 ///
 /// # Errors
-/// When it is not there.
+/// A missing file.
 pub fn read(name: &str) -> Result<String> {
     std::fs::read_to_string(path(name)).with_context(|| name.to_owned())
 }
@@ -62,7 +62,7 @@ pub fn dashboards() -> Result<Vec<(String, Value)>> {
     Ok(found)
 }
 
-/// Elements of an array below `value`; none when there is no such array.
+/// Elements of an array below `value`; none if it is missing.
 pub fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
     value
         .pointer(pointer)
@@ -71,7 +71,7 @@ pub fn list<'a>(value: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Val
         .flatten()
 }
 
-/// A text below `value`; empty when there is none.
+/// A text below `value`; empty if it is missing.
 #[must_use]
 pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
@@ -80,7 +80,7 @@ pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 /// Every query of every panel and variable.
 ///
 /// # Errors
-/// A dashboard that is no JSON, or one without a query.
+/// A dashboard that is not JSON, or without a query.
 pub fn queries() -> Result<Vec<Query>> {
     let mut found = Vec::new();
     for (name, board) in dashboards()? {
@@ -109,15 +109,15 @@ pub fn queries() -> Result<Vec<Query>> {
                 text: text(variable, "/query").to_owned(),
             });
         }
-        ensure!(found.len() > before, "{name} asks nothing");
+        ensure!(found.len() > before, "{name} has no query");
     }
     Ok(found)
 }
 
-/// SQL as Grafana sends it, for a range of time (ISO instants) and the people chosen.
+/// SQL as Grafana sends it, for a time range (ISO instants) and the selected people.
 ///
 /// # Errors
-/// A macro or variable that the dashboards are not to use.
+/// A macro or variable that the dashboards must not use.
 pub fn expand(sql: &str, (from, to): (&str, &str), people: &[String]) -> Result<String> {
     let chosen: Vec<String> = people.iter().map(|person| format!("'{person}'")).collect();
     let mut expanded = sql
@@ -128,11 +128,14 @@ pub fn expand(sql: &str, (from, to): (&str, &str), people: &[String]) -> Result<
         let (column, after) = after.split_once(')').context("a filter without an end")?;
         expanded = format!("{before}{column} BETWEEN '{from}' AND '{to}'{after}");
     }
-    ensure!(!expanded.contains('$'), "something is left: {expanded}");
+    ensure!(
+        !expanded.contains('$'),
+        "an unknown macro or variable is left: {expanded}"
+    );
     Ok(expanded)
 }
 
-/// Names of our metrics in an expression.
+/// Names of Pulseline's metrics in an expression.
 #[must_use]
 pub fn metric_names(expression: &str) -> BTreeSet<String> {
     expression
@@ -142,7 +145,7 @@ pub fn metric_names(expression: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// The histogram that a series belongs to; none when it is none.
+/// The histogram of a series; none for other metrics.
 #[must_use]
 pub fn histogram_of(series: &str) -> Option<&str> {
     let base = ["_bucket", "_sum", "_count"]
@@ -154,7 +157,7 @@ pub fn histogram_of(series: &str) -> Option<&str> {
         .then_some(base)
 }
 
-/// Names of our metrics in all dashboards and rules.
+/// Names of Pulseline's metrics in all dashboards and rules.
 ///
 /// # Errors
 /// A file that cannot be read.

@@ -1,4 +1,4 @@
-//! Handmade messages that no simulation would send.
+//! Handmade messages, for cases that the simulation does not produce.
 
 use std::time::Duration;
 
@@ -14,27 +14,27 @@ use tokio::sync::Mutex;
 use crate::world::World;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Messages that wait for their acknowledgement.
+/// Messages without acknowledgement, at most.
 const IN_FLIGHT: usize = 1_000;
 
 /// A producer that knows the schemas' ids.
 pub struct Hand {
     producer: FutureProducer<Guard>,
     registry: Registry,
-    /// Of the schemas that were registered; one is at a time.
+    /// Id of the schema that was registered; a test registers one at a time.
     ids: Mutex<[Option<u32>; Stream::COUNT]>,
 }
 
 impl Hand {
-    /// Makes the topics with one partition each, where they are missing.
+    /// Creates missing topics, with one partition each.
     ///
     /// # Errors
-    /// What Kafka or the registry say.
+    /// An error of Kafka or the registry.
     pub async fn new(world: &World) -> Result<Self> {
         Self::with(world, None).await
     }
 
-    /// A producer whose messages become visible by [`Hand::commit`] only; commit markers take offsets of their own.
+    /// A transactional producer: [`Hand::commit`] makes its messages visible, and commit markers take offsets.
     ///
     /// # Errors
     /// As [`Hand::new`].
@@ -68,10 +68,10 @@ impl Hand {
         Ok(id)
     }
 
-    /// Sends an event as the generator would; gives its offset.
+    /// Sends an event as the generator does; returns its offset.
     ///
     /// # Errors
-    /// What Kafka says.
+    /// An error of Kafka.
     pub async fn event(&self, event: &Event) -> Result<i64> {
         let id = self.id(event.stream()).await?;
         self.bytes(
@@ -82,10 +82,11 @@ impl Hand {
         .await
     }
 
-    /// Sends what was planned, all at once, and waits for every acknowledgement. What is no event is left out.
+    /// Sends all planned events at once, and waits for every acknowledgement. Deliveries without an event are
+    /// skipped.
     ///
     /// # Errors
-    /// What Kafka says.
+    /// An error of Kafka.
     pub async fn events(&self, planned: &[Planned]) -> Result<()> {
         let events = planned.iter().filter_map(|planned| match &planned.payload {
             Payload::Event(event) => Some(event),
@@ -96,10 +97,10 @@ impl Hand {
             .await
     }
 
-    /// Sends these very bytes; gives their offset.
+    /// Sends raw bytes; returns their offset.
     ///
     /// # Errors
-    /// What Kafka says.
+    /// An error of Kafka.
     pub async fn bytes(&self, stream: Stream, key: &str, payload: &[u8]) -> Result<i64> {
         let record = FutureRecord::to(stream.topic()).key(key).payload(payload);
         let sent = self.producer.send(record, TIMEOUT).await;
@@ -109,7 +110,7 @@ impl Hand {
     /// Begins a transaction.
     ///
     /// # Errors
-    /// What the client says.
+    /// An error of the client.
     pub fn begin(&self) -> Result<()> {
         Ok(self.producer.begin_transaction()?)
     }
@@ -117,15 +118,15 @@ impl Hand {
     /// Commits the transaction.
     ///
     /// # Errors
-    /// What Kafka says.
+    /// An error of Kafka.
     pub fn commit(&self) -> Result<()> {
         Ok(self.producer.commit_transaction(TIMEOUT)?)
     }
 
-    /// Aborts the transaction: its messages stay in the log and are never read.
+    /// Aborts the transaction: its messages stay in the log, and no `read_committed` consumer reads them.
     ///
     /// # Errors
-    /// What Kafka says.
+    /// An error of Kafka.
     pub fn abort(&self) -> Result<()> {
         Ok(self.producer.abort_transaction(TIMEOUT)?)
     }

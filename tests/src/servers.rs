@@ -1,4 +1,5 @@
-//! Servers of one test beside the embedded four: Debian's packages, unpacked and not installed, as processes that die with it.
+//! Further servers of one test: Debian's packages, unpacked without installation, as processes that end with the
+//! test.
 
 mod child;
 pub mod nginx;

@@ -25,14 +25,14 @@ pub enum Role {
     Loader,
     /// raw → stage, agg.
     Compactor,
-    /// Holes in the accounting.
+    /// Repairs missing offsets.
     Healer,
-    /// Looks on.
+    /// Shows the state of the flow.
     Console,
 }
 
 impl Role {
-    /// The services that carry the flow, in its order.
+    /// The services of the flow, in order.
     pub const ALL: [Self; 3] = [Self::Sink, Self::Loader, Self::Compactor];
 
     fn command(self) -> &'static [&'static str] {
@@ -40,14 +40,14 @@ impl Role {
             Self::Sink => &["sink"],
             Self::Loader => &["load"],
             Self::Compactor => &["compact"],
-            // Once, and then not while a test looks.
+            // One round at the start, and none during a test.
             Self::Healer => &["heal", "--every", "3600"],
             Self::Console => &["console"],
         }
     }
 
-    /// What differs from the defaults in every test: chunks are packed at once, so that later readings meet packed ones; and
-    /// nobody needs a port that another may have.
+    /// Settings that differ from the defaults in every test: chunks are packed at once, so that later readings meet
+    /// packed chunks; and the console takes any free port.
     fn settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Sink | Self::Loader | Self::Healer => &[],
@@ -57,7 +57,7 @@ impl Role {
     }
 }
 
-/// A running service; killed when dropped.
+/// A running service; it is killed when dropped.
 pub struct Service {
     role: Role,
     child: Child,
@@ -74,7 +74,7 @@ impl Service {
         Self::start_with(world, role, &[])
     }
 
-    /// Starts a service with settings of its own, as environment variables.
+    /// Starts a service with further settings, as environment variables.
     ///
     /// # Errors
     /// As [`Service::start`].
@@ -112,25 +112,25 @@ impl Service {
             .collect()
     }
 
-    /// Which service it is.
+    /// Its role.
     #[must_use]
     pub fn role(&self) -> Role {
         self.role
     }
 
-    /// Where it serves metrics and health.
+    /// Address of its metrics and health endpoints.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Its process; none when it has ended.
+    /// Its process id; none when it has ended.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// SIGKILL, and waits until it is gone.
+    /// Kills it with SIGKILL and waits for its end.
     ///
     /// # Errors
     /// When it cannot be killed.
@@ -138,16 +138,16 @@ impl Service {
         Ok(self.child.kill().await?)
     }
 
-    /// SIGTERM, and its exit code.
+    /// Sends SIGTERM and returns the exit code.
     ///
     /// # Errors
-    /// When it does not end within the time that an orchestrator gives.
+    /// When it does not end within the grace period of an orchestrator.
     pub async fn terminate(mut self) -> Result<Option<i32>> {
         self.signal()?;
         self.ended().await
     }
 
-    /// SIGTERM.
+    /// Sends SIGTERM.
     ///
     /// # Errors
     /// When it has ended already.
@@ -155,7 +155,7 @@ impl Service {
         self.send(Signal::TERM)
     }
 
-    /// SIGSTOP: it is there, and does nothing.
+    /// Sends SIGSTOP: the process exists, and does nothing.
     ///
     /// # Errors
     /// As [`Service::signal`].
@@ -163,7 +163,7 @@ impl Service {
         self.send(Signal::STOP)
     }
 
-    /// SIGCONT: it goes on.
+    /// Sends SIGCONT: the process continues.
     ///
     /// # Errors
     /// As [`Service::signal`].
@@ -173,14 +173,16 @@ impl Service {
 
     fn send(&self, signal: Signal) -> Result<()> {
         let pid = self.child.id().and_then(|id| i32::try_from(id).ok());
-        let pid = pid.and_then(Pid::from_raw).context("it has ended already")?;
+        let pid = pid
+            .and_then(Pid::from_raw)
+            .context("the service has ended already")?;
         Ok(kill_process(pid, signal)?)
     }
 
-    /// Waits until it has logged this.
+    /// Waits until the log contains this text.
     ///
     /// # Errors
-    /// When it ends, or never logs it.
+    /// When it ends, or does not log the text in time.
     pub async fn until_logged(&mut self, text: &str) -> Result<()> {
         let deadline = tokio::time::Instant::now() + READY;
         while !self.log()?.contains(text) {
@@ -195,10 +197,10 @@ impl Service {
         Ok(())
     }
 
-    /// Waits until it ends by itself; gives its exit code.
+    /// Waits until it ends by itself; returns its exit code.
     ///
     /// # Errors
-    /// When it does not.
+    /// When it does not end in time.
     pub async fn ended(&mut self) -> Result<Option<i32>> {
         let ended = tokio::time::timeout(READY, self.child.wait()).await;
         Ok(ended
@@ -209,20 +211,20 @@ impl Service {
     /// True while it runs.
     ///
     /// # Errors
-    /// What the system says.
+    /// An I/O error of the system.
     pub fn is_running(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_none())
     }
 
-    /// What it logged so far.
+    /// The log so far.
     ///
     /// # Errors
-    /// What the system says.
+    /// An I/O error of the system.
     pub fn log(&self) -> Result<String> {
         Ok(std::fs::read_to_string(&self.log)?)
     }
 
-    /// Asks its HTTP server for `path`; gives status and body.
+    /// Requests `path` from its HTTP server; returns status and body.
     ///
     /// # Errors
     /// When it does not answer.
@@ -231,7 +233,7 @@ impl Service {
         Ok((answer.status().as_u16(), answer.text().await?))
     }
 
-    /// What it measures at present.
+    /// Its current metrics.
     ///
     /// # Errors
     /// When it does not answer.
@@ -241,10 +243,10 @@ impl Service {
         Ok(Measures::new(text))
     }
 
-    /// Waits until the sum of one of its metrics is as it should be.
+    /// Waits until the sum of a metric fulfils a condition.
     ///
     /// # Errors
-    /// When there is no such metric, or it never is.
+    /// When there is no such metric, or it does not fulfil it in time.
     pub async fn until_measured(&self, name: &str, is_right: impl Fn(f64) -> bool) -> Result<()> {
         let deadline = tokio::time::Instant::now() + READY;
         loop {
@@ -257,7 +259,7 @@ impl Service {
         }
     }
 
-    /// Waits until it says that it is ready, whether it works or stands by.
+    /// Waits until it is ready, active or on standby.
     ///
     /// # Errors
     /// As [`Service::until_ready`].
@@ -265,10 +267,10 @@ impl Service {
         self.until_says(|_| true).await
     }
 
-    /// Waits until it says that it is ready, and works itself: a stand-by is ready too.
+    /// Waits until it is ready and active itself: a standby is ready too.
     ///
     /// # Errors
-    /// When it ends, or never says so.
+    /// When it ends, or is not ready in time.
     pub async fn until_ready(&mut self) -> Result<()> {
         self.until_says(|said| !said.contains("standing by")).await
     }
@@ -289,7 +291,7 @@ impl Service {
     }
 }
 
-/// The program under test with the servers of `world`; dropped, it is killed.
+/// The program under test with the servers of `world`; it is killed when dropped.
 ///
 /// # Errors
 /// As [`binary`].
@@ -299,13 +301,13 @@ pub fn command(world: &World) -> Result<Command> {
     Ok(command)
 }
 
-/// The program under test: built by the same `cargo test` that runs this.
+/// The program under test, built by the same `cargo test` that runs this test.
 ///
 /// # Errors
-/// When it is not there, or older than a source: a test of yesterday's program proves nothing.
+/// When it is missing, or older than a source: then the tests would test an old program.
 pub fn binary() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
-    // Test programs stand in a folder below it, others beside it.
+    // Test programs are in a subfolder of its folder, others beside it.
     let folders = own.ancestors().skip(1).take(2);
     let binary = folders
         .map(|folder| folder.join("pulseline"))
@@ -325,10 +327,10 @@ pub fn binary() -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// What ends up in the binary.
+/// Sources that are part of the program.
 const COMPILED: [&str; 5] = ["rs", "sql", "html", "css", "js"];
 
-/// A source below `folder` that was changed after `time`, tests left out.
+/// A source below `folder` that changed after `time`, without tests.
 fn newer(folder: &Path, time: SystemTime) -> Result<Option<PathBuf>> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();

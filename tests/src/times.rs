@@ -1,4 +1,4 @@
-//! Where a scenario's time goes, for the table that `scripts/test` prints at its end.
+//! Where a scenario spends its time, for the table that `scripts/test` prints at its end.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ pub(crate) struct Times {
     began: Instant,
     /// Servers that start, and the migration.
     start: Duration,
-    /// Milliseconds that the scenario waited until all was accounted for or quiet.
+    /// Milliseconds that the scenario waited for accounting or quiet.
     quiet_ms: AtomicU64,
     /// Milliseconds of `verify`.
     verify_ms: AtomicU64,
@@ -28,7 +28,7 @@ impl Times {
         }
     }
 
-    /// The servers answer and the schema is there.
+    /// The servers answer and the schema is installed.
     pub(crate) fn started(&mut self) {
         self.start = self.began.elapsed();
     }
@@ -52,7 +52,8 @@ impl Times {
     }
 }
 
-/// Past what the test runner captures, so that the summary can list it. The benchmark, which has worlds too, prints none.
+/// Prints to the real standard output, so that the summary can list it. The benchmark also has worlds, but prints
+/// no times.
 impl Drop for Times {
     fn drop(&mut self) {
         if std::env::var_os("PULSELINE_TEST_TIMES").is_some() {

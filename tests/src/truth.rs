@@ -19,10 +19,10 @@ mod whole;
 
 pub use findings::Findings;
 
-/// What the deliveries of a cohort must have become.
+/// The expected fate of a cohort's deliveries.
 ///
 /// # Errors
-/// When the configuration is wrong.
+/// An invalid configuration.
 pub fn oracle(config: &SimulateConfig) -> Result<Oracle> {
     Ok(Oracle::of(
         plan(config, UtcMillis(0)).map_err(anyhow::Error::msg)?,
@@ -32,7 +32,7 @@ pub fn oracle(config: &SimulateConfig) -> Result<Oracle> {
 /// Compares documents, receipts, rows and dead letters with the oracle.
 ///
 /// # Errors
-/// A store that cannot be asked.
+/// An unreachable store.
 pub async fn compare(world: &World, oracle: &Oracle) -> Result<Findings> {
     let mut findings = Findings::default();
     stored(world, oracle, &mut findings).await?;

@@ -1,8 +1,9 @@
-//! The vocabulary of this code: former words of identifiers, and the standard terms that replaced them. Pure.
+//! The vocabulary of this code: former words of identifiers, and the standard terms that replace them. Pure.
 
 use crate::identifiers::words;
 
-/// Words that no identifier has → what it is called instead. Kafka's and PostgreSQL's own terms need no glossary.
+/// Words that identifiers must not contain → their replacement. Kafka's and PostgreSQL's own terms need no
+/// glossary.
 const WORDS_REFUSED: [(&[&str], &str); 19] = [
     (&["letter", "letters"], "dead letter"),
     (&["book", "books"], "ops tables, or a backfill's progress"),
@@ -34,7 +35,7 @@ const WORDS_REFUSED: [(&[&str], &str); 19] = [
     (&["departed", "impatient"], "started at, short lock timeout"),
 ];
 
-/// Names that are refused as a whole: as a part of a sentence, such as the name of a test, they are plain English.
+/// Names that are refused only as a whole: inside a longer name, such as a test's, they are plain English.
 const NAMES_OF_CODE_REFUSED: [(&str, &str); 8] = [
     ("Connections", "the service's own name before it"),
     ("Per", "RowGranularity"),
@@ -46,10 +47,10 @@ const NAMES_OF_CODE_REFUSED: [(&str, &str); 8] = [
     ("told", "describe"),
 ];
 
-/// Neighbours that make another term of a refused word.
+/// Neighbours that make a refused word a standard term.
 const TERMS: [&str; 4] = ["dead_letter", "dead_letters", "in_flight", "held_back"];
 
-/// What an identifier is to be called instead, when one of its words is refused.
+/// The replacement for an identifier that contains a refused word.
 #[must_use]
 pub fn refused_word(identifier: &str) -> Option<&'static str> {
     let whole = NAMES_OF_CODE_REFUSED.iter().find(|(name, _)| *name == identifier);

@@ -1,4 +1,4 @@
-//! Four fresh servers with a migrated warehouse, and what a test reads from them.
+//! Four fresh servers with a migrated warehouse, and their content as tests read it.
 
 use pulseline_sql::GenericClient;
 use std::path::{Path, PathBuf};
@@ -17,16 +17,16 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use crate::own;
 use crate::times::Times;
 
-/// How often stores are asked whether something has come true.
+/// How often a condition on the stores is checked.
 const POLL: Duration = Duration::from_millis(250);
-/// Nothing in these tests takes this long on two cores: a longer wait means that the event never comes.
+/// No wait in these tests takes longer on two cores: a longer one means that the condition never becomes true.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// How many sets of servers run at once at most: more would need much memory.
+/// Most sets of servers at once: more would need much memory.
 const WORLDS_MAX: usize = 4;
 
-/// Lets as many sets of servers run at once as there are cores: a scenario waits more than it computes, and a set takes about 2 GB.
-/// One alone where a server of one's own is given, because each scenario empties it.
+/// Allows as many sets of servers at once as there are cores, because a scenario waits more than it computes; a set
+/// needs about 2 GB. An external server allows only one set, because each scenario empties it.
 static WORLDS: LazyLock<Semaphore> = LazyLock::new(|| {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let given = Server::ALL
@@ -35,7 +35,7 @@ static WORLDS: LazyLock<Semaphore> = LazyLock::new(|| {
     Semaphore::new(if given { 1 } else { cores.min(WORLDS_MAX) })
 });
 
-/// Data of an embedded TimescaleDB that is migrated: each world begins with a copy.
+/// Data of a migrated embedded TimescaleDB: each world begins with a copy.
 static TEMPLATE: OnceCell<PathBuf> = OnceCell::const_new();
 
 async fn migrated() -> Result<PathBuf> {
@@ -56,7 +56,7 @@ async fn migrated() -> Result<PathBuf> {
         .join(Server::Timescale.name()))
 }
 
-/// Lets the embedded TimescaleDB begin with a copy, where it is one of the servers.
+/// Starts the embedded TimescaleDB with a copy, if the world has one.
 async fn template() -> Result<Extras> {
     let mut extras = Extras::default();
     if own::address(Server::Timescale).is_none() {
@@ -65,11 +65,11 @@ async fn template() -> Result<Extras> {
     Ok(extras)
 }
 
-/// Running servers of a test.
+/// The running servers of a test.
 pub struct World {
-    /// The servers; kill and restart them here.
+    /// The servers, for tests that kill and restart them.
     pub stack: Stack,
-    /// What the services are told about where the servers are.
+    /// The servers' addresses, for the services.
     pub endpoints: Endpoints,
     name: String,
     times: Times,
@@ -80,7 +80,7 @@ impl World {
     /// Starts fresh servers under a name of the test's own, and migrates.
     ///
     /// # Errors
-    /// A server that does not come up.
+    /// A server that does not start.
     pub async fn start(name: &str) -> Result<Self> {
         Self::launch(name, template().await?, &own::embedded())
             .await?
@@ -88,8 +88,8 @@ impl World {
             .await
     }
 
-    /// [`World::start`] for a benchmark: the warehouse is migrated by the server that is then timed, so that its program has been
-    /// compiled as one that runs for long has.
+    /// [`World::start`] for a benchmark. The server that migrates the warehouse is also the one that is measured,
+    /// so that its code is compiled as in a server that has run for long.
     ///
     /// # Errors
     /// As [`World::start`].
@@ -100,8 +100,8 @@ impl World {
             .await
     }
 
-    /// [`World::start`] for a scenario that kills these servers, stands before them or logs in to them under other names;
-    /// none, and a line for the summary, where one of them is not embedded.
+    /// [`World::start`] for a scenario that kills servers, puts proxies in front of them, or logs in under other
+    /// names. If one of them is not embedded, it prints a line for the summary and returns none.
     ///
     /// # Errors
     /// As [`World::start`].
@@ -112,7 +112,7 @@ impl World {
         }
     }
 
-    /// Starts fresh embedded servers with more than their defaults; it brings them whatever servers are given.
+    /// Starts fresh embedded servers with further options, even if external servers are given.
     ///
     /// # Errors
     /// As [`World::start`].
@@ -133,7 +133,7 @@ impl World {
     }
 
     async fn launch(name: &str, extras: Extras, servers: &[Server]) -> Result<Self> {
-        // The HTTP client wants one; a second installation is refused, not harmful.
+        // The HTTP client needs a crypto provider; a second installation fails without harm.
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let permit = WORLDS.acquire().await?;
         let name = format!("test-{name}");
@@ -160,7 +160,7 @@ impl World {
         Ok(self)
     }
 
-    /// Kills the servers: their data is not read again.
+    /// Kills the servers without a clean stop: no test reads their data again.
     ///
     /// # Errors
     /// A process that cannot be killed.
@@ -177,7 +177,7 @@ impl World {
         stack_root().join("run").join(&self.name).join("logs")
     }
 
-    /// Where Kafka is.
+    /// Address of Kafka.
     #[must_use]
     pub fn kafka(&self) -> KafkaConfig {
         KafkaConfig {
@@ -186,7 +186,7 @@ impl World {
         }
     }
 
-    /// Where the registry is.
+    /// Address of the registry.
     #[must_use]
     pub fn registry(&self) -> RegistryConfig {
         RegistryConfig {
@@ -195,7 +195,7 @@ impl World {
         }
     }
 
-    /// Where MongoDB is.
+    /// Address of MongoDB.
     #[must_use]
     pub fn mongo(&self) -> MongoConfig {
         MongoConfig {
@@ -204,7 +204,7 @@ impl World {
         }
     }
 
-    /// Where TimescaleDB is.
+    /// Address of TimescaleDB.
     #[must_use]
     pub fn timescale(&self) -> TimescaleConfig {
         TimescaleConfig {
@@ -221,15 +221,15 @@ impl World {
         Ok(pulseline_sql::connect(&self.timescale(), "pulseline-tests").await?)
     }
 
-    /// The database of documents.
+    /// The database of the documents.
     ///
     /// # Errors
-    /// When its address is wrong.
+    /// An invalid address.
     pub async fn documents(&self) -> Result<mongodb::Database> {
         Ok(pulseline_clients::mongo::open(&self.mongo(), "pulseline-tests").await?)
     }
 
-    /// What `status` and `verify` compare.
+    /// The warehouse and databases that `status` and `verify` compare.
     #[must_use]
     pub fn audited(&self) -> AuditorConnections {
         AuditorConnections {
@@ -243,7 +243,7 @@ impl World {
     /// Sends a cohort's uploads and waits for every acknowledgement.
     ///
     /// # Errors
-    /// What the generator says, or a message that was not acknowledged.
+    /// An error of the generator, or a message without acknowledgement.
     pub async fn simulate(&self, config: &SimulateConfig) -> Result<Summary> {
         let connections = pulseline_generator::GeneratorConnections {
             kafka: self.kafka(),
@@ -262,10 +262,10 @@ impl World {
         Ok(summary)
     }
 
-    /// Waits until a number of the warehouse is this one.
+    /// Waits until a number of the warehouse has this value.
     ///
     /// # Errors
-    /// When it does not come true; the last number is told.
+    /// When it does not in time; the error shows the last number.
     pub async fn until_count(&self, sql: &str, expected: i64) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -283,10 +283,10 @@ impl World {
         pulseline_auditor::status(&self.audited()).await
     }
 
-    /// Waits until `is_so` of the status.
+    /// Waits until the status fulfils `is_so`.
     ///
     /// # Errors
-    /// When it does not come true; the last status is told.
+    /// When it does not in time; the error shows the last status.
     pub async fn until(&self, what: &str, is_so: impl Fn(&Status) -> bool) -> Result<Status> {
         let began = Instant::now();
         let deadline = began + PATIENCE;
@@ -303,10 +303,10 @@ impl World {
         }
     }
 
-    /// Waits until everything that was produced is accounted for.
+    /// Waits until every produced message is accounted for.
     ///
     /// # Errors
-    /// When that does not come true.
+    /// When this does not happen in time.
     pub async fn until_accounted(&self) -> Result<Status> {
         self.until("everything is accounted for", |status| {
             status.unreachable.is_empty() && status.unaccounted() == 0 && status.produced() > 0
@@ -317,7 +317,7 @@ impl World {
     /// Waits until everything is accounted for and refreshed.
     ///
     /// # Errors
-    /// When that does not come true.
+    /// When this does not happen in time.
     pub async fn until_quiet(&self) -> Result<Status> {
         self.until("everything is accounted for and refreshed", |status| {
             status.is_quiet() && status.produced() > 0
@@ -325,10 +325,10 @@ impl World {
         .await
     }
 
-    /// `verify`, waiting at most `settle` for what is still on its way.
+    /// `verify`, with a wait of at most `settle` for messages in flight.
     ///
     /// # Errors
-    /// A store that cannot be asked.
+    /// An unreachable store.
     pub async fn verify(&self, settle: Duration) -> Result<Verdict> {
         let config = VerifyConfig {
             settle,
@@ -341,10 +341,10 @@ impl World {
         Ok(verdict?)
     }
 
-    /// Verifies, and refuses anything but equality.
+    /// Verifies, and fails on any difference.
     ///
     /// # Errors
-    /// What differs.
+    /// The differences.
     pub async fn verify_equal(&self) -> Result<()> {
         let verdict = self.verify(Duration::from_secs(60)).await?;
         ensure!(verdict.is_equal() && verdict.in_flight == 0, "{verdict}");
@@ -354,7 +354,7 @@ impl World {
     /// One number of the warehouse.
     ///
     /// # Errors
-    /// What the server says.
+    /// An error of the server.
     pub async fn count(&self, sql: &str) -> Result<i64> {
         let warehouse = pulseline_sql::open_reader(&self.timescale(), "pulseline-tests", PATIENCE).await?;
         let row = warehouse.query_one(sql, &[]).await;

@@ -1,4 +1,4 @@
-//! Checks that deployment files agree with the binary: compose file, image, dashboards, scrape targets, alerts.
+//! Checks that the deployment files agree with the binary: compose file, image, dashboards, scrape targets, alerts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -16,7 +16,7 @@ fn yaml(name: &str) -> Result<Value> {
     serde_saphyr::from_str(&read(name)?).with_context(|| name.to_owned())
 }
 
-/// Services of the compose file with what they inherit.
+/// Services of the compose file, with inherited settings.
 fn services() -> Result<Map<String, Value>> {
     let compose = yaml("docker-compose.yml")?;
     let services = compose["services"].as_object().context("no services")?;
@@ -65,7 +65,7 @@ fn every_image_is_pinned_and_every_service_is_watched() -> Result<()> {
 }
 
 #[test]
-fn what_a_service_waits_for_exists_and_can_come_true() -> Result<()> {
+fn the_conditions_that_a_service_waits_for_exist_and_can_become_true() -> Result<()> {
     let services = services()?;
     for (name, service) in &services {
         let waits = service["depends_on"].as_object().into_iter().flatten();
@@ -86,7 +86,7 @@ fn what_a_service_waits_for_exists_and_can_come_true() -> Result<()> {
 }
 
 #[test]
-fn volumes_are_declared_and_mounted_files_are_there() -> Result<()> {
+fn volumes_are_declared_and_mounted_files_exist() -> Result<()> {
     let compose = yaml("docker-compose.yml")?;
     let declared = compose["volumes"].as_object().context("no volumes")?;
     for (name, service) in services()? {
@@ -100,7 +100,7 @@ fn volumes_are_declared_and_mounted_files_are_there() -> Result<()> {
     Ok(())
 }
 
-/// `section.key` of the file that lists every setting; another test holds that it does.
+/// Keys `section.key` of the file that lists every setting; another test checks that the list is complete.
 fn settings() -> Result<BTreeSet<String>> {
     let (mut section, mut keys) = (String::new(), BTreeSet::new());
     for line in read("deploy/pulseline.toml")?.lines() {
@@ -114,7 +114,7 @@ fn settings() -> Result<BTreeSet<String>> {
 }
 
 #[test]
-fn every_setting_and_command_is_one_of_the_program() -> Result<()> {
+fn every_setting_and_command_exists_in_the_program() -> Result<()> {
     let (keys, mut commands) = (settings()?, BTreeSet::new());
     for (name, service) in services()?.into_iter().filter(|(_, service)| is_ours(service)) {
         let environment = service["environment"].as_object().context("no environment")?;
@@ -123,7 +123,7 @@ fn every_setting_and_command_is_one_of_the_program() -> Result<()> {
                 .strip_prefix("PULSELINE__")
                 .map(|key| key.replace("__", ".").to_lowercase());
             ensure!(key.is_some_and(|key| keys.contains(&key)), "{name}: {variable}");
-            // All listen beyond loopback.
+            // All services listen on other interfaces than loopback.
             let said = variable.replace("__LISTEN", "__ALLOW_UNAUTHENTICATED");
             ensure!(environment.contains_key(&said), "{name} is refused: {said}");
         }
@@ -196,7 +196,10 @@ fn every_service_is_scraped_where_it_serves_metrics() -> Result<()> {
         .iter()
         .filter(|(name, service)| is_ours(service) && *name != "migrate");
     let ours: BTreeSet<&str> = ours.map(|(name, _)| name.as_str()).collect();
-    ensure!(jobs == ours, "{jobs:?} are scraped of {ours:?}");
+    ensure!(
+        jobs == ours,
+        "{jobs:?} are scraped, but the services are {ours:?}"
+    );
     Ok(())
 }
 
@@ -212,7 +215,7 @@ fn every_metric_of_a_dashboard_or_rule_is_described_by_a_service() -> Result<()>
 }
 
 #[test]
-fn every_panel_says_what_it_shows_and_has_a_place() -> Result<()> {
+fn every_panel_has_a_description_and_a_place() -> Result<()> {
     for (file, board) in picture::dashboards()? {
         let (mut ids, mut taken) = (BTreeSet::new(), BTreeSet::new());
         for panel in list(&board, "/panels") {
@@ -236,7 +239,7 @@ fn every_panel_says_what_it_shows_and_has_a_place() -> Result<()> {
             }
             ensure!(
                 !text(panel, "/description").is_empty(),
-                "{file}: {title} says nothing"
+                "{file}: {title} has no description"
             );
             let is_table = panel["type"] == "table";
             let has_unit = panel.pointer("/fieldConfig/defaults/unit").is_some();
@@ -270,7 +273,7 @@ fn every_query_asks_a_provisioned_source_and_readers_relations_only() -> Result<
             .filter(|pair| ["from", "join"].contains(&pair[0]));
         for relation in relations.map(|pair| pair[1]) {
             let is_readers = relation.starts_with("stage.") || relation.starts_with("agg.");
-            // `extract(epoch from …)` asks no relation.
+            // `extract(epoch from …)` names no relation.
             ensure!(
                 is_readers || relation.ends_with("_local"),
                 "{}: {relation}",
@@ -316,7 +319,7 @@ fn grafana_finds_its_dashboards_and_its_servers() -> Result<()> {
     Ok(())
 }
 
-/// Rules of alerts by name.
+/// Alert rules by name.
 fn alerts() -> Result<BTreeMap<String, Value>> {
     let rules = yaml("deploy/prometheus/alerts.yml")?;
     let rules = list(&rules, "/groups/0/rules");
@@ -326,7 +329,7 @@ fn alerts() -> Result<BTreeMap<String, Value>> {
 }
 
 #[test]
-fn every_alert_says_what_to_do_and_is_seen_to_fire() -> Result<()> {
+fn every_alert_has_a_runbook_and_a_test_in_which_it_fires() -> Result<()> {
     let (alerts, runbook) = (alerts()?, read(RUNBOOK)?);
     for (name, rule) in &alerts {
         for field in ["summary", "description"] {
@@ -354,12 +357,15 @@ fn every_alert_says_what_to_do_and_is_seen_to_fire() -> Result<()> {
         }
     }
     let known: BTreeSet<String> = alerts.into_keys().collect();
-    ensure!(fired == known, "{fired:?} are seen to fire of {known:?}");
+    ensure!(
+        fired == known,
+        "the rules' tests fire {fired:?}, the rules have {known:?}"
+    );
     Ok(())
 }
 
 #[test]
-fn promtool_finds_rules_and_configuration_right_and_their_tests_pass() -> Result<()> {
+fn promtool_accepts_rules_and_configuration_and_their_tests_pass() -> Result<()> {
     let checks = [
         ["check", "rules", "alerts.yml"],
         ["check", "config", "prometheus.yml"],

@@ -1,7 +1,8 @@
-//! Random histories: with late, repeated and corrected data in any order, with kills and packing in between, stage and
-//! agg equal at quiet points what the events alone give.
+//! Random histories: with late, repeated and corrected data in any order, with kills and packing in between, stage
+//! and agg equal the expected content at quiet points, computed from the events alone.
 //!
-//! `PULSELINE_TEST_HISTORIES` says how many (50; `scripts/test long` has 300), `PULSELINE_TEST_SEED` repeats a run.
+//! `PULSELINE_TEST_HISTORIES` is their number (50; `scripts/test long` runs 300), `PULSELINE_TEST_SEED` repeats a
+//! run.
 
 use std::time::Instant;
 
@@ -16,19 +17,20 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// A cohort of two, the second of whom wears two devices: two histories.
+/// A cohort of two people, the second of whom wears two devices: two histories.
 const HISTORIES_PER_COHORT: u64 = 2;
 const COHORTS_PER_ROUND: u64 = 25;
-/// Times at which a round is interrupted.
+/// Interruptions of a round.
 const PORTIONS: usize = 4;
 const DAYS: u32 = 3;
-/// One hour in so many is lived at all: the other hours would only cost time.
+/// Only one of this many hours has readings: more would only take time.
 const HOURS_APART: i64 = 8;
 const HOUR_MS: i64 = 3_600_000;
-/// Below the day that a clock may be ahead.
+/// Less than the day by which a clock may be ahead.
 const CLOCK_AHEAD_MS: i64 = 12 * HOUR_MS;
 
-/// Where histories begin: clock changes in Oslo and New York, the ends of a year, a week, a leap February, a month.
+/// Days near which histories begin: clock changes in Oslo and New York; ends of a year, week, leap February and
+/// month.
 const ANCHORS: [(i16, i8, i8); 7] = [
     (2019, 10, 26),
     (2020, 3, 28),
@@ -39,7 +41,7 @@ const ANCHORS: [(i16, i8, i8); 7] = [
     (2020, 3, 7),
 ];
 
-/// Everything is packed as soon as it can be, so that what comes later meets packed chunks.
+/// Chunks are packed as soon as possible, so that later readings meet packed chunks.
 const COMPACTOR: [(&str, &str); 5] = [
     ("PULSELINE__COMPACTOR__INTERVAL_MS", "200"),
     ("PULSELINE__COMPACTOR__QUIET_MS", "0"),
@@ -56,7 +58,7 @@ fn number(name: &str, default: u64) -> Result<u64> {
     std::env::var(name).map_or(Ok(default), |text| text.parse().with_context(|| name.to_owned()))
 }
 
-/// A cohort whose everything follows from the seed; one in eight lives today, so that its days are open.
+/// A cohort that depends only on the seed; one in eight begins today, so that its days are open.
 fn cohort(seed: u64) -> Result<SimulateConfig> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let today = date_of(i32::try_from(system_utc_millis() / 86_400_000)? - 1);
@@ -79,24 +81,24 @@ fn cohort(seed: u64) -> Result<SimulateConfig> {
     })
 }
 
-/// Hours that are lived: the same for all devices of a cohort, so that two devices of a person still meet.
+/// Hours with readings: the same for all devices of a cohort, so that two devices of a person still overlap.
 fn is_lived(ts: LocalMillis, seed: u64) -> bool {
     let hour = ts.0.div_euclid(HOUR_MS) + i64::try_from(seed % 1_000).unwrap_or(0);
     hour.rem_euclid(HOURS_APART) == 0
 }
 
-/// The upload, with fewer readings; none when nothing is left of it.
+/// The upload with fewer readings; none when it has none left.
 fn thinned(mut planned: Planned, seed: u64) -> Option<Planned> {
     let Payload::Event(event) = &mut planned.payload else {
         return None;
     };
-    // What is synced tomorrow has a clock that the sink refuses.
+    // An upload synced tomorrow has a clock that the sink refuses.
     if event.synced_at().0 > system_utc_millis() + CLOCK_AHEAD_MS {
         return None;
     }
     let left = match event {
         Event::HeartRates(event) => {
-            // Of the readings every fifth or so; the minutes of an hour stay told apart.
+            // About every fifth reading; the minutes of an hour keep distinct values.
             event
                 .samples
                 .retain(|sample| is_lived(sample.ts, seed) && sample.ts.0 / 5_000 % 5 == 0);
@@ -119,7 +121,7 @@ fn thinned(mut planned: Planned, seed: u64) -> Option<Planned> {
     (left > 0).then_some(planned)
 }
 
-/// All uploads of a round's histories, in no order at all.
+/// All uploads of a round's histories, in random order.
 fn deliveries(round: u64, seed: u64) -> Result<Vec<Planned>> {
     let mut all = Vec::new();
     for cohort_of in 0..COHORTS_PER_ROUND {
@@ -132,7 +134,7 @@ fn deliveries(round: u64, seed: u64) -> Result<Vec<Planned>> {
 }
 
 #[tokio::test]
-async fn a_1_d_5_stage_and_agg_are_what_the_events_say_after_any_history() -> Result<()> {
+async fn a_1_d_5_stage_and_agg_match_the_events_after_any_history() -> Result<()> {
     let seed = number("PULSELINE_TEST_SEED", 7)?;
     let histories = number("PULSELINE_TEST_HISTORIES", 50)?;
     println!("PULSELINE_TEST_SEED={seed} PULSELINE_TEST_HISTORIES={histories}");

@@ -1,4 +1,4 @@
-//! The oracle's rules, upload by upload and of whole plans: who wins, what stays, what dies.
+//! The oracle's rules, for single uploads and whole plans: which upload wins, what stays, what is refused.
 
 #![allow(
     clippy::unwrap_used,
@@ -64,7 +64,7 @@ fn counted(oracle: &Oracle) -> HashMap<i64, i32> {
 }
 
 #[test]
-fn a_later_upload_replaces_what_it_carries_and_leaves_the_rest() {
+fn a_later_upload_replaces_its_own_readings_and_keeps_the_rest() {
     let uploads = [
         steps(upload(1, 3), &[(0, 10), (1, 20), (2, 30)]),
         steps(upload(2, 5), &[(1, 21)]),
@@ -155,7 +155,7 @@ fn exercise(upload: Upload, name: &str, bpm: Option<i32>) -> Planned {
 }
 
 #[test]
-fn sessions_are_replaced_whole_and_die_whole() {
+fn sessions_are_replaced_or_refused_as_a_whole() {
     let oracle = Oracle::of([
         exercise(upload(1, 4), "Walk", Some(100)),
         exercise(upload(2, 3), "Run", None),
@@ -172,7 +172,7 @@ fn sessions_are_replaced_whole_and_die_whole() {
 }
 
 #[test]
-fn what_is_not_known_is_no_fault_and_what_cannot_be_is() {
+fn unknown_values_are_accepted_and_impossible_ones_are_refused() {
     let sample = |seconds: i64, bpm, confidence| HeartRate {
         ts: LocalMillis(MIDNIGHT + seconds * 1_000),
         bpm,
@@ -183,7 +183,7 @@ fn what_is_not_known_is_no_fault_and_what_cannot_be_is() {
         sample(5, 250, Some(3)),
         sample(10, 19, Some(1)),
         sample(15, 60, Some(4)),
-        // A day and an hour after it was sent, on a clock an hour ahead.
+        // A day and an hour after it was sent, on a clock that is an hour ahead.
         sample(3 * 3_600 + 26 * 3_600, 60, Some(1)),
     ];
     let event = Event::HeartRates(HeartRates {
@@ -201,7 +201,7 @@ fn what_is_not_known_is_no_fault_and_what_cannot_be_is() {
     assert_eq!(items, [&item(2), &item(3), &item(4)]);
 }
 
-/// A day of two people, with mishaps in plenty.
+/// A day of two people with many mishaps.
 fn eventful(seed: u64) -> Vec<Planned> {
     let config = SimulateConfig {
         participants: 2,
@@ -220,7 +220,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn it_does_not_matter_in_what_order_things_arrive(seed in any::<u64>()) {
+    fn the_order_of_arrival_does_not_matter(seed in any::<u64>()) {
         let mut deliveries = eventful(seed);
         let forward = Oracle::of(deliveries.clone());
         deliveries.reverse();
@@ -251,7 +251,7 @@ proptest! {
 }
 
 #[test]
-fn an_impossible_sample_dies_alone_and_an_impossible_session_whole() {
+fn an_impossible_sample_is_refused_alone_and_an_impossible_session_as_a_whole() {
     let config = SimulateConfig {
         participants: 3,
         days: 12,

@@ -43,7 +43,7 @@ const DRIVERS: [(&str, &[&str]); 4] = [
             "bench",
         ],
     ),
-    // Of runtime and console the tests: they ask the HTTP server.
+    // Only tests of runtime and console: they send requests to the HTTP server.
     (
         "reqwest",
         &[
@@ -71,7 +71,7 @@ const DRIVERS: [(&str, &[&str]); 4] = [
     ),
 ];
 
-/// Names of others, where they are used.
+/// Identifiers of other libraries, in the files that use them.
 const NAMES_OF_OTHERS: [(&str, &str); 2] = [
     ("services/loader/src/write/copying.rs", "feed"),
     ("services/clients/src/kafka/class.rs", "IllegalGeneration"),
@@ -145,7 +145,7 @@ fn every_migration_has_a_header() -> Result<()> {
 }
 
 #[test]
-fn modules_are_named_for_what_they_own() -> Result<()> {
+fn modules_have_specific_names() -> Result<()> {
     let vague: Vec<_> = sources()?
         .into_iter()
         .map(|(name, _)| name)
@@ -155,7 +155,7 @@ fn modules_are_named_for_what_they_own() -> Result<()> {
                 .is_some_and(|stem| NAMES_REFUSED.contains(&stem.to_string_lossy().as_ref()))
         })
         .collect();
-    ensure!(vague.is_empty(), "named for nothing: {vague:?}");
+    ensure!(vague.is_empty(), "unspecific names: {vague:?}");
     Ok(())
 }
 
@@ -196,7 +196,7 @@ fn identifiers_are_found_and_old_words_in_them_are_refused() {
     }
 }
 
-/// Stored names, metrics and settings are strings, and may keep the words of earlier versions.
+/// Stored names, metrics and settings are strings, and may keep words of earlier versions.
 #[test]
 fn identifiers_have_standard_words() -> Result<()> {
     let (mut refused, mut count) = (Vec::new(), 0);
@@ -240,7 +240,7 @@ fn drivers_stay_where_they_belong() -> Result<()> {
 }
 
 #[test]
-fn a15_a_metric_that_nobody_defines_is_an_error() {
+fn an_undefined_metric_is_an_error() {
     let text =
         "# TYPE a_total counter\na_total{x=\"1\",y=\"2\"} 3\na_total{x=\"2\"} 4\n# TYPE b gauge\nb 5\n";
     let measures = measures::Measures::new(text.to_owned());
@@ -255,7 +255,7 @@ fn a15_a_metric_that_nobody_defines_is_an_error() {
     assert!(measures.of("a_total", "x", "9").is_err());
 }
 
-/// A test that looks for a line of `/metrics` by itself finds nothing when the metric's name is wrong, and goes on.
+/// A test that parses `/metrics` by itself finds nothing when the metric's name is wrong, and passes.
 #[test]
 fn metrics_are_read_by_name_and_every_name_is_defined() -> Result<()> {
     let described = measures::described()?;
@@ -293,7 +293,7 @@ fn metrics_are_read_by_name_and_every_name_is_defined() -> Result<()> {
     Ok(())
 }
 
-/// Each crate with its features, as cargo would build them.
+/// Each crate with its features, as cargo builds them.
 fn built(arguments: &[&str]) -> Result<BTreeSet<String>> {
     let output = Command::new(env!("CARGO"))
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
@@ -311,7 +311,7 @@ fn built(arguments: &[&str]) -> Result<BTreeSet<String>> {
         .collect())
 }
 
-/// A crate whose features differ is built twice, and all that stand on it are too.
+/// A crate with different features is built twice, and so are all that depend on it.
 #[test]
 fn the_program_and_its_tests_share_one_build() -> Result<()> {
     let program = built(&["--package", "pulseline", "--edges", "normal,build"])?;

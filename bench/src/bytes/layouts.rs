@@ -1,4 +1,4 @@
-//! Layouts of packed heart rates: raw's, and what differs from it in one thing.
+//! Layouts of packed heart rates: raw's layout, and variants that differ in one setting.
 
 /// Columns, chunks and settings of a table.
 pub(super) struct Layout {
@@ -11,7 +11,7 @@ pub(super) struct Layout {
     order_by: &'static str,
 }
 
-/// As raw.heart_rates is.
+/// The layout of raw.heart_rates.
 const RAW: Layout = Layout {
     name: "as raw is",
     columns: "device_id, local_ts, utc_offset_minutes, bpm, confidence, synced_at, event_id",

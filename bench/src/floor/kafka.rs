@@ -1,4 +1,4 @@
-//! A bare producer of ready bytes, and a bare consumer to nothing.
+//! A minimal producer of prepared bytes, and a minimal consumer that discards them.
 
 use std::time::{Duration, Instant};
 
@@ -18,13 +18,13 @@ use crate::cohort::Ready;
 const PARTITIONS: i32 = 4;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Sends everything to topics of its own, as many as the streams have, and waits for every acknowledgement.
+/// Sends everything to separate topics, one per stream, and waits for every acknowledgement.
 pub(crate) async fn produce(world: &World, messages: &[Ready]) -> Result<Duration> {
     make_topics(world, "bench.").await?;
     send(world, messages, "bench.")
 }
 
-/// The same to other topics and untimed, so that the measured run meets a warm broker.
+/// Does the same with other topics and without timing, so that the measured run meets a warm broker.
 pub(crate) async fn warm(world: &World, messages: &[Ready]) -> Result<()> {
     make_topics(world, "bench.cold.").await?;
     send(world, messages, "bench.cold.").map(drop)
@@ -57,7 +57,7 @@ fn settings(world: &World) -> Result<Settings> {
     Ok(Settings::new(&world.kafka(), "pulseline-bench")?)
 }
 
-/// With the generator's settings. Neither a full queue nor the end is slept through: each poll serves what has come.
+/// Uses the generator's settings. Each poll serves delivery reports, so it never sleeps while some are ready.
 fn send(world: &World, messages: &[Ready], prefix: &str) -> Result<Duration> {
     let topics = Stream::ALL.map(|stream| format!("{prefix}{}", stream.topic()));
     let producer: BaseProducer<Guard> = settings(world)?
@@ -97,7 +97,7 @@ fn send(world: &World, messages: &[Ready], prefix: &str) -> Result<Duration> {
     })
 }
 
-/// Reads every topic of the streams from its beginning to its end.
+/// Reads every stream's topic from beginning to end.
 pub(crate) fn consume(world: &World) -> Result<Duration> {
     tokio::task::block_in_place(|| {
         let consumer: BaseConsumer<Guard> = settings(world)?

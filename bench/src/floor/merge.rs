@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use super::rows::{self, Row, Table};
 use crate::cohort::Cohort;
 
-/// Merges a cohort's readings in the order in which they are delivered; gives how many were sent.
+/// Merges a cohort's readings in order of delivery; returns their number.
 pub(crate) async fn merge(client: &Client, cohort: &Cohort) -> Result<(Duration, u64)> {
     rows::drop_tables(client).await?;
     rows::make_tables(client).await?;

@@ -11,12 +11,12 @@ use mongodb::{Collection, Database, IndexModel};
 use pulseline_schemas::Stream;
 use pulseline_schemas::pages::Order;
 
-/// As the sink's batches.
+/// Size of the sink's batches.
 const BATCH: usize = 1_000;
-/// As the loader asks for them.
+/// Size of the loader's batches.
 const FETCH: u32 = 1_000;
 
-/// Where the collections of all streams stand at a moment.
+/// The current positions of all streams' collections.
 pub(crate) struct Standing {
     token: ResumeToken,
     documents: u64,
@@ -26,17 +26,17 @@ impl Standing {
     pub(crate) async fn now(database: &Database) -> Result<Self> {
         let token = database.watch().await?.resume_token();
         Ok(Self {
-            token: token.context("the server tells no position")?,
+            token: token.context("the server returns no position")?,
             documents: documents(database).await?,
         })
     }
 
-    /// Documents that came since.
+    /// Documents since this position.
     pub(crate) async fn added(&self, database: &Database) -> Result<u64> {
         Ok(documents(database).await? - self.documents)
     }
 
-    /// Reads every change since, of all collections at once as the loader does.
+    /// Reads every change since this position, from all collections at once as the loader does.
     pub(crate) async fn drain(self, database: &Database) -> Result<Duration> {
         let wanted = self.added(database).await?;
         let began = Instant::now();
@@ -62,7 +62,7 @@ async fn documents(database: &Database) -> Result<u64> {
     Ok(documents)
 }
 
-/// Inserts the stored documents once more, elsewhere: unordered, acknowledged by a majority. They are read between the
+/// Inserts copies of the stored documents, unordered and acknowledged by a majority. They are read between the
 /// timed batches, so that memory does not grow with their number.
 pub(crate) async fn insert(database: &Database) -> Result<Duration> {
     let mut took = Duration::ZERO;
@@ -95,8 +95,8 @@ async fn beside(database: &Database, stream: Stream) -> Result<Collection<RawDoc
     let options = CollectionOptions::builder()
         .write_concern(WriteConcern::majority())
         .build();
-    // In a database of its own: the embedded server tells the streams of a database that a collection of it was dropped, and
-    // gives them a position that it then refuses.
+    // A separate database: when a collection is dropped, the embedded server notifies all streams of its database,
+    // and gives them a position that it later refuses.
     let apart = database.client().database("bench");
     let target = apart.collection_with_options::<RawDocumentBuf>(stream.collection(), options);
     let position = doc! { "kafka.topic": 1, "kafka.generation": 1, "kafka.partition": 1, "kafka.offset": 1 };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-/// Of the compactor's journal, in its order.
+/// Entries of the compactor's journal, in order.
 const CALLS: &str = "select format('call refresh_continuous_aggregate(%L, timestamp %L, timestamp %L)', \
     relation, range_start, range_end) as call from ops.compactions where task = 'refresh' order by id";
 const RELATIONS: &str =
@@ -16,7 +16,7 @@ pub(crate) async fn again(client: &Client) -> Result<Duration> {
     let calls = texts(client, CALLS).await?;
     ensure!(!calls.is_empty(), "the compactor refreshed nothing");
     let relations = texts(client, RELATIONS).await?;
-    // What is emptied counts as changed, so that a refresh has all of it to do.
+    // Emptied ranges count as changed, so a refresh computes all of them.
     client
         .batch_execute(&format!("truncate {}", relations.join(", ")))
         .await?;

@@ -1,4 +1,4 @@
-//! Readings as ready rows of a binary COPY, and tables like raw's to put them into.
+//! Readings as prepared rows of a binary COPY, and tables like raw's for them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use uuid::Uuid;
 
 use crate::cohort::Cohort;
 
-/// Rows of a COPY, as the loader's batches.
+/// Rows of a COPY, as in the loader's batches.
 pub(crate) const BATCH: usize = 20_000;
-/// Of the binary format: signature, flags, no extension.
+/// Header of the binary format: signature, flags, no extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// Milliseconds from 1970 to PostgreSQL's epoch.
 const EPOCH_2000_MS: i64 = 946_684_800_000;
@@ -65,7 +65,7 @@ impl Row {
         (self.device_id, self.local_ts, self.utc_offset_minutes)
     }
 
-    /// The greater one wins.
+    /// The greater version wins.
     pub(crate) const fn version(&self) -> (i64, Uuid) {
         (self.synced_at, self.event_id)
     }
@@ -99,11 +99,11 @@ fn millis(bytes: &mut BytesMut, millis: i64) {
 
 fn small(bytes: &mut BytesMut, value: i32) {
     bytes.put_i32(2);
-    // The generator's values are far below what the column holds.
+    // The generator's values are far below the column's limit.
     bytes.put_i16(i16::try_from(value).unwrap_or(i16::MAX));
 }
 
-/// An event's rows and their table, if it carries readings.
+/// An event's rows and their table, if it has readings.
 pub(crate) fn of_event(event: &Event) -> Option<(Table, Vec<Row>)> {
     let upload = event.upload()?;
     let row = |at: LocalMillis, value: i32, confidence: Option<i32>| row(upload, at.0, value, confidence);
@@ -143,7 +143,8 @@ const fn row(upload: &Upload, local_ts: i64, value: i32, confidence: Option<i32>
     }
 }
 
-/// Of rows with the same key the newest: devices repeat readings in one upload, and a statement takes a key once.
+/// The newest of the rows with the same key: devices repeat readings in an upload, and a statement accepts a key
+/// once.
 pub(crate) fn distinct(rows: Vec<Row>) -> Vec<Row> {
     let mut places: HashMap<_, usize> = HashMap::with_capacity(rows.len());
     let mut distinct: Vec<Row> = Vec::with_capacity(rows.len());
@@ -158,7 +159,7 @@ pub(crate) fn distinct(rows: Vec<Row>) -> Vec<Row> {
     distinct
 }
 
-/// A COPY's bytes, ready before the clock starts: the driver's own writer encodes while it sends.
+/// Bytes of a COPY, prepared before the clock starts: the driver's own writer encodes while it sends.
 pub(crate) fn binary(table: Table, rows: &[Row]) -> Bytes {
     let mut bytes = BytesMut::from(HEADER);
     for row in rows {
@@ -179,8 +180,8 @@ pub(crate) async fn copy(client: &Client, target: &str, rows: Bytes) -> Result<(
     Ok(())
 }
 
-/// Makes empty hypertables like raw's, with its chunks, keys, checks and columnstore, in the schema `bench`. Each has a
-/// continuous aggregate too: a hypertable that has one takes a note of every row.
+/// Creates empty hypertables like raw's, with chunks, keys, checks and columnstore, in the schema `bench`. Each
+/// also has a continuous aggregate, because its hypertable records the change of every row.
 pub(crate) async fn make_tables(client: &Client) -> Result<()> {
     client.batch_execute("create schema bench").await?;
     for Table { stream: table, .. } in Table::all() {
@@ -200,15 +201,15 @@ pub(crate) async fn make_tables(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Drops them.
+/// Drops the hypertables.
 pub(crate) async fn drop_tables(client: &Client) -> Result<()> {
     Ok(client
         .batch_execute("drop schema if exists bench cascade")
         .await?)
 }
 
-/// Hands a cohort's readings over in batches of one table, in the order in which they are delivered; gives the time that
-/// writing took, and how many there were.
+/// Passes on a cohort's readings in batches of one table, in order of delivery; returns the time of writing and
+/// their number.
 pub(crate) async fn in_batches(
     cohort: &Cohort,
     mut write: impl AsyncFnMut(Table, Vec<Row>) -> Result<Duration>,

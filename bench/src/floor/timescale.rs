@@ -8,7 +8,7 @@ use tokio_postgres::Client;
 use super::rows::{self, Row, Table};
 use crate::cohort::Cohort;
 
-/// Copies a cohort's readings, in the order in which they are delivered.
+/// Copies a cohort's readings in order of delivery.
 pub(crate) async fn copy(client: &Client, cohort: &Cohort) -> Result<Duration> {
     rows::drop_tables(client).await?;
     rows::make_tables(client).await?;

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use super::{BenchReport, Case, Hop, Live, Read, quotients};
 
-/// Processes that used less are left out, in seconds a million readings.
+/// Processes below this are left out, in seconds per million readings.
 const LITTLE: f64 = 0.02;
 
 impl BenchReport {
-    /// Beside it the ratios of an earlier report.
+    /// With the ratios of an earlier report beside it.
     pub(crate) fn tables(&self, before: Option<&Self>) -> String {
         let mut text = String::new();
         for case in &self.cases {
@@ -24,7 +24,7 @@ impl BenchReport {
         text
     }
 
-    /// What a reading costs at each hop, sizes side by side.
+    /// The cost of a reading at each hop, for each case.
     fn by_size(&self) -> String {
         let mut text = "microseconds a reading, median\n\n| size |".to_owned();
         let mut hops: Vec<&str> = Vec::new();

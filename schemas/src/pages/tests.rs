@@ -153,7 +153,7 @@ proptest! {
     }
 
     #[test]
-    fn p_20_reading_goes_on_after_the_position_wherever_it_was_stopped(
+    fn p_20_reading_resumes_after_any_position_at_which_it_stopped(
         documents in collection(), limit in 1..9_usize, stop in 1..60_usize, order in prop_oneof![Just(Order::Window), Just(Order::Id)]
     ) {
         let pages = || Pages::new(order, limit);

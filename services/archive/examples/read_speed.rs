@@ -1,4 +1,4 @@
-//! Reads a folder or zip twice and prints the survey, what the events hold, MB/s and the peak of memory:
+//! Reads a folder or zip twice, and prints the survey, the counts of the events, MB/s and the peak of memory:
 //! `cargo run --release -p pulseline-archive --example read_speed -- DIR [ZONE]`.
 #![allow(
     clippy::print_stdout,
@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Sum of the readings' values, to be compared with a count by other means; 0 where there is no obvious one.
+/// Sum of the readings' values, to compare with another count; 0 for streams without an obvious value.
 fn sum_of(event: &Event) -> i64 {
     let sum = |values: &mut dyn Iterator<Item = i32>| values.map(i64::from).sum();
     match event {

@@ -1,4 +1,4 @@
-//! Groups samples into uploads: one per device, window and UTC offset, whatever the order in the file.
+//! Groups samples into uploads: one per device, window and UTC offset, in any order of the file.
 //!
 //! A window is aligned to a multiple of its length in local time; days form blocks of 31. An upload keeps the file's
 //! order, so that the last of two readings of the same time wins.

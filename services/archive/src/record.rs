@@ -82,7 +82,7 @@ pub(crate) struct Row {
 #[derive(Debug, Default)]
 pub(crate) struct Out {
     pub(crate) rows: Vec<Row>,
-    /// Refused readings by index; -1 is the record itself.
+    /// Refused readings by index; -1 is the whole record.
     pub(crate) refusals: Vec<(i32, Refusal)>,
     /// Rows without an estimate.
     pub(crate) sentinels: u64,

@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(newest(300, 500).of(&(10..20)), Some(10..20));
         assert_eq!(Days::Between(5..12).of(&(10..20)), Some(10..12));
         assert_eq!(Days::Between(5..10).of(&(10..20)), None);
-        // A11: tomorrow is somewhere's today; what lies after it is a clock that runs ahead.
+        // Tomorrow is today in another time zone; a later day means a clock that is ahead.
         assert_eq!(newest(3, 18).of(&(10..20)), Some(17..20));
         assert_eq!(newest(3, 17).of(&(10..47_000)), Some(16..19));
         assert_eq!(newest(3, 5).of(&(10..20)), None);

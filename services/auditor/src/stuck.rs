@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a1_stuck_is_what_waits_and_does_not_move() {
+    fn a_partition_is_stuck_if_it_waits_without_progress() {
         let waits = |parts: &[(i32, i64, i64)]| -> BTreeMap<Partition, OnItsWay> {
             let one = |(partition, from, count): &(i32, i64, i64)| {
                 let on_its_way = OnItsWay {

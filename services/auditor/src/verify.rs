@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a1_nobody_calls_a_stream_equal_whose_partition_stands() {
+    fn a_stream_with_a_stuck_partition_is_never_reported_as_equal() {
         let mut verdict = Verdict::default();
         assert!(verdict.is_complete() && verdict.to_string().contains("equal: 0 comparisons"));
         verdict.stuck.push(Stuck {

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a15_an_end_inside_of_other_errors_is_still_that_end() {
+    fn an_error_inside_other_errors_keeps_its_exit_code() {
         let healer = || HealerError::from(LoaderError::Abandoned);
         let abandoned: [anyhow::Error; 9] = [
             SinkError::Abandoned.into(),

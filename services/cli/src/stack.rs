@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a16_every_subcommand_means_the_stack_of_the_line() {
+    fn every_subcommand_uses_the_stack_of_its_command_line() {
         for subcommand in ["up", "down", "status", "env"] {
             let line = |before: &str, after: &str| format!("pulseline {before} stack {subcommand} {after}");
             assert_eq!(meant(&line("", "")), "default");

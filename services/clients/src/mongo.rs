@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_6_reads_go_to_the_primary_and_count_by_majority_whatever_the_uri_says() {
+    async fn reads_go_to_the_primary_with_majority_concerns_even_if_the_uri_differs() {
         let uri = "mongodb://h/?readPreference=secondaryPreferred&readConcernLevel=local&w=1&heartbeatFrequencyMS=700";
         let mut options = ClientOptions::parse(uri).await.unwrap();
         adjust(&mut options, "pulseline-sink");

@@ -41,7 +41,7 @@ fn sleep(device: Uuid, log_id: i64, days: Range<DayNumber>) -> Sleep {
 }
 
 #[test]
-fn b_20_sleeps_of_a_statement_lie_near_each_other_and_keep_their_order() {
+fn sleeps_of_a_statement_are_close_in_time_and_keep_their_order() {
     let nights: Vec<_> = (0..30)
         .map(|n| sleep(DEVICE, i64::from(n), LAST_DAY - n - 1..LAST_DAY - n + 1))
         .collect();
@@ -65,7 +65,7 @@ fn b_20_sleeps_of_a_statement_lie_near_each_other_and_keep_their_order() {
 }
 
 #[test]
-fn b_20_a_sleep_waits_for_the_refresh_of_every_day_that_it_can_have_readings_on() {
+fn a_sleep_waits_for_the_refresh_of_every_day_that_can_have_its_readings() {
     // 22:00 to 06:00 UTC: with any offset, readings on three or four local days.
     let hour = |day: DayNumber, hour| day * 24 + hour;
     let days = days_of_readings(hour(LAST_DAY - 1, 22), hour(LAST_DAY, 6));
@@ -185,7 +185,7 @@ impl Cost {
 }
 
 #[tokio::test]
-async fn b_20_on_timescale_a_sleep_costs_its_own_readings_however_long_the_history() -> Result<()> {
+async fn on_timescale_a_sleep_costs_its_own_readings_and_not_the_history() -> Result<()> {
     let warehouse = Warehouse::start("cost").await?;
     let (days, client) = (64, &warehouse.client);
     client.execute(LOAD, &[&days, &DEVICE]).await?;
@@ -232,7 +232,7 @@ async fn b_20_on_timescale_a_sleep_costs_its_own_readings_however_long_the_histo
 }
 
 #[tokio::test]
-async fn b_4_on_timescale_facts_that_were_read_before_the_lease_was_lost_are_not_kept() -> Result<()> {
+async fn on_timescale_facts_read_before_the_lease_was_lost_are_not_stored() -> Result<()> {
     let mut warehouse = Warehouse::start("fence").await?;
     warehouse.client.execute(LOAD, &[&3, &DEVICE]).await?;
     let sleeps = warehouse.sleeps(3).await?;

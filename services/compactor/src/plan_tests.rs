@@ -124,7 +124,7 @@ fn a_year_of_backlog_is_taken_up_from_its_newest_end() {
 }
 
 #[test]
-fn b_20_sleeps_are_looked_at_on_days_that_are_refreshed_and_the_days_that_are_left_are_known() {
+fn sleeps_are_checked_on_refreshed_days_and_the_remaining_days_are_known() {
     let now = 19_000 * DAY_MS;
     let bounds = Bounds { days: 2, ..WIDE };
     let rows: Vec<_> = (0..4)
@@ -182,7 +182,7 @@ fn p_5_days_that_have_closed_go_before_a_backlog() {
 
 proptest! {
     #[test]
-    fn p_6_a_row_is_done_when_its_day_is_refreshed_or_waits_and_its_sleeps_are_looked_at(
+    fn p_6_a_row_is_done_when_its_day_is_refreshed_or_waits_and_its_sleeps_are_checked(
         days in prop::collection::vec((0..3_usize, 18_100..18_160_i32), 0..80),
         now_day in 18_090..18_170_i64,
         bounds in (1..40_usize, 1..40_usize),

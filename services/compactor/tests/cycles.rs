@@ -90,7 +90,7 @@ impl Warehouse {
 }
 
 #[tokio::test]
-async fn p_5_an_open_day_waits_until_it_has_closed_and_is_shown_all_the_while() -> Result<()> {
+async fn p_5_an_open_day_waits_until_it_has_closed_and_is_shown_meanwhile() -> Result<()> {
     let warehouse = Warehouse::start("open").await?;
     let config = CompactorConfig::default();
     let clock = Clock::fixed(NOVEMBER_6_MS + 13 * HOUR_MS);
@@ -211,7 +211,8 @@ const STEAL: &str = "create function public.steal() returns trigger language plp
     create trigger steal before insert on ops.compactions for each row execute function public.steal()";
 
 #[tokio::test]
-async fn b_4_who_loses_the_lease_within_a_cycle_leaves_the_changes_to_whoever_has_it() -> Result<()> {
+async fn p_6_a_compactor_that_loses_its_lease_within_a_cycle_leaves_the_changes_to_the_new_owner()
+-> Result<()> {
     let warehouse = Warehouse::start("lost").await?;
     let config = CompactorConfig {
         interval_ms: 100,

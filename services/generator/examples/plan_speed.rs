@@ -1,4 +1,4 @@
-//! How fast planning and encoding are, without Kafka: `cargo run --release -p pulseline-generator --example plan_speed`.
+//! Measures planning and encoding without Kafka: `cargo run --release -p pulseline-generator --example plan_speed`.
 
 use std::time::Instant;
 

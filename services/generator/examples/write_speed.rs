@@ -1,4 +1,5 @@
-//! How fast the cohort is written as files: `cargo run --release -p pulseline-generator --example write_speed -- DIR [DAYS]`.
+//! Measures writing a cohort as files: `cargo run --release -p pulseline-generator --example write_speed -- DIR
+//! [DAYS]`.
 
 use std::path::Path;
 use std::time::Instant;

@@ -22,8 +22,8 @@ use zone::Zone;
 /// Namespace of the generator's ids.
 pub(crate) const NAMESPACE: Uuid = Uuid::from_u128(0x7d0b_3a52_90c4_5b1e_9f4e_2f60_41c7_a1d3);
 
-/// Home zones in turn. Mostly where the imitated data set comes from; the others have clock changes in early
-/// November, an offset of 5:45 hours, and the day's first midnight.
+/// Home zones, assigned in turn. Most are where the imitated data set comes from. The others have clock changes in
+/// early November, an offset of 5:45 hours, and the earliest midnight.
 const ZONES: [&str; 8] = [
     "Europe/Oslo",
     "America/New_York",
@@ -35,7 +35,7 @@ const ZONES: [&str; 8] = [
     "Europe/Oslo",
 ];
 
-/// Zones of the same offsets whose clocks stay as they are.
+/// Zones with the same offsets and no clock changes.
 const ZONES_WITHOUT_CHANGES: [&str; 8] = [
     "Africa/Lagos",
     "America/Panama",
@@ -49,7 +49,7 @@ const ZONES_WITHOUT_CHANGES: [&str; 8] = [
 /// The person whose device reports no confidence.
 const WITHOUT_CONFIDENCE: u32 = 2;
 
-/// 2019-11-01: accounts were made and ages given on that day.
+/// 2019-11-01: accounts were created and ages stated on that day.
 const DATA_SET_BEGAN: i32 = 18_201;
 
 /// One person.
@@ -60,7 +60,7 @@ pub(crate) struct Person {
     pub(crate) zone: Zone,
     pub(crate) resting_bpm: i32,
     pub(crate) max_bpm: i32,
-    /// How much later than the average this person lives.
+    /// Minutes by which this person's rhythm is later than the average.
     pub(crate) chronotype_minutes: i64,
     /// Millimetres of a walked step.
     pub(crate) step_mm: i32,
@@ -142,7 +142,7 @@ impl Cohort {
 
     /// A version of a person's profile; version 1 corrects version 0.
     pub(crate) fn profile(&self, person: &Person, version: i32, synced_at: UtcMillis) -> User {
-        // The data set's participants gave their age, not their birthday.
+        // The data set's participants stated their age, not their birthday.
         let date_of_birth = DATA_SET_BEGAN - person.age * 365 - person.index.cast_signed() * 11;
         let devices = self
             .devices
@@ -199,7 +199,7 @@ fn person(seed: u64, index: u32, quirks: Quirks) -> Result<Person, String> {
     })
 }
 
-/// Mifflin and St Jeor's estimate, a day's kilocalories spread over its minutes.
+/// The estimate of Mifflin and St Jeor: a day's kilocalories, spread over its minutes.
 const fn basal_millikcal(weight_kg: i32, height_cm: i32, age: i32, female: bool) -> i32 {
     let sex = if female { -161 } else { 5 };
     (10 * weight_kg + 25 * height_cm / 4 - 5 * age + sex) * 1_000 / 1_440

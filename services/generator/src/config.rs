@@ -14,7 +14,7 @@ const PARTICIPANTS: u32 = 16;
 const PARTICIPANTS_MAX: u32 = 10_000;
 /// Default length: a week, so that every weekly figure has a full bucket.
 const DAYS: u32 = 7;
-/// Keeps dates in the range of Fitbit's format.
+/// Keeps dates in the range of Fitbit's date format.
 const DAYS_MAX: u32 = 36_500;
 /// Length of an upload's window, as in the reference store: at most 180 heart rates.
 const WINDOW_SECS: u32 = 900;
@@ -41,7 +41,7 @@ pub struct SimulateConfig {
     pub duplicate: f64,
     /// Share of uploads that are later corrected.
     pub correct: f64,
-    /// Share of uploads that are accompanied by a broken one.
+    /// Share of uploads with a broken upload beside them.
     pub broken: f64,
     /// Length of an upload's window in seconds; must divide 900. Short windows give fresh live data.
     pub window_secs: u32,
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn speeds_and_starts_read_as_they_print() {
+    fn speeds_and_starts_parse_as_they_print() {
         for text in ["max", "realtime", "x60", "x0.5"] {
             assert_eq!(text.parse::<Speed>().unwrap().to_string(), text);
         }

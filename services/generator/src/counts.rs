@@ -27,7 +27,7 @@ pub struct Counts {
 pub struct TopicCounts {
     /// Messages handed to the producer.
     pub issued: u64,
-    /// Messages that Kafka has on all replicas.
+    /// Messages that Kafka acknowledged from all replicas.
     pub acknowledged: u64,
     /// Messages that the producer gave up.
     pub failed: u64,
@@ -35,7 +35,7 @@ pub struct TopicCounts {
     pub readings: u64,
 }
 
-/// The numbers of one moment.
+/// A snapshot of the counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// In the order of [`Stream::ALL`].
@@ -44,11 +44,11 @@ pub struct Snapshot {
     pub dead_letters: TopicCounts,
     /// In the order of [`DeliveryKind::ALL`]; zero in a replay.
     pub kinds: [(DeliveryKind, u64); KINDS],
-    /// Simulated instant up to which everything was handed to the producer.
+    /// Simulated instant up to which all messages were handed to the producer.
     pub simulated_until: UtcMillis,
 }
 
-/// How a simulation ended: its last numbers.
+/// The last counts of a simulation.
 pub type Summary = Snapshot;
 
 impl Counts {
@@ -58,7 +58,7 @@ impl Counts {
         Self::default()
     }
 
-    /// The numbers now.
+    /// The counts now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         let of = |route: Route| {

@@ -1,7 +1,7 @@
 //! Writes the cohort's final state as files, in the layout of PMData.
 //!
-//! One folder is one device. People are planned in turn, a few days at a time, so memory does not depend on the length of
-//! the plan. The same configuration gives the same bytes.
+//! One folder is one device. People are planned in turn, a few days at a time, so memory does not depend on the
+//! length of the plan. The same configuration gives the same bytes.
 
 mod array;
 mod clock;
@@ -44,20 +44,21 @@ struct ManifestPerson<'a> {
     zone: &'a str,
 }
 
-/// Writes what a cohort's uploads come to as folders `DIR/p01/fitbit/…`, and who they are into `DIR/pulseline.json`,
-/// last of all. `progress` hears of every file when it is done, with the name of its folder.
+/// Writes a cohort's final state as folders `DIR/p01/fitbit/…`, then its people to `DIR/pulseline.json`. `progress`
+/// receives every finished file with the name of its folder.
 ///
-/// `now` is where a cohort begins that begins now; it counts for no other. The quirks are those of the configuration.
+/// `now` is the start of a cohort that begins now; other cohorts ignore it. The quirks are those of the
+/// configuration.
 ///
 /// # Errors
-/// When the configuration is invalid, the folder has anything in it, or a file cannot be written.
+/// When the configuration is invalid, the folder is not empty, or a file cannot be written.
 pub fn write_pmdata(
     config: &SimulateConfig,
     now: UtcMillis,
     dir: &Path,
     progress: &mut dyn FnMut(&str, &WrittenFile),
 ) -> Result<Written, GeneratorError> {
-    // Says what is wrong with the configuration before anything is touched.
+    // Reports an invalid configuration before anything is written.
     plan(config, now).map_err(GeneratorError::Config)?;
     make_empty(dir)?;
     let cohort =

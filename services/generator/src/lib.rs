@@ -1,8 +1,8 @@
 //! Sends device uploads to Kafka, from a simulation or from exported files.
 //!
-//! [`plan`] is pure: it yields a seeded cohort's deliveries in order of time, the same bytes for the same configuration.
-//! [`simulate`] sends them with Avro and an idempotent producer, and counts every delivery report. [`write_pmdata`] writes
-//! their final state as files; [`replay`] sends the content of files.
+//! [`plan`] is pure: it yields a seeded cohort's deliveries in order of time, the same bytes for the same
+//! configuration. [`simulate`] sends them with Avro and an idempotent producer, and counts every delivery report.
+//! [`write_pmdata`] writes their final state as files; [`replay`] sends the content of files.
 
 mod cohort;
 mod config;

@@ -8,7 +8,7 @@ use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 use crate::plan::DeliveryKind;
 use crate::produce::message::Route;
 
-/// Kind of what is no simulation's.
+/// Value of the label `kind` for messages of a replay.
 const REPLAYED: &str = "replayed";
 
 const ISSUED: &str = "pulseline_generator_issued_total";
@@ -18,7 +18,7 @@ const READINGS: &str = "pulseline_generator_readings_total";
 const DELIVERY: &str = "pulseline_generator_delivery_seconds";
 const QUEUE_FULL: &str = "pulseline_generator_queue_full_seconds";
 
-/// Describes every metric, and touches the counters so that the first event shows as a rate.
+/// Describes every metric, and registers the counters at 0 so that the first event shows as a rate.
 pub fn describe() {
     describe_counter!(ISSUED, "Messages handed to the producer, by stream and kind");
     describe_counter!(ACKNOWLEDGED, "Messages that Kafka has on all replicas, by stream");

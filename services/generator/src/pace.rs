@@ -8,7 +8,7 @@ use pulseline_schemas::UtcMillis;
 
 use crate::config::Speed;
 
-/// Longest sleep at a stretch: a clock that was set is noticed within it.
+/// Longest sleep without a check of the clock, which may have been set.
 const NAP_MAX: Duration = Duration::from_secs(1);
 
 /// Maps simulated instants to the clock.
@@ -21,7 +21,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Simulated time stands at `simulated_start` now.
+    /// `simulated_start` is now.
     pub(crate) fn new(clock: Clock, speed: Speed, simulated_start: UtcMillis) -> Self {
         let clock_start = clock.now_utc_millis();
         Self {
@@ -32,14 +32,14 @@ impl Pace {
         }
     }
 
-    /// How long until a simulated instant comes; zero when it has.
+    /// Time until a simulated instant; zero when it has passed.
     fn wait(&self, until: UtcMillis) -> Duration {
         let Speed::Times(factor) = self.speed else {
             return Duration::ZERO;
         };
         let due = (until.0 - self.simulated_start.0) as f64 / factor;
         let passed = (self.clock.now_utc_millis() - self.clock_start) as f64;
-        // Rounded up, so that nothing is sent before its time; a negative wait casts to zero.
+        // Rounded up, so that no message is sent before its time; a negative wait casts to zero.
         Duration::from_millis((due - passed).ceil() as u64)
     }
 

@@ -1,8 +1,8 @@
 //! The cohort's deliveries in order of time.
 //!
-//! A heap holds pending deliveries as small descriptions. A day is planned at its first instant, and an event is built
-//! when its delivery is taken. So memory is bounded by the cohort and the longest delay (7 days), not by the number of
-//! days.
+//! A heap holds pending deliveries as small descriptions. A day is planned at its first instant, and an event is
+//! built when its delivery is taken. Memory is therefore bounded by the cohort and the longest delay (7 days), not
+//! by the number of days.
 
 mod breakage;
 mod content;
@@ -33,15 +33,15 @@ pub fn plan(config: &SimulateConfig, now: UtcMillis) -> Result<Plan, String> {
     plan_of(config, now, None)
 }
 
-/// One person's devices on some days: every day's uploads are the same in whichever plan it is, and no row comes of
-/// two days' uploads.
+/// One person's devices on some days. A day's uploads are the same in every plan, and a row comes from the uploads
+/// of one day only.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part {
     /// The person.
     pub(crate) owner: usize,
-    /// Days of the whole plan before the first of these.
+    /// Days of the whole plan before the first day of this part.
     pub(crate) skipped: u32,
-    /// How many, if the whole plan has so many more.
+    /// Number of days, if the whole plan has that many more.
     pub(crate) days: u32,
 }
 
@@ -80,12 +80,12 @@ pub struct Plan {
     cohort: Cohort,
     last_day: i32,
     not_before: UtcMillis,
-    /// Per device the day it is on, and the one that a late upload was last taken from.
+    /// For each device its current day, and the day of the last late upload.
     days: HashMap<(u32, bool), Arc<Day>>,
     due: BinaryHeap<Due>,
 }
 
-/// Something that comes at its time. Ties are broken by device, date and number, so that the order is total.
+/// An action at its time. Ties are broken by device, date and number, so that the order is total.
 #[derive(Debug, PartialEq, Eq)]
 struct Due {
     at: i64,
@@ -105,7 +105,7 @@ enum What {
 
 impl Ord for Due {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        // Turned around: the heap gives the greatest first, wanted is the earliest.
+        // Reversed: the heap returns the greatest element first, but the earliest is wanted.
         let key = |due: &Self| (due.at, due.device, due.date, due.number);
         key(other).cmp(&key(self))
     }
@@ -124,7 +124,7 @@ impl Plan {
         self.cohort.devices.len()
     }
 
-    /// When the last window of the plan ends; late uploads of it may still follow.
+    /// When the last window of the plan ends; late uploads of it may follow.
     #[must_use]
     pub fn ends_at(&self) -> UtcMillis {
         let ends = self
@@ -135,7 +135,7 @@ impl Plan {
         ends.max().unwrap_or_default()
     }
 
-    /// Deliveries that are known and not due yet.
+    /// Deliveries that are known but not due yet.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.due.len()
@@ -161,7 +161,7 @@ impl Plan {
         if only_owner.is_some() {
             return;
         }
-        // Profiles first, at the first midnight of all.
+        // Profiles are sent first, at the earliest midnight.
         let start = opens
             .iter()
             .map(|(_, at)| *at)
@@ -181,7 +181,7 @@ impl Plan {
         }
     }
 
-    /// Puts a date's uploads on the heap, and the next date's beginning.
+    /// Adds a date's uploads to the heap, and the start of the next date.
     fn open(&mut self, device: u32, date: i32) {
         let day = self.make_day(device, date);
         self.days.insert((device, false), Arc::clone(&day));
@@ -255,7 +255,7 @@ impl Iterator for Plan {
                     content::of_upload(&self.cohort, &day, subject, &fate)
                 }
             };
-            // A short window may turn out to hold no reading.
+            // A short window may hold no reading.
             if sent.is_some() {
                 return sent;
             }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Declares every quirk with its name and description.
 macro_rules! quirks {
     ($($(#[$about:meta])* $quirk:ident = $name:literal;)*) => {
-        /// A quirk of real data. Numbers refer to the table of quirks; the others were seen in raw account
+        /// A quirk of real data. Numbers refer to the table of quirks; the others were found in raw account
         /// exports.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Quirk {
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sets_read_as_they_print() {
+    fn sets_parse_as_they_print() {
         for text in ["all", "none", "naps", "naps,unknown_keys", "-gaps", "-naps,-gaps"] {
             assert_eq!(text.parse::<Quirks>().unwrap().to_string(), text);
         }
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_holds_them_as_text() {
+    fn a_configuration_holds_quirks_as_text() {
         for quirk in Quirk::ALL {
             let without = Quirks::ALL.without(quirk);
             let text = serde_json::to_string(&without).unwrap();

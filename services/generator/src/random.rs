@@ -1,7 +1,7 @@
 //! Random numbers that depend only on a seed and their purpose.
 //!
-//! Each purpose has its own generator, keyed by (seed, who, when, what), so a window's readings do not depend on the rest
-//! of the plan. Ranges are computed here, so that another version of a library cannot change a byte.
+//! Each purpose has its own generator, keyed by (seed, who, when, what), so a window's readings do not depend on
+//! the rest of the plan. Ranges are computed here, so that another version of a library cannot change a byte.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -22,7 +22,7 @@ pub(crate) enum Purpose {
     FateOfUser,
     Correction,
     Breakage,
-    // Append new ones at the end: their position is part of the key.
+    // Append new ones at the end: the position is part of the key.
     Body,
     SensorOff,
     NightOddities,
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_hold_and_shares_come_out() {
+    fn numbers_stay_in_range_and_shares_are_met() {
         let mut draw = Draw::new(1, 2, 3, Purpose::Person);
         let mut hits = 0;
         for _ in 0..100_000 {

@@ -155,7 +155,7 @@ mod tests {
         /// Collections at different positions continue together from the earliest one: each takes what comes after
         /// its own position, whatever the times of events.
         #[test]
-        fn d_2_nothing_is_left_out_and_nothing_is_read_twice_when_collections_are_differently_far(
+        fn d_2_no_event_is_skipped_or_read_twice_when_collections_are_at_different_positions(
             steps in prop::collection::vec((0_u32..3, 0_u32..2), 1..60),
             far in prop::collection::vec(0_usize..61, 1..5),
         ) {

@@ -238,7 +238,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn d_2_a_collection_that_is_further_is_passed_over_and_never_told_an_earlier_position() {
+    async fn d_2_a_collection_that_is_ahead_is_skipped_and_never_gets_an_earlier_position() {
         let at = |time| StreamPosition::START.next(Timestamp { time, increment: 1 });
         let config = LoaderConfig::default();
         let route = |stream, loaded| {

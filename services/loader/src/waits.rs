@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn p19_an_answer_that_takes_long_shows_as_a_wait_until_it_comes() {
+    async fn p_19_a_slow_answer_shows_as_a_wait_until_it_arrives() {
         let waits = Waits::new();
         let mut wait = waits.prepare("asking");
         let answer = async {

@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn p19_a_wait_shows_from_its_first_failure_until_it_is_over() {
+    fn p_19_a_wait_shows_from_its_first_failure_until_it_is_over() {
         let (waits, start) = (Waits::new(), Instant::now());
         let later = start + Duration::from_secs(70);
         let mut first = waits.prepare("storing");
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn p19_a_wait_is_logged_once_and_then_rarely() {
+    fn p_19_a_wait_is_logged_once_and_then_rarely() {
         let (mut wait, start) = (Waits::new().prepare("storing"), Instant::now());
         let mut lines = 0;
         for seconds in 0..150 {

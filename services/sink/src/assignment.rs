@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn p4_a_topic_made_anew_begins_at_0_whatever_was_committed_for_the_old_one() {
+    fn p_4_a_recreated_topic_begins_at_0_despite_offsets_committed_for_the_old_one() {
         let at_0 = Begin::At {
             offset: 0,
             lost: None,
@@ -220,7 +220,7 @@ mod tests {
     proptest! {
         /// D-1, D-3: no offset at or after the committed one is skipped without being reported as lost.
         #[test]
-        fn d3_no_offset_is_passed_over_in_silence(offset in 0_i64..100, low in 0_i64..100, length in 0_i64..100) {
+        fn d_3_no_offset_is_skipped_unreported(offset in 0_i64..100, low in 0_i64..100, length in 0_i64..100) {
             match begin(Some(&committed(offset, "new")), &bound(false), low..low + length) {
                 Begin::At { offset: first, lost } => {
                     prop_assert!(first >= low && first <= low + length.max(0).max(offset - low));

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn d3_a_dead_letter_keeps_bytes_key_origin_reason_and_version() {
+    fn d_3_a_dead_letter_keeps_bytes_key_origin_reason_and_version() {
         let dead_letter = reported(&[
             ("reason", "unmappable"),
             ("stream", "steps"),
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn p_9_a_dead_letter_about_a_file_is_one_however_often_it_is_sent() {
+    fn p_9_a_dead_letter_about_a_file_has_the_same_id_each_time_it_is_sent() {
         let dead_letter = reported(&[("origin", "file:ab12/77"), ("item", "3"), ("reason", "json")]);
         let document = bson::Document::try_from(dead_letter.to_document(7)).unwrap();
         assert_eq!(document.get_str("_id").unwrap(), "file:ab12/77#3");
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn d3_no_text_of_a_dead_letter_holds_a_zero_byte() {
+    fn d_3_no_text_of_a_dead_letter_contains_a_zero_byte() {
         let poison = "a\0b";
         let dead_letter = reported(&[("reason", poison), ("detail", poison), ("origin", "file:\0/1")]);
         assert_eq!(dead_letter.reason.name(), "a\u{fffd}b");

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn d3_what_is_no_event_is_a_dead_letter_with_its_bytes() {
+    fn d_3_a_message_that_is_not_an_event_is_a_dead_letter_with_its_bytes() {
         let mut decoder = decoder();
         let mut cut = steps();
         cut.pop();
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a11_a_clock_more_than_a_day_ahead_is_a_dead_letter_and_one_at_most_a_day_is_not() {
+    fn p_7_a_clock_more_than_a_day_ahead_is_a_dead_letter_and_one_up_to_a_day_is_not() {
         let (mut decoder, now) = (decoder(), 5);
         let day = CLOCK_AHEAD_MAX_MS;
         for synced_at in [0, now, now + day] {

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn d1_the_own_position_is_an_own_retry() {
+    fn the_same_event_at_its_own_position_is_a_retry() {
         assert_eq!(
             judge(&position(5, 0), "a", Some(&stored(5, "a")), None),
             Verdict::OwnRetry

@@ -101,7 +101,7 @@ mod tests {
     proptest! {
         /// D-3: each offset of a gap is either reported as lost or examined, never both, never neither.
         #[test]
-        fn d3_a_split_covers_each_offset_once(from in 0_i64..50, length in 1_i64..50, log_start in 0_i64..120) {
+        fn d_3_a_split_covers_each_offset_once(from in 0_i64..50, length in 1_i64..50, log_start in 0_i64..120) {
             let gap = Gap { from, to: from + length - 1 };
             let Split { lost, candidate } = split(gap, log_start);
             for offset in from - 1..=gap.to + 1 {

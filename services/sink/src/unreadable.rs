@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a1_an_error_of_a_partition_is_waited_out_or_ends_the_sink_and_is_never_swallowed() {
+    fn p_19_an_error_of_a_partition_is_waited_out_or_ends_the_sink_and_is_never_ignored() {
         use RDKafkaErrorCode as Code;
         let passes = |code| unreadable(KafkaError::MessageConsumption(code)).is_ok();
         for code in [

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listener_stands_in_all_three_lists_with_its_settings() {
+    fn a_listener_is_in_all_three_lists_with_its_settings() {
         let extras = Extras {
             listeners: vec![Listener {
                 name: "SAFE".into(),

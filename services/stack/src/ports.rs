@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_differ_and_one_that_is_taken_is_passed_over() {
+    fn ports_differ_and_a_used_one_is_skipped() {
         let ports: HashSet<u16> = (0..100).map(|_| free_port().unwrap()).collect();
         assert!(ports.len() == 100 && ports.iter().all(|port| (FIRST..FIRST + PORTS).contains(port)));
         let next = FIRST + ASKED.load(Ordering::Relaxed) % PORTS;

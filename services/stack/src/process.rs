@@ -26,7 +26,7 @@ fn starter() -> &'static SyncSender<Order> {
         let (orders, taken) = sync_channel::<Order>(4);
         std::thread::spawn(move || {
             for (mut command, answer) in taken {
-                // The caller waits for the answer; if it went away, dropping the child is all that is left.
+                // The caller waits for the answer; if it has gone, the child can only be dropped.
                 drop(answer.send(command.spawn()));
             }
         });
@@ -53,7 +53,8 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output);
-        // A terminal's Ctrl-C goes to the whole group: servers must outlive it until they are stopped in order.
+        // Ctrl-C in a terminal reaches the whole process group, but the servers must run until they are stopped in
+        // order.
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let (answer, started) = sync_channel(1);
         let gone = || io::Error::other("the thread that starts servers has ended");
@@ -109,7 +110,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if self.ended().is_none() {
-            // Nothing more can be done about a child that cannot be killed.
+            // There is no further way to stop a child that cannot be killed.
             drop(self.kill());
         }
     }

@@ -210,7 +210,8 @@ fn registry(folder: &Path, data: &Path, ports: &Ports) -> Program {
 }
 
 fn mongo(folder: &Path, data: &Path, ports: &Ports, more: &[String]) -> Program {
-    // Without --sync-on-commit a killed server loses acknowledged writes; the default oplog of 100,000 entries loses events.
+    // Without --sync-on-commit a killed server loses acknowledged writes, and the default oplog of 100,000 entries
+    // loses events.
     let mut line = words(&["bin/secantusd-rs", "--host", "127.0.0.1", "--sync-on-commit"]);
     line.extend(words(&[
         "--oplog-max-entries",
@@ -235,7 +236,8 @@ fn mongo(folder: &Path, data: &Path, ports: &Ports, more: &[String]) -> Program 
 }
 
 fn timescale(folder: &Path, data: &Path, ports: &Ports) -> Program {
-    // PGlite does not lock its data directory, and two processes on one lose rows: flock holds it for the node's life.
+    // PGlite does not lock its data directory, and two processes on one lose rows: flock locks it for the life of
+    // the node process.
     let lock = data.join("lock").display().to_string();
     let mut line = words(&["flock", "--no-fork", "--nonblock", &lock, "node", "main.mjs"]);
     line.push(data.join("pg").display().to_string());

@@ -95,7 +95,7 @@ impl Stack {
         let lock = lock.ok_or_else(|| StackError::Running {
             name: options.name.clone(),
         })?;
-        // Left by a killed supervisor: another process would take its addresses for ours.
+        // A killed supervisor left this file; another process would use its outdated addresses.
         let _ = fs::remove_file(layout.endpoints());
         provision(&layout, progress).await?;
         if options.fresh && layout.data().exists() {

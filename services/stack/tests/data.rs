@@ -22,7 +22,7 @@ async fn client(url: &str) -> Result<Client> {
 }
 
 #[tokio::test]
-async fn data_survives_down_and_up_unless_it_is_to_be_fresh() -> Result<()> {
+async fn data_survives_down_and_up_unless_fresh_is_asked_for() -> Result<()> {
     for (fresh, expected) in [(true, None), (false, Some(1_i64)), (true, None)] {
         let stack = Stack::start_one(&options("survive", fresh), Server::Timescale, &|_: &str| ()).await?;
         let client = client(&stack.endpoints().timescale_url).await?;

@@ -72,7 +72,7 @@ async fn two_clients_prepare_statements_of_the_same_name() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_transaction_holds_others_off() -> Result<()> {
+async fn a_transaction_makes_other_clients_wait() -> Result<()> {
     let stack = server("transaction").await?;
     let (mut one, two) = (client(&stack).await?, client(&stack).await?);
     one.batch_execute("create table t(a int)").await?;
@@ -111,7 +111,7 @@ async fn a_client_that_vanishes_inside_a_transaction_is_rolled_back() -> Result<
 }
 
 #[tokio::test]
-async fn a_client_that_is_silent_inside_a_transaction_loses_it_when_it_said_even_if_it_is_frozen()
+async fn a_client_that_is_idle_inside_a_transaction_loses_it_at_its_own_timeout_even_when_frozen()
 -> Result<()> {
     let stack = server("silent").await?;
     let (one, mut connection) = tokio_postgres::connect(&stack.endpoints().timescale_url, NoTls).await?;
@@ -126,7 +126,7 @@ async fn a_client_that_is_silent_inside_a_transaction_loses_it_when_it_said_even
         done = work => done?,
         ended = &mut connection => ended?,
     }
-    // From here on nobody reads from it or closes it.
+    // From here on the test neither reads from it nor closes it.
     let two = client(&stack).await?;
     ensure!(timeout(Duration::from_secs(10), count(&two, "t")).await?? == 0);
     ensure!(
@@ -150,7 +150,7 @@ async fn binary_copy_works_in_and_out_of_a_transaction() -> Result<()> {
             .await?;
         tokio::pin!(sink);
         let bytes = binary_rows(&[4, 5]);
-        // Split in the middle of a row: the server must join what the network cut.
+        // Split in the middle of a row: the server must join the parts.
         sink.send(bytes.slice(..25)).await?;
         sink.send(bytes.slice(25..)).await?;
         ensure!(sink.as_mut().finish().await? == 2);
@@ -182,7 +182,7 @@ async fn a_copy_that_fails_half_way_leaves_nothing_and_the_client_goes_on() -> R
     let refused = copy_in(&one, "copy t from stdin binary", binary_rows(&[1, 2, 100]))
         .await
         .err()
-        .context("must fail")?;
+        .context("the statement must fail")?;
     ensure!(
         refused.code().is_some_and(|code| code.code() == "23514"),
         "{refused:?}"

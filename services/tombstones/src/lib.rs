@@ -127,7 +127,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn e_1_exactly_who_was_erased_is_known_by_id_and_by_message_key(
+        fn e_1_exactly_the_erased_people_are_known_by_id_and_by_message_key(
             erased in prop::collection::hash_set(any::<u128>(), 0..8), other in any::<u128>()
         ) {
             let key = Key::random();

@@ -13,7 +13,7 @@ use super::owners::Owners;
 use super::quarters::{Quarter, QuarterKey, Sum};
 use crate::oracle::Oracle;
 
-/// In the order of columns; what has another name comes last.
+/// In the order of the columns; other names come last.
 const ZONES: [&str; 4] = [
     "BELOW_DEFAULT_ZONE_1",
     "IN_DEFAULT_ZONE_1",
@@ -33,14 +33,14 @@ pub(super) struct Effort {
     pub(super) bpm: Option<i64>,
 }
 
-/// All of a day, or of a longer period.
+/// A day, or a longer period.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Day {
     pub(super) worn: i64,
     pub(super) heart: Sum,
     pub(super) valid: i64,
     pub(super) minutes: [Sum; 3],
-    /// Hundredths, one a day.
+    /// Hundredths, one value per day.
     pub(super) resting: Vec<i64>,
     pub(super) zones: [Option<i64>; 5],
     pub(super) is_said: bool,
@@ -103,7 +103,7 @@ pub(super) fn of(
             .or_default()
             .add_quarter(quarter);
     }
-    // By device, whichever one counts in a quarter: that is how long each was worn.
+    // For each device, even in a quarter in which another one counts: the time for which it was worn.
     for (device, day, minutes) in worn_days(oracle) {
         *worn.entry((device, day)).or_default() += minutes;
     }
@@ -140,7 +140,7 @@ fn worn_days(oracle: &Oracle) -> impl Iterator<Item = (Uuid, DayNumber, i64)> {
         .map(|(key, quarter)| (key.0, day_of(key.1), quarter.worn.count_ones().into()))
 }
 
-/// What is said of whole days, by the device that was worn longest of those that say anything.
+/// Daily figures, from the device that was worn longest among those with figures of the day.
 fn said(oracle: &Oracle, owners: &Owners, worn: &BTreeMap<(Uuid, DayNumber), i64>, days: &mut Days) {
     let mut speakers: BTreeMap<(Uuid, DayNumber, bool), BTreeSet<(i64, Uuid)>> = BTreeMap::new();
     let is_activity = |stream| stream == Stream::ActivityMinutes;

@@ -1,4 +1,4 @@
-//! Decimals as PostgreSQL's numeric has them: exact, rounded half away from zero.
+//! Decimals like PostgreSQL's numeric: exact, rounded half away from zero.
 
 /// `numerator / denominator`, rounded; both not negative. None without a denominator.
 pub(super) fn rounded(numerator: i128, denominator: i128) -> Option<i64> {
@@ -8,8 +8,8 @@ pub(super) fn rounded(numerator: i128, denominator: i128) -> Option<i64> {
     i64::try_from((2 * numerator + denominator) / (2 * denominator)).ok()
 }
 
-/// `value` as numeric takes a double, by its 15 first digits; times `factor`, rounded to `digits` behind the point and
-/// written without it.
+/// `value` as numeric converts a double, by its first 15 digits; times `factor`, rounded to `digits` decimals,
+/// without the point.
 pub(super) fn scaled(value: f64, factor: (i128, i128), digits: u32) -> Option<i64> {
     let text = format!("{value:.14e}");
     let (mantissa, exponent) = text.split_once('e')?;
@@ -27,7 +27,7 @@ mod tests {
     fn a_half_is_rounded_away_from_zero_in_decimal() {
         assert_eq!(rounded(5, 2), Some(3));
         assert_eq!(rounded(5, 0), None);
-        // As a binary fraction it is a little less.
+        // The binary fraction is slightly less.
         assert_eq!(scaled(62.055, (1, 1), 2), Some(6_206));
         assert_eq!(scaled(3.1, (1_609_344, 1_000), 1), Some(49_890));
         assert_eq!(scaled(12.0, (1, 1), 2), Some(1_200));

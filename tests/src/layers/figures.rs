@@ -15,10 +15,10 @@ const PERIODS: [(&str, Level); 3] = [
     ("weekly", Level::Week),
     ("monthly", Level::Month),
 ];
-/// Figures of a day or more; none when there is nothing to say.
+/// Figures of a day or more; none without data.
 type Family = fn(&Day, i64) -> Option<Figures>;
 
-/// Every relation of figures of a scope.
+/// Every relation of a scope's figures.
 pub(super) fn relations(days: &Days, scope: Scope) -> Vec<(String, Rows)> {
     let mut relations = Vec::new();
     for (name, level) in PERIODS {
@@ -94,7 +94,7 @@ fn activity(day: &Day, _: i64) -> Option<Figures> {
     day.is_active.then(|| figures.collect())
 }
 
-/// Milliseconds of the day in the mean direction of these, in tenths of a second.
+/// Time of day in milliseconds: the mean direction of these times, in tenths of a second.
 fn mean_time(times: impl Iterator<Item = i64>) -> Option<i64> {
     let angle = |millis: i64| {
         #[expect(

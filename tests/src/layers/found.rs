@@ -8,7 +8,7 @@ use pulseline_sql::{Client, GenericClient};
 use super::owners::{SCOPES, Scope};
 use super::rows::{Figures, Key, Rows};
 
-/// Columns of a relation with the factor that makes whole numbers of them.
+/// Columns of a relation, with the factor that makes them whole numbers.
 const FAMILIES: [(&str, &str); 6] = [
     (
         "heart_rates",
@@ -44,14 +44,14 @@ const QUARTER: &str = "extract(epoch_from_starts_at)*1000 minutes_worn heart_rea
 const NIGHT: &str = "extract(epoch_from_starts_at)*1000 extract(epoch_from_ends_at)*1000 efficiency*10 overall_score deep_minutes*10 \
     light_minutes*10 rem_minutes*10 wake_minutes*10 asleep_minutes*10 restless_minutes*10 other_minutes*10 \
     sleep_readings sleep_valid_readings sleep_bpm_sum sleep_bpm_min sleep_bpm_max avg_sleep_bpm*100";
-/// Where bedtime and wake time stand among the figures of sleeps.
+/// Positions of bedtime and wake time among the figures of sleeps.
 const TIMES: [usize; 2] = [14, 15];
 const DAY_TENTHS: i64 = 864_000;
 
 /// All rows of a relation.
 pub(super) async fn rows(client: &Client, relation: &str) -> Result<HashMap<Key, Figures>> {
     let (key, columns) =
-        key_and_columns(relation).with_context(|| format!("what are the columns of {relation}?"))?;
+        key_and_columns(relation).with_context(|| format!("the columns of {relation} are unknown"))?;
     let columns: Vec<_> = columns
         .split_whitespace()
         .map(|column| format!("({})::bigint", column.replace("epoch_from_", "epoch from ")))
@@ -95,7 +95,7 @@ fn key_and_columns(relation: &str) -> Option<(String, &'static str)> {
     Some((key, family.1))
 }
 
-/// Mean times that are within 0.2 s are taken for equal: sums of unit vectors end differently in another order.
+/// Mean times within 0.2 s count as equal: sums of unit vectors depend slightly on their order.
 pub(super) fn within_tolerance(
     relation: &str,
     expected: &Rows,

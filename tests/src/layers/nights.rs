@@ -1,4 +1,4 @@
-//! Sleeps: which of overlapping ones counts, their levels, and the heart rate between start and end.
+//! Sleeps: which of overlapping ones counts, their levels, and the heart rates between start and end.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,12 @@ use crate::oracle::{HeartRateRow, Oracle};
 /// Order of the level columns.
 const KINDS: [&str; 7] = ["deep", "light", "rem", "wake", "asleep", "restless", "other"];
 
-/// A sleep with what belongs to it.
+/// A sleep with its figures.
 #[derive(Clone, Debug)]
 pub(super) struct Night {
     pub(super) sleep: Sleep,
     pub(super) score: Option<i32>,
-    /// Tenths of minutes by kind, none where no segment is of the kind.
+    /// Tenths of minutes by kind; none without a segment of the kind.
     pub(super) tenths: [Option<i64>; 7],
     pub(super) readings: i64,
     pub(super) valid: i64,
@@ -26,7 +26,7 @@ pub(super) struct Night {
     pub(super) extremes: Option<(i64, i64)>,
 }
 
-/// A stretch of time of a device, and what decides between two that overlap.
+/// A period of a device, with what decides between two overlapping ones.
 pub(super) trait Stretch {
     fn upload(&self) -> &Upload;
     fn log_id(&self) -> i64;
@@ -128,7 +128,7 @@ fn kind(level: &str) -> usize {
         .unwrap_or(6)
 }
 
-/// Second by second: a short segment lies over the long one below it.
+/// Counts by the second: a short segment replaces the part of the long one that it covers.
 fn tenths(levels: &[SleepLevel], shorts: &[SleepLevel]) -> [Option<i64>; 7] {
     let mut seconds: [Option<i64>; 7] = [None; 7];
     for level in levels {
@@ -146,7 +146,7 @@ fn tenths(levels: &[SleepLevel], shorts: &[SleepLevel]) -> [Option<i64>; 7] {
     seconds.map(|seconds| rounded(i128::from(seconds?) * 10, 60))
 }
 
-/// Of stretches of one owner that overlap those that nothing better overlaps.
+/// For each owner the periods that no better one overlaps.
 pub(super) fn best<'a, T: Stretch>(
     all: &'a [T],
     owners: &Owners,

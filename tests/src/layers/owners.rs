@@ -31,10 +31,10 @@ impl Scope {
     }
 }
 
-/// Device → its owner; a device without one counts for no person.
+/// Device → its owner; a device without a person has no owner.
 pub(super) type Owners = BTreeMap<Uuid, Uuid>;
 
-/// Every person's devices, by the newest profile that names each.
+/// Every person's devices, by the newest profile that names each device.
 pub(super) fn of(oracle: &Oracle, scope: Scope) -> Owners {
     if scope == Scope::Device {
         let devices = (oracle.heart_rates.keys().map(|key| key.device_id))

@@ -31,7 +31,7 @@ impl Sum {
         self.extremes = Some((low.min(value), high.max(value)));
     }
 
-    /// Adds the readings of another.
+    /// Adds another set of readings.
     pub(super) fn merge(&mut self, other: &Self) {
         self.readings += other.readings;
         self.sum += other.sum;
@@ -50,11 +50,11 @@ impl Sum {
     }
 }
 
-/// What a device has of a quarter.
+/// A device's readings in a quarter.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Quarter {
     pub(super) worn: u16,
-    /// Of any confidence; the sum is over valid ones.
+    /// Readings of any confidence; the sum is over valid ones.
     pub(super) heart: Sum,
     pub(super) valid: i64,
     /// Steps, distances, calories.
@@ -122,8 +122,8 @@ fn instant((_, start, offset): &QuarterKey) -> i64 {
     start - i64::from(*offset) * MINUTE_MS
 }
 
-/// Quarters with their owner, those that count: of one person's devices at the same instant the one that was worn longer,
-/// then the smaller id.
+/// The quarters that count for each owner: of one person's devices at the same instant, the one that was worn
+/// longer, then the one with the smaller id.
 pub(super) fn counted(quarters: &Quarters, owners: &Owners) -> Vec<(Uuid, QuarterKey, Quarter)> {
     let owned = || {
         quarters

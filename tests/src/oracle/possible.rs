@@ -1,12 +1,12 @@
-//! Which readings and sessions raw can hold.
+//! Which readings and sessions raw accepts.
 
 use pulseline_schemas::time::DAY_MS;
 use pulseline_schemas::{Exercise, LocalMillis, Sleep, SleepScore, Upload};
 
-/// 2007-01-01: no such device existed before.
+/// 2007-01-01: older readings are impossible, because no such device existed.
 const READINGS_FROM: LocalMillis = LocalMillis(1_167_609_600_000);
 
-/// A reading is from the age of these devices, and not from more than a day after it was sent.
+/// A reading must be from the time of these devices, and at most a day after its `synced_at`.
 pub(super) fn is_possible(ts: LocalMillis, upload: &Upload) -> bool {
     is_possible_at(ts, upload.utc_offset_minutes, upload)
 }

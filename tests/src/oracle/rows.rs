@@ -3,12 +3,12 @@
 use pulseline_schemas::{Exercise, LocalDay, LocalMillis, Sleep, SleepScore, Stream, User, UtcMillis};
 use uuid::Uuid;
 
-/// Which reading: device, wall clock, offset.
+/// Key of a reading: device, wall clock, offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReadingKey {
     /// The device.
     pub device_id: Uuid,
-    /// When, on the wearer's clock.
+    /// Local time.
     pub local_ts: LocalMillis,
     /// Minutes east of UTC.
     pub utc_offset_minutes: i32,
@@ -22,23 +22,23 @@ impl ReadingKey {
     }
 }
 
-/// Which figure of a day.
+/// Key of a daily figure.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DayKey {
     /// [`Stream::ActivityMinutes`], [`Stream::HeartRateZones`] or [`Stream::RestingHeartRates`].
     pub stream: Stream,
     /// The device.
     pub device_id: Uuid,
-    /// The wearer's day.
+    /// The local day.
     pub local_date: LocalDay,
     /// Level of activity, or zone; empty for a resting heart rate.
     pub label: String,
 }
 
-/// Which upload a value comes from; the greater one wins.
+/// The upload that a value comes from; the greater version wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
-    /// When it was sent.
+    /// When the device sent it.
     pub synced_at: UtcMillis,
     /// Its id.
     pub event_id: Uuid,
@@ -49,9 +49,9 @@ pub struct Version {
 pub struct HeartRateRow {
     /// Beats per minute.
     pub bpm: i32,
-    /// 0 to 3; none from a device that knows none.
+    /// 0 to 3; none if the device reports none.
     pub confidence: Option<i32>,
-    /// Where it comes from.
+    /// The upload.
     pub version: Version,
 }
 
@@ -60,7 +60,7 @@ pub struct HeartRateRow {
 pub struct StepsRow {
     /// Steps in the minute.
     pub steps: i32,
-    /// Where it comes from.
+    /// The upload.
     pub version: Version,
 }
 
@@ -69,7 +69,7 @@ pub struct StepsRow {
 pub struct DistanceRow {
     /// Millimetres in the minute.
     pub distance_mm: i32,
-    /// Where it comes from.
+    /// The upload.
     pub version: Version,
 }
 
@@ -78,7 +78,7 @@ pub struct DistanceRow {
 pub struct CaloriesRow {
     /// Thousandths of a kilocalorie in the minute.
     pub millikcal: i32,
-    /// Where it comes from.
+    /// The upload.
     pub version: Version,
 }
 
@@ -87,13 +87,13 @@ pub struct CaloriesRow {
 pub struct DayRow {
     /// Minutes, or beats per minute.
     pub value: f64,
-    /// Fitbit's error of a resting heart rate.
+    /// Fitbit's error estimate of a resting heart rate.
     pub error: Option<f64>,
-    /// Where it comes from.
+    /// The upload.
     pub version: Version,
 }
 
-/// What has a version.
+/// A value with a version.
 pub(super) trait Versioned {
     fn version(&self) -> Version;
 }

@@ -1,4 +1,4 @@
-//! A process that dies with the test, ready when it listens.
+//! A process that ends with the test; it is ready when it listens.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -20,16 +20,16 @@ const NOBODY: u32 = 65_534;
 /// Libraries of the packages that this machine lacks.
 const LIBRARIES: &str = "libraries";
 
-/// What to run.
+/// The program and its arguments.
 pub(super) struct Program {
     pub(super) words: Vec<OsString>,
-    /// Where it works and logs.
+    /// Its working directory, with its log.
     pub(super) folder: PathBuf,
-    /// Where it was brought, because it refuses to run as root.
+    /// Its own folder, readable for an unprivileged user.
     pub(super) brought: Option<PathBuf>,
 }
 
-/// A running server; killed when dropped.
+/// A running server; it is killed when dropped.
 pub(super) struct Child {
     process: Process,
     log: PathBuf,
@@ -52,7 +52,7 @@ impl Child {
             let ended = child.process.try_wait()?;
             ensure!(
                 ended.is_none() && Instant::now() < deadline,
-                "it does not listen:\n{}",
+                "the server does not listen:\n{}",
                 std::fs::read_to_string(&child.log)?
             );
             tokio::time::sleep(POLL).await;
@@ -60,13 +60,13 @@ impl Child {
         Ok(child)
     }
 
-    /// SIGKILL, and waits until it is gone.
+    /// Kills it with SIGKILL and waits for its end.
     pub(super) async fn kill(&mut self) -> Result<()> {
         Ok(self.process.kill().await?)
     }
 }
 
-/// Runs it to its end.
+/// Runs a program to its end.
 pub(super) async fn run(program: &Program, input: Stdio) -> Result<()> {
     let output = command(program).stdin(input).output().await?;
     ensure!(
@@ -94,8 +94,8 @@ fn command(program: &Program) -> Command {
     command
 }
 
-/// Copies a part of the unpacked packages, and the libraries that this machine lacks, into a folder that an unprivileged
-/// server can reach, whatever folder this checkout stands in.
+/// Copies a part of the unpacked packages, and the missing libraries, into a folder that an unprivileged server can
+/// read, independent of the location of this checkout.
 pub(super) fn bring(part: &str, folder: &Path) -> Result<PathBuf> {
     let (from, to) = (packages(), folder.join(part));
     let parent = to.parent().context("no parent")?;
@@ -114,14 +114,14 @@ pub(super) fn bring(part: &str, folder: &Path) -> Result<PathBuf> {
     Ok(to)
 }
 
-/// The one folder in a folder, such as that of a version.
+/// The only subfolder of a folder, such as a version's.
 pub(super) fn sole(folder: &Path) -> Result<PathBuf> {
     let mut entries = std::fs::read_dir(folder)?;
     let entry = entries.next().context("an empty folder")??;
     Ok(entry.path())
 }
 
-/// Gives a folder and what is in it to the user that an unprivileged server runs as.
+/// Gives a folder and its content to the user of an unprivileged server.
 pub(super) fn give_away(path: &Path) -> Result<()> {
     if !is_root() {
         return Ok(());
@@ -135,7 +135,7 @@ pub(super) fn give_away(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes a file that only its owner may read.
+/// Writes a file that only its owner can read.
 pub(super) fn copy_private(from: &Path, to: &Path) -> Result<()> {
     std::fs::copy(from, to)?;
     Ok(std::fs::set_permissions(

@@ -1,4 +1,4 @@
-//! nginx before another HTTP server: TLS, client certificates, basic and bearer authentication, a default backend.
+//! nginx in front of an HTTP server: TLS, client certificates, basic and bearer authentication, a default backend.
 
 use std::fs;
 use std::path::PathBuf;
@@ -36,10 +36,10 @@ struct Ports {
 }
 
 impl Nginx {
-    /// Starts it before `upstream` (`host:port`).
+    /// Starts it in front of `upstream` (`host:port`).
     ///
     /// # Errors
-    /// When it does not come up.
+    /// When it does not start.
     pub async fn start(upstream: &str, certificates: &Certificates) -> Result<Self> {
         let folder = TempDir::new()?;
         let ports = Ports {
@@ -93,19 +93,19 @@ impl Nginx {
         format!("https://localhost:{}", self.ports.tls)
     }
 
-    /// TLS, and a client certificate is asked for.
+    /// TLS with a required client certificate.
     #[must_use]
     pub fn mutual(&self) -> String {
         format!("https://localhost:{}", self.ports.mutual)
     }
 
-    /// TLS, and basic authentication.
+    /// TLS with basic authentication.
     #[must_use]
     pub fn basic(&self) -> String {
         format!("https://localhost:{}", self.ports.basic)
     }
 
-    /// TLS, and a bearer token.
+    /// TLS with a bearer token.
     #[must_use]
     pub fn bearer(&self) -> String {
         format!("https://localhost:{}", self.ports.bearer)
@@ -117,16 +117,17 @@ impl Nginx {
         format!("https://localhost:{}", self.ports.wrong_host)
     }
 
-    /// TLS with a certificate that has expired.
+    /// TLS with an expired certificate.
     #[must_use]
     pub fn expired(&self) -> String {
         format!("https://localhost:{}", self.ports.expired)
     }
 
-    /// While it is out, every listener answers 404 with a body of its own, as an ingress whose backend is gone.
+    /// Switches the backend off or on. When off, every listener answers 404 with a body of its own, as an ingress
+    /// without a backend does.
     ///
     /// # Errors
-    /// What the system says.
+    /// An I/O error of the system.
     pub fn set_outage(&self, is_out: bool) -> Result<()> {
         if is_out {
             fs::write(&self.outage, "")?;

@@ -1,4 +1,4 @@
-//! PgBouncer in transaction mode before a PostgreSQL: a session lasts as long as a transaction.
+//! PgBouncer in transaction mode in front of a PostgreSQL: a session lasts for one transaction.
 
 use std::fs;
 
@@ -17,23 +17,23 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts it before a PostgreSQL that asks for the superuser's password, and asks for it too.
+    /// Starts it in front of a PostgreSQL with a superuser's password; PgBouncer requires the same password.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// When it does not start.
     pub async fn start(upstream: u16) -> Result<Self> {
         Self::launch(upstream, "scram-sha-256").await
     }
 
-    /// Starts it before the embedded TimescaleDB, which accepts every user; so does this PgBouncer.
+    /// Starts it in front of the embedded TimescaleDB. Both accept every user.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// When it does not start.
     pub async fn before_embedded(upstream: u16) -> Result<Self> {
         Self::launch(upstream, "trust").await
     }
 
-    /// With two connections to the server.
+    /// Uses two connections to the server.
     async fn launch(upstream: u16, authentication: &str) -> Result<Self> {
         let folder = TempDir::new()?;
         let port = free_port()?;
@@ -62,7 +62,7 @@ impl PgBouncer {
         })
     }
 
-    /// Connection URL of the superuser through it.
+    /// Connection URL of the superuser through PgBouncer.
     #[must_use]
     pub fn url(&self) -> String {
         format!(

@@ -1,4 +1,4 @@
-//! Debian's PostgreSQL with TLS: a primary, and a read-only hot standby of it.
+//! Debian's PostgreSQL with TLS: a primary and its read-only hot standby.
 
 use std::fs;
 use std::path::Path;
@@ -11,44 +11,44 @@ use super::child::{Child, Program, bring, copy_private, give_away, run, sole};
 use super::free_port;
 use crate::certificates::{CLIENT, Certificates, Pair};
 
-/// Owner of everything, with a password; with TLS and without.
+/// The superuser, with a password; with TLS and without.
 pub const SUPERUSER: &str = "postgres";
-/// Password of every role that has one.
+/// Password of every role with a password.
 pub const PASSWORD: &str = "right-secret";
-/// Lets in only who comes with TLS.
+/// A role that may connect only with TLS.
 pub const TLS_ONLY: &str = "tls_only";
-/// Lets in only who comes without TLS.
+/// A role that may connect only without TLS.
 pub const PLAIN_ONLY: &str = "plain_only";
 
-/// Who may come in how: the certificate's common name is the role, and needs no password.
+/// How each role may connect. The client certificate's common name is a role, and needs no password.
 const RULES: &str = "hostssl all tls_only 127.0.0.1/32 scram-sha-256\n\
     hostnossl all plain_only 127.0.0.1/32 scram-sha-256\nhostssl all pulseline 127.0.0.1/32 cert\n\
     host all postgres 127.0.0.1/32 scram-sha-256\n";
 
-/// A running PostgreSQL, 15 on Debian 12; without TimescaleDB.
+/// A running PostgreSQL (15 on Debian 12), without TimescaleDB.
 pub struct Postgres {
     port: u16,
     child: Child,
 }
 
-/// One that writes and one that reads.
+/// A primary, its standby, and two faulty servers.
 pub struct Postgreses {
-    /// Takes writes.
+    /// Accepts writes.
     pub primary: Postgres,
     /// A hot standby: reads only.
     pub standby: Postgres,
-    /// Takes writes; its certificate names another host.
+    /// Accepts writes; its certificate names another host.
     pub wrong_host: Postgres,
-    /// Takes writes; knows no TLS.
+    /// Accepts writes; without TLS.
     pub plain: Postgres,
     _folder: TempDir,
 }
 
 impl Postgreses {
-    /// Starts them.
+    /// Starts the servers.
     ///
     /// # Errors
-    /// When one does not come up.
+    /// A server that does not start.
     pub async fn start(certificates: &Certificates) -> Result<Self> {
         let folder = TempDir::new()?;
         let at = folder.path();
@@ -113,7 +113,7 @@ impl Postgres {
         self.port
     }
 
-    /// Connection URL of a role that has a password; `parameters` such as `sslmode=require`.
+    /// Connection URL of a role with a password; `parameters` such as `sslmode=require`.
     #[must_use]
     pub fn url(&self, role: &str, parameters: &str) -> String {
         format!(
@@ -122,7 +122,7 @@ impl Postgres {
         )
     }
 
-    /// Connection URL of the role that the client's certificate stands for, without a password.
+    /// Connection URL of the client certificate's role, without a password.
     #[must_use]
     pub fn certificate_url(&self, pair: &Pair, parameters: &str) -> String {
         let (certificate, key) = (pair.certificate.display(), pair.key.display());
@@ -132,7 +132,7 @@ impl Postgres {
         )
     }
 
-    /// SIGKILL.
+    /// Kills it with SIGKILL.
     ///
     /// # Errors
     /// When it cannot be killed.
@@ -145,7 +145,7 @@ fn binary(at: &Path, name: &str) -> Result<std::path::PathBuf> {
     Ok(sole(&at.join("usr/lib/postgresql"))?.join("bin").join(name))
 }
 
-/// Data directories of all, made once and copied.
+/// Data directories of all servers, created once and then copied.
 async fn prepare(at: &Path) -> Result<()> {
     let data = at.join("primary");
     fs::write(at.join("password"), PASSWORD)?;

@@ -1,11 +1,12 @@
-//! The token endpoint of an identity provider: client credentials against a token that Kafka's unsecured validator takes.
+//! The token endpoint of an identity provider: it exchanges client credentials for a token that Kafka's unsecured
+//! validator accepts.
 
 use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// Id of the client that is known.
+/// Id of the known client.
 pub const CLIENT_ID: &str = "pulseline";
 /// Its secret.
 pub const CLIENT_SECRET: &str = "right-secret";
@@ -15,7 +16,7 @@ const TOKEN: &str =
 /// `pulseline:right-secret`.
 const BASIC: &str = "cHVsc2VsaW5lOnJpZ2h0LXNlY3JldA==";
 
-/// A running endpoint; ends when dropped.
+/// A running endpoint; it ends when dropped.
 pub struct TokenEndpoint {
     url: String,
     task: JoinHandle<()>,
@@ -28,7 +29,7 @@ impl Drop for TokenEndpoint {
 }
 
 impl TokenEndpoint {
-    /// Starts it.
+    /// Starts the endpoint.
     ///
     /// # Errors
     /// When no port is free.
@@ -37,7 +38,7 @@ impl TokenEndpoint {
         let url = format!("http://{}/token", listener.local_addr()?);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                // A client that leaves early is not this endpoint's concern.
+                // A client may close its connection early.
                 tokio::spawn(async move { drop(answer(stream).await) });
             }
         });

@@ -1,26 +1,26 @@
-//! What a comparison found.
+//! Results of a comparison.
 
 use std::collections::HashMap;
 use std::fmt;
 
-/// Findings that are shown of each kind.
+/// Findings shown of each kind.
 const SHOWN: usize = 5;
 
-/// What a comparison found. Each list holds a text for every deviation.
+/// Results of a comparison. Each list holds a text per deviation.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// Rows and documents that were compared.
     pub compared: usize,
-    /// Must be there, and is not.
+    /// Expected, but missing.
     pub missing: Vec<String>,
-    /// Is there, and must not be.
+    /// Present, but not expected.
     pub spurious: Vec<String>,
-    /// Is there with other values.
+    /// Present with other values.
     pub corrupted: Vec<String>,
 }
 
 impl Findings {
-    /// True when everything is as it must be.
+    /// True if there is no deviation.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.missing.is_empty() && self.spurious.is_empty() && self.corrupted.is_empty()

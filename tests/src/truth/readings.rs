@@ -1,4 +1,4 @@
-//! The tables of minute and second readings.
+//! The tables of readings by minute and second.
 
 use std::collections::HashMap;
 

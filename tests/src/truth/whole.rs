@@ -48,7 +48,7 @@ async fn days(warehouse: &Client, oracle: &Oracle, findings: &mut Findings) -> R
     let mut found = HashMap::new();
     for row in warehouse.query(DAYS, &[]).await? {
         let key = DayKey {
-            stream: Stream::from_name(row.get(0)).context("a stream of this name")?,
+            stream: Stream::from_name(row.get(0)).context("no stream has this name")?,
             device_id: row.get(1),
             local_date: LocalDay(row.get(2)),
             label: row.get(3),
@@ -115,7 +115,7 @@ async fn exercises(warehouse: &Client, oracle: &Oracle, findings: &mut Findings)
     Ok(())
 }
 
-/// Event, minutes asleep, and every level: no row of an older version may be left.
+/// Event, minutes asleep, and every level: no row of an older version may remain.
 fn levels(sleep: &Sleep) -> (Uuid, i32, Vec<String>) {
     let levels = sleep.levels.iter().chain(&sleep.short_levels);
     let levels = levels.map(|level| format!("{} {}", level.level, level.seconds));

@@ -1,4 +1,5 @@
-//! Checks the documentation: its links, commands, settings, metrics, alerts, relations, paths and ids exist.
+//! Checks that everything the documentation names exists: links, commands, settings, metrics, alerts, relations,
+//! paths and ids.
 
 mod names;
 mod pages;

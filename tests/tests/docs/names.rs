@@ -9,7 +9,7 @@ use crate::pages::{Line, present, sources};
 
 const INVARIANTS: &str = "docs/reference/invariants.md";
 const SCHEMAS: [&str; 4] = ["raw.", "stage.", "agg.", "ops."];
-/// What begins with one of them in backticks is a path.
+/// A word in backticks with one of these prefixes is a path.
 const FOLDERS: [&str; 8] = [
     "bench/",
     "deploy/",
@@ -20,10 +20,10 @@ const FOLDERS: [&str; 8] = [
     "sql/",
     "tests/",
 ];
-/// The stream of the example, which is not there.
+/// The stream of the example; it does not exist.
 const EXAMPLES: [&str; 2] = ["weights", "NNNN"];
 
-/// A name as a migration's template says it, with each literal of that file in each place.
+/// A name of a migration's template, with each literal of that file in each placeholder.
 fn expanded(name: &str, literals: &BTreeSet<&str>) -> Vec<String> {
     let Some((before, after)) = name.split_once('%') else {
         return vec![name.to_owned()];
@@ -34,7 +34,7 @@ fn expanded(name: &str, literals: &BTreeSet<&str>) -> Vec<String> {
     filled.flat_map(|name| expanded(&name, literals)).collect()
 }
 
-/// Tables and views that the migrations leave behind.
+/// Tables and views that exist after all migrations.
 fn relations() -> Result<BTreeSet<String>> {
     let mut relations: BTreeSet<String> = BTreeSet::new();
     for (name, text) in sources()? {
@@ -63,7 +63,7 @@ fn relations() -> Result<BTreeSet<String>> {
     Ok(relations)
 }
 
-/// `{a,b}_c` as `a_c` and `b_c`.
+/// Expands `{a,b}_c` to `a_c` and `b_c`.
 fn alternatives(name: &str) -> Vec<String> {
     let parts = name
         .split_once('{')
@@ -75,7 +75,7 @@ fn alternatives(name: &str) -> Vec<String> {
     chosen.flat_map(|name| alternatives(&name)).collect()
 }
 
-/// Relations that a line names; those that it cuts off with `…` are none.
+/// Relations that a line names; names cut off with `…` are skipped.
 fn named_relations(line: &Line) -> Vec<String> {
     let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_{},".contains(c);
     let mut named = Vec::new();
@@ -96,7 +96,7 @@ fn named_relations(line: &Line) -> Vec<String> {
 }
 
 #[test]
-fn every_relation_is_left_by_a_migration() -> Result<()> {
+fn every_relation_exists_after_the_migrations() -> Result<()> {
     let (relations, mut found) = (relations()?, 0);
     for line in present()?
         .iter()
@@ -116,7 +116,7 @@ fn every_relation_is_left_by_a_migration() -> Result<()> {
 }
 
 #[test]
-fn every_path_is_there() -> Result<()> {
+fn every_path_exists() -> Result<()> {
     let (pages, mut found) = (present()?, 0);
     for line in &pages {
         for path in line
@@ -130,7 +130,7 @@ fn every_path_is_there() -> Result<()> {
             }
             ensure!(
                 picture::path(path).exists(),
-                "{}: {path} is not there",
+                "{}: {path} does not exist",
                 line.place()
             );
             found += 1;
@@ -141,7 +141,7 @@ fn every_path_is_there() -> Result<()> {
 }
 
 #[test]
-fn every_scenario_of_the_invariants_is_there() -> Result<()> {
+fn every_scenario_of_the_invariants_exists() -> Result<()> {
     let pages = present()?;
     let rows = pages
         .iter()
@@ -159,7 +159,7 @@ fn every_scenario_of_the_invariants_is_there() -> Result<()> {
     Ok(())
 }
 
-/// `D-1` of its group and its number.
+/// The id `D-1` of its group and its number.
 fn id(group: &str, number: &str) -> Option<String> {
     let number: u8 = number.parse().ok()?;
     match group.to_ascii_uppercase().as_str() {
@@ -169,7 +169,8 @@ fn id(group: &str, number: &str) -> Option<String> {
     }
 }
 
-/// Ids at the beginning of a test's name: `d_1_d_2_…`, `p19_…`. Those of `a` are left out: it counts other things as well.
+/// Ids at the beginning of a test's name: `d_1_d_2_…`, `p_19_…`. Ids of group A are skipped, because other names
+/// begin with `a_` as well.
 fn ids_of_name(line: &str) -> Vec<String> {
     let mut rest = line.split_once("fn ").map_or("", |(_, name)| name);
     let mut ids = Vec::new();
@@ -186,7 +187,7 @@ fn ids_of_name(line: &str) -> Vec<String> {
     ids
 }
 
-/// Ids in comments and texts: `D-1`, `P19`, and of `A` those in brackets.
+/// Ids in comments and texts: `D-1`, `P19`; ids of group A only in brackets.
 fn ids_of_text(line: &str) -> Vec<String> {
     let words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
     let ids = words.filter_map(|word| {

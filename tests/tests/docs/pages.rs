@@ -15,7 +15,7 @@ const SKIPPED_FOLDERS: [&str; 5] = ["target", ".git", ".stack", "node_modules", 
 pub(crate) struct Line {
     pub(crate) page: String,
     pub(crate) number: usize,
-    /// Language of the code block it stands in; none outside.
+    /// Language of the surrounding code block; none outside.
     pub(crate) code: Option<String>,
     pub(crate) text: String,
 }
@@ -25,7 +25,7 @@ impl Line {
         format!("{}:{}", self.page, self.number)
     }
 
-    /// What stands in backticks, or the line of a shell block.
+    /// The texts in backticks, or the line of a shell block.
     pub(crate) fn spans(&self) -> Vec<&str> {
         match self.code.as_deref() {
             None => self.text.split('`').skip(1).step_by(2).collect(),
@@ -98,13 +98,13 @@ pub(crate) fn pages() -> Result<Vec<Line>> {
     Ok(sources.flat_map(|(name, text)| lines_of(&name, &text)).collect())
 }
 
-/// The pages that speak of the present.
+/// The pages that describe the current version.
 pub(crate) fn present() -> Result<Vec<Line>> {
     let pages = pages()?.into_iter();
     Ok(pages.filter(|line| line.page != "CHANGELOG.md").collect())
 }
 
-/// A heading's anchor, as GitHub makes it.
+/// A heading's anchor on GitHub.
 fn anchor(title: &str) -> String {
     let kept = title.to_lowercase().replace(' ', "-");
     kept.chars()
@@ -138,7 +138,7 @@ fn every_link_leads_somewhere() -> Result<()> {
             };
             ensure!(
                 picture::path(&file).exists(),
-                "{}: {target} is not there",
+                "{}: {target} does not exist",
                 line.place()
             );
             let is_there = part.is_empty() || anchors.contains(&(file, part.to_owned()));
@@ -150,7 +150,7 @@ fn every_link_leads_somewhere() -> Result<()> {
     Ok(())
 }
 
-/// A path without `..`.
+/// Resolves `..` in a path.
 fn plain(path: &Path) -> String {
     let mut parts: Vec<String> = Vec::new();
     for part in path

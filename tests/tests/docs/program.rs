@@ -9,7 +9,7 @@ use pulseline_tests::{measures, picture};
 
 use crate::pages::{Line, pages, present, sources};
 
-/// Words after `pulseline`, with values in the places; none when it is another command.
+/// Words after `pulseline`, with values for placeholders; none for other commands.
 fn words(span: &str) -> Option<Vec<&str>> {
     let command = span.split(" #").next()?.split(['|', '>', ';']).next()?;
     let mut words = command
@@ -26,14 +26,14 @@ fn words(span: &str) -> Option<Vec<&str>> {
 }
 
 #[test]
-fn every_command_is_one_of_the_program() -> Result<()> {
+fn every_command_exists_in_the_program() -> Result<()> {
     let (pages, mut asked) = (pages()?, BTreeSet::new());
     for line in &pages {
         for words in line.spans().into_iter().filter_map(words) {
             if !asked.insert(words.clone()) {
                 continue;
             }
-            // What stands before it is parsed first, and refused by name.
+            // The words before it are parsed first, and refused by name.
             let output = Command::new(binary()?).args(&words).arg("--help").output()?;
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             ensure!(output.status.success(), "{}: {words:?}: {said}", line.place());
@@ -43,7 +43,7 @@ fn every_command_is_one_of_the_program() -> Result<()> {
     Ok(())
 }
 
-/// `section.key` of the file that lists every setting; another test holds that it does.
+/// Keys `section.key` of the file that lists every setting; another test checks that the list is complete.
 fn settings() -> Result<BTreeSet<String>> {
     let (mut section, mut keys) = (String::new(), BTreeSet::new());
     for line in picture::read("deploy/pulseline.toml")?.lines() {
@@ -57,7 +57,7 @@ fn settings() -> Result<BTreeSet<String>> {
     Ok(keys)
 }
 
-/// Settings that a line names: variables, `section.key`, and `key = value` on the pages about settings.
+/// Settings that a line names: variables, `section.key`, and `key = value` on pages about settings.
 fn named_settings(line: &Line, sections: &BTreeSet<&str>) -> Vec<String> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
     let mut named = Vec::new();
@@ -81,7 +81,7 @@ fn named_settings(line: &Line, sections: &BTreeSet<&str>) -> Vec<String> {
 }
 
 #[test]
-fn every_setting_is_one_of_the_program() -> Result<()> {
+fn every_setting_exists_in_the_program() -> Result<()> {
     let (keys, mut found) = (settings()?, 0);
     let sections = keys
         .iter()
@@ -100,12 +100,12 @@ fn every_setting_is_one_of_the_program() -> Result<()> {
 }
 
 #[test]
-fn every_metric_is_defined_and_every_one_is_listed() -> Result<()> {
+fn every_metric_is_defined_and_listed() -> Result<()> {
     let (described, mut listed) = (measures::described()?, BTreeSet::new());
     let sources = sources()?
         .into_iter()
         .filter(|(name, _)| name.starts_with("sql/migrations/"));
-    // Roles and tables are called so too, and crates.
+    // Roles, tables and crates have names of the same form.
     let stored: BTreeSet<_> = sources
         .flat_map(|(_, text)| picture::metric_names(&text))
         .collect();
@@ -132,7 +132,7 @@ fn every_metric_is_defined_and_every_one_is_listed() -> Result<()> {
 }
 
 #[test]
-fn every_alert_has_a_heading_and_every_alert_named_is_one() -> Result<()> {
+fn every_alert_has_a_heading_and_every_named_alert_exists() -> Result<()> {
     let (rules, pages) = (picture::read("deploy/prometheus/alerts.yml")?, present()?);
     let alerts: BTreeSet<&str> = rules
         .lines()
@@ -144,7 +144,7 @@ fn every_alert_has_a_heading_and_every_alert_named_is_one() -> Result<()> {
     let headings: BTreeSet<&str> = runbook.filter_map(Line::heading).collect();
     ensure!(
         headings == alerts && alerts.len() > 10,
-        "{headings:?} are explained of {alerts:?}"
+        "{headings:?} have a heading, but the alerts are {alerts:?}"
     );
     for line in &pages {
         for named in line.text.split("alert ").skip(1) {

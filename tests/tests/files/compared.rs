@@ -1,4 +1,4 @@
-//! Value by value: the files against the oracle of everybody's uploads.
+//! Compares the files, value by value, with the oracle of all uploads.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::read::{clock, day, decimal, records};
 use crate::{eventful, write};
 
 #[test]
-fn the_files_are_what_the_uploads_come_to() {
+fn the_files_hold_the_final_state_of_the_uploads() {
     let config = eventful();
     let oracle = Oracle::of(plan(&config, UtcMillis(0)).unwrap());
     let folder = TempDir::new().unwrap();
@@ -26,12 +26,12 @@ fn the_files_are_what_the_uploads_come_to() {
         compared += exercises(&oracle, &of, &path);
         compared += scores(&oracle, &of, &path);
     }
-    // All of them, but for the profiles, which no file has.
+    // All streams except profiles, which are in no file.
     assert_eq!(compared, oracle.rows() - oracle.users.len());
 }
 
 #[test]
-fn every_set_of_quirks_comes_to_what_its_uploads_come_to() {
+fn every_set_of_quirks_gives_the_final_state_of_its_uploads() {
     for quirks in [
         "none",
         "exact_duplicates,number_forms",
@@ -54,7 +54,7 @@ fn every_set_of_quirks_comes_to_what_its_uploads_come_to() {
     }
 }
 
-/// Rows of a device in the order of time, as (clock, value).
+/// Rows of a device in order of time, as (clock, value).
 fn rows<V>(
     of: &WrittenFolder,
     rows: &std::collections::HashMap<ReadingKey, V>,

@@ -1,4 +1,4 @@
-//! What is odd about the files themselves, and that each of it can be switched off.
+//! Oddities of the files themselves, each of which can be switched off.
 
 use pulseline_generator::{Quirk, Quirks, SimulateConfig, Written};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::read::{clock, records};
 use crate::{eventful, write};
 
-/// One person for three weeks, with these quirks: as the text of a file, or what was written.
+/// One person for three weeks with these quirks: a file's text, or the report of written files.
 fn text(quirks: Quirks, file: &str) -> (String, Written) {
     let config = SimulateConfig {
         participants: 1,
@@ -60,7 +60,7 @@ fn records_are_repeated_only_with_the_quirk() {
 }
 
 #[test]
-fn unknown_keys_are_there_only_with_the_quirk() {
+fn unknown_keys_occur_only_with_the_quirk() {
     for (file, key) in [
         ("heart_rate.json", "\"source\""),
         ("sleep.json", "\"thirtyDayAvgMinutes\""),
@@ -73,7 +73,7 @@ fn unknown_keys_are_there_only_with_the_quirk() {
 }
 
 #[test]
-fn the_summary_of_a_classic_sleep_lies_only_with_the_quirk() {
+fn the_summary_of_a_classic_sleep_is_wrong_only_with_the_quirk() {
     let lies = |text: &str| {
         let records: Vec<Value> = serde_json::from_str(text).unwrap();
         let classic = records.iter().filter(|record| record["type"] == "classic");
@@ -123,7 +123,7 @@ fn days_without_an_estimate_say_so_and_streams_without_readings_have_no_file() {
 }
 
 #[test]
-fn an_hour_that_is_lived_twice_runs_backwards_once() {
+fn a_repeated_hour_runs_backwards_once() {
     let config = SimulateConfig {
         participants: 2,
         from: "2019-11-03".parse().unwrap(),
@@ -140,6 +140,6 @@ fn an_hour_that_is_lived_twice_runs_backwards_once() {
             .collect();
         clocks.windows(2).filter(|pair| pair[1] < pair[0]).count()
     };
-    // Oslo's clocks went back a week before, New York's did on that day.
+    // Clocks went back a week earlier in Oslo, and on that day in New York.
     assert_eq!((backwards("p01"), backwards("p02")), (0, 1));
 }

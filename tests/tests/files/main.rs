@@ -1,4 +1,4 @@
-//! The files, read back: nothing but what the oracle says, in PMData's formats, the same bytes every time.
+//! The files, read back: exactly the oracle's values, in PMData's formats, the same bytes every time.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use pulseline_generator::{SimulateConfig, Written, write_pmdata};
 use pulseline_schemas::UtcMillis;
 use tempfile::TempDir;
 
-/// Every file under a folder with its bytes, by its path in it.
+/// Every file below a folder, with its bytes, by relative path.
 fn files(root: &TempDir) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     let mut folders = vec![root.path().to_owned()];
@@ -38,7 +38,7 @@ pub(crate) fn write(config: &SimulateConfig, folder: &TempDir) -> Written {
     write_pmdata(config, UtcMillis(0), folder.path(), &mut |_, _| {}).unwrap()
 }
 
-/// Mishaps in plenty, two zones, a person with two devices and one without confidence.
+/// Many mishaps, two zones, a person with two devices, and one without confidence.
 pub(crate) fn eventful() -> SimulateConfig {
     SimulateConfig {
         participants: 3,
@@ -68,7 +68,7 @@ fn the_same_configuration_writes_the_same_bytes() {
 }
 
 #[test]
-fn what_is_said_to_be_written_is_written() {
+fn the_report_of_written_files_matches_the_files() {
     let folder = TempDir::new().unwrap();
     let mut reported = Vec::new();
     let written = write_pmdata(&eventful(), UtcMillis(0), folder.path(), &mut |name, file| {
@@ -98,7 +98,7 @@ fn what_is_said_to_be_written_is_written() {
 }
 
 #[test]
-fn a_folder_with_anything_in_it_is_left_alone() {
+fn a_folder_that_is_not_empty_is_refused() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("mine.txt"), "mine").unwrap();
     let error = write_pmdata(&eventful(), UtcMillis(0), folder.path(), &mut |_, _| {}).unwrap_err();

@@ -1,4 +1,4 @@
-//! Reads the files of a device as someone would who knows PMData and this device's zone.
+//! Reads the files of a device, knowing PMData's format and the device's zone.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 use serde_json::Value;
 
-/// `2019-11-01 00:00:05` or `2019-11-01T00:00:05.000`, as milliseconds on that clock.
+/// `2019-11-01 00:00:05` or `2019-11-01T00:00:05.000`, as milliseconds of local time.
 pub(crate) fn clock(text: &str) -> i64 {
     let at: DateTime = text.trim_end_matches('Z').parse().unwrap();
     Offset::UTC.to_timestamp(at).unwrap().as_millisecond()
@@ -28,7 +28,7 @@ pub(crate) fn records(folder: &Path, name: &str) -> Option<Vec<Value>> {
     Some(records)
 }
 
-/// A decimal number as so many of its `digits`-th decimals, exactly.
+/// A decimal number in units of its `digits`-th decimal, exactly.
 pub(crate) fn decimal(text: &str, digits: usize) -> i64 {
     let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
     format!("{whole}{rest:0<digits$}").parse::<i64>().unwrap()

@@ -1,4 +1,4 @@
-//! Reloads a range of documents while streaming continues: it repairs, and touches nothing else.
+//! Reloads a range of documents while streaming continues: it repairs the range, and changes nothing else.
 
 use anyhow::{Result, ensure};
 use bson::{Document, doc};
@@ -7,7 +7,7 @@ use pulseline_sql::GenericClient;
 use pulseline_tests::service::command;
 use pulseline_tests::{Service, World};
 
-/// Rows that are gone, and rows that say something else than their upload.
+/// Deleted rows, and rows that differ from their upload.
 const DAMAGE: &str = "delete from raw.steps where local_ts::date = '2019-11-02'; \
     update raw.heart_rates set bpm = bpm + 1 where local_ts between '2019-11-01 10:00' and '2019-11-01 10:10'; \
     update raw.sleeps set minutes_asleep = minutes_asleep + 1; \
@@ -48,7 +48,7 @@ async fn a_backfill_repairs_rows_while_others_are_loaded_and_goes_on_after_a_kil
     let verdict = world.verify(std::time::Duration::ZERO).await?;
     ensure!(!verdict.is_equal(), "the damage is not seen");
 
-    // Others are loaded all the while.
+    // Other documents are loaded at the same time.
     let others = cohort(2);
     let (sent, repaired) = tokio::join!(world.simulate(&others), async {
         let mut killed = command(&world)?
@@ -73,7 +73,7 @@ async fn a_backfill_repairs_rows_while_others_are_loaded_and_goes_on_after_a_kil
     world.until_quiet().await?;
     world.verify_equal().await?;
 
-    // Correct rows stay untouched: no day becomes dirty.
+    // Correct rows stay unchanged: no day becomes dirty.
     let refreshes = "select count(*) from ops.compactions where task = 'refresh'";
     let before = world.count(refreshes).await?;
     let streams = [
@@ -96,7 +96,7 @@ async fn a_backfill_repairs_rows_while_others_are_loaded_and_goes_on_after_a_kil
     world.stop().await
 }
 
-/// P-20: killed between two pages, it reads each document once all the same.
+/// P20: a backfill that is killed between two pages still reads each document once.
 async fn goes_on_in_the_middle_of_a_chunk(world: &World) -> Result<()> {
     let arguments = ["--stream", "heart_rates", "--to", "2019-11-04"];
     let range = ["backfill", "--from", "2019-11-01"];

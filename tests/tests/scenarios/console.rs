@@ -1,4 +1,4 @@
-//! The console in a real browser: the page shows the warehouse's content, and only authorised users can change anything.
+//! The console in a real browser: the page shows the warehouse, and only authorised users can change anything.
 
 use pulseline_sql::GenericClient;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use serde_json::Value;
 const TOKEN: &str = "a token of the tests";
 const POLL: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(60);
-/// A program that refuses what it should not, for a while.
+/// Imitates a program that wrongly refuses documents.
 const FAULT: &str = "alter table raw.sleeps add constraint fault check (device_id is null) not valid";
 const FIX: &str = "alter table raw.sleeps drop constraint fault";
 
 #[tokio::test]
-async fn the_console_shows_what_the_warehouse_says_and_replays_with_the_token() -> Result<()> {
+async fn the_console_shows_the_warehouse_and_replays_with_the_token() -> Result<()> {
     let world = World::start("console").await?;
     let services = Service::start_all(&world)?;
     let warehouse = world.warehouse().await?;
@@ -53,12 +53,12 @@ async fn the_console_shows_what_the_warehouse_says_and_replays_with_the_token() 
     outage(world, &mut console, &browser).await?;
     ensure!(
         console.terminate().await? == Some(0),
-        "the console does not end well"
+        "the console ends with an error"
     );
     Ok(())
 }
 
-/// Every number of the drawing and of each topic.
+/// Every number of the diagram and of each topic.
 async fn flow_and_accounting(world: &World, console: &Console, browser: &Browser) -> Result<()> {
     let page = browser.open(&console.url("#flow")).await?;
     let status = world.status().await;
@@ -113,7 +113,7 @@ async fn flow_and_accounting(world: &World, console: &Console, browser: &Browser
     Ok(())
 }
 
-/// The list, and one dead letter whose bytes are markup: it is shown, not obeyed.
+/// The list, and one dead letter whose bytes are markup: the page shows them as text.
 async fn dead_letters(world: &World, console: &Console, browser: &Browser) -> Result<()> {
     let open = world
         .count("select count(*) from ops.dead_letters where resolved_at is null")
@@ -130,7 +130,7 @@ async fn dead_letters(world: &World, console: &Console, browser: &Browser) -> Re
     Ok(())
 }
 
-/// As one part of an address.
+/// Encodes a text as one part of an address.
 fn escaped(origin: &str) -> String {
     origin.replace(':', "%3A").replace('/', "%2F")
 }
@@ -140,7 +140,7 @@ async fn origin_of(world: &World, reason: &str) -> Result<String> {
     Ok(world.warehouse().await?.query_one(sql, &[&reason]).await?.get(0))
 }
 
-/// An offset that is taken out of the ops tables shows within seconds: in the sentence, and as a hole in its bar.
+/// An offset that is removed from the ops tables shows within seconds: in the sentence, and as a hole in its bar.
 async fn hole(world: &World, console: &Console, browser: &Browser) -> Result<()> {
     world
         .until_count("select count(*) from ops.accounted_log", 0)
@@ -171,7 +171,7 @@ async fn hole(world: &World, console: &Console, browser: &Browser) -> Result<()>
     until_said(console, "good", &["Everything is accounted for"]).await
 }
 
-/// Waits until the sentence at the top is of this kind and names all of these.
+/// Waits until the sentence at the top has this state and names all of these.
 async fn until_said(console: &Console, state: &str, parts: &[&str]) -> Result<()> {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
@@ -212,7 +212,7 @@ async fn compactor_and_person(world: &World, console: &Console, browser: &Browse
     );
     ensure!(
         page.contains(&thousands(steps)),
-        "{steps} steps are not there: {page}"
+        "{steps} steps are missing: {page}"
     );
     let page = browser
         .open(&console.url(&format!("#person/{user}/{day}/month")))
@@ -232,10 +232,10 @@ fn thousands(number: i64) -> String {
     }
 }
 
-/// Name and value.
+/// Name and value of a header.
 type Header<'a> = (&'a str, &'a str);
 
-/// Foreign names, foreign pages and wrong tokens.
+/// Foreign host names, foreign pages and wrong tokens.
 async fn strangers(console: &Console) -> Result<()> {
     let status = "/api/status.json";
     let replay = "/api/replay.json?origin=x";
@@ -285,7 +285,7 @@ async fn strangers(console: &Console) -> Result<()> {
     Ok(())
 }
 
-/// With the token, once; the log never holds it.
+/// Replays once with the token; the log never contains it.
 async fn replay(world: &World, console: &Console) -> Result<()> {
     let origin = origin_of(world, "refused").await?;
     let path = format!("/api/replay.json?origin={}", escaped(&origin));
@@ -306,7 +306,7 @@ async fn replay(world: &World, console: &Console) -> Result<()> {
     Ok(())
 }
 
-/// Without servers it says which are away, and lives on.
+/// Without servers the console names the unreachable ones, and keeps running.
 async fn outage(world: World, console: &mut Console, browser: &Browser) -> Result<()> {
     world.stop().await?;
     until_said(console, "away", &["Kafka", "MongoDB", "TimescaleDB"]).await?;

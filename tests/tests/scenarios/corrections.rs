@@ -8,7 +8,7 @@ use pulseline_sql::{Client, GenericClient};
 use pulseline_tests::{Role, Service, World, producer::Hand};
 use uuid::Uuid;
 
-/// Everything old is packed at once.
+/// Old chunks are packed at once.
 const PACKING: [(&str, &str); 2] = [
     ("PULSELINE__COMPACTOR__QUIET_MS", "0"),
     ("PULSELINE__COMPACTOR__PACK_CHUNKS", "20"),
@@ -28,7 +28,7 @@ fn cohort(ago: i32, seed: u64) -> Result<SimulateConfig> {
     })
 }
 
-/// A reading of an old night, one beat a minute faster than the fastest of its day.
+/// A reading of an old night, one beat per minute above the maximum of its day.
 async fn correction(client: &Client) -> Result<HeartRates> {
     let oldest = "select h.device_id, (extract(epoch from h.local_ts) * 1000)::bigint, h.utc_offset_minutes::int, \
         (select max(bpm) + 1 from raw.heart_rates m where m.device_id = h.device_id and m.local_ts < h.local_ts + interval '2 days')::int \
@@ -54,7 +54,8 @@ async fn correction(client: &Client) -> Result<HeartRates> {
     })
 }
 
-/// Greatest heart rates of the day, week, month, of the device and its wearer, and of the sleep around the reading.
+/// Greatest heart rates of the day, week and month, of the device and its wearer, and of the sleep around the
+/// reading.
 const FIGURES: &str = "select array[ \
     (select bpm_max from agg.daily_heart_rates where device_id = $1 and bucket = $2::timestamp::date), \
     (select bpm_max from agg.weekly_summary where device_id = $1 and bucket = date_trunc('week', $2::timestamp)), \
@@ -112,7 +113,7 @@ async fn a_1_a_correction_of_what_is_packed_shows_in_every_figure_and_only_its_d
     world.stop().await
 }
 
-/// Waits until every old chunk is packed, those that were written to as well.
+/// Waits until every old chunk is packed, including those with new rows.
 async fn packed(world: &World) -> Result<()> {
     world.until_count(UNPACKED, 0).await
 }

@@ -1,4 +1,4 @@
-//! Damage by hand is detected: a wrong row, a missing row, a document that vanished before it was loaded.
+//! Verify detects deliberate damage: a wrong row, a missing row, a document that was deleted before it was loaded.
 
 use pulseline_sql::GenericClient;
 use std::time::Duration;
@@ -36,7 +36,7 @@ async fn p_8_a_wrong_row_and_a_deleted_row_of_raw_are_reported() -> Result<()> {
         "unknown"
     );
     let warehouse = world.warehouse().await?;
-    // Each damage is found in raw itself and in the layers above it; repaired, everything is equal again.
+    // Each damage is found in raw itself and in the layers above it; after the repair everything is equal again.
     let damages = [
         (
             "raw.heart_rates",
@@ -125,7 +125,7 @@ async fn a_1_a_wrong_figure_of_an_aggregate_is_reported() -> Result<()> {
         );
     }
     drop(services);
-    // No command is needed: the compactor's samples find it.
+    // The compactor's samples find it without a command.
     let settings = [("PULSELINE__COMPACTOR__SAMPLE_INTERVAL_MS", "1")];
     let mut compactor = Service::start_with(&world, Role::Compactor, &settings)?;
     compactor
@@ -139,7 +139,7 @@ async fn a_1_a_wrong_figure_of_an_aggregate_is_reported() -> Result<()> {
 }
 
 #[tokio::test]
-async fn d_4_a_document_that_vanished_before_it_was_loaded_is_a_hole() -> Result<()> {
+async fn d_4_a_document_that_was_deleted_before_it_was_loaded_is_a_hole() -> Result<()> {
     let world = World::start("hole").await?;
     let sink = Service::start(&world, Role::Sink)?;
     let summary = world.simulate(&cohort()).await?;
@@ -149,7 +149,7 @@ async fn d_4_a_document_that_vanished_before_it_was_loaded_is_a_hole() -> Result
     world
         .until("everything is stored", |status| stored(status) == produced)
         .await?;
-    // Before the loader's first start, which reads the collection as it is.
+    // The loader has not started yet; its first start reads the collection as it is.
     let documents = world.documents().await?.collection::<Document>("heart_rates");
     let victim = documents
         .find_one_and_delete(doc! { "kafka.offset": 7 })
@@ -182,7 +182,7 @@ async fn p_3_lag_is_not_reported_as_loss() -> Result<()> {
     let mut services = Service::start_all(&world)?;
     world.simulate(&SimulateConfig { seed: 1, ..cohort() }).await?;
     world.until_quiet().await?;
-    // Without a loader, what is stored and committed is on its way, however long one waits.
+    // Without a loader, stored and committed messages stay in flight for any time.
     services.remove(1).kill().await?;
     world.simulate(&SimulateConfig { seed: 2, ..cohort() }).await?;
     world

@@ -9,7 +9,7 @@ use pulseline_tests::servers::PgBouncer;
 use pulseline_tests::service::command;
 use pulseline_tests::{Console, Service, World, producer::Hand};
 
-/// A program that refuses what it should not, for a while.
+/// Imitates a program that wrongly refuses documents.
 const FAULT: &str = "alter table raw.calories add constraint fault check (millikcal % 10 <> 7) not valid; \
     alter table raw.sleeps add constraint fault check (device_id is null) not valid";
 const FIX: &str =
@@ -18,7 +18,7 @@ const DEAD: &str =
     "select coalesce(sum(upper(r) - lower(r)), 0)::bigint from ops.accounted_offsets, unnest(dead) as r";
 
 const LOADED: &str = "select min(local_ts)::date::text from raw.steps";
-/// No person's id: the message names no person.
+/// An id of no person: the message names no person.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000001";
 const TOKEN: &str = "a token of the tests";
 
@@ -31,7 +31,7 @@ fn cohort() -> SimulateConfig {
     }
 }
 
-/// What `pulseline dead-letters` says, and its exit code.
+/// Output and exit code of `pulseline dead-letters`.
 async fn invoke(world: &World, arguments: &[&str]) -> Result<(i32, String)> {
     let output = command(world)?
         .arg("dead-letters")
@@ -70,7 +70,7 @@ async fn p_9_documents_that_were_refused_are_loaded_after_the_fix_once() -> Resu
         .find(|word| word.starts_with("mongo:calories/"))
         .context(said.clone())?;
     dead("\"value\":", 0, invoke(&world, &["show", origin]).await?)?;
-    // Without the fix they stay.
+    // Without the fix they stay dead letters.
     let replay = ["replay", "--reason", "refused"];
     dead("refused again: refused:", 1, invoke(&world, &replay).await?)?;
     ensure!(world.count(DEAD).await? == dead_offsets);
@@ -113,7 +113,7 @@ fn ahead(id: u32) -> Result<Vec<u8>> {
 async fn p_9_messages_that_could_not_be_stored_are_sent_again_or_discarded() -> Result<()> {
     let mut world = World::start("messages").await?;
     let services = Service::start_all(&world)?;
-    // From here on readers connect through a pooler that keeps a session for one transaction only.
+    // From here on readers connect through a pooler in transaction mode.
     let direct = reqwest::Url::parse(&world.endpoints.timescale_url)?;
     let pooler = PgBouncer::before_embedded(direct.port().context("no port")?).await?;
     world.endpoints.timescale_url = pooler.url();
@@ -137,7 +137,7 @@ async fn p_9_messages_that_could_not_be_stored_are_sent_again_or_discarded() -> 
         registry.register(Stream::Steps).await? == next,
         "ids are not in order"
     );
-    // Its schema is there now: the message can be read.
+    // Its schema is registered now, so the message can be decoded.
     dead("\"metrics\":", 0, invoke(&world, &["show", origin]).await?)?;
     dead(
         "sent to its topic again",

@@ -15,14 +15,14 @@ use pulseline_tests::servers::{nginx, tokens};
 use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World};
 
-/// A refusal is known at once: librdkafka needs a connection for it, and a busy machine its time.
+/// A refusal is known at once, but librdkafka needs a connection for it, and a busy machine needs time.
 const REFUSED_WITHIN: Duration = Duration::from_secs(20);
-/// What must be refused: as which case, with which settings, and what the sentence must name.
+/// A case that must be refused: its name, its settings, and the text that the error must contain.
 type Refusal = (&'static str, Settings, &'static str);
-/// The commands that use all of Kafka, the registry and nothing else.
+/// The commands that use Kafka and the registry, and no other server.
 const GENERATE: [&str; 4] = ["generate", "simulate", "--days", "1"];
 
-/// What a command says, and its exit code.
+/// Output and exit code of a command.
 async fn run(world: &World, settings: &Settings, arguments: &[&str]) -> Result<(Option<i32>, String)> {
     let output = command(world)?
         .envs(settings.iter().map(|(name, value)| (name, value)))
@@ -63,7 +63,7 @@ async fn generate(world: &World, settings: &Settings, seed: u64) -> Result<Strin
     succeeds(world, settings, &words).await
 }
 
-/// Everything that talks to Kafka, over one way in.
+/// Every command that connects to Kafka, in one way.
 async fn every_command(fortress: &Fortress, settings: &Settings, seed: u64) -> Result<()> {
     let world = &fortress.world;
     let (mut sink, mut loader) = (
@@ -102,7 +102,7 @@ async fn every_command(fortress: &Fortress, settings: &Settings, seed: u64) -> R
     Ok(())
 }
 
-/// Settings that no waiting fixes, and what of them the sentence must name.
+/// Settings that waiting cannot fix, and the part of them that the error must name.
 fn of_kafka(fortress: &Fortress) -> Vec<Refusal> {
     let certificates = &fortress.certificates;
     let (right, other) = (certificates.authority_file(), certificates.other_authority_file());
@@ -149,7 +149,7 @@ fn of_kafka(fortress: &Fortress) -> Vec<Refusal> {
     ]
 }
 
-/// Runs a command that must be refused; says what is wrong with how it was.
+/// Runs a command that must be refused; returns how the refusal was wrong.
 async fn refused(
     fortress: &Fortress,
     case: &str,
@@ -168,7 +168,7 @@ async fn refused(
     ensure!(took < REFUSED_WITHIN, "{case}: {arguments:?} took {took:?}");
     ensure!(
         !said.contains("wrong@") && !said.contains(PASSWORD),
-        "a secret is told: {said}"
+        "the error contains a secret: {said}"
     );
     Ok(())
 }
@@ -207,7 +207,7 @@ fn of_registry(fortress: &Fortress) -> Vec<Refusal> {
     ]
 }
 
-/// Every case with each of the commands, side by side: most of the time they wait.
+/// Runs every case with each command concurrently: most of the time they wait.
 async fn all_refused(fortress: &Fortress, cases: &[Refusal], commands: &[&[&str]]) -> Result<()> {
     let each = cases.iter().map(async |(case, settings, named)| {
         for arguments in commands {
@@ -219,7 +219,7 @@ async fn all_refused(fortress: &Fortress, cases: &[Refusal], commands: &[&[&str]
 }
 
 #[tokio::test]
-async fn every_command_works_over_every_door_and_a_refusal_names_its_cause() -> Result<()> {
+async fn every_command_works_over_every_listener_and_a_refusal_names_its_cause() -> Result<()> {
     let fortress = Fortress::build().await?;
     let world = &fortress.world;
     // A sink is ready once it has partitions.
@@ -241,7 +241,7 @@ async fn every_command_works_over_every_door_and_a_refusal_names_its_cause() -> 
     ];
     every_command(&fortress, &second.concat(), 2).await?;
 
-    // The other ways in differ in how they begin only.
+    // The other ways differ only in how they connect.
     let loader = start(world, Role::Loader, &by_password)?;
     for (seed, kafka) in (3..).zip([
         fortress.sasl("SCRAM-SHA-256", USER, PASSWORD),

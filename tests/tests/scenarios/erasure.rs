@@ -11,7 +11,7 @@ use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World};
 use uuid::Uuid;
 
-/// Who has most readings of those with a broken upload: their dead letters have to go too.
+/// The person with the most readings among those with a broken upload: their dead letters must be erased too.
 const PERSON: &str = "select user_id from raw.devices join raw.heart_rates using (device_id) \
     group by user_id order by count(*) desc limit 1";
 const PACK: &str = "select count(compress_chunk(c)) from show_chunks('raw.heart_rates') c";
@@ -20,7 +20,7 @@ const OTHERS: &str = "select count(*) from raw.heart_rates where device_id <> al
 const SINK_ERASED: &str = "pulseline_sink_erased_total";
 const LOADER_ERASED: &str = "pulseline_loader_erased_total";
 
-/// `forget` with the rights of its group and no more.
+/// `forget` with exactly the rights of its group.
 async fn forget(world: &World, arguments: &[&str]) -> Result<(Option<i32>, String)> {
     let output = erasing(world, arguments)?.output().await?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -95,7 +95,7 @@ async fn dead_letter_of_the_erased_goes(world: &World, loader: &Service, device:
     Ok(())
 }
 
-/// Killed on its way, it goes on when it is called again.
+/// It is killed before it ends, and resumes when it is called again.
 async fn killed_on_its_way(world: &World, user: &str) -> Result<()> {
     let mut killed = erasing(world, &[user, "--yes"])?
         .stdout(std::process::Stdio::null())
@@ -153,11 +153,11 @@ async fn e_1_a_person_is_removed_everywhere_and_does_not_come_back() -> Result<(
     );
     ensure!(others().await? == before, "another person lost readings");
     world.verify_equal().await?;
-    // The devices are unknown by now, but the hash still identifies the person.
+    // The devices are no longer known, but the hash still identifies the person.
     let (code, said) = forget(&world, &[&user, "--yes"]).await?;
     ensure!(code == Some(0) && said.contains(proof), "{said}");
 
-    // Everything once more, and then a document that a sink might have stored at the very moment of erasure.
+    // Everything again, then a document that a sink might have stored at the moment of erasure.
     world.simulate(&cohort).await?;
     world.until_quiet().await?;
     ensure!(others().await? == before);

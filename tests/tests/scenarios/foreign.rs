@@ -12,7 +12,7 @@ use pulseline_tests::foreign::{Written, write_events};
 use pulseline_tests::{Service, World};
 use uuid::Uuid;
 
-/// What is written how: each codec as it is, and in transactions the one that compresses nothing and the one that most.
+/// Codecs and transactions: each codec without transactions, and the weakest and the strongest one with them.
 const WRITERS: [(&str, &str); 7] = [
     ("none", "plain"),
     ("gzip", "plain"),
@@ -26,7 +26,7 @@ const WRITERS: [(&str, &str); 7] = [
 const LARGE_BYTES: i64 = 4_000_000;
 
 #[tokio::test]
-async fn what_a_foreign_client_writes_is_loaded_whatever_its_codec_and_size() -> Result<()> {
+async fn messages_of_a_foreign_client_are_loaded_with_any_codec_and_size() -> Result<()> {
     let world = World::start("codecs").await?;
     ensure_topics(&world.kafka(), 2).await?;
     let registry = Registry::new(&world.registry())?;
@@ -55,7 +55,7 @@ async fn what_a_foreign_client_writes_is_loaded_whatever_its_codec_and_size() ->
     world.stop().await
 }
 
-/// What of a device's uploads is not as it was written.
+/// Differences between a device's uploads and what was written.
 async fn difference(world: &World, device: Uuid, written: &Written) -> Result<String> {
     let warehouse = world.warehouse().await?;
     let mut found = String::new();

@@ -1,5 +1,5 @@
-//! Deliberate losses: MongoDB's remaining data is restored, then Kafka's; offsets in no store stay an alert that names
-//! them.
+//! Deliberate losses: they are repaired from MongoDB, then from Kafka; offsets in no store remain an alert that
+//! names them.
 
 use pulseline_clients::kafka::{Guard, Settings};
 use pulseline_sql::GenericClient;
@@ -15,12 +15,12 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::{Offset, TopicPartitionList};
 
 const TOPIC: &str = "fitbit.steps";
-/// Offsets that are lost with their rows; the last of them also with its document.
+/// Offsets that are lost with their rows; the last one also without its document.
 const LOST: std::ops::Range<i64> = 3..9;
 const GONE: i64 = 8;
-/// Offsets after those, lost with their rows while one before them is nowhere.
+/// Later offsets, lost with their rows while an earlier one is in no store.
 const LATER: std::ops::Range<i64> = 9..13;
-/// Empties the accounting, as if no offset had been dealt with.
+/// Removes offsets from the accounting.
 const FORGET: &str = "update ops.accounted set offsets = offsets - int8range($2, $3)::int8multirange, \
     duplicate = duplicate - int8range($2, $3)::int8multirange, dead = dead - int8range($2, $3)::int8multirange \
     where topic = 'fitbit.steps' and partition = $1";
@@ -38,7 +38,7 @@ async fn heal(world: &World, arguments: &[&str]) -> Result<(Option<i32>, String)
     Ok((output.status.code(), said))
 }
 
-/// Deletes the rows that came with these offsets, and the document of one that holds an event.
+/// Deletes the rows of these offsets, and the document of an offset with an event.
 async fn lose(world: &World, partition: i32, lost: std::ops::Range<i64>) -> Result<u64> {
     let steps = world.documents().await?.collection::<Document>("steps");
     let at = doc! { "kafka.partition": partition, "kafka.offset": { "$gte": lost.start, "$lt": lost.end } };
@@ -47,7 +47,7 @@ async fn lose(world: &World, partition: i32, lost: std::ops::Range<i64>) -> Resu
         .iter()
         .filter_map(|document| document.get_str("_id").ok())
         .collect();
-    // What is still in the log would stay there.
+    // The log would keep them.
     world
         .until_count("select count(*) from ops.accounted_log", 0)
         .await?;
@@ -62,7 +62,7 @@ async fn lose(world: &World, partition: i32, lost: std::ops::Range<i64>) -> Resu
     Ok(rows)
 }
 
-/// Deletes what MongoDB has of one of the lost offsets.
+/// Deletes MongoDB's documents of one of the lost offsets.
 async fn vanish(world: &World, partition: i32) -> Result<()> {
     let offset = doc! { "kafka.topic": TOPIC, "kafka.partition": partition, "kafka.offset": GONE };
     let database = world.documents().await?;
@@ -71,12 +71,12 @@ async fn vanish(world: &World, partition: i32) -> Result<()> {
         let collection = database.collection::<Document>(collection);
         deleted += collection.delete_many(offset.clone()).await?.deleted_count;
     }
-    ensure!(deleted > 0, "nothing stood at {GONE}");
+    ensure!(deleted > 0, "no document at {GONE}");
     Ok(())
 }
 
 #[tokio::test]
-async fn a_3_what_is_lost_is_repaired_from_mongodb_then_from_kafka_and_the_rest_is_named() -> Result<()> {
+async fn a_3_lost_offsets_are_repaired_from_mongodb_then_from_kafka_and_the_rest_is_named() -> Result<()> {
     let world = World::start("healing").await?;
     let services = Service::start_all(&world)?;
     let cohort = SimulateConfig {
@@ -95,7 +95,7 @@ async fn a_3_what_is_lost_is_repaired_from_mongodb_then_from_kafka_and_the_rest_
     let lost = format!("{TOPIC}/{partition} [{}, {}) is lost\n", LOST.start, LOST.end);
     ensure!(code == Some(1) && said.starts_with(&lost), "{said}");
     ensure!(world.count(steps).await? < before);
-    // Without being asked.
+    // The service heals without a command.
     let mut service = command(&world)?
         .args(["heal", "--every", "1"])
         .stderr(Stdio::null())
@@ -103,16 +103,16 @@ async fn a_3_what_is_lost_is_repaired_from_mongodb_then_from_kafka_and_the_rest_
     world.until_count(steps, before).await?;
     service.kill().await?;
 
-    // What became of this offset is nowhere any more but in Kafka.
+    // Only Kafka still has the message of this offset.
     lose(&world, partition, LOST).await?;
     vanish(&world, partition).await?;
     let (code, said) = heal(&world, &[]).await?;
     ensure!(code == Some(0) && said.contains("1 Kafka messages"), "{said}");
-    ensure!(world.count(steps).await? == before, "rows are back");
+    ensure!(world.count(steps).await? == before, "the rows are not back");
     world.until_quiet().await?;
     world.verify_equal().await?;
 
-    // Nor there.
+    // Kafka does not have it either.
     lose(&world, partition, LOST).await?;
     vanish(&world, partition).await?;
     let mut upto = TopicPartitionList::new();
@@ -130,7 +130,7 @@ async fn a_3_what_is_lost_is_repaired_from_mongodb_then_from_kafka_and_the_rest_
         "{verdict}"
     );
 
-    // A-8: what is nowhere takes the first round, and no other.
+    // A-3: an offset in no store takes the first round only.
     let healed = world.count(steps).await?;
     ensure!(lose(&world, partition, LATER).await? > 0, "no row was lost");
     let mut service = command(&world)?

@@ -1,4 +1,4 @@
-//! Three years of one person at once: what a replay of a real export means to the compactor.
+//! Three years of one person at once: the compactor's work after the replay of a real export.
 
 use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, TryStreamExt};
@@ -14,13 +14,13 @@ const DAYS: i32 = 1_000;
 const DAY_MS: i64 = 86_400_000;
 const MINUTE_MS: i64 = 60_000;
 const DEVICE: Uuid = Uuid::from_u128(20);
-/// Messages that wait for their acknowledgement.
+/// Messages without acknowledgement, at most.
 const IN_FLIGHT: usize = 500;
-/// The journal of the compactor, windows of heart rates and sleeps: steps to a newer one.
+/// The compactor's journal for heart rates and sleeps: steps to a newer window.
 const STEPS_BACK: &str = "select count(*) from (select range_end > lag(range_end) over (partition by relation order by id) as is_newer \
     from ops.compactions where relation in ('stage.heart_rates_15m', 'stage.sleep_heart_rates')) j where is_newer";
 
-/// At home, and each hundred days ten days far away.
+/// At home; every hundred days ten days far away.
 fn offset(day: DayNumber) -> i32 {
     if day.rem_euclid(100) < 10 { 540 } else { 60 }
 }
@@ -37,7 +37,7 @@ fn upload(id: u128, day: DayNumber, minutes: std::ops::Range<i64>) -> Upload {
     }
 }
 
-/// A heart rate each half an hour of a day, and the night that begins on it.
+/// A heart rate every half hour of a day, and the night that begins on it.
 fn events(day: DayNumber) -> [Event; 2] {
     let id = u128::try_from(day).unwrap_or_default() * 2 + 1_000;
     let rates = upload(id, day, 0..1_440);
@@ -94,7 +94,7 @@ fn person() -> Event {
 }
 
 #[tokio::test]
-async fn b_20_three_years_of_one_person_cost_one_read_of_each_night_and_are_equal() -> Result<()> {
+async fn three_years_of_one_person_cost_one_read_of_each_night_and_verify_as_equal() -> Result<()> {
     let world = World::start("history").await?;
     let services = [
         Service::start(&world, Role::Sink)?,
@@ -103,7 +103,7 @@ async fn b_20_three_years_of_one_person_cost_one_read_of_each_night_and_are_equa
     let hand = Hand::new(&world).await?;
     hand.event(&person()).await?;
     let today = i32::try_from(system_utc_millis() / DAY_MS)?;
-    // In the middle of the time at home: ten ways out and ten back, each with its night.
+    // In the middle of the time at home: ten journeys out and ten back, each with its night.
     let last = (today - 110..today - 10)
         .find(|day| day.rem_euclid(100) == 50)
         .context("no such day")?;
@@ -114,7 +114,7 @@ async fn b_20_three_years_of_one_person_cost_one_read_of_each_night_and_are_equa
         .try_collect::<Vec<_>>()
         .await?;
     world.until_accounted().await?;
-    // All of it is there before the compactor begins: the most that a cycle can find.
+    // All data is loaded before the compactor begins: a cycle can find no more.
     let compactor = Service::start(&world, Role::Compactor)?;
     world.until_quiet().await?;
     let nights = f64::from(u32::try_from(DAYS)?);
@@ -122,9 +122,9 @@ async fn b_20_three_years_of_one_person_cost_one_read_of_each_night_and_are_equa
     let looked_at = measures.sum("pulseline_compactor_sleeps_total")?;
     ensure!(
         (looked_at - nights).abs() < 0.5,
-        "{looked_at} looks at {nights} nights"
+        "{looked_at} checks of {nights} nights"
     );
-    // Each that wrote something stands in the journal.
+    // Each statement that wrote rows is in the journal.
     let statements = world
         .count("select count(*) from ops.compactions where task = 'facts'")
         .await?;
@@ -135,7 +135,7 @@ async fn b_20_three_years_of_one_person_cost_one_read_of_each_night_and_are_equa
     let cycles = measures.sum("pulseline_compactor_cycles_total")?;
     ensure!(cycles >= 15.0, "{cycles} cycles: a backlog is bounded per cycle");
     ensure!(world.count(STEPS_BACK).await? == 0, "older days went first");
-    // Half-hours of a night at home or away, of one on the way out, of one on the way back, and of the last.
+    // Half-hours of nights at home or away, on a journey out, on a journey back, and of the last night.
     for (readings, nights) in [(16, DAYS - 21), (18, 10), (2, 11)] {
         let sql = format!("select count(*) from stage.sleep_heart_rates where readings = {readings}");
         ensure!(

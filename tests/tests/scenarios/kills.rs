@@ -12,9 +12,10 @@ use rand_chacha::rand_core::SeedableRng;
 
 /// Kills of each service; `scripts/test long` has more.
 const KILLS: u64 = 6;
-/// Longest a service works before it is killed.
+/// Longest time that a service works before it is killed.
 const WORK_MS_MAX: u64 = 1_500;
-/// A killed member's partitions come back at once, a killed loader's lease after a second: more kills per minute.
+/// A killed member's partitions are reassigned at once, a killed loader's lease after a second: more kills per
+/// minute.
 const QUICK: [(&str, &str); 2] = [
     ("PULSELINE__SINK__INSTANCE", "one"),
     ("PULSELINE__LOADER__LEASE_TTL_MS", "1000"),
@@ -34,7 +35,7 @@ fn cohort(round: u64) -> SimulateConfig {
 }
 
 #[tokio::test]
-async fn d_1_d_2_d_3_kills_of_sink_and_loader_lose_and_double_nothing() -> Result<()> {
+async fn d_1_d_2_d_3_kills_of_sink_and_loader_lose_and_duplicate_nothing() -> Result<()> {
     let world = World::start("kills").await?;
     let compactor = Service::start(&world, Role::Compactor)?;
     ensure_topics(&world.kafka(), 4).await?;

@@ -1,4 +1,5 @@
-//! The network itself fails while data flows: each link is cut, reset, half-open, slow, and the registry's ingress lies.
+//! The network fails while data flows: each link is cut, reset, half-open or slow, and the registry's ingress sends
+//! wrong answers.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +14,10 @@ use pulseline_tests::producer::Hand;
 use pulseline_tests::servers::{Nginx, free_port};
 use pulseline_tests::{Oracle, Role, Service, World, truth};
 
-/// Longest until a service names what it waits for.
+/// Longest time until a service names the server that it waits for.
 const NAMED_WITHIN: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(200);
-/// Bytes per second of a slow link: what a cohort comes to passes in seconds, far slower than it is sent.
+/// Bytes per second of a slow link: a cohort's data passes within seconds, but far slower than it is sent.
 const SLOW: Mode = Mode::Slow(100_000);
 
 /// A server behind its link.
@@ -29,7 +30,7 @@ enum Hop {
 }
 
 impl Hop {
-    /// As services name it.
+    /// The name in services' logs and metrics.
     fn name(self) -> &'static str {
         match self {
             Self::Kafka => "kafka",
@@ -50,7 +51,7 @@ fn cohort(seed: u64) -> SimulateConfig {
     }
 }
 
-/// A world whose services reach every server over a link, while the test itself reaches them directly.
+/// A world whose services reach every server through a link; the test itself connects directly.
 struct Net {
     world: World,
     links: [Link; 4],
@@ -77,7 +78,7 @@ impl Net {
                 "PULSELINE__REGISTRY__URL",
                 through(&world.endpoints.registry_url, &registry)?,
             ),
-            // Directly: the set's own idea of its address would lead around the link.
+            // A direct connection: with the replica set's own address the driver would bypass the link.
             (
                 "PULSELINE__MONGO__URI",
                 format!("mongodb://{}/?directConnection=true", mongo.address()),
@@ -122,7 +123,7 @@ impl Net {
         Ok(())
     }
 
-    /// Sends an upload whose schema no sink has asked the registry for yet.
+    /// Sends an upload whose schema no sink has requested from the registry yet.
     async fn send_with_new_schema(&mut self) -> Result<()> {
         self.seed += 1;
         let mut planned = plan(&cohort(self.seed), UtcMillis(0)).map_err(anyhow::Error::msg)?;
@@ -151,7 +152,7 @@ fn host(url: &str) -> Result<String> {
     Ok(host.context("no host")?.to_owned())
 }
 
-/// Waits until the service says that it waits for the hop; gives how long that took.
+/// Waits until the service reports that it waits for the hop; returns how long that took.
 async fn named(service: &mut Service, hop: Hop) -> Result<Duration> {
     let started = Instant::now();
     let text = format!("waiting for {}", hop.name());
@@ -176,7 +177,7 @@ async fn named(service: &mut Service, hop: Hop) -> Result<Duration> {
     }
 }
 
-/// What is switched at a time, and which service must say that it waits for it.
+/// The hops that are switched together.
 const GROUPS: [&[Hop]; 2] = [&[Hop::Kafka, Hop::Timescale], &[Hop::Registry, Hop::Mongo]];
 
 struct Flow {
@@ -186,7 +187,7 @@ struct Flow {
 }
 
 impl Flow {
-    /// The services from Kafka to MongoDB wait for the first three servers; writers of rows wait for the warehouse.
+    /// The sink waits for Kafka and the registry, the loader for MongoDB and the warehouse.
     fn waiting(&mut self, hop: Hop) -> &mut Service {
         match hop {
             Hop::Kafka | Hop::Registry => &mut self.sink,
@@ -195,14 +196,15 @@ impl Flow {
     }
 }
 
-/// A link fails while a day flows, is named, and comes back; what was sent meanwhile is accounted for. Says how long each took.
+/// A link fails while a day flows, is named, and recovers; messages sent meanwhile are accounted for. Returns the
+/// times.
 async fn fail(net: &mut Net, flow: &mut Flow, hops: &[Hop], mode: Mode) -> Result<String> {
     let mut report = format!("{mode:?}:");
     net.send_with_new_schema().await?;
     for hop in hops {
         net.set(*hop, mode);
     }
-    // A sink that has nothing to ask the registry for does not miss it.
+    // A sink that needs no schema does not notice a missing registry.
     net.send_with_new_schema().await?;
     net.send().await?;
     if mode != SLOW {
@@ -262,7 +264,7 @@ async fn d_3_a_link_that_fails_in_any_way_is_named_and_waited_out() -> Result<()
     net.world.stop().await
 }
 
-/// A registry whose ingress has lost it answers 404 with another body, and one whose answers break off: outages both.
+/// A registry whose ingress answers 404 with another body, and one whose answers are truncated: both are outages.
 async fn ingress(net: &mut Net, flow: &mut Flow) -> Result<()> {
     net.nginx.set_outage(true)?;
     net.send_with_new_schema().await?;

@@ -13,11 +13,11 @@ use pulseline_tests::{Oracle, Role, Service, World, own, truth};
 
 /// Longest wait for a batch to be written.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Sent inside the transaction of each batch.
+/// Part of the transaction of each batch.
 const HOLDING: &[u8] = b"lock table ops.floors";
 const EPOCH: &str = "select min(epoch) from ops.checkpoints";
 
-/// A world with cohorts that were sent, and what should come of them.
+/// A world with cohorts that were sent, and the expected result.
 struct Sent {
     world: World,
     oracle: Oracle,
@@ -38,7 +38,7 @@ impl Sent {
         Ok(())
     }
 
-    /// The events of a cohort that is still to be sent: those of one stream, and the others.
+    /// The events of the next cohort: those of one stream, and the others.
     fn by_stream(&mut self, seed: u64, stream: Stream) -> Result<(Vec<Planned>, Vec<Planned>)> {
         let cohort = SimulateConfig {
             participants: 2,
@@ -86,12 +86,12 @@ async fn d_2_of_several_loaders_one_works_and_another_takes_over() -> Result<()>
     sent.world.stop().await
 }
 
-/// The owner dies without a word: the standby goes on from exactly where it was, under a new epoch.
+/// The owner is killed: the standby resumes exactly from its position, under a new epoch.
 async fn after_death(sent: &mut Sent, mut pair: [Service; 2]) -> Result<Service> {
     let mut owners = Vec::new();
     for loader in &mut pair {
         owners.push(loader.log()?.contains("this loader holds the lease"));
-        ensure!(loader.is_running()?, "a standby waits, it does not end");
+        ensure!(loader.is_running()?, "a standby must wait, not end");
     }
     ensure!(
         owners.iter().filter(|owns| **owns).count() == 1,
@@ -111,7 +111,8 @@ async fn after_death(sent: &mut Sent, mut pair: [Service; 2]) -> Result<Service>
     Ok(standby)
 }
 
-/// Another takes the lease by force, and vanishes: who had it is fenced, says so, stands by, and works again when it is free.
+/// Another owner takes the lease by force and vanishes: the former owner is fenced, logs it, stands by, and works
+/// again when the lease is free.
 async fn after_theft(sent: &mut Sent, mut robbed: Service) -> Result<Service> {
     let warehouse = sent.world.warehouse().await?;
     let steal = "update ops.leases set owner = gen_random_uuid(), epoch = epoch + 1 where name = 'loader'";
@@ -126,9 +127,9 @@ async fn after_theft(sent: &mut Sent, mut robbed: Service) -> Result<Service> {
     Ok(robbed)
 }
 
-/// The owner is frozen inside a transaction: the server ends it, the standby says what it waits for, and takes over. Thawed, the
-/// first one stands by. How long that takes depends on the embedded server here: it lends its one session to each writer that has
-/// sent its `BEGIN`, and ends the ones that have sent nothing more only by its own limit.
+/// The owner is frozen inside a transaction: the server ends it, and the standby names what it waits for and takes
+/// over. When it continues, the first owner stands by. The time depends on the embedded server: it lends its one
+/// session to each writer that has sent its `BEGIN`, and only its own limit ends a silent one.
 async fn after_frost(sent: &mut Sent, former: Service) -> Result<()> {
     let url = &sent.world.endpoints.timescale_url;
     let upstream = url.split('@').nth(1).and_then(|rest| rest.split('/').next());
@@ -136,8 +137,8 @@ async fn after_frost(sent: &mut Sent, former: Service) -> Result<()> {
     let relay = Relay::start(upstream, HOLDING).await?;
     let through = url.replace(upstream, &relay.address());
     let settings = [
-        // The embedded server lends its one session to a transaction at a time: one writer is frozen inside its own, and no
-        // other one waits behind it to save an idle position.
+        // The embedded server lends its one session to one transaction at a time. One writer is frozen inside its
+        // own, and no other one must wait behind it to save an idle position.
         ("PULSELINE__LOADER__IDLE_SAVE_MS", "600000"),
         ("PULSELINE__LOADER__LEASE_TTL_MS", "4000"),
         ("PULSELINE__TIMESCALE__URL", through.as_str()),
@@ -170,7 +171,7 @@ async fn after_frost(sent: &mut Sent, former: Service) -> Result<()> {
     hand.events(&others).await?;
     sent.world.until_accounted().await?;
     let said = standby.log()?;
-    // Any other server than the embedded one grants the lease beside an open transaction.
+    // Other servers than the embedded one grant the lease beside an open transaction.
     let is_lent = own::address(Server::Timescale).is_none();
     ensure!(
         !is_lent

@@ -13,7 +13,7 @@ use tokio::process::Command;
 const QUERIES: &str = "docs/guides/query-the-warehouse.md";
 const COMMANDS: &str = "docs/operations/commands.md";
 
-/// Everything can be decoded: the foreign reader knows no dead letters.
+/// Every message can be decoded: the foreign reader knows no dead letters.
 fn cohort() -> SimulateConfig {
     SimulateConfig {
         participants: 2,
@@ -23,7 +23,7 @@ fn cohort() -> SimulateConfig {
     }
 }
 
-/// A page's blocks of a language, as they stand there.
+/// A page's code blocks of a language.
 fn blocks(page: &str, language: &str) -> Result<Vec<String>> {
     let text = picture::read(page)?;
     let fence = format!("```{language}\n");
@@ -46,7 +46,7 @@ async fn every_example_of_the_docs_runs_and_psql_sees_the_figures_while_data_flo
         })
         .await?;
     let figures = "select sum(steps)::bigint from agg.daily_summary";
-    // In the middle of the flow: an answer, whatever it is.
+    // Data is flowing, so any answer is accepted.
     psql(&world, figures).await?;
     world.until_quiet().await?;
     let expected = world.count(figures).await?.to_string();
@@ -72,7 +72,7 @@ async fn statements(world: &World) -> Result<()> {
         let shown = psql(world, &sql).await.with_context(|| sql.clone())?;
         with_rows += usize::from(!shown.trim().is_empty());
     }
-    // Eight days are too few for what asks for two weeks of them.
+    // Eight days are too few for an example that needs two weeks.
     ensure!(
         examples.len() >= 7 && with_rows >= examples.len() - 1,
         "{with_rows} of {} examples have rows",
@@ -81,7 +81,7 @@ async fn statements(world: &World) -> Result<()> {
     Ok(())
 }
 
-/// The operator's commands, each as it stands on its page.
+/// The operator's commands, exactly as on their page.
 async fn commands(world: &World) -> Result<()> {
     let warehouse = world.warehouse().await?;
     let user = "select user_id::text from raw.devices limit 1";

@@ -41,7 +41,8 @@ async fn p_2_offsets_without_messages_are_receipts_and_leave_no_hole() -> Result
     let services = Service::start_all(&world)?;
     let hand = Hand::transactional(&world).await?;
     let events = steps()?;
-    // Two committed messages and a marker, two aborted ones and a marker, then one committed and the last marker.
+    // Two committed messages and a marker, two aborted ones and a marker, then one committed message and the last
+    // marker.
     for (range, is_committed) in [(0..2, true), (2..4, false), (4..5, true)] {
         hand.begin()?;
         for event in &events[range] {
@@ -70,7 +71,7 @@ async fn p_2_offsets_without_messages_are_receipts_and_leave_no_hole() -> Result
 }
 
 #[tokio::test]
-async fn p_4_a_topic_made_anew_opens_an_incarnation_and_starts_at_0() -> Result<()> {
+async fn p_4_a_recreated_topic_opens_an_incarnation_and_starts_at_0() -> Result<()> {
     let world = World::start("generations").await?;
     let services = Service::start_all(&world)?;
     let events = steps()?;

@@ -1,4 +1,4 @@
-//! The whole flow once: every acknowledged message arrives once, with the right values.
+//! The whole flow once: every acknowledged message is loaded once, with the right values.
 
 use anyhow::{Result, ensure};
 use pulseline_generator::SimulateConfig;
@@ -6,7 +6,7 @@ use pulseline_sql::GenericClient;
 use pulseline_tests::{Service, World, truth};
 
 #[tokio::test]
-async fn d_3_d_5_a_1_late_duplicate_corrected_and_broken_uploads_arrive_right() -> Result<()> {
+async fn d_3_d_5_a_1_late_duplicate_corrected_and_broken_uploads_are_loaded_correctly() -> Result<()> {
     let world = World::start("oracle").await?;
     let services = Service::start_all(&world)?;
     let config = SimulateConfig {
@@ -27,13 +27,13 @@ async fn d_3_d_5_a_1_late_duplicate_corrected_and_broken_uploads_arrive_right() 
     let oracle = truth::oracle(&config)?;
     ensure!(
         !oracle.dead.is_empty() && oracle.duplicates.len() > 1,
-        "the cohort tries nothing"
+        "the cohort has no faults"
     );
     let findings = truth::compare(&world, &oracle).await?;
     ensure!(findings.is_clean(), "{findings}");
     world.verify_equal().await?;
     every_relation_has_rows_and_a_check(&world).await?;
-    // The same cohort once more: every message is a duplicate or dead again, and nothing changes.
+    // The same cohort again: every message is a duplicate or dead, and nothing changes.
     let rows = world.count("select count(*) from raw.heart_rates").await?;
     let is_jit_off = "select (current_setting('jit') = 'off')::int::bigint";
     ensure!(
@@ -48,7 +48,7 @@ async fn d_3_d_5_a_1_late_duplicate_corrected_and_broken_uploads_arrive_right() 
     world.stop().await
 }
 
-/// A relation without a recomputation can be wrong, and one without rows is not tested by a comparison.
+/// A relation without a recomputation may be wrong undetected, and a comparison does not test an empty one.
 async fn every_relation_has_rows_and_a_check(world: &World) -> Result<()> {
     let client = world.warehouse().await?;
     let relations = "select format('%I.%I', n.nspname, c.relname) from pg_class c \

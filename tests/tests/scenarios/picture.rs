@@ -16,17 +16,17 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio_postgres::SimpleQueryMessage;
 
-/// The cohort's days, and what a time zone may add.
+/// The cohort's days, with a margin for time zones.
 const RANGE: (&str, &str) = ("2019-10-31T00:00:00Z", "2019-11-05T00:00:00Z");
 const POLL: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Three offsets that were accounted for are no more.
+/// Removes three offsets from the accounting.
 const FORGET: &str = "update ops.accounted set offsets = offsets - '{[2,5)}' \
     where (topic, partition) in (select topic, partition from ops.accounted \
     where topic = 'fitbit.heart_rates' and upper(offsets) > 5 order by partition limit 1)";
 
 #[tokio::test]
-async fn d_4_a_1_dashboards_and_alerts_show_what_is_there() -> Result<()> {
+async fn d_4_a_1_dashboards_and_alerts_show_the_actual_state() -> Result<()> {
     let Some(world) = World::start_owning("picture", &[Server::Timescale]).await? else {
         return Ok(());
     };
@@ -58,7 +58,10 @@ async fn d_4_a_1_dashboards_and_alerts_show_what_is_there() -> Result<()> {
     let forgotten = world.warehouse().await?.execute(FORGET, &[]).await?;
     ensure!(forgotten == 1, "nothing was forgotten");
     prometheus.until_alert("OffsetsUnaccounted", "3").await?;
-    ensure!(world.status().await.unaccounted() == 3, "status counts otherwise");
+    ensure!(
+        world.status().await.unaccounted() == 3,
+        "status counts another number"
+    );
     prometheus.stop().await?;
     drop(services);
     world.stop().await
@@ -80,7 +83,7 @@ async fn health(address: &str) -> Result<bool> {
     Ok(ended.success())
 }
 
-/// The user that Grafana connects as, made by what the container runs.
+/// The user that Grafana connects as, created by the container's script.
 async fn reader(world: &World) -> Result<Client> {
     let made = Command::new("psql")
         .args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--file"])
@@ -235,14 +238,14 @@ impl Prometheus {
         .await
     }
 
-    /// What a service has from its start is there; of histograms those that saw something.
+    /// Every metric that a service exports from its start is present, and enough histograms have observations.
     async fn knows_every_metric(&self) -> Result<()> {
         let answer = self.get("label/__name__/values").await?;
         let known: HashSet<&str> = picture::list(&answer, "/data")
             .filter_map(Value::as_str)
             .collect();
         let used = picture::used_metrics()?;
-        // The generator is no service here.
+        // The generator does not run as a service here.
         let used = used
             .iter()
             .filter(|name| !name.starts_with("pulseline_generator_"));
@@ -271,7 +274,7 @@ impl Prometheus {
         Ok(())
     }
 
-    /// Nothing is amiss: what was seen while the services started is over.
+    /// No alert is active: those of the services' start have ended.
     async fn until_calm(&self) -> Result<()> {
         self.until("no alert", "alerts", |answer| {
             // The cohort sends broken uploads.
@@ -280,7 +283,7 @@ impl Prometheus {
         .await
     }
 
-    /// Seen at this value, whether or not it has lasted long enough to fire.
+    /// Waits until the alert has this value, pending or firing.
     async fn until_alert(&self, name: &str, value: &str) -> Result<()> {
         self.until(name, "alerts", |answer| {
             picture::list(answer, "/data/alerts").any(|alert| {

@@ -1,4 +1,4 @@
-//! Poison between good messages: it is kept with its bytes, origin and reason, and holds up nothing.
+//! Poison between good messages: it is kept with its bytes, origin and reason, and blocks no other message.
 
 use anyhow::{Context, Result, ensure};
 use bson::{DateTime, Document, doc};
@@ -24,7 +24,7 @@ fn heart_rates() -> Result<HeartRates> {
     events.next().context("a cohort without heart rates")
 }
 
-/// A text that cannot be made shorter.
+/// A text that cannot be compressed.
 fn noise(bytes: usize) -> String {
     let hash = |number: usize| uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, &number.to_be_bytes());
     (0..bytes / 32)
@@ -32,7 +32,7 @@ fn noise(bytes: usize) -> String {
         .collect()
 }
 
-/// A handmade upload of one person's day, as no device would write it.
+/// A handmade upload of one person's day, as no device writes it.
 fn by_hand(id: &str, kafka: Document, metrics: Vec<Document>) -> Document {
     let at = DateTime::from_millis(1_572_742_800_000);
     doc! {
@@ -45,7 +45,7 @@ fn position(topic: &str, partition: i32, offset: i64) -> Document {
     doc! { "topic": topic, "generation": 0, "partition": partition, "offset": offset }
 }
 
-/// The same upload under another id, with heart rates that are `by` higher.
+/// The same upload with another id, and heart rates that are `by` higher.
 fn another(event: &HeartRates, id: u128, by: i32) -> Event {
     let mut event = event.clone();
     event.upload.event_id = uuid::Uuid::from_u128(id);
@@ -55,7 +55,7 @@ fn another(event: &HeartRates, id: u128, by: i32) -> Event {
 }
 
 #[tokio::test]
-async fn d_3_what_cannot_be_decoded_stands_in_nobodys_way() -> Result<()> {
+async fn d_3_an_undecodable_message_blocks_no_other() -> Result<()> {
     let world = World::start("poison").await?;
     let services = Service::start_all(&world)?;
     let hand = Hand::new(&world).await?;
@@ -65,12 +65,12 @@ async fn d_3_what_cannot_be_decoded_stands_in_nobodys_way() -> Result<()> {
     for bytes in poison {
         hand.bytes(Stream::HeartRates, "a device", bytes).await?;
     }
-    // Other content under a known id: the first stays, the second is kept as a dead letter.
+    // Other content with a known id: the first upload stays, the second becomes a dead letter.
     let mut forged = another(&good, 0, 5);
     forged.set_event_id(good.upload.event_id);
     hand.event(&forged).await?;
     hand.event(&another(&good, 1, 1)).await?;
-    // A11: a clock that runs ahead would win against every correction that comes later.
+    // P7: a clock that is ahead would win against every later correction.
     let mut ahead = good.clone();
     (ahead.upload.event_id, ahead.upload.synced_at) =
         (uuid::Uuid::from_u128(2), UtcMillis(4_070_908_800_000));
@@ -125,11 +125,11 @@ async fn d_3_documents_that_cannot_be_mapped_become_dead_letters_and_verify_goes
     let services = Service::start_all(&world)?;
     let hand = Hand::new(&world).await?;
     let mut event = heart_rates()?;
-    // One reading of many is impossible: it alone is dead.
+    // Only the one impossible reading becomes a dead letter.
     event.samples[3].bpm = 400;
     hand.event(&Event::HeartRates(event.clone())).await?;
     world.until_quiet().await?;
-    // An operator writes into the collections by hand.
+    // An operator edits the collections by hand.
     let documents = world.documents().await?.collection::<Document>("heart_rates");
     let position = |offset: i64| doc! { "topic": "fitbit.heart_rates", "generation": 0, "partition": 7, "offset": offset };
     documents.insert_one(doc! { "_id": "no upload at all" }).await?;
@@ -147,7 +147,7 @@ async fn d_3_documents_that_cannot_be_mapped_become_dead_letters_and_verify_goes
     ensure!(world.count("select count(*) from raw.heart_rates").await? == rows);
     let dead = "select sum(upper(r) - lower(r))::bigint from ops.accounted_offsets, unnest(dead) as r where partition = 7";
     ensure!(world.count(dead).await? == 1);
-    // Good documents after them still load.
+    // Later valid documents are still loaded.
     hand.event(&another(&event, 5, 1)).await?;
     world.until_accounted().await?;
     world
@@ -159,7 +159,7 @@ async fn d_3_documents_that_cannot_be_mapped_become_dead_letters_and_verify_goes
     world.stop().await
 }
 
-/// What no sink writes: seven documents that the warehouse refuses, each for its own reason.
+/// Documents that no sink writes: seven that the warehouse refuses, each for its own reason.
 async fn write_by_hand(documents: &mongodb::Database) -> Result<()> {
     let steps = documents.collection::<Document>("steps");
     let long = noise(4_000);
@@ -173,7 +173,7 @@ async fn write_by_hand(documents: &mongodb::Database) -> Result<()> {
     for (id, kafka) in &impossible {
         steps.insert_one(by_hand(id, kafka.clone(), Vec::new())).await?;
     }
-    // Too long for the key of its table.
+    // Too long for its table's key.
     let level = doc! { "local_date": "2019-11-01", "level": noise(10_000), "minutes": 1 };
     let id = uuid::Uuid::from_u128(1).to_string();
     let days = by_hand(&id, position("fitbit.activity_minutes", 7, 0), vec![level]);
@@ -191,11 +191,11 @@ async fn write_by_hand(documents: &mongodb::Database) -> Result<()> {
     Ok(())
 }
 
-/// Readings of one upload that cannot be.
+/// Impossible readings of one upload.
 const IMPOSSIBLE: usize = 30_000;
 
 #[tokio::test]
-async fn d_3_what_the_warehouse_refuses_is_a_dead_letter_and_stops_nothing_even_after_it_was_deleted()
+async fn d_3_a_row_that_the_warehouse_refuses_is_a_dead_letter_and_stops_nothing_even_after_its_deletion()
 -> Result<()> {
     let world = World::start("refused").await?;
     let url = &world.endpoints.timescale_url;
@@ -233,7 +233,8 @@ async fn d_3_what_the_warehouse_refuses_is_a_dead_letter_and_stops_nothing_even_
         "the offset of the reported dead letter"
     );
 
-    // Many dead letters of one upload are few statements, and come back from their collection without being written again.
+    // Many dead letters of one upload need few statements, and their documents are read back without being written
+    // again.
     let before = relay.round_trips();
     let metric = doc! { "ts": DateTime::from_millis(1_572_742_800_000), "steps": 99_999 };
     let id = uuid::Uuid::from_u128(2).to_string();

@@ -1,4 +1,4 @@
-//! Collections at different positions, and positions that can no longer be used.
+//! Collections at different positions, and positions that are no longer usable.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ async fn stored(world: &World) -> Result<BTreeMap<&'static str, u64>> {
     Ok(stored)
 }
 
-/// Documents that a loader has dealt with since it started, by stream.
+/// Documents that a loader has processed since it started, by stream.
 async fn loaded(loader: &Service) -> Result<BTreeMap<&'static str, u64>> {
     let measures = loader.measures().await?;
     let of = |stream: Stream| {
@@ -44,7 +44,7 @@ async fn loaded(loader: &Service) -> Result<BTreeMap<&'static str, u64>> {
 }
 
 #[tokio::test]
-async fn d_2_collections_that_are_differently_far_go_on_together_each_from_where_it_is() -> Result<()> {
+async fn d_2_collections_at_different_positions_resume_together_each_from_its_own() -> Result<()> {
     let world = World::start("positions").await?;
     let others = [
         Service::start(&world, Role::Sink)?,
@@ -63,11 +63,11 @@ async fn d_2_collections_that_are_differently_far_go_on_together_each_from_where
     world.until_accounted().await?;
     loader.terminate().await?;
     let after = stored(&world).await?;
-    // Steps have stood still meanwhile, and an earlier version has stored where calories are.
+    // Steps stayed at their position, and an earlier version stored that of calories.
     ensure!(warehouse.execute(SET, &[&"steps", &token]).await? == 1);
     let earlier: Vec<u8> = warehouse.query_one(TOKEN, &[&"calories"]).await?.get(0);
     let mut earlier: Document = bson::deserialize_from_slice(&earlier)?;
-    earlier.remove("place").context("a position tells its place")?;
+    earlier.remove("place").context("the position has no place")?;
     let earlier = bson::serialize_to_vec(&earlier)?;
     ensure!(warehouse.execute(SET, &[&"calories", &earlier]).await? == 1);
     let mut loader = Service::start(&world, Role::Loader)?;
@@ -77,7 +77,7 @@ async fn d_2_collections_that_are_differently_far_go_on_together_each_from_where
     let (loaded, last) = (loaded(&loader).await?, stored(&world).await?);
     for (name, count) in loaded {
         let (is_so, wanted) = match name {
-            // On the embedded server a token does not tell its place: the collection is read again.
+            // On the embedded server a token does not contain its position: the collection is read again.
             "calories" => (count >= last[name], last[name]),
             "steps" => (count == last[name] - before[name], last[name] - before[name]),
             _ => (count == last[name] - after[name], last[name] - after[name]),
@@ -90,8 +90,7 @@ async fn d_2_collections_that_are_differently_far_go_on_together_each_from_where
 }
 
 #[tokio::test]
-async fn d_2_a_collection_that_was_dropped_stops_the_loader_or_is_read_again_beside_the_others() -> Result<()>
-{
+async fn d_2_a_dropped_collection_stops_the_loader_or_is_read_again_beside_the_others() -> Result<()> {
     let world = World::start("dropped").await?;
     let mut services = Service::start_all(&world)?;
     services[1].until_ready().await?;
@@ -104,7 +103,7 @@ async fn d_2_a_collection_that_was_dropped_stops_the_loader_or_is_read_again_bes
     ensure!(loader.ended().await? == Some(3), "{}", loader.log()?);
     let reason = "MongoDB no longer knows the change-stream position of sleeps (it was dropped or renamed)";
     ensure!(loader.log()?.contains(reason), "{}", loader.log()?);
-    // Restored from a copy, say, while no loader runs.
+    // The collection is restored from a copy while no loader runs.
     collection.insert_many(&documents).await?;
     let again = [("PULSELINE__LOADER__DEAD_TOKEN", "resnapshot")];
     let mut loader = Service::start_with(&world, Role::Loader, &again)?;

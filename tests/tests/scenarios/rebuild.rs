@@ -20,7 +20,7 @@ async fn run(world: &World, arguments: &[&str]) -> Result<(Option<i32>, String, 
     Ok((output.status.code(), text(&output.stdout), text(&output.stderr)))
 }
 
-/// Damage that only documents can undo, and what only the warehouse knows: a discarded dead letter, a floor.
+/// Damage that only documents can repair, and data that only the warehouse has: a discarded dead letter, a floor.
 async fn damage(world: &World) -> Result<()> {
     let client = world.warehouse().await?;
     client
@@ -103,7 +103,8 @@ async fn a_rebuilt_warehouse_takes_the_place_of_the_old_one_while_events_flow() 
     kill_half_way(&world).await?;
     forget_in_both(&world).await?;
 
-    // Others stream in while the rebuild goes on, for a minute: two days, and the week in which the late ones come.
+    // Other uploads stream in for a minute during the rebuild: two days, and the week in which the late ones
+    // arrive.
     let more = SimulateConfig {
         participants: 2,
         days: 2,
@@ -119,7 +120,7 @@ async fn a_rebuilt_warehouse_takes_the_place_of_the_old_one_while_events_flow() 
         "{said}{error}"
     );
     ensure!(error.contains("resuming the rebuild"), "{error}");
-    // On a slow machine the stream has ended before: this batch meets the swap.
+    // On a slow machine the stream ends earlier: this batch coincides with the swap.
     let after = SimulateConfig {
         seed: 4,
         days: 1,
@@ -133,7 +134,7 @@ async fn a_rebuilt_warehouse_takes_the_place_of_the_old_one_while_events_flow() 
     let log = services[1].log()?;
     ensure!(
         log.contains("has moved since this loader's last commit"),
-        "no batch met the swap: {log}"
+        "no batch coincided with the swap: {log}"
     );
     let (code, said, error) = run(&world, &["verify", "--full"]).await?;
     ensure!(code == Some(0) && said.contains("equal: "), "{said}{error}");
@@ -145,7 +146,7 @@ async fn a_rebuilt_warehouse_takes_the_place_of_the_old_one_while_events_flow() 
     ensure!(world.count("select count(*) from ops.forgotten").await? > 1);
     drop_old(&world).await?;
 
-    // The services go on in the new one.
+    // The services continue in the new warehouse.
     world
         .simulate(&SimulateConfig {
             seed: 3,
@@ -166,7 +167,7 @@ fn more_at_once() -> SimulateConfig {
     }
 }
 
-/// E-1: a person goes from the warehouse in use and from the one that is half built.
+/// E-1: a person is erased from the warehouse in use and from the one that is being built.
 async fn forget_in_both(world: &World) -> Result<()> {
     let client = world.warehouse().await?;
     let someone = "select user_id::text from raw.users order by 1 limit 1";

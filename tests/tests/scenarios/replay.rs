@@ -1,5 +1,5 @@
-//! Files to rows: a written cohort, replayed, gives the rows of the same cohort sent directly; killed, repeated and
-//! damaged as well.
+//! Files to rows: a written cohort, replayed, gives the rows of the same cohort sent directly, also when the replay
+//! is killed, repeated, or reads damaged files.
 
 use pulseline_sql::GenericClient;
 use std::fmt::Write as _;
@@ -13,13 +13,13 @@ use pulseline_tests::service::binary;
 use pulseline_tests::{Service, World};
 use tokio::process::{Child, Command};
 
-/// Tables of what devices send, with the columns that files and uploads must agree on; ids, versions and `extra` are their
-/// own.
+/// Tables of devices' data, with the columns that files and uploads must agree on; ids, versions and `extra`
+/// differ.
 const TABLES: &str = "select table_name::text, string_agg(quote_ident(column_name::text), ', ' order by ordinal_position) \
     from information_schema.columns where table_schema = 'raw' and table_name not in ('users', 'devices') \
     and column_name not in ('device_id', 'synced_at', 'event_id', 'extra') group by table_name order by table_name";
 
-/// Over the night on which Oslo's clocks go forward.
+/// Includes the night on which clocks go forward in Oslo.
 fn cohort() -> Result<SimulateConfig> {
     Ok(SimulateConfig {
         participants: 3,
@@ -31,7 +31,7 @@ fn cohort() -> Result<SimulateConfig> {
 }
 
 #[tokio::test]
-async fn a_written_cohort_replays_to_the_rows_of_the_one_that_is_sent() -> Result<()> {
+async fn a_written_cohort_replays_to_the_rows_of_the_sent_cohort() -> Result<()> {
     let world = World::start("replay").await?;
     let services = Service::start_all(&world)?;
     let (folder, written) = write(&world)?;
@@ -39,7 +39,7 @@ async fn a_written_cohort_replays_to_the_rows_of_the_one_that_is_sent() -> Resul
     world.simulate(&cohort()?).await?;
     let direct = world.status().await.produced();
 
-    // Two days in about twelve seconds, killed when a part of it is sent.
+    // Two days in about twelve seconds, killed when a part is sent.
     let mut slow = start(&world, &folder, "x14400")?;
     world
         .until("a part is sent", |status| status.produced() > direct + 200)
@@ -72,7 +72,7 @@ async fn a_written_cohort_replays_to_the_rows_of_the_one_that_is_sent() -> Resul
     );
     world.verify_equal().await?;
 
-    // In another zone the same minutes would be other readings beside the first.
+    // In another zone the same minutes would become additional readings.
     let refused = replay(&world, &folder)
         .args(["--speed", "max", "--zone-of", "p01=Asia/Tokyo"])
         .output()
@@ -100,10 +100,10 @@ fn write(world: &World) -> Result<(PathBuf, Written)> {
     Ok((folder, written))
 }
 
-/// A record that is none before the first one.
+/// Puts an invalid record before the first one.
 fn damage(file: &Path) -> Result<()> {
     let text = std::fs::read_to_string(file)?;
-    let rest = text.strip_prefix('[').context("an array")?;
+    let rest = text.strip_prefix('[').context("not an array")?;
     let broken = r#"[{"dateTime": "yesterday", "value": "7"},"#;
     Ok(std::fs::write(file, format!("{broken}{rest}"))?)
 }
@@ -136,7 +136,7 @@ async fn finished(child: Child) -> Result<()> {
     Ok(())
 }
 
-/// Row for row, device by device.
+/// Compares row by row, device by device.
 async fn same_rows(world: &World, written: &Written) -> Result<()> {
     let warehouse = world.warehouse().await?;
     let tables = warehouse.query(TABLES, &[]).await?;

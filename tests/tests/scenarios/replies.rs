@@ -1,4 +1,4 @@
-//! Lost replies: the server executed a request, and the client never learned it.
+//! Lost replies: the server executed a request, and the client does not learn it.
 
 use anyhow::{Context, Result, ensure};
 use pulseline_generator::SimulateConfig;
@@ -30,7 +30,7 @@ async fn d_1_the_sink_recognises_what_it_stored_when_the_reply_was_lost() -> Res
         .next()
         .context("no host")?;
     let relay = Relay::start(upstream, b"insert\0").await?;
-    // Directly: the set's own idea of its address would lead around the relay.
+    // A direct connection: with the replica set's own address the driver would bypass the relay.
     let uri = format!(
         "mongodb://{}/?directConnection=true&retryWrites=false",
         relay.address()

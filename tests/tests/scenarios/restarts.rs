@@ -24,8 +24,8 @@ async fn d_3_a_restart_of_each_server_during_flow_is_waited_out() -> Result<()> 
     let Some(mut world) = World::start_owning("restarts", &Server::ALL).await? else {
         return Ok(());
     };
-    // Small batches: while Kafka is away the sink is full, has paused its partitions, and loses them. Paused is what they
-    // must not be when it gets them back.
+    // Small batches: while Kafka is down the sink is full, has paused its partitions, and loses them. When it gets
+    // them back they must not be paused.
     let mut services = vec![
         Service::start_with(&world, Role::Sink, &[("PULSELINE__SINK__BATCH_ROWS", "50")])?,
         Service::start(&world, Role::Loader)?,

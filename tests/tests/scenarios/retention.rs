@@ -55,7 +55,7 @@ async fn p_12_figures_outlive_their_readings_and_late_ones_become_dead_letters()
     let compactor = Service::start(&world, Role::Compactor)?;
     let today = DayNumber::try_from(system_utc_millis() / DAY_MS)?;
     let floor = Level::Month.period(today - 80).start;
-    // To the middle of a month: the same floor if this runs past midnight.
+    // The middle of a month gives the same floor if the test runs past midnight.
     let retain_days = (today - (floor + 14)).to_string();
     let cohort = SimulateConfig {
         participants: 2,
@@ -75,7 +75,7 @@ async fn p_12_figures_outlive_their_readings_and_late_ones_become_dead_letters()
     let dead_letters = world.count(DEAD_LETTERS).await?;
     drop(compactor);
 
-    // With the rights of its group and no more.
+    // The command has exactly the rights of its group.
     warehouse
         .batch_execute("create role test_retention login in role pulseline_compactor")
         .await?;
@@ -95,7 +95,7 @@ async fn p_12_figures_outlive_their_readings_and_late_ones_become_dead_letters()
     ensure!(figures().await? == before, "figures changed with their readings");
     world.verify_equal().await?;
 
-    // What is not deleted can be loaded once more, on any day.
+    // A month that is not deleted can be loaded again, on any day.
     let (from, to) = (date_of(floor - 3).to_string(), date_of(floor - 1).to_string());
     for (stream, code) in [("sleeps", 0), ("steps", 2)] {
         let mut backfill = command(&world)?;
@@ -111,7 +111,7 @@ async fn p_12_figures_outlive_their_readings_and_late_ones_become_dead_letters()
     world.stop().await
 }
 
-/// One upload that lies below the floor as a whole, and one with its first reading there.
+/// One upload that lies entirely below the floor, and one whose first reading does.
 async fn come_late(world: &World, floor: DayNumber) -> Result<()> {
     let warehouse = world.warehouse().await?;
     let device: Uuid = warehouse

@@ -1,4 +1,4 @@
-//! Each service with exactly the rights it needs, and a reader that sees no e-mail address.
+//! Each service with exactly the rights that it needs, and a reader without access to e-mail addresses.
 
 use anyhow::{Context, Result, ensure};
 use pulseline_generator::SimulateConfig;
@@ -13,7 +13,7 @@ use tokio_postgres::error::SqlState;
 
 const GROUPS: [&str; 4] = ["reader", "loader", "compactor", "auditor"];
 
-/// What each must be able to do: a statement, and who may.
+/// Statements that each role must be able to run, and the allowed roles.
 const STATEMENTS: [(&str, &[&str]); 18] = [
     (
         "select * from agg.user_daily_summary limit 1",
@@ -56,19 +56,19 @@ const STATEMENTS: [(&str, &[&str]); 18] = [
     ("create table raw.mine (a int)", &[]),
 ];
 
-/// Rights that a table of a stream lacks.
+/// Rights that a stream's table lacks.
 const LACKING: &str = "select r.role || ' may not ' || r.privilege from (values \
     ('pulseline_loader', 'select'), ('pulseline_loader', 'insert'), ('pulseline_loader', 'update'), \
     ('pulseline_auditor', 'select'), ('pulseline_eraser', 'select'), ('pulseline_eraser', 'delete')) as r(role, privilege) \
     where not has_table_privilege(r.role::name, $1::text, r.privilege)";
-/// Of these relations, those that the compactor does not own or the eraser cannot delete from where they are stored.
+/// Those of these relations that the compactor does not own, or from whose storage the eraser cannot delete.
 const FOREIGN: &str = "select c.oid::regclass::text from pg_class c where c.oid = any($1::text[]::regclass[]) \
     and (c.relowner <> 'pulseline_compactor'::regrole or exists (select from timescaledb_information.continuous_aggregates g \
         where to_regclass(format('%I.%I', g.view_schema, g.view_name)) = c.oid and not has_table_privilege('pulseline_eraser'::name, \
         format('%I.%I', g.materialization_hypertable_schema, g.materialization_hypertable_name), 'delete')))";
 const IS_PACKED: &str = "select strpos(pg_get_viewdef('ops.chunks'::regclass), $1::text) > 0";
 
-/// The world's warehouse, for a user of its own in a group.
+/// The world's warehouse, for a new user in a group.
 fn url_of(world: &World, user: &str) -> String {
     world
         .endpoints
@@ -97,7 +97,7 @@ async fn each_service_works_with_its_own_role_and_may_do_nothing_else() -> Resul
     let (loader, compactor) = (url_of(&world, "test_loader"), url_of(&world, "test_compactor"));
     let compactor = [
         ("PULSELINE__TIMESCALE__URL", compactor.as_str()),
-        // Whatever it reads for its samples, it may read.
+        // It may read everything that its samples need.
         ("PULSELINE__COMPACTOR__SAMPLE_INTERVAL_MS", "1"),
     ];
     let mut services = [
@@ -157,7 +157,7 @@ async fn tried(client: &Client, statement: &str, is_allowed: bool) -> Result<()>
     Ok(())
 }
 
-/// Also one that no service of this scenario writes.
+/// Includes tables that no service of this scenario writes.
 async fn every_stream_is_granted(client: &Client) -> Result<()> {
     for stream in Stream::ALL {
         let table = stream.raw_table();
@@ -184,7 +184,7 @@ fn texts(rows: &[Row]) -> Vec<String> {
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// In no column of what a reader sees.
+/// Checks that no column of a reader's relations holds an address.
 async fn nothing_personal(client: &Client) -> Result<()> {
     let personal = "select count(*) from information_schema.columns where table_schema in ('stage', 'agg') \
         and (column_name ~ 'mail|birth|dob' or column_name = 'extra')";

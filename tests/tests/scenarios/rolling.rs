@@ -1,4 +1,4 @@
-//! A rolling restart, as an orchestrator does it: the next instance starts, says that it is ready, and one before it goes.
+//! A rolling restart as an orchestrator does it: the next instance starts and becomes ready, then an old one stops.
 
 use anyhow::{Result, ensure};
 use pulseline_generator::{SimulateConfig, ensure_topics, plan};
@@ -14,7 +14,7 @@ fn cohort(seed: u64) -> SimulateConfig {
     }
 }
 
-/// How many of them stand by; all have to be ready and alive.
+/// Number of instances on standby; all must be ready and alive.
 async fn standing_by(services: &[Service]) -> Result<usize> {
     let mut count = 0;
     for service in services {
@@ -27,7 +27,7 @@ async fn standing_by(services: &[Service]) -> Result<usize> {
 }
 
 #[tokio::test]
-async fn a14_a_rolling_restart_of_two_of_each_never_waits_and_loses_nothing() -> Result<()> {
+async fn a_rolling_restart_of_two_instances_each_never_waits_and_loses_nothing() -> Result<()> {
     let world = World::start("rolling").await?;
     ensure_topics(&world.kafka(), 4).await?;
     let mut services = Vec::new();
@@ -38,7 +38,7 @@ async fn a14_a_rolling_restart_of_two_of_each_never_waits_and_loses_nothing() ->
             services.push(service);
         }
     }
-    // A loader and a compactor; sinks share the work.
+    // One loader and one compactor are on standby; sinks share the work.
     ensure!(standing_by(&services).await? == 2);
     let mut oracle = Oracle::default();
     for (seed, role) in (1..).zip(Role::ALL) {
@@ -46,17 +46,17 @@ async fn a14_a_rolling_restart_of_two_of_each_never_waits_and_loses_nothing() ->
         for planned in plan(&cohort(seed), UtcMillis(0)).map_err(anyhow::Error::msg)? {
             oracle.observe(&planned);
         }
-        // Both go, the one that works first.
+        // Both stop, the active one first.
         for _ in 0..2 {
             let mut next = Service::start(&world, role)?;
             next.until_works_or_stands_by().await?;
             let old = services.iter().position(|service| service.role() == role);
             let old = services.remove(old.unwrap_or_default());
-            ensure!(old.terminate().await? == Some(0), "{role:?} does not end well");
+            ensure!(old.terminate().await? == Some(0), "{role:?} ends with an error");
             services.push(next);
         }
     }
-    // For a moment no instance may hold the lease; all are ready even then.
+    // For a moment no instance may have the lease; all are ready even then.
     standing_by(&services).await?;
     world.until_quiet().await?;
     ensure!(standing_by(&services).await? == 2);

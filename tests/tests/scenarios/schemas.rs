@@ -20,10 +20,10 @@ fn sleep() -> Result<Sleep> {
         Payload::Event(Event::Sleeps(sleep)) => Some(sleep),
         _ => None,
     });
-    found.context("the cohort sleeps")
+    found.context("a cohort without sleeps")
 }
 
-/// The shipped schema of sleeps with one field more.
+/// The shipped schema of sleeps with one more field.
 fn with(field: Value) -> Result<String> {
     let mut schema: Value = serde_json::from_str(Stream::Sleeps.schema_json())?;
     schema["fields"].as_array_mut().context("fields")?.push(field);
@@ -38,7 +38,7 @@ async fn all_at_once(world: &World) -> Result<()> {
         asked.spawn(async move {
             loop {
                 match registry.register(Stream::Sleeps).await {
-                    // Its database may be locked for longer than it waits: an outage, which is waited out.
+                    // The registry's database may stay locked: the services wait out that outage.
                     Err(RegistryError::Unavailable { .. }) => tokio::task::yield_now().await,
                     ended => return ended,
                 }
@@ -67,7 +67,7 @@ async fn a_field_of_a_newer_writer_survives_and_an_incompatible_schema_is_refuse
     hand.event(&Event::Sleeps(event.clone())).await?;
     world.until_quiet().await?;
 
-    // A newer writer appends an optional text: its datum ends with the field, the second of its union.
+    // A newer writer appends an optional text: its datum ends with the field, the second branch of its union.
     let newer = with(json!({"name": "mattress", "type": ["null", "string"], "default": null}))?;
     let id = registry.register_schema(Stream::Sleeps, &newer).await?;
     event.upload.event_id = uuid::Uuid::from_u128(77);
@@ -87,14 +87,17 @@ async fn a_field_of_a_newer_writer_survives_and_an_incompatible_schema_is_refuse
         );
     }
     let kept = "select count(*) from raw.sleeps where extra ->> 'mattress' = 'firm'";
-    ensure!(world.count(kept).await? == 1, "the field stands under extra");
+    ensure!(
+        world.count(kept).await? == 1,
+        "the field must be kept under extra"
+    );
     ensure!(world.count("select count(*) from ops.dead_letters").await? == 0);
     world.verify_equal().await?;
 
-    // A field that old data cannot have.
+    // A field without a default, which old data lacks.
     let incompatible = with(json!({"name": "pillow", "type": "string"}))?;
     let refused = registry.register_schema(Stream::Sleeps, &incompatible).await;
-    let said = refused.err().context("the registry took it")?.to_string();
+    let said = refused.err().context("the registry accepted it")?.to_string();
     ensure!(
         said.contains("fitbit.sleeps-value") && said.contains("new fields need a default"),
         "{said}"
@@ -104,7 +107,7 @@ async fn a_field_of_a_newer_writer_survives_and_an_incompatible_schema_is_refuse
 }
 
 #[tokio::test]
-async fn what_an_older_program_kept_under_extra_becomes_a_column() -> Result<()> {
+async fn a_field_that_an_older_program_kept_under_extra_becomes_a_column() -> Result<()> {
     let world = World::start("older").await?;
     ensure_topics(&world.kafka(), 1).await?;
     let hand = Hand::new(&world).await?;
@@ -115,7 +118,7 @@ async fn what_an_older_program_kept_under_extra_becomes_a_column() -> Result<()>
     let stored =
         |status: &pulseline_auditor::Status| status.flows.iter().map(|flow| flow.stored).sum::<i64>();
     world.until("it is stored", |status| stored(status) == 1).await?;
-    // As the version before it stored such an event: log_type was no field that it knew.
+    // The document of an earlier version, which did not know the field log_type.
     let documents = world.documents().await?.collection::<Document>("sleeps");
     let older =
         doc! { "$unset": { "log_type": "" }, "$set": { "extra": { "log_type": "manual", "shoe": 44_i64 } } };
@@ -129,7 +132,7 @@ async fn what_an_older_program_kept_under_extra_becomes_a_column() -> Result<()>
     let moved = "select count(*) from raw.sleeps where log_type = 'manual' and extra = '{\"shoe\": 44}'";
     ensure!(
         world.count(moved).await? == 1,
-        "it stands in its column, and nowhere else"
+        "the field must be in its column only"
     );
     world.verify_equal().await?;
     drop((sink, services));

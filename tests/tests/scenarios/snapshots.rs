@@ -1,5 +1,5 @@
-//! Snapshots of collections: read in the order of their windows, followed as soon as each is read, and resumed after a
-//! kill.
+//! Snapshots of collections: read in the order of their windows, followed as soon as they are read, and resumed
+//! after a kill.
 
 use std::time::{Duration, Instant};
 
@@ -12,16 +12,16 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(50);
 const UNREAD: &str =
     "select count(*) from ops.checkpoints where collection = 'heart_rates' and token is null";
-/// Documents of heart rates that are loaded; no compactor runs that would fold the log.
+/// Loaded documents of heart rates; no compactor runs, so the log is not folded.
 const LOADED: &str = "select coalesce(sum(to_offset - from_offset), 0)::bigint from ops.accounted_log \
     where topic = 'fitbit.heart_rates' and kind = 'loaded'";
-/// A document a transaction, three a page: windows that start together lie on several pages.
+/// One document per transaction, three per page: windows with the same start are on several pages.
 const SLOW: [(&str, &str); 2] = [
     ("PULSELINE__LOADER__BATCH_ROWS", "1"),
     ("PULSELINE__LOADER__PAGE_DOCUMENTS", "3"),
 ];
 
-/// Waits until the sink is through with everything.
+/// Waits until the sink has stored everything.
 async fn until_stored(world: &World) -> Result<()> {
     let stored = |status: &pulseline_auditor::Status| {
         status.unreachable.is_empty() && status.flows.iter().all(|flow| flow.stored == flow.produced)
@@ -35,7 +35,7 @@ async fn heart_rates(world: &World) -> Result<i64> {
 }
 
 #[tokio::test]
-async fn p_20_what_is_read_is_followed_while_the_rest_is_read_and_a_killed_snapshot_goes_on() -> Result<()> {
+async fn p_20_a_collection_is_followed_as_soon_as_it_is_read_and_a_killed_snapshot_resumes() -> Result<()> {
     let world = World::start("snapshots").await?;
     let sink = Service::start(&world, Role::Sink)?;
     let cohort = SimulateConfig {
@@ -48,7 +48,7 @@ async fn p_20_what_is_read_is_followed_while_the_rest_is_read_and_a_killed_snaps
     let before = heart_rates(&world).await?;
     let mut loader = Service::start_with(&world, Role::Loader, &SLOW)?;
     loader.until_logged("while the rest is still being read").await?;
-    // What comes now arrives in collections that are read, and in others that are not.
+    // New documents arrive in collections that are read, and in others that are not.
     let later = SimulateConfig {
         participants: 1,
         days: 1,
@@ -65,7 +65,7 @@ async fn p_20_what_is_read_is_followed_while_the_rest_is_read_and_a_killed_snaps
     until_stored(&world).await?;
     let all = heart_rates(&world).await?;
     let later = all - before;
-    // More is loaded than a snapshot that had started over could have.
+    // More documents than a restarted snapshot could have loaded.
     let began = Instant::now();
     while world.count(LOADED).await? <= later {
         ensure!(began.elapsed() < PATIENCE, "heart rates are not read");
@@ -84,7 +84,7 @@ async fn p_20_what_is_read_is_followed_while_the_rest_is_read_and_a_killed_snaps
     world.until_accounted().await?;
     let measures = loader.measures().await?;
     let read = measures.of("pulseline_loader_documents_total", "collection", "heart_rates")?;
-    // What came meanwhile is read twice at most, and nothing that was loaded is.
+    // Documents that arrived meanwhile are read twice at most, and loaded ones not again.
     let most = u32::try_from(all - loaded + later)?;
     ensure!(
         read <= f64::from(most),

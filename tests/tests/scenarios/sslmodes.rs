@@ -1,4 +1,4 @@
-//! A PostgreSQL connection URL means what libpq says it means: `psql` is asked the same, and must fare the same.
+//! A PostgreSQL connection URL has libpq's meaning: `psql` and Pulseline must get the same result.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -19,15 +19,15 @@ const MODES: [&str; 6] = [
     "verify-ca",
     "verify-full",
 ];
-/// Who we are to the server, whether encrypted, and whether it only reads.
+/// The current user, the encryption, and the server's read-only state.
 const WHO: &str = "select current_user::text || '|' || (select ssl::text from pg_stat_ssl where pid = pg_backend_pid()) \
     || '|' || pg_is_in_recovery()::text";
-/// A refusal is known at once; nothing here is worth waiting for. A busy machine has its time.
+/// A refusal is known at once, without any waiting; a busy machine needs some time.
 const REFUSED_WITHIN: Duration = Duration::from_secs(20);
-/// Connections at a time.
+/// Concurrent connections.
 const AT_ONCE: usize = 6;
 
-/// What `psql` answers; none when it is refused.
+/// The answer to `psql`; none when it is refused.
 async fn psql(url: &str, home: &Path) -> Result<Option<String>> {
     let output = Command::new("psql")
         .args([url, "--no-psqlrc", "--no-password", "-Atc", WHO])
@@ -38,7 +38,7 @@ async fn psql(url: &str, home: &Path) -> Result<Option<String>> {
     Ok(output.status.success().then(|| said.trim().to_owned()))
 }
 
-/// What we answer; none when we are refused.
+/// The answer to Pulseline; none when it is refused.
 async fn ours(url: &str) -> Result<Option<String>> {
     let config = TimescaleConfig {
         url: Secret::new(url),
@@ -56,7 +56,7 @@ async fn ours(url: &str) -> Result<Option<String>> {
             let text = format!("{error:#}");
             ensure!(
                 !text.contains(postgres::PASSWORD),
-                "it tells the password: {text}"
+                "the error contains the password: {text}"
             );
             Ok(None)
         }
@@ -80,7 +80,7 @@ async fn compare(urls: Vec<String>, home: &Path) -> Result<(usize, usize)> {
     Ok((compared.len() - refused, refused))
 }
 
-/// Every mode against every authority and server, and against roles that want or refuse TLS.
+/// Every mode with every authority and server, and with roles that require or refuse TLS.
 fn of_modes(servers: &Postgreses, certificates: &Certificates) -> Vec<String> {
     let right = format!("&sslrootcert={}", certificates.authority_file().display());
     let other = format!("&sslrootcert={}", certificates.other_authority_file().display());
@@ -105,7 +105,7 @@ fn of_modes(servers: &Postgreses, certificates: &Certificates) -> Vec<String> {
     urls
 }
 
-/// The role that a client certificate stands for: with it, with a stranger's, with none.
+/// The role of a client certificate: with it, with a stranger's, and without any.
 fn of_certificates(servers: &Postgreses, certificates: &Certificates) -> Vec<String> {
     let authority = certificates.authority_file();
     let parameters = format!("sslmode=verify-full&sslrootcert={}", authority.display());
@@ -121,7 +121,7 @@ fn of_certificates(servers: &Postgreses, certificates: &Certificates) -> Vec<Str
     vec![client, with(&certificates.stranger()), bare, wrong_password]
 }
 
-/// One server that writes and one that reads, in both orders.
+/// A primary and a standby, in both orders.
 fn of_hosts(servers: &Postgreses) -> Vec<String> {
     let (writes, reads) = (servers.primary.port(), servers.standby.port());
     let mut urls = Vec::new();
@@ -153,7 +153,7 @@ async fn a_connection_url_means_what_libpq_says() -> Result<()> {
     urls.extend(of_hosts(&servers));
     urls.push(pooler.url());
     let (accepted, refused) = compare(urls, certificates.folder()).await?;
-    // Neither all nor none: the servers are as different as they should be.
+    // A mix of both proves that the servers differ as intended.
     ensure!(
         accepted > 30 && refused > 30,
         "{accepted} accepted, {refused} refused"
@@ -161,7 +161,7 @@ async fn a_connection_url_means_what_libpq_says() -> Result<()> {
     refusals(&servers, &certificates).await
 }
 
-/// What no waiting fixes, and what of it the sentence must name.
+/// Settings that waiting cannot fix, and the part of them that the error must name.
 async fn refusals(servers: &Postgreses, certificates: &Certificates) -> Result<()> {
     let right = format!(
         "sslmode=verify-full&sslrootcert={}",
@@ -197,7 +197,10 @@ async fn refusals(servers: &Postgreses, certificates: &Certificates) -> Result<(
             ..TimescaleConfig::default()
         };
         let error = pulseline_sql::connect(&config, "pulseline-tests").await.err();
-        let text = format!("{:#}", anyhow::Error::from(error.context("it was let in")?));
+        let text = format!(
+            "{:#}",
+            anyhow::Error::from(error.context("the server accepted it")?)
+        );
         ensure!(text.contains(named), "{named} is not named: {text}");
     }
     Ok(())

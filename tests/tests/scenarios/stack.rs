@@ -1,4 +1,4 @@
-//! `pulseline stack`, used as a person uses it.
+//! `pulseline stack` on the command line.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -34,12 +34,12 @@ async fn output(words: &[&str]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// How many processes have the stack's data directory on their command line.
+/// Number of processes with the stack's data directory on their command line.
 fn servers() -> Result<usize> {
     let data = format!("run/{NAME}/data/");
     let mut count = 0;
     for entry in std::fs::read_dir("/proc")? {
-        // Processes come and go while one looks.
+        // Processes may end during the scan.
         let line = std::fs::read(entry?.path().join("cmdline")).unwrap_or_default();
         count += usize::from(String::from_utf8_lossy(&line).contains(&data));
     }
@@ -53,12 +53,13 @@ async fn until_servers(wanted: impl Fn(usize) -> bool) -> Result<()> {
         }
         tokio::time::sleep(POLL).await;
     }
-    bail!("{} servers, which is not what is waited for", servers()?)
+    bail!("{} servers, not the expected number", servers()?)
 }
 
 #[tokio::test]
 async fn up_status_down_and_no_orphans_of_a_killed_supervisor() -> Result<()> {
-    // Three of the four servers name their data on the command line; the registry has it in its environment.
+    // Three of the four servers have the data directory on the command line; the registry has it in its
+    // environment.
     ensure!(output(&["status"]).await?.contains("is not running"));
     let exports = output(&["up", "--detach", "--fresh"]).await?;
     ensure!(

@@ -15,7 +15,7 @@ async fn d_1_d_2_a_graceful_stop_leaves_positions_exactly_at_the_end_of_the_work
     let config = SimulateConfig {
         participants: 6,
         days: 3,
-        // Dead letters about single readings would be documents of the loader's.
+        // Dead letters of single readings would be the loader's documents.
         broken: 0.0,
         ..SimulateConfig::default()
     };
@@ -27,7 +27,7 @@ async fn d_1_d_2_a_graceful_stop_leaves_positions_exactly_at_the_end_of_the_work
     sink.until_ready().await?;
     loader.until_ready().await?;
     world.simulate(&config).await?;
-    // In the middle of the flow.
+    // The stop comes in the middle of the flow.
     let stopped = world
         .until("some are stored", |status| {
             status.flows.iter().any(|flow| flow.stored > 0)
@@ -36,7 +36,7 @@ async fn d_1_d_2_a_graceful_stop_leaves_positions_exactly_at_the_end_of_the_work
     ensure!(sink.terminate().await? == Some(0), "the sink's exit code");
     let status = world.status().await;
     println!("stopped at\n{stopped}\nleft\n{status}");
-    // D-1: what is committed is stored, and what is stored is committed: the stop left nothing in between.
+    // D-1: committed messages are stored and stored messages are committed, with no difference after the stop.
     let documents = world.documents().await?;
     let mut stored = 0;
     for name in Stream::ALL
@@ -54,7 +54,7 @@ async fn d_1_d_2_a_graceful_stop_leaves_positions_exactly_at_the_end_of_the_work
         stored == committed.unsigned_abs(),
         "{stored} documents, {committed} committed"
     );
-    // D-2: once the loader has seen the last of them it stops, and what it accounted for is what is stored.
+    // D-2: the loader stops once it has seen the last of them, and has accounted for exactly the stored messages.
     world
         .until("all that is stored is loaded", |status| {
             accounted(status) == committed
@@ -63,7 +63,7 @@ async fn d_1_d_2_a_graceful_stop_leaves_positions_exactly_at_the_end_of_the_work
     ensure!(loader.terminate().await? == Some(0), "the loader's exit code");
     let accounted = world.count("select count(*) from ops.accounted_log").await?;
     ensure!(accounted > 0, "the loader wrote nothing to ops.accounted_log");
-    // The next ones go on from there: nothing is read twice.
+    // The next instances resume from there: nothing is read twice.
     let (sink, loader) = (
         Service::start(&world, Role::Sink)?,
         Service::start(&world, Role::Loader)?,
@@ -89,7 +89,7 @@ fn accounted(status: &pulseline_auditor::Status) -> i64 {
 }
 
 #[tokio::test]
-async fn d_1_a_second_signal_abandons_what_an_outage_holds_up_and_nothing_is_lost() -> Result<()> {
+async fn d_1_a_second_signal_abandons_messages_that_wait_for_an_outage_and_nothing_is_lost() -> Result<()> {
     let Some(mut world) = World::start_owning("abandons", &[Server::Mongo]).await? else {
         return Ok(());
     };
@@ -104,10 +104,10 @@ async fn d_1_a_second_signal_abandons_what_an_outage_holds_up_and_nothing_is_los
     world.stack.kill(Server::Mongo)?;
     let sent = world.simulate(&config).await?.total().acknowledged;
     sink.until_logged("waiting for an outage to end").await?;
-    // A1: nothing is committed yet, and the intake is closed; all of it waits nevertheless, and is seen to.
+    // No offset is committed yet and the intake is paused, but the lag counts every message.
     sink.until_measured("pulseline_sink_lag_messages", |lag| lag == sent as f64)
         .await?;
-    // A14: it is alive, and says what it waits for.
+    // The sink is alive, and names the server that it waits for.
     let waited = sink.measures().await?;
     ensure!(waited.of("pulseline_waiting_seconds", "hop", "mongo")? > 0.0);
     ensure!(waited.sum("pulseline_loop_stalled")? == 0.0);

@@ -1,10 +1,10 @@
-//! The metrics and health of a service from its first moment on, and its exit.
+//! The metrics and health of a service from its start, and its exit codes.
 
 use anyhow::{Result, ensure};
 use pulseline_tests::{Role, Service, World};
 
 #[tokio::test]
-async fn every_metric_is_described_and_there_from_the_start() -> Result<()> {
+async fn every_metric_is_described_and_present_from_the_start() -> Result<()> {
     let world = World::start("telemetry").await?;
     let mut services = Service::start_all(&world)?;
     services.push(Service::start(&world, Role::Console)?);
@@ -43,7 +43,7 @@ async fn every_metric_is_described_and_there_from_the_start() -> Result<()> {
         let role = service.role();
         ensure!(
             service.terminate().await? == Some(0),
-            "{role:?} does not end well"
+            "{role:?} ends with an error"
         );
     }
     world.stop().await
@@ -55,7 +55,7 @@ async fn a_wrong_setting_is_named_and_ends_with_code_2() -> Result<()> {
     let settings = [
         (Role::Sink, ("PULSELINE__SINK__BATCH_ROWS", "0")),
         (Role::Loader, ("PULSELINE__LOADER__NO_SUCH_KEY", "1")),
-        // Where other machines can ask, without anything that guards it.
+        // An address that other machines reach, without any protection.
         (Role::Compactor, ("PULSELINE__TELEMETRY__LISTEN", "0.0.0.0:0")),
         (Role::Console, ("PULSELINE__CONSOLE__LISTEN", "0.0.0.0:0")),
         (

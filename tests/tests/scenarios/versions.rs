@@ -1,4 +1,4 @@
-//! A program on another version's schema: it waits for a migration of an older one, and refuses a newer one.
+//! A program with another schema version: it waits for the migration of an older schema, and refuses a newer one.
 
 use anyhow::{Result, ensure};
 use pulseline_generator::SimulateConfig;
@@ -18,11 +18,11 @@ async fn services_wait_for_an_older_schema_and_refuse_a_newer_one() -> Result<()
     );
     warehouse.batch_execute(&take_back).await?;
     let mut services = Service::start_all(&world)?;
-    // The sink knows no warehouse.
+    // The sink does not connect to the warehouse.
     for service in &mut services[1..] {
         service.until_logged("run `pulseline migrate`").await?;
     }
-    // As if migrated now: they go on by themselves.
+    // After an imitated migration they continue by themselves.
     let migrated =
         "insert into public.pulseline_migrations select * from public.kept; drop table public.kept";
     warehouse.batch_execute(migrated).await?;

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_8_what_is_lost_for_good_starves_nobody_and_is_tried_again_rarely() {
+    fn a_3_a_permanent_loss_blocks_no_other_hole_and_is_rarely_retried() {
         let mut agenda = Agenda::new(20_000, REST);
         let holes = [hole(0, 0..20_000), hole(1, 5..8)];
         let began = Instant::now();
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_8_only_what_is_left_of_a_hole_is_lost_and_the_longest_rested_goes_first() {
+    fn a_3_only_the_rest_of_a_hole_is_lost_and_the_longest_rested_is_tried_first() {
         let mut agenda = Agenda::new(2, REST);
         let holes = [hole(0, 0..4)];
         let began = Instant::now();
@@ -191,9 +191,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is lost: every offset is tried within as many rounds as trying all of them once takes.
+        /// With any losses, every offset is tried within the number of rounds that one pass over all offsets takes.
         #[test]
-        fn a_3_a_8_every_offset_has_its_turn(
+        fn a_3_every_offset_is_tried_in_turn(
             lengths in prop::collection::vec(1..50_i64, 1..8), most in 1..30_i64, lost in prop::collection::vec(any::<bool>(), 8)
         ) {
             let mut agenda = Agenda::new(most, REST);

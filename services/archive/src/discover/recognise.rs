@@ -44,7 +44,8 @@ const KNOWN: [(&str, &str); 22] = [
     ("water_logs", NO_STREAM),
 ];
 
-/// Recognises a file by its name. Its head distinguishes a person's `steps.json` from the store's, and identifies tables.
+/// Recognises a file by its name. Its head distinguishes a person's `steps.json` from the store's, and identifies
+/// tables.
 pub(super) fn recognise(entry: &ArchiveEntry, head: &[u8]) -> Recognised {
     let name = entry.name();
     let (stem, ending) = name.rsplit_once('.').unwrap_or((name, ""));
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_and_numbers_are_no_part_of_a_kind() {
+    fn dates_and_numbers_are_not_part_of_a_kind() {
         assert_eq!(undated("heart_rate-2020-04-05"), ("heart_rate", true));
         assert_eq!(
             undated("Active Zone Minutes - 2020-05-01"),

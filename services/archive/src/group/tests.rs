@@ -1,4 +1,4 @@
-//! Grouping: nothing is lost, nothing is mixed, and memory is bounded.
+//! Grouping loses and mixes no reading, in bounded memory.
 
 use proptest::prelude::*;
 use pulseline_schemas::{ActivityMinute, LocalDay, Step};
@@ -58,7 +58,7 @@ fn both_passes_of_the_autumn_hour_are_uploads_of_their_own() {
     let first = moment("2020-04-05 02:00:03", 660);
     let second = moment("2020-04-05 02:00:12", 600);
     let done = grouped(&[(first, 1), (second, 2), (first, 3)]);
-    // The first pass comes first, although their wall clocks are the same.
+    // The first pass comes first, although both have the same wall clock.
     assert_eq!(
         done.iter().map(steps_of).collect::<Vec<_>>(),
         [vec![1, 3], vec![2]]
@@ -73,7 +73,7 @@ fn the_last_of_two_readings_of_one_minute_stays_last() {
 }
 
 #[test]
-fn days_lie_in_blocks_and_say_the_days_they_have() {
+fn days_are_in_blocks_and_the_window_holds_only_their_dates() {
     let mut grouper = Grouper::new(15, OPEN_BYTES_MAX);
     let mut done = Vec::new();
     for day in 18_300..18_400 {
@@ -102,7 +102,7 @@ fn days_lie_in_blocks_and_say_the_days_they_have() {
 }
 
 #[test]
-fn unknown_fields_stand_under_the_index_of_their_sample() {
+fn unknown_fields_are_kept_under_the_index_of_their_sample() {
     let at = moment("2020-01-01 10:00:00", 60);
     let mut grouper = Grouper::new(15, OPEN_BYTES_MAX);
     let mut done = Vec::new();

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_never_closes_loses_one_line() {
+    fn an_unclosed_quote_costs_one_line() {
         let found = rows(b"a,b\n1,\"x\n2,y\n3,z\n");
         let damages: Vec<_> = found
             .iter()

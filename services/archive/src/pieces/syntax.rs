@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_is_seen_at_once() {
+    fn a_broken_object_is_detected_at_the_fault() {
         for text in [
             r#"{"a":"x,"b":1}"#,
             r#"{"a":1,{"a":2}"#,

@@ -177,7 +177,7 @@ fn end_of(context: &mut Context<'_>, log: &Log, start: Moment) -> Result<(Moment
     }
 }
 
-/// Levels keep the UTC offset of the sleep's start: no offset is looked up for them.
+/// Levels keep the UTC offset of the sleep's start; no offset is computed for them.
 fn levels_of(
     context: &mut Context<'_>,
     levels: Option<Vec<Level>>,

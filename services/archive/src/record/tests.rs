@@ -11,7 +11,7 @@ use super::*;
 use crate::Options;
 use crate::moment::Moment;
 
-/// What a record gives in a file of this family, on this clock, to a person in Oslo.
+/// The readings of a record of this family and clock, for a person in Oslo.
 fn read(family: Family, clock: Clock, records: &[&str]) -> (Out, People) {
     let options = Options::new("", "Europe/Oslo", UtcMillis(0));
     let mut people = People::new(&options).unwrap();

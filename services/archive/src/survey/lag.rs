@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn walks_are_found_in_the_energy() {
+    fn the_lag_of_walks_is_found_by_their_energy() {
         let mut minutes = Minutes::default();
         for walk in 0..20 {
             for minute in 0..10 {

@@ -7,7 +7,7 @@ use pulseline_schemas::UtcMillis;
 
 use super::{Counts, MeasuredClock, PersonSurvey, Survey};
 
-/// How many problems to print one by one.
+/// Problems that are printed one by one.
 const PROBLEMS_SHOWN: usize = 40;
 
 impl fmt::Display for Survey {

@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_that_was_met() {
+    fn every_known_format_is_parsed() {
         let of = |text| parse(text).map(|millis| (date_text((millis / DAY_MS) as i32), millis % DAY_MS));
         let at = |date: &str, seconds: i64| Some((date.to_owned(), seconds * 1_000));
         assert_eq!(of("2019-11-01 00:00:05"), at("2019-11-01", 5));
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date() {
+    fn other_texts_are_no_dates() {
         for text in [
             "",
             "x",

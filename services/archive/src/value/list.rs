@@ -17,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_as_python_prints_them() {
+    fn lists_as_python_prints_them_are_parsed() {
         assert_eq!(list_of_text("['a', 'b']"), ["a", "b"]);
         assert_eq!(list_of_text(r#"["a","b"]"#), ["a", "b"]);
         assert_eq!(list_of_text("[12, 13]"), ["12", "13"]);

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_number_in_every_dress() {
+    fn the_same_number_in_every_format() {
         for json in [
             "54",
             "\"54\"",

@@ -1,4 +1,4 @@
-//! Damaged files: what is lost, and nothing else.
+//! Damaged files: only the damaged records are lost.
 
 use pulseline_archive::{Archive, ArchiveError, Options, device_id};
 use pulseline_schemas::Stream;
@@ -34,7 +34,7 @@ fn a_broken_record_is_refused_with_its_place_and_bytes() {
 }
 
 #[test]
-fn a_file_that_was_cut_off_is_one_refusal() {
+fn a_truncated_file_gives_one_refusal() {
     let records: Vec<_> = (0..50).map(beat).collect();
     let file = format!("[{}]", records.join(","));
     for (name, bytes, least) in [
@@ -56,7 +56,7 @@ fn a_file_that_was_cut_off_is_one_refusal() {
 }
 
 #[test]
-fn empty_files_are_no_fault() {
+fn empty_files_are_accepted() {
     let folder = Folder::new(&[
         ("heart_rate.json", ""),
         ("steps.json", "[]"),
@@ -68,7 +68,7 @@ fn empty_files_are_no_fault() {
 }
 
 #[test]
-fn what_is_no_export_at_all_is_refused_and_no_panic() {
+fn files_that_are_no_exports_are_refused_without_a_panic() {
     let folder = Folder::new(&[
         ("heart_rate.json", "<html><body>Not found</body></html>"),
         ("steps.json", r#"{"errors": [{"message": "expired"}]}"#),
@@ -81,7 +81,7 @@ fn what_is_no_export_at_all_is_refused_and_no_panic() {
 }
 
 #[test]
-fn a_file_that_goes_away_is_an_error_and_the_end() {
+fn a_file_that_is_deleted_is_an_error_that_ends_the_events() {
     let folder = Folder::new(&[("heart_rate.json", &format!("[{}]", beat(0)))]);
     let archive = Archive::open(options(&folder)).unwrap();
     let survey = archive.survey(&mut |_| {}).unwrap();
@@ -95,7 +95,7 @@ fn a_file_that_goes_away_is_an_error_and_the_end() {
 }
 
 #[test]
-fn p_9_what_was_changed_or_is_somebody_elses_is_another_dead_letter() {
+fn p_9_a_changed_record_or_another_person_gives_another_dead_letter() {
     let origin = |word: &str, person: &str| {
         let step = r#"{"dateTime": "2019-11-01 00:00:00", "value": "7"}"#;
         let file = format!(r#"[{{"dateTime": "{word}", "value": "7"}},{step}]"#);
@@ -106,7 +106,7 @@ fn p_9_what_was_changed_or_is_somebody_elses_is_another_dead_letter() {
         });
         (found.refused[0].origin.clone(), found.refused[0].offset)
     };
-    // All of one length, at one place.
+    // The records have the same length and the same offset.
     let first = origin("nowhere", "anna");
     assert_eq!(first, origin("nowhere", "anna"));
     for other in [origin("nothing", "anna"), origin("nowhere", "bert")] {

@@ -112,7 +112,7 @@ fn several_exports_side_by_side_are_several_people() {
 }
 
 #[test]
-fn packed_or_not_it_is_the_same() {
+fn packed_archives_give_the_same_events() {
     let files = [("d/heart_rate-2020-04-05.json", RAW_BEAT), ("d/steps.json", STEP)];
     let plain = Folder::new(&files);
     let packed = Folder::new(&[]);
@@ -190,7 +190,7 @@ fn the_reference_store_names_devices_and_profiles_name_their_owner() {
 }
 
 #[test]
-fn what_cannot_be_opened_is_an_error() {
+fn an_archive_that_cannot_be_opened_is_an_error() {
     let nothing = Folder::new(&[("notes.txt", "x")]);
     let open = |options| Archive::open(options).unwrap_err();
     assert!(matches!(

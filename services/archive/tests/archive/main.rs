@@ -34,7 +34,7 @@ impl Read {
     }
 }
 
-/// Reads an archive, and checks what holds for every one.
+/// Reads an archive, and checks what holds for every archive.
 fn read(options: Options) -> Read {
     let archive = Archive::open(options).unwrap();
     let mut surveyed = 0;

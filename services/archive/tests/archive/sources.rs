@@ -1,4 +1,4 @@
-//! When things were sent, and what had happened by then.
+//! When exports were sent, and which days had passed by then.
 
 use pulseline_archive::{Archive, Options};
 use pulseline_schemas::{Event, LocalDay, Stream, UtcMillis};
@@ -18,7 +18,7 @@ fn sleep(log_id: u32, minutes_asleep: u32, date: &str) -> String {
 }
 
 #[test]
-fn a_later_export_beside_the_first_is_a_later_sending() {
+fn a_later_export_beside_the_first_has_a_later_synced_at() {
     let folder = Folder::new(&[("data/steps-2020-07-22.json", STEP)]);
     let (first, second) = (sleep(1, 40, "2020-07-01"), sleep(1, 45, "2020-07-01"));
     folder.put("data/sleep-2020-07-01.json", format!("[{first}]").as_bytes());
@@ -65,7 +65,7 @@ const DAYS: &str = r#"[{"dateTime": "07/21/20 00:00:00", "value": "1"}, {"dateTi
     {"dateTime": "07/23/20 00:00:00", "value": "1440"}, {"dateTime": "03/08/21 00:00:00", "value": "1440"}]"#;
 
 #[test]
-fn days_that_had_not_happened_are_counted_and_not_carried() {
+fn future_days_are_counted_and_not_converted() {
     let folder = Folder::new(&[
         ("steps-2020-07-22.json", STEP),
         ("sedentary_minutes-2020-07-01.json", DAYS),
@@ -77,7 +77,7 @@ fn days_that_had_not_happened_are_counted_and_not_carried() {
 }
 
 #[test]
-fn days_alone_were_sent_on_the_last_of_them_that_has_happened() {
+fn a_folder_of_days_alone_is_dated_by_its_last_past_day() {
     let folder = Folder::new(&[("sedentary_minutes-2020-07-01.json", DAYS)]);
     let found = read(options(&folder));
     let counts = found.survey.people[0].counts[&Stream::ActivityMinutes];
@@ -93,7 +93,7 @@ fn days_alone_were_sent_on_the_last_of_them_that_has_happened() {
 }
 
 #[test]
-fn dates_may_be_asked_for() {
+fn dates_can_be_selected() {
     let folder = Folder::new(&[
         ("steps-2020-07-22.json", STEP),
         ("sedentary_minutes-2020-07-01.json", DAYS),
@@ -115,7 +115,7 @@ fn dates_may_be_asked_for() {
 }
 
 #[test]
-fn another_sending_or_content_is_another_event() {
+fn another_synced_at_or_content_gives_another_event() {
     let folder = Folder::new(&[("steps.json", STEP)]);
     let first = read(options(&folder)).of(Stream::Steps)[0].event_id();
     let later = read(Options {
@@ -128,7 +128,7 @@ fn another_sending_or_content_is_another_event() {
 }
 
 #[test]
-fn of_a_shared_table_only_those_who_are_asked_for_are_carried_and_others_are_not_even_named() {
+fn only_selected_people_of_a_shared_table_are_converted_and_named() {
     let folder = Folder::new(&[(
         "heartrate_seconds_merged.csv",
         "Id,Time,Value\n7,4/12/2016 7:21:00 AM,97\n8,4/12/2016 7:21:05 AM,98\n",
@@ -145,7 +145,7 @@ fn of_a_shared_table_only_those_who_are_asked_for_are_carried_and_others_are_not
         .map(|person| person.name.as_str())
         .collect();
     assert_eq!(names, ["7"]);
-    // As new as the whole table is, so that its ids are those of a replay of everybody.
+    // The events are dated by the whole table, so their ids are those of a replay of all people.
     let all = read(options(&folder));
     assert!(found.events.iter().all(|event| all.events.contains(event)));
     let nobody = Archive::open(asked("9")).unwrap();

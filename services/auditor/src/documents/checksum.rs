@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn d_5_the_greatest_version_wins_in_whatever_order() {
+    fn d_5_the_greatest_version_wins_in_any_order() {
         let versions = [
             reading(1, "b", 0, 60),
             reading(2, "a", 0, 70),

@@ -80,7 +80,7 @@ async fn ids_and_schemas_are_asked_for_below_the_path_of_the_url() {
 }
 
 #[tokio::test]
-async fn a_3_a_proxy_that_answers_in_its_place_is_an_outage() {
+async fn p_19_a_proxy_that_answers_for_the_registry_is_an_outage() {
     for (status, body) in [
         (404, "<html>default backend - 404</html>"),
         (302, ""),
@@ -126,7 +126,7 @@ fn raw_server(answer: &'static [u8]) -> SocketAddr {
 }
 
 #[tokio::test]
-async fn a_3_a_body_that_breaks_off_is_an_outage() {
+async fn p_19_a_truncated_body_is_an_outage() {
     for answer in [
         &b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"schema\": "[..],
         b"HTTP/1.1 404 Not Found\r\ncontent-length: 100\r\n\r\n{\"error_code\": 40403, ",

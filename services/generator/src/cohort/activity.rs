@@ -11,15 +11,15 @@ use crate::random::{Draw, Purpose};
 pub(crate) struct Minute {
     /// False: no readings.
     pub(crate) worn: bool,
-    /// False: steps are counted, the heart is not measured.
+    /// False: steps are counted, but the heart rate is not measured.
     pub(crate) senses_heart: bool,
-    /// What the heart rate tends to.
+    /// The value that the heart rate approaches.
     pub(crate) bpm: i32,
-    /// Steps, if the minute is reported: a minute that is not may be anything.
+    /// Steps, if the minute is reported. An unreported minute may have any activity.
     pub(crate) steps: Option<i32>,
 }
 
-/// How active a minute is, as Fitbit divides a day.
+/// How active a minute is, by Fitbit's levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     Sedentary,
@@ -28,13 +28,13 @@ pub(crate) enum Level {
     Very,
 }
 
-/// Steps from which on a minute is of a level: up and about, a brisk walk, a run.
+/// Fewest steps per minute of each level: up and about, a brisk walk, a run.
 const LIGHTLY_FROM: i32 = 12;
 const MODERATELY_FROM: i32 = 100;
 const VERY_FROM: i32 = 142;
 
 impl Minute {
-    /// A device that is not worn counts as sitting.
+    /// A device that is not worn counts as sedentary.
     pub(crate) fn level(&self) -> Level {
         match self.steps.unwrap_or_default() {
             VERY_FROM.. => Level::Very,
@@ -44,7 +44,7 @@ impl Minute {
         }
     }
 
-    /// Beats per minute that are known of it.
+    /// The heart rate, if it was measured.
     pub(crate) const fn measured_bpm(&self) -> Option<i32> {
         if self.worn && self.senses_heart {
             Some(self.bpm)
@@ -104,13 +104,13 @@ pub(crate) fn minutes(
     (0..count).map(one).collect()
 }
 
-/// Beats that the time of day adds: none in the morning and at night, most in the late afternoon.
+/// Beats added by the time of day: none in the morning and at night, most in the late afternoon.
 fn circadian(minute: i64) -> i64 {
     let from_peak = (minute - 16 * 60) / 60;
     (9 - from_peak * from_peak / 8).max(0)
 }
 
-/// What is done next; hours of the day differ in how often someone gets up.
+/// Chooses the next activity. How often a person gets up depends on the hour of the day.
 fn next(doing: Doing, hour: i64, draw: &mut Draw) -> Doing {
     let roll = draw.below(1_000);
     let gets_up = match hour {
@@ -127,7 +127,7 @@ fn next(doing: Doing, hour: i64, draw: &mut Draw) -> Doing {
     }
 }
 
-/// Steps of a minute. Most minutes without steps are not reported, some say zero.
+/// Steps of a minute. Most minutes without steps are unreported; some report zero.
 fn steps(doing: Doing, draw: &mut Draw) -> Option<i32> {
     let roll = draw.below(100);
     match doing {

@@ -10,7 +10,7 @@ use super::{Cohort, Device};
 use crate::quirks::Quirk;
 use crate::random::{Draw, Purpose};
 
-/// Log numbers of this era begin here; they need 64 bits.
+/// Log numbers of this time begin here; they need 64 bits.
 const LOG_ID_BASE: i64 = 29_000_000_000;
 /// Days with an exercise.
 const EXERCISE: f64 = 0.4;
@@ -28,11 +28,11 @@ pub(crate) struct Bout {
     sport: Sport,
     /// Steps and calories that its wearer added.
     added: i32,
-    /// Keys that this log does not have, one bit each.
+    /// Keys that this log lacks, one bit each.
     absent: u32,
 }
 
-/// What is done: its name, and Fitbit's number of it.
+/// The kind of exercise: its name and Fitbit's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Sport {
     name: &'static str,
@@ -52,10 +52,10 @@ const WALK: Sport = sport("Walk", Some(90_013), "auto_detected");
 const HIKE: Sport = sport("Hike", Some(90_012), "manual");
 const RUN: Sport = sport("Run", Some(90_009), "auto_detected");
 const BIKE: Sport = sport("Bike", Some(90_001), "tracker");
-/// Neither this program nor any list knows it.
+/// A kind that is in no list.
 const UNKNOWN_SPORT: Sport = sport("Hover Boarding", None, "mobile_ride");
 
-/// The exercises of a date, whose minutes begin at an instant.
+/// The exercises of a date whose minutes begin at an instant.
 pub(crate) fn bouts(
     cohort: &Cohort,
     device: &Device,
@@ -83,7 +83,7 @@ pub(crate) fn bouts(
         return Vec::new();
     }
     let begins = start + i64::try_from(first).unwrap_or_default() * MINUTE_MS + seconds * 1_000;
-    // It ends within its last minute.
+    // An exercise ends within its last minute.
     let lasts = i64::try_from(length).unwrap_or_default() * MINUTE_MS - 60_000;
     vec![Bout {
         start: UtcMillis(begins),
@@ -95,7 +95,7 @@ pub(crate) fn bouts(
     }]
 }
 
-/// Where so many minutes have the most steps, and what they are; none when that is little.
+/// The window of `length` minutes with the most steps, and its kind of exercise; none if it has few steps.
 fn busiest(minutes: &[Minute], length: usize) -> Option<(usize, Sport)> {
     let steps = |minute: &Minute| minute.steps.unwrap_or_default();
     let mut sum: i32 = minutes.iter().take(length).map(steps).sum();
@@ -117,7 +117,7 @@ fn busiest(minutes: &[Minute], length: usize) -> Option<(usize, Sport)> {
 }
 
 impl Bout {
-    /// The exercise after someone edited it: moved in time, though not before its day, or called by another name.
+    /// The exercise after an edit: moved in time, but not before its day, or with another name.
     pub(crate) fn edited(&self, day_start: i64, draw: &mut Draw) -> Self {
         let earlier = draw.between(5, 20) * MINUTE_MS;
         let added = draw.int(10, 200);

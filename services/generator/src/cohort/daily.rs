@@ -14,21 +14,21 @@ use super::{Cohort, Device, Person};
 use crate::quirks::Quirk;
 use crate::random::{Draw, Purpose};
 
-/// Days without an estimate of the resting heart rate, beside those on which the device was not worn.
+/// Days without an estimate of the resting heart rate, besides those on which the device was not worn.
 const NO_ESTIMATE: f64 = 0.10;
 /// Days over which the estimate is smoothed.
 const SMOOTHED_DAYS: i32 = 7;
 /// Days with a custom zone.
 const UNKNOWN_ZONE: f64 = 0.04;
-/// Of this many people, two lack streams: their places in the imitated data set.
+/// Two of this many people lack streams: their positions in the imitated data set.
 const LACKING_OF: u32 = 16;
 const WITHOUT_RESTING: [u32; 2] = [11, 12];
 const WITHOUT_LIGHTLY: u32 = 11;
 
-/// Lower ends of the zones in percent of the highest heart rate; below the first is below all zones.
+/// Lower ends of the zones in percent of the highest heart rate. A lower heart rate is below all zones.
 const ZONES_FROM: [i32; 3] = [50, 70, 85];
 
-/// Whether there is anything to send of a day.
+/// True if the day has figures of this stream to send.
 pub(crate) fn has(cohort: &Cohort, day: &Day, stream: Stream) -> bool {
     if day.device.secondary {
         return false;
@@ -44,8 +44,8 @@ pub(crate) fn has(cohort: &Cohort, day: &Day, stream: Stream) -> bool {
     }
 }
 
-/// What is sent of a day: of its first minutes if `until` is given, as it was corrected if `corrected`. None for a stream
-/// that has no figures of days.
+/// A day's figures: of its first minutes if `until` is given, corrected if `corrected`. None for a stream without
+/// daily figures.
 pub(crate) fn event(
     cohort: &Cohort,
     day: &Day,
@@ -77,7 +77,7 @@ pub(crate) fn event(
     })
 }
 
-/// A day begins at its midnight, on that midnight's clock, whatever the clock does later.
+/// A day begins at its midnight, with the offset of that midnight, even if the clock changes later.
 fn envelope(cohort: &Cohort, day: &Day, until: Option<usize>, synced_at: i64) -> Upload {
     let utc_offset_minutes = cohort.owner(&day.device).zone.offset(UtcMillis(day.start));
     let midnight = i64::from(day.date) * DAY_MS;
@@ -102,7 +102,7 @@ fn activity_minutes(
     for minute in minutes {
         counts[minute.level() as usize] += 1;
     }
-    // Some minutes turn out to have been active after all; the sum stays.
+    // Some minutes turn out to have been active; the sum stays the same.
     if let Some(draw) = correction {
         let moved = draw.int(1, 20).min(counts[Level::Sedentary as usize]);
         counts[Level::Sedentary as usize] -= moved;
@@ -122,7 +122,7 @@ fn activity_minutes(
         .collect()
 }
 
-/// Which of the four zones a heart rate is in.
+/// The zone of a heart rate.
 pub(crate) fn zone_of(person: &Person, bpm: i32) -> usize {
     ZONES_FROM
         .iter()
@@ -130,7 +130,7 @@ pub(crate) fn zone_of(person: &Person, bpm: i32) -> usize {
         .count()
 }
 
-/// The lowest and highest heart rate of a zone, as Fitbit says it.
+/// The lowest and highest heart rate of a zone, as Fitbit defines it.
 pub(crate) fn zone_bounds(person: &Person, zone: usize) -> (i32, i32) {
     let lowest = |zone: usize| person.max_bpm * ZONES_FROM[zone - 1] / 100;
     let from = if zone == 0 { 30 } else { lowest(zone) };
@@ -172,7 +172,7 @@ fn zones(cohort: &Cohort, day: &Day, minutes: &[Minute], correction: Option<&mut
     samples
 }
 
-/// An estimate in the evening is not the last word.
+/// An estimate of the evening is preliminary.
 fn resting(cohort: &Cohort, day: &Day, early: bool, correction: Option<&mut Draw>) -> RestingHeartRate {
     let mut draw = cohort.draw(day.device.index, day.start, Purpose::Resting);
     let error = f64::from(draw.int(5_800, 13_000)) / 1_000.0;
@@ -184,7 +184,7 @@ fn resting(cohort: &Cohort, day: &Day, early: bool, correction: Option<&mut Draw
     }
 }
 
-/// The resting heart rate of a date: what it was on the last days, smoothed.
+/// The resting heart rate of a date: the average of the last days.
 pub(crate) fn resting_estimate(cohort: &Cohort, device: &Device, date: i32) -> f64 {
     let thousandths = |date: i32| {
         cohort

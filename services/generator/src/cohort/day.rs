@@ -28,18 +28,18 @@ pub(crate) struct Day {
     pub(crate) date: i32,
     /// First instant of the date.
     pub(crate) start: i64,
-    /// Upload windows, in order; none spans a change of the offset.
+    /// Upload windows, in order; an upload window never spans a change of the offset.
     pub(crate) windows: Vec<Span>,
     /// The sleeps that end on this date.
     pub(crate) sessions: Vec<Session>,
-    /// The exercises that were noticed or recorded on this date.
+    /// The exercises that were detected or recorded on this date.
     pub(crate) bouts: Vec<Bout>,
-    /// What happens in each minute from `start` on.
+    /// Activity of each minute from `start` on.
     pub(crate) minutes: Vec<Minute>,
 }
 
 impl Day {
-    /// The day of a device: a function of the cohort's seed.
+    /// The day of a device, a function of the cohort's seed.
     pub(crate) fn plan(cohort: &Cohort, device: Device, date: i32, window_ms: i64) -> Self {
         let zone = &cohort.owner(&device).zone;
         let (start, end) = (zone.midnight(date), zone.midnight(date + 1));
@@ -77,7 +77,7 @@ impl Day {
             .get(usize::try_from((at - self.start).div_euclid(MINUTE_MS)).ok()?)
     }
 
-    /// Whether someone wore it for a minute.
+    /// True if the device was worn for at least one minute.
     pub(crate) fn is_worn(&self) -> bool {
         self.minutes.iter().any(|minute| minute.worn)
     }
@@ -100,7 +100,7 @@ fn worn_at_all(cohort: &Cohort, device: &Device, date: i32) -> bool {
             .chance(NOT_WORN_ALL_DAY)
 }
 
-/// When the device is not worn: on its charger, forgotten, or a second device in its drawer.
+/// When the device is not worn: charging, forgotten, or a second device that is left at home.
 fn gaps(cohort: &Cohort, device: &Device, date: i32, (start, end): (i64, i64)) -> Vec<(i64, i64)> {
     let mut draw = cohort.draw(device.index, date.into(), Purpose::Wear);
     if !cohort.has(Quirk::Gaps) && !device.secondary {
@@ -126,7 +126,7 @@ fn gaps(cohort: &Cohort, device: &Device, date: i32, (start, end): (i64, i64)) -
     gaps
 }
 
-/// An hour in which steps are counted and the heart is not measured.
+/// An hour in which steps are counted and the heart rate is not measured.
 fn switch_sensor_off(cohort: &Cohort, device: &Device, date: i32, minutes: &mut [Minute]) {
     let mut draw = cohort.draw(device.index, date.into(), Purpose::SensorOff);
     if draw.chance(SENSOR_OFF) && cohort.has(Quirk::StepsWithoutHeartRate) {

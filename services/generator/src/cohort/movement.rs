@@ -8,7 +8,7 @@ use super::day::Day;
 use super::zone::Span;
 use crate::random::Draw;
 
-/// Distances of a window: of every minute of which steps are reported.
+/// Distances of a window: one for every minute with reported steps.
 pub(crate) fn distances(cohort: &Cohort, day: &Day, window: &Span) -> Vec<Distance> {
     let step_mm = cohort.owner(&day.device).step_mm;
     let reported = day.minutes_in(window).filter_map(|(at, minute)| {
@@ -20,13 +20,13 @@ pub(crate) fn distances(cohort: &Cohort, day: &Day, window: &Span) -> Vec<Distan
     reported.collect()
 }
 
-/// Millimetres of a minute; running makes longer steps.
+/// Millimetres of a minute; steps are longer when running.
 pub(crate) fn distance_mm(step_mm: i32, minute: &Minute) -> Option<i32> {
     let percent = if minute.level() == Level::Very { 140 } else { 100 };
     Some(minute.steps? * step_mm * percent / 100)
 }
 
-/// Energy of a window: of every minute, worn or not.
+/// Energy of a window: one value for every minute, worn or not.
 pub(crate) fn calories(cohort: &Cohort, day: &Day, window: &Span) -> Vec<Calorie> {
     let basal = cohort.owner(&day.device).basal_millikcal;
     let every = day.minutes_in(window).map(|(at, minute)| Calorie {
@@ -36,7 +36,7 @@ pub(crate) fn calories(cohort: &Cohort, day: &Day, window: &Span) -> Vec<Calorie
     every.collect()
 }
 
-/// Thousandths of a kilocalorie of a minute: the basal rate, more with every step.
+/// Thousandths of a kilocalorie of a minute: the basal rate, and more for every step.
 pub(crate) fn millikcal(basal: i32, minute: &Minute) -> i32 {
     let steps = minute.steps.unwrap_or_default();
     let percent = match minute.level() {
@@ -48,7 +48,7 @@ pub(crate) fn millikcal(basal: i32, minute: &Minute) -> i32 {
     basal * percent / 100
 }
 
-/// What a later upload of the same window says instead; at least the last minute differs.
+/// The values of a later upload of the same window; at least the last minute differs.
 pub(crate) fn correct_distances(samples: &mut [Distance], draw: &mut Draw) {
     let last = samples.len().saturating_sub(1);
     for (index, sample) in samples.iter_mut().enumerate() {

@@ -12,15 +12,15 @@ use crate::quirks::Quirk;
 use crate::random::{Draw, Purpose};
 use levels::{GRID_SECS, classic_levels, short_wakes, stages};
 
-/// Log numbers of this era begin here; they need 64 bits.
+/// Log numbers of this time begin here; they need 64 bits.
 const LOG_ID_BASE: i64 = 24_000_000_000;
-/// Days without a sleep log: the device lay on its charger, or beside the bed.
+/// Days without a sleep log: the device was charging, or not worn.
 const NO_LOG: f64 = 0.04;
-/// Nights without enough heart rate for stages.
+/// Nights with too few heart rates for stages.
 const CLASSIC: f64 = 0.08;
 /// Days with a nap.
 const NAP: f64 = 0.10;
-/// Logs whose minutes in bed are not the sum of the others.
+/// Logs in which the minutes in bed differ from the sum of the others.
 const SHIFTED_IN_BED: f64 = 0.35;
 /// Nights with stages and no short wakes.
 const NO_SHORT_LEVELS: f64 = 0.06;
@@ -41,7 +41,7 @@ pub(crate) struct Session {
     efficiency: i32,
     /// Fitbit's `duration` is half a minute off in half of the logs.
     duration_shift_ms: i64,
-    /// Minutes in bed are the sum of the others, and this.
+    /// Difference between the minutes in bed and the sum of the others.
     in_bed_shift: i32,
     levels: Vec<(&'static str, i64)>,
     /// Short wakes: seconds after the start, length in seconds.
@@ -95,7 +95,7 @@ fn nap(cohort: &Cohort, device: &Device, day: i32) -> Option<Session> {
     let start = person.zone.instant(LocalMillis(lies_down));
     let seconds = draw.between(40, 100) * 60;
     let log_id = LOG_ID_BASE + i64::from(day) * 100_000 + i64::from(device.index) * 2 + 1;
-    // Under three hours there are no stages.
+    // Sleeps of less than three hours have no stages.
     let frame = Frame {
         start,
         seconds,
@@ -142,7 +142,7 @@ fn session(draw: &mut Draw, frame: Frame) -> Session {
     }
 }
 
-/// What real logs have beside the truth, or without it.
+/// Adds the oddities of real logs.
 fn with_oddities(cohort: &Cohort, device: &Device, mut session: Session) -> Session {
     let mut draw = cohort.draw(device.index, session.start.0, Purpose::NightOddities);
     if draw.chance(SHIFTED_IN_BED) && cohort.has(Quirk::OddSummaries) {
@@ -168,7 +168,7 @@ fn on_grid(local_ms: i64) -> i64 {
 }
 
 impl Session {
-    /// Whether Fitbit gives it a score: the main sleep, when its stages are known.
+    /// True if Fitbit gives it a score: a main sleep with stages.
     pub(crate) const fn is_scored(&self) -> bool {
         self.main && !self.classic
     }

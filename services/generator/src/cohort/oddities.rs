@@ -8,12 +8,12 @@ use crate::random::Purpose;
 
 /// Uploads of sessions with unknown keys.
 const UNKNOWN_IN_SESSIONS: f64 = 0.25;
-/// Uploads of minutes and days with such keys.
+/// Uploads of minutes and days with unknown keys.
 const UNKNOWN_IN_SAMPLES: f64 = 0.02;
-/// Uploads in which a reading stands twice.
+/// Uploads with a repeated reading.
 const REPEATED: f64 = 0.03;
 
-/// Keys that this program does not know, for the upload of a device that begins at an instant.
+/// Unknown keys for an upload of a device that begins at an instant.
 pub(crate) fn extra(cohort: &Cohort, device: &Device, when: i64, stream: Stream) -> Extra {
     if !cohort.has(Quirk::UnknownKeys) {
         return Extra::default();
@@ -31,7 +31,7 @@ pub(crate) fn extra(cohort: &Cohort, device: &Device, when: i64, stream: Stream)
     Extra(draw.chance(share).then(|| text.to_owned()))
 }
 
-/// Lets a reading of an upload stand there twice, one right behind the other, if there are fewer than `most`.
+/// Repeats a reading of an upload right after itself, if there are fewer than `most`.
 pub(crate) fn repeat<T: Clone>(
     cohort: &Cohort,
     device: &Device,

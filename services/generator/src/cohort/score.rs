@@ -14,7 +14,7 @@ use crate::random::Purpose;
 /// Scores without two of their columns.
 const EMPTY: f64 = 0.15;
 
-/// The score of a sleep of a day; a corrected one is a few points off.
+/// The score of a sleep of a day; a corrected score differs by a few points.
 pub(crate) fn score(
     cohort: &Cohort,
     day: &Day,

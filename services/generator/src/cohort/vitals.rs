@@ -9,13 +9,13 @@ use super::zone::Span;
 use crate::quirks::Quirk;
 use crate::random::{Draw, Purpose};
 
-/// Time between two readings while nothing is missing.
+/// Time between two readings when none is missing.
 const EVERY_MS: i64 = 5_000;
 /// Readings of 256 that are missing.
 const MISSING_OF_256: u32 = 15;
 /// Of 1,024 readings, those with confidence 0, up to 1, up to 2; the rest have 3. Measured on one participant.
 const CONFIDENCE_OF_1024: [u32; 3] = [6, 330, 727];
-/// What a device reports when it is put on: a placeholder.
+/// The placeholder that a device reports when it is put on.
 const PUT_ON_BPM: i32 = 70;
 const BPM_MIN: i32 = 36;
 const BPM_MAX: i32 = 205;
@@ -24,14 +24,14 @@ const BPM_MAX: i32 = 205;
 pub(crate) fn heart_rates(cohort: &Cohort, day: &Day, window: &Span) -> Vec<HeartRate> {
     let mut draw = cohort.draw(day.device.index, window.from, Purpose::HeartRates);
     let knows_confidence = cohort.knows_confidence(&day.device);
-    // Each device has its own second of the five.
+    // The phase of a device within the five seconds.
     let phase = i64::from(day.device.index % 5) * 1_000;
     let slots = (window.to - window.from).div_euclid(EVERY_MS);
     let mut samples = Vec::with_capacity(usize::try_from(slots).unwrap_or_default());
     let mut put_on = day
         .minute(window.from - MINUTE_MS)
         .is_some_and(|minute| minute.measured_bpm().is_none());
-    // Sixteenths of a beat; a window begins where its first minute tends to.
+    // Sixteenths of a beat; a window begins at its first minute's value.
     let mut level = day.minute(window.from).map_or(0, |minute| minute.bpm * 16);
     for slot in 0..slots {
         let at = window.from + slot * EVERY_MS + phase;
@@ -65,7 +65,7 @@ pub(crate) fn heart_rates(cohort: &Cohort, day: &Day, window: &Span) -> Vec<Hear
     samples
 }
 
-/// Steps of a window: sparse. Once in a while a minute stands there twice, from two sources; the last one counts.
+/// Steps of a window: sparse. Sometimes a minute occurs twice, from two sources; the last one counts.
 pub(crate) fn steps(cohort: &Cohort, day: &Day, window: &Span) -> Vec<Step> {
     let reported = day.minutes_in(window).filter_map(|(at, minute)| {
         let ts = UtcMillis(at).at_offset(window.utc_offset_minutes);
@@ -83,15 +83,15 @@ pub(crate) fn steps(cohort: &Cohort, day: &Day, window: &Span) -> Vec<Step> {
             .find(|sample| sample.steps > 0)
             .map(|sample| sample.ts)
     {
-        // The second source counted nothing, or next to nothing.
+        // The second source counted no step, or one.
         let steps = i32::from(!cohort.has(Quirk::ZeroMinutes));
         samples.push(Step { ts, steps });
     }
     samples
 }
 
-/// What a later upload of the same window says instead: some values differ, some readings are left out. A reading
-/// that it leaves out stays as it was.
+/// The values of a later upload of the same window: some readings differ, some are missing. A missing reading keeps
+/// its earlier value.
 pub(crate) fn correct_heart_rates(samples: &mut Vec<HeartRate>, draw: &mut Draw) {
     let (last, share) = (
         samples.len().saturating_sub(1),
@@ -104,7 +104,7 @@ pub(crate) fn correct_heart_rates(samples: &mut Vec<HeartRate>, draw: &mut Draw)
     });
     let last = samples.len().saturating_sub(1);
     for (index, sample) in samples.iter_mut().enumerate() {
-        // At least the last one differs.
+        // At least the last reading differs.
         if draw.chance(share) || index == last {
             let shift = draw.int(1, 12);
             sample.bpm += if sample.bpm > 120 { -shift } else { shift };

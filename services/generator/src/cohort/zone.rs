@@ -61,7 +61,7 @@ impl Zone {
         at.at_offset(self.offset(at))
     }
 
-    /// The stretches of one offset between two instants, in order.
+    /// The periods with one offset between two instants, in order.
     pub(crate) fn spans(&self, from: UtcMillis, to: UtcMillis) -> Vec<Span> {
         let mut spans = Vec::new();
         let mut start = from.0;
@@ -72,7 +72,7 @@ impl Zone {
                 break;
             }
             let before = self.offset(UtcMillis(start));
-            // A change of name or rule that leaves the offset alone is no change.
+            // A change of name or rule without a change of offset is ignored.
             if self.offset(UtcMillis(at)) != before {
                 spans.push(Span {
                     from: start,
@@ -96,7 +96,7 @@ pub(crate) fn days_of(date: Date) -> i32 {
     (date - EPOCH).get_days()
 }
 
-/// Cuts spans into windows on a grid of `window_ms`: no window spans a change of the offset.
+/// Cuts spans into windows on a grid of `window_ms`; a window never spans a change of the offset.
 pub(crate) fn windows(spans: &[Span], window_ms: i64) -> Vec<Span> {
     let mut windows = Vec::new();
     for span in spans {
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn wall_clocks_lead_to_instants_that_show_them() {
+    fn wall_clocks_convert_to_instants_and_back() {
         let zone = Zone::new("Europe/Oslo").unwrap();
         for date in [
             "2019-10-26",
@@ -173,7 +173,7 @@ mod tests {
             [120, 60]
         );
         assert_eq!(windows(&spans, 900_000).len(), 100);
-        // A grid that does not meet the change is cut there.
+        // The change is not on the grid: the window is cut there.
         for window in windows(&spans, 7_000_000) {
             assert_eq!(
                 zone.offset(UtcMillis(window.from)),

@@ -12,7 +12,7 @@ use super::written::WrittenFile;
 use crate::quirks::{Quirk, Quirks};
 use crate::random::Draw;
 
-/// Large enough that a record costs no system call.
+/// Large enough that most records need no system call.
 const BUFFER_BYTES: usize = 256 * 1024;
 /// Records with an unknown key, of 65,536.
 const UNKNOWN_OF_65536: u32 = 30;
@@ -27,17 +27,17 @@ pub(super) struct Array {
     written: WrittenFile,
 }
 
-/// The oddities of one record. All are drawn for every record, so that a quirk does not affect the others.
+/// The oddities of one record. All are drawn for every record, so that one quirk does not affect the others.
 #[derive(Clone, Copy)]
 pub(super) struct Oddities {
     /// A whole number is written with a fraction.
     pub(super) as_float: bool,
-    /// It has an unknown key.
+    /// The record has an unknown key.
     pub(super) unknown_key: bool,
 }
 
 impl Array {
-    /// Opens a file whose records are repeated so often, of 65,536.
+    /// Opens a file; `repeated_of_65536` of 65,536 records are repeated.
     pub(super) fn create(
         folder: &Path,
         name: &'static str,
@@ -101,7 +101,7 @@ impl Array {
     }
 }
 
-/// A space after every comma and colon, as the data set has it.
+/// Writes a space after every comma and colon, as in the data set.
 struct Spaced;
 
 impl Formatter for Spaced {
@@ -118,7 +118,7 @@ impl Formatter for Spaced {
     }
 }
 
-/// A number that is written as it is: the same field is an integer here and has a fraction there.
+/// A number as it is written: the same field is an integer in one record and has a fraction in another.
 #[derive(Clone, Copy, Serialize)]
 #[serde(untagged)]
 pub(super) enum Number {
@@ -127,7 +127,7 @@ pub(super) enum Number {
 }
 
 impl Number {
-    /// Without a fraction if it has none, unless it is to be shown.
+    /// Writes no fraction for a whole number, unless `as_float`.
     pub(super) fn of(value: f64, as_float: bool) -> Self {
         if as_float || value.fract() != 0.0 {
             Self::Float(value)

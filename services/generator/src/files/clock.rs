@@ -17,7 +17,7 @@ pub(super) fn with_t(local: LocalMillis) -> String {
     text
 }
 
-/// `2019-11-01T00:00:05Z`, which lies: it is a wall clock.
+/// `2019-11-01T00:00:05Z`: the time is local, although the `Z` means UTC.
 pub(super) fn with_z(local: LocalMillis) -> String {
     let mut text = text(local, 'T');
     text.push('Z');
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clocks_read_as_in_the_data_set() {
+    fn times_have_the_formats_of_the_data_set() {
         let local = LocalMillis(1_572_566_405_000);
         assert_eq!(spaced(local), "2019-11-01 00:00:05");
         assert_eq!(with_t(local), "2019-11-01T00:00:05.000");

@@ -30,7 +30,7 @@ struct Resting {
     error: Number,
 }
 
-/// Minutes at one level of activity; a day without that level is left out.
+/// Minutes at one level of activity; the file has no record for a day without that level.
 pub(super) fn write_level<'a>(
     array: &mut Array,
     samples: impl Iterator<Item = &'a ActivityMinute>,
@@ -45,7 +45,7 @@ pub(super) fn write_level<'a>(
     Ok(())
 }
 
-/// Minutes in each zone; the samples of a day follow each other.
+/// Minutes in each zone; the samples are sorted by day.
 pub(super) fn write_zones(array: &mut Array, samples: &[&ZoneMinutes]) -> io::Result<()> {
     for zones in samples.chunk_by(|one, next| one.local_date == next.local_date) {
         array.push(|oddities| DayRecord {
@@ -64,7 +64,7 @@ pub(super) fn write_zones(array: &mut Array, samples: &[&ZoneMinutes]) -> io::Re
     Ok(())
 }
 
-/// The estimate of each of the dates; one that has none says so.
+/// The estimate of each date; a date without an estimate has a record with 0.
 pub(super) fn write_resting(
     array: &mut Array,
     estimates: &Latest<LocalDay, RestingHeartRate>,

@@ -18,9 +18,9 @@ use crate::cohort::{Cohort, Device};
 use crate::error::GeneratorError;
 use crate::random::Purpose;
 
-/// Levels of activity; each has a file.
+/// Levels of activity; each has its own file.
 const LEVELS: [&str; 4] = ["sedentary", "lightly_active", "moderately_active", "very_active"];
-/// Records of 65,536 that are repeated: readings, and days and sessions.
+/// Records of 65,536 that are repeated: for readings, and for days and sessions.
 const REPEATED_READINGS: u32 = 30;
 const REPEATED_RECORDS: u32 = 2_600;
 
@@ -37,7 +37,7 @@ pub(super) struct Folder<'a> {
     levels: [Array; 4],
     zones: Array,
     resting: Array,
-    /// Whether any day had an estimate.
+    /// True if any day had an estimate.
     has_resting: bool,
     sleeps: Array,
     exercises: Array,
@@ -87,7 +87,7 @@ impl<'a> Folder<'a> {
         open().map_err(|source| GeneratorError::file(&path, source))
     }
 
-    /// Writes what the device's uploads come to; they are later than those of any call before.
+    /// Writes a device's final state; its readings are later than those of any earlier call.
     pub(super) fn add(&mut self, states: &HashMap<Uuid, DeviceState>) -> Result<(), GeneratorError> {
         let Some(state) = states.get(&self.device.device_id) else {
             return Ok(());
@@ -103,7 +103,7 @@ impl<'a> Folder<'a> {
         write_minutes(&mut self.steps, state.steps.values(), |sample, _| {
             (sample.ts, sample.steps.to_string())
         })?;
-        // Centimetres, of which the last digit is a millimetre.
+        // In centimetres; the last digit is a millimetre.
         write_minutes(
             &mut self.distances,
             state.distances.values(),
@@ -135,7 +135,7 @@ impl<'a> Folder<'a> {
         self.scores.add(state.sleep_scores.values())
     }
 
-    /// Closes every file, and removes those in which there is nothing.
+    /// Closes every file, and removes empty ones.
     pub(super) fn finish(self) -> Result<WrittenFolder, GeneratorError> {
         let Self {
             cohort, device, path, ..

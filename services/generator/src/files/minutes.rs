@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::array::{Array, Oddities};
 use super::clock::spaced;
 
-/// What a second source of the same minutes is called.
+/// Name of a second source of the same minutes.
 const SOURCE: &str = "tracker";
 
 #[derive(Serialize)]
@@ -54,7 +54,7 @@ pub(super) fn write_heart_rates<'a>(
     Ok(())
 }
 
-/// Writes minutes in the order given; `value` gives the time of a sample and writes its number.
+/// Writes minutes in the order given; `value` returns the time of a sample and writes its number.
 pub(super) fn write_minutes<V>(
     array: &mut Array,
     samples: impl Iterator<Item = V>,
@@ -73,7 +73,7 @@ pub(super) fn write_minutes<V>(
     Ok(())
 }
 
-/// A whole number of the `digits`-th decimal: 1390 thousandths are `1.39`, and 2000 are `2`, or `2.0`.
+/// A whole number in units of the `digits`-th decimal: 1390 thousandths are `1.39`, and 2000 are `2`, or `2.0`.
 pub(super) fn decimal(value: i32, digits: u32, as_float: bool) -> String {
     let unit = 10_i32.pow(digits);
     let (whole, rest) = (value / unit, value % unit);
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimals_lose_nothing_and_say_no_more() {
+    fn decimals_are_exact_and_as_short_as_possible() {
         assert_eq!(decimal(1_390, 3, false), "1.39");
         assert_eq!(decimal(1_009, 3, true), "1.009");
         assert_eq!(decimal(2_000, 3, false), "2");

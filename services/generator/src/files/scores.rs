@@ -64,7 +64,7 @@ impl Scores {
     }
 }
 
-/// What is not known is empty.
+/// An unknown value is empty.
 fn cell<T: Display>(value: Option<T>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }

@@ -84,7 +84,7 @@ fn record(sleep: &Sleep, quirks: Quirks) -> SleepRecord<'_> {
             summary.insert(level, Summary::default());
         }
     }
-    // The key is missing where nothing is laid over the levels.
+    // A log without short wakes lacks the key.
     let has_shorts = !(classic || (sleep.short_levels.is_empty() && quirks.has(Quirk::NoShortLevels)));
     SleepRecord {
         log_id: sleep.log_id,
@@ -139,7 +139,7 @@ fn levels(levels: &[SleepLevel], clock: fn(LocalMillis) -> String) -> Vec<LevelR
     records.collect()
 }
 
-/// The keys that the source said beside the known ones, sorted.
+/// The unknown keys of the source, sorted.
 pub(super) fn unknown(extra: &Extra) -> BTreeMap<String, Value> {
     extra
         .0

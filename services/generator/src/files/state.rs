@@ -1,4 +1,4 @@
-//! The final state of a device: of each reading, figure and session the value that was sent last.
+//! The final state of a device: the value that was sent last, for each reading, figure and session.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use crate::plan::{DeliveryKind, Payload, Planned, without_impossible};
 
-/// 2007-01-01: the warehouse takes nothing older, not even the night before the first day.
+/// 2007-01-01: the warehouse refuses older data, so the night before the first day is refused too.
 const SLEEPS_FROM: LocalMillis = LocalMillis(1_167_609_600_000);
 
 /// (synced_at, event_id) of an upload; the greater one wins.
 type Version = (UtcMillis, Uuid);
 
-/// Values in the order of their keys, each of the upload that won, and of that one the last.
+/// Values in the order of their keys. The upload that wins gives the value, and within it the last one.
 pub(super) struct Latest<K, V>(BTreeMap<K, (Version, V)>);
 
 impl<K, V> Default for Latest<K, V> {
@@ -48,7 +48,7 @@ impl<K: Ord, V> Latest<K, V> {
     }
 }
 
-/// What a device's uploads come to. Sessions are keyed by their log numbers, which rise with time.
+/// A device's final state. Sessions are keyed by their log numbers, which rise with time.
 #[derive(Default)]
 pub(super) struct DeviceState {
     pub(super) heart_rates: Latest<UtcMillis, HeartRate>,
@@ -63,7 +63,7 @@ pub(super) struct DeviceState {
     pub(super) exercises: Latest<i64, Exercise>,
 }
 
-/// The state of each device after these deliveries, by its id.
+/// The state of each device after these deliveries, by device id.
 pub(super) fn states(deliveries: impl IntoIterator<Item = Planned>) -> HashMap<Uuid, DeviceState> {
     let mut states: HashMap<Uuid, DeviceState> = HashMap::new();
     for planned in deliveries {

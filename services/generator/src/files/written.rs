@@ -1,4 +1,4 @@
-//! What was written: folders and files.
+//! Written folders and files.
 
 use uuid::Uuid;
 
@@ -14,11 +14,11 @@ pub struct Written {
 pub struct WrittenFolder {
     /// `p01`; a person's second device is `p02b`.
     pub name: String,
-    /// IANA name of the time zone whose wall clock the files tell.
+    /// IANA name of the time zone of the files' wall clock.
     pub zone: String,
     /// The person.
     pub user_id: Uuid,
-    /// The device, as its uploads name it. The files do not.
+    /// The device's id in its uploads. The files do not contain it.
     pub device_id: Uuid,
     /// In the order in which they were written.
     pub files: Vec<WrittenFile>,
@@ -29,7 +29,7 @@ pub struct WrittenFolder {
 pub struct WrittenFile {
     /// Such as `heart_rate.json`.
     pub name: &'static str,
-    /// Records in it, repeated ones too.
+    /// Records in the file, with repeated ones.
     pub records: u64,
     /// Records that repeat the one before them.
     pub repeated: u64,

@@ -5,7 +5,7 @@ use pulseline_schemas::{Event, LocalDay, LocalMillis, Upload, encode, frame};
 use super::{Breakage, Payload};
 use crate::random::Draw;
 
-/// An id that no registry hands out: they count up from 1.
+/// An id that no registry assigns: registries count up from 1.
 const UNKNOWN_SCHEMA_ID: u32 = 2_000_000_000;
 /// 2099-07-01T12:00 on any clock.
 const YEAR_2099: LocalMillis = LocalMillis(4_086_590_400_000);
@@ -18,7 +18,7 @@ const IMPOSSIBLE_MILLIKCAL: i32 = 5_000_000;
 const IMPOSSIBLE_MINUTES: i32 = 5_000;
 const IMPOSSIBLE_SCORE: i32 = 900;
 
-/// The bytes of a broken upload; an unmappable one was made so before and is sent as it is.
+/// The bytes of a broken upload; an unmappable one was built before and is sent unchanged.
 pub(super) fn payload(breakage: Breakage, event: Event, draw: &mut Draw) -> Payload {
     match breakage {
         Breakage::Garbage => Payload::Bytes(garbage(draw)),
@@ -32,7 +32,7 @@ pub(super) fn payload(breakage: Breakage, event: Event, draw: &mut Draw) -> Payl
     }
 }
 
-/// Bytes of no format: never framed, so never taken for an event by accident.
+/// Bytes without the framing of an event, so that they cannot be taken for one by accident.
 fn garbage(draw: &mut Draw) -> Vec<u8> {
     let length = draw.between(1, 200);
     let mut bytes = draw.bytes(usize::try_from(length).unwrap_or(1));
@@ -40,15 +40,15 @@ fn garbage(draw: &mut Draw) -> Vec<u8> {
     bytes
 }
 
-/// An event that does not encode leaves no bytes, which is as broken.
+/// An event that does not encode gives no bytes, which is broken as well.
 fn datum_of(event: &Event) -> Vec<u8> {
     encode(event).unwrap_or_default()
 }
 
-/// One reading becomes impossible, the others stay. Of a session, all of it.
+/// Makes one reading impossible and keeps the others. A session becomes impossible as a whole.
 pub(super) fn make_unmappable(event: &mut Event, draw: &mut Draw) {
     let in_2099 = draw.chance(0.5);
-    // Whichever of the two it is, the sample is the same.
+    // Both impossible values affect the same sample.
     macro_rules! one_of {
         ($samples:expr, $time:ident = $when:expr, $value:ident = $impossible:expr) => {{
             let index = draw.below(u32::try_from($samples.len()).unwrap_or(1)) as usize;
@@ -96,7 +96,7 @@ pub(super) fn make_unmappable(event: &mut Event, draw: &mut Draw) {
     }
 }
 
-/// An unmappable upload as it can be loaded: without the impossible reading; none of a session.
+/// The loadable part of an unmappable upload: all but the impossible reading, and nothing of a session.
 pub(crate) fn without_impossible(mut event: Event) -> Option<Event> {
     macro_rules! keep {
         ($samples:expr, $time:ident != $when:expr, $value:ident < $impossible:expr) => {
@@ -134,7 +134,7 @@ pub(crate) fn without_impossible(mut event: Event) -> Option<Event> {
     Some(event)
 }
 
-/// The window as it is, in another century.
+/// The same window in another century.
 const fn send_to_2099(upload: &mut Upload) {
     let length = upload.window_end.0 - upload.window_start.0;
     upload.window_start = YEAR_2099;

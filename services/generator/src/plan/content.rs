@@ -13,11 +13,11 @@ use crate::cohort::oddities::{extra, repeat};
 use crate::cohort::{Cohort, daily, movement, score, vitals};
 use crate::random::{Draw, Purpose};
 
-/// Most readings of an upload: what 15 minutes of one every 5 seconds are, and a minute each with some twice.
+/// Most readings of an upload: 15 minutes with one every 5 seconds, or one per minute and some twice.
 const MOST_HEART_RATES: usize = 180;
 const MOST_MINUTES: usize = 17;
 
-/// What is sent of an upload; none when its window holds no reading.
+/// The content of an upload; none when its window holds no reading.
 pub(super) fn of_upload(cohort: &Cohort, day: &Day, subject: Subject, fate: &Fate) -> Option<Planned> {
     let device = day.device.index;
     let mut event = match subject {
@@ -78,7 +78,7 @@ fn of_window(cohort: &Cohort, day: &Day, (stream, index): (Stream, usize), fate:
     let mut correction = fate
         .corrected
         .then(|| cohort.draw(device.index, window.from, Purpose::Correction));
-    // Readings as they were measured, as they were corrected if they were, and some of them twice.
+    // Readings as measured, or as corrected; some of them are repeated.
     macro_rules! samples {
         ($measure:path, $correct:path, $most:expr) => {{
             let mut samples = $measure(cohort, day, window);
@@ -126,7 +126,7 @@ fn envelope(day: &Day, index: usize, fate: &Fate) -> Upload {
     }
 }
 
-/// Gives the event its id and makes of it what is sent.
+/// Sets the event's id and builds its payload.
 fn finished(mut event: Event, fate: &Fate, draw: &mut Draw) -> Planned {
     event.set_event_id(id_of(&event));
     let (delivered_at, synced_at) = fate.sent();

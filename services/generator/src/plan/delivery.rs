@@ -6,17 +6,17 @@ use uuid::Uuid;
 /// Why an upload is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DeliveryKind {
-    /// Within minutes of its window.
+    /// Within minutes of its window's end.
     OnTime,
     /// Hours to 7 days after its window.
     Late,
-    /// The same event once more.
+    /// The same event again.
     Duplicate,
-    /// The same window again with other values.
+    /// The same window again, with other values.
     Correction,
     /// A day or a night that is not over yet; the whole follows.
     Partial,
-    /// Not to be loaded as it is.
+    /// Broken: it cannot be loaded as it is.
     Broken(Breakage),
 }
 
@@ -66,20 +66,20 @@ impl DeliveryKind {
     }
 }
 
-/// In which way an upload is broken.
+/// How an upload is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Breakage {
-    /// Bytes of no format.
+    /// Bytes in no known format.
     Garbage,
     /// A datum that ends too early.
     Truncated,
     /// An unregistered schema id.
     UnknownSchema,
-    /// Good Avro; one reading cannot be: 400 beats per minute, or from the year 2099.
+    /// Valid Avro with one impossible reading: 400 beats per minute, or a time in 2099.
     Unmappable,
 }
 
-/// What is sent.
+/// The content of a message.
 #[allow(clippy::large_enum_variant, reason = "nearly all of them are events")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Payload {
@@ -87,23 +87,23 @@ pub enum Payload {
     Event(Event),
     /// A datum that is framed with the stream's schema as if it were whole.
     Datum(Vec<u8>),
-    /// These very bytes.
+    /// Raw bytes.
     Bytes(Vec<u8>),
 }
 
 /// One message of the plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Planned {
-    /// When it is sent. Not before its `synced_at`; a duplicate or a delayed original is sent after it.
+    /// When it is sent: not before its `synced_at`. A duplicate or a delayed original is sent after it.
     pub delivered_at: UtcMillis,
     /// When the device sent it first. The later of two uploads wins.
     pub synced_at: UtcMillis,
-    /// Where to.
+    /// The target topic's stream.
     pub stream: Stream,
-    /// Device, or user of a profile.
+    /// The device, or the user of a profile.
     pub key: Uuid,
-    /// Why.
+    /// Why it is sent.
     pub kind: DeliveryKind,
-    /// What.
+    /// The content.
     pub payload: Payload,
 }

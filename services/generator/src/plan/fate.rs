@@ -10,14 +10,14 @@ use crate::random::Draw;
 pub(super) const SECOND_MS: i64 = 1_000;
 /// Devices keep readings this long before they upload.
 const LATE_MAX_MS: i64 = 7 * DAY_MS;
-/// What is later than this counts as late.
+/// A later upload counts as late.
 const LATE_MIN_MS: i64 = 60 * MINUTE_MS;
-/// Corrections that arrive before their original: the last to arrive is not the last to be sent.
+/// Corrections that arrive before their original: the order of arrival differs from the order of sending.
 const ORIGINAL_OVERTAKEN: f64 = 0.2;
-/// Corrections sent in the very millisecond of their original: the greater id wins.
+/// Corrections sent in the same millisecond as their original: the greater id wins.
 const SAME_INSTANT: f64 = 0.05;
 
-/// How and when.
+/// How and when an upload is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fate {
     pub(super) synced_at: i64,
@@ -27,9 +27,9 @@ pub(super) struct Fate {
     pub(super) corrected: bool,
 }
 
-/// What is sent of one upload that is first sent at `on_time` if nothing happens to it.
+/// The deliveries of one upload that is first sent at `on_time` if it is not delayed.
 pub(super) fn fates(config: &SimulateConfig, draw: &mut Draw, on_time: i64) -> Vec<Fate> {
-    // All chances are drawn, whatever comes of them: another share changes nothing but what it is the share of.
+    // Every chance is drawn, even if unused, so that a changed share affects only the uploads of its kind.
     let (late, twice, corrected, broken) = (
         draw.chance(config.late),
         draw.chance(config.duplicate),
@@ -93,7 +93,7 @@ pub(super) fn fates(config: &SimulateConfig, draw: &mut Draw, on_time: i64) -> V
     others
 }
 
-/// The same event once more, a second to two hours later.
+/// The same event again, a second to two hours later.
 pub(super) fn repeated(fate: &Fate, draw: &mut Draw) -> Fate {
     Fate {
         delivered_at: fate.delivered_at + draw.between(1, 7_200) * SECOND_MS,
@@ -103,7 +103,7 @@ pub(super) fn repeated(fate: &Fate, draw: &mut Draw) -> Fate {
 }
 
 impl Fate {
-    /// Sent and delivered at an instant, as it should be.
+    /// Sent and delivered at this instant, on time.
     pub(super) const fn plain(kind: DeliveryKind, at: i64) -> Self {
         Self {
             synced_at: at,

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::cohort::NAMESPACE;
 
-/// The id of an event: stream, key, window, instant and content. The same upload has the same id, wherever and
-/// whenever it is planned.
+/// The id of an event, from stream, key, window, instant and content. The same upload has the same id in every
+/// plan.
 pub(super) fn id_of(event: &Event) -> Uuid {
     // The content has no id yet.
     let content = content_hash(event, &serde_json::Map::new());

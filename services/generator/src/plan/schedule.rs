@@ -11,19 +11,19 @@ use crate::config::SimulateConfig;
 use crate::quirks::Quirk;
 use crate::random::Purpose;
 
-/// Days whose totals are sent in the evening already.
+/// Days whose preliminary totals are sent in the evening.
 const GROWING_DAYS: f64 = 0.3;
-/// People edit their exercises more often than devices correct windows: this many times.
+/// People edit exercises this many times more often than devices correct windows.
 const EDITS: f64 = 8.0;
 
-/// What is uploaded.
+/// The subject of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject {
     /// A stream's readings in the window with this index.
     Window(Stream, usize),
-    /// A stream's figures of the day; of its first minutes only, if they are given.
+    /// A stream's figures of the day; of its first minutes only, if given.
     Day(Stream, Option<usize>),
-    /// The sleep with this index; its first levels only, if they are given.
+    /// The sleep with this index; only its first levels, if given.
     Sleep(usize, Option<usize>),
     /// The score of the sleep with this index.
     Score(usize),
@@ -33,7 +33,7 @@ pub(super) enum Subject {
     Profile { person: usize, version: i32 },
 }
 
-/// Everything that is sent of a day.
+/// All uploads of a day.
 pub(super) fn of_day(cohort: &Cohort, config: &SimulateConfig, day: &Day) -> Vec<(Subject, Fate)> {
     let mut sent = Vec::new();
     of_windows(cohort, config, day, &mut sent);
@@ -89,7 +89,7 @@ fn of_sleeps(cohort: &Cohort, config: &SimulateConfig, day: &Day, sent: &mut Sen
             sent.push((subject, Fate::plain(DeliveryKind::Partial, at)));
         }
         if session.is_scored() {
-            // A score is made of what was sent.
+            // A score belongs to a sleep that was sent.
             let mut draw = cohort.draw(device.index, session.start.0, Purpose::FateOfScore);
             let first = first + draw.between(30, 20 * 60) * SECOND_MS;
             let subject = Subject::Score(index);
@@ -119,7 +119,7 @@ fn of_exercises(cohort: &Cohort, config: &SimulateConfig, day: &Day, sent: &mut 
     }
 }
 
-/// The figures of a day are sent the next morning, and of some days in the evening already.
+/// A day's figures are sent the next morning, and on some days in the evening before as well.
 fn of_figures(cohort: &Cohort, config: &SimulateConfig, day: &Day, sent: &mut Sent) {
     let device = day.device.index;
     let ended = day.start + i64::try_from(day.minutes.len()).unwrap_or_default() * MINUTE_MS;
@@ -151,7 +151,7 @@ fn of_figures(cohort: &Cohort, config: &SimulateConfig, day: &Day, sent: &mut Se
     }
 }
 
-/// Every person's profile at the start, and a newer version of some a day and a half later.
+/// Every person's profile at the start, and for some people a newer version a day and a half later.
 pub(super) fn of_profiles(cohort: &Cohort, config: &SimulateConfig, start: i64) -> Vec<(Subject, Fate)> {
     let mut sent = Vec::new();
     for (person, profile) in cohort.people.iter().enumerate() {

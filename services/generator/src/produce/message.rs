@@ -16,7 +16,7 @@ pub(crate) enum Route {
 }
 
 impl Route {
-    /// How many there are.
+    /// Number of routes.
     pub(crate) const COUNT: usize = Stream::COUNT + 1;
 
     pub(crate) fn all() -> impl Iterator<Item = Self> {
@@ -87,7 +87,7 @@ impl Message {
         })
     }
 
-    /// Encodes an event of a replay, due at `delivered_at` in the time that the readings span.
+    /// Encodes an event of a replay, due at `delivered_at` on the time line of the readings.
     ///
     /// # Errors
     /// When the event does not fit its schema.

@@ -90,7 +90,7 @@ impl Sender {
             .set("enable.idempotence", "true")
             .set("acks", "all")
             .set_default("compression.type", "lz4")
-            // The partitioner of Java clients.
+            // The partitioner of the Java client.
             .set("partitioner", "murmur2_random")
             .set_default("linger.ms", LINGER_MS)
             .set_default("queue.buffering.max.kbytes", QUEUE_KBYTES)
@@ -124,7 +124,7 @@ impl Sender {
             .key(&message.key)
             .payload(&message.payload)
             .headers(headers_of(message));
-        // Counted before sending: an acknowledgement must never be counted first.
+        // Counted before sending, so that an acknowledgement is never counted first.
         self.counts
             .issue(message.route, message.kind, message.delivered_at);
         metrics::record_issued(message.route, message.kind);
@@ -199,7 +199,7 @@ impl Sender {
     }
 
     async fn report(&self) {
-        // A timeout, like a report, makes the caller check again.
+        // A timeout, like a delivery report, makes the caller check again.
         let _ = tokio::time::timeout(POLL_EVERY, self.delivery_reported.notified()).await;
     }
 

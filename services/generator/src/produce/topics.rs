@@ -50,7 +50,7 @@ pub fn ensure_topics(kafka: &KafkaConfig, partitions: i32) -> BoxFuture<'_, Resu
             .context()
             .unless_refused("making topics", making)
             .await;
-        // Dropping the client waits for its thread, which checks only ten times a second whether to end.
+        // Dropping the client waits for its thread, which checks only ten times a second if it must end.
         tokio::task::spawn_blocking(move || drop(admin));
         for made in made? {
             match made {

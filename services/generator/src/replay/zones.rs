@@ -1,5 +1,5 @@
-//! Records the time zone of a person's first replay in Kafka, for all later replays. In another zone the same readings
-//! would be duplicated at other times.
+//! Records in Kafka the time zone of a person's first replay, for all later replays. A replay in another zone would
+//! duplicate the same readings at other times.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -78,7 +78,7 @@ async fn make_topic(kafka: &KafkaConfig) -> Result<(), GeneratorError> {
 fn read(kafka: &KafkaConfig) -> Result<BTreeMap<String, String>, GeneratorError> {
     let failed = KafkaFailure::of("reading the zones of earlier replays");
     let mut settings = Settings::new(kafka, CLIENT)?;
-    // Never joins the group, which the client merely requires.
+    // This client never joins a group, but it requires a group id.
     settings
         .set("group.id", CLIENT)
         .set("enable.auto.commit", "false");

@@ -1,4 +1,4 @@
-//! The plan, seen from outside: deterministic, in order, in the stated proportions, plausible.
+//! The plan as its callers see it: deterministic, in order, in the stated proportions, plausible.
 
 #![allow(
     clippy::unwrap_used,
@@ -40,7 +40,7 @@ pub(crate) fn events(deliveries: &[Planned]) -> impl Iterator<Item = &Event> {
     deliveries.iter().filter_map(event)
 }
 
-/// Of a cohort to which nothing happens: what is sent of each window, day and session when it is over.
+/// The deliveries of a cohort without mishaps: each window, day and session is sent once when it is over.
 pub(crate) fn whole(deliveries: &[Planned]) -> impl Iterator<Item = &Event> {
     let on_time = deliveries
         .iter()
@@ -105,7 +105,7 @@ fn the_default_cohort_has_about_two_million_readings_in_the_stated_proportions()
 }
 
 #[test]
-fn everything_comes_in_the_order_of_delivery_and_never_before_it_was_sent() {
+fn deliveries_are_in_order_and_never_before_they_were_sent() {
     let deliveries = planned(&SimulateConfig {
         late: 0.2,
         correct: 0.2,
@@ -119,7 +119,7 @@ fn everything_comes_in_the_order_of_delivery_and_never_before_it_was_sent() {
             .iter()
             .all(|planned| planned.synced_at <= planned.delivered_at)
     );
-    // The profiles come first, and without mishaps every other upload is delivered as it is sent.
+    // The profiles come first. Without mishaps, every other upload is delivered when it is sent.
     assert_eq!(deliveries[0].stream, Stream::Users);
     let plain = planned(&SimulateConfig {
         late: 0.0,
@@ -135,7 +135,8 @@ fn everything_comes_in_the_order_of_delivery_and_never_before_it_was_sent() {
     assert!(plain.is_sorted_by_key(|planned| planned.synced_at));
 }
 
-/// On any machine, with any version of any library: a change here means that the same seed no longer repeats a run.
+/// The same on every machine and with every version of the libraries: after a change here, a seed no longer repeats
+/// a run.
 #[test]
 fn the_bytes_of_a_seed_are_frozen() {
     let digest = planned(&SimulateConfig {
@@ -164,7 +165,7 @@ fn the_bytes_of_a_seed_are_frozen() {
 }
 
 #[test]
-fn broken_uploads_are_broken_in_the_way_they_say() {
+fn broken_uploads_are_broken_as_their_kind_states() {
     let deliveries = planned(&SimulateConfig {
         broken: 0.5,
         ..small()
@@ -186,7 +187,7 @@ fn broken_uploads_are_broken_in_the_way_they_say() {
             (DeliveryKind::Broken(Breakage::Truncated), Payload::Datum(datum)) => {
                 decode(planned.stream, &writer, datum).unwrap_err();
             }
-            // `tests/tests/oracle.rs` says what is wrong with it.
+            // `tests/tests/oracle.rs` tests how it is broken.
             (DeliveryKind::Broken(Breakage::Unmappable), Payload::Event(_)) => {}
             other => panic!("{other:?}"),
         }
@@ -194,7 +195,7 @@ fn broken_uploads_are_broken_in_the_way_they_say() {
 }
 
 #[test]
-fn corrections_differ_and_some_arrive_before_what_they_correct() {
+fn corrections_differ_and_some_arrive_before_their_original() {
     let deliveries = planned(&SimulateConfig {
         correct: 0.5,
         ..small()
@@ -234,7 +235,7 @@ fn corrections_differ_and_some_arrive_before_what_they_correct() {
 
 #[test]
 fn a_plan_holds_descriptions_not_events() {
-    // Four weeks with everything late: what waits is a week of uploads.
+    // Four weeks in which every upload is late: a week of uploads is pending.
     let config = SimulateConfig {
         participants: 2,
         days: 28,

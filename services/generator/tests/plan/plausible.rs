@@ -1,4 +1,4 @@
-//! What is measured looks like what real devices measure.
+//! Simulated measurements resemble those of real devices.
 
 use pulseline_generator::SimulateConfig;
 use pulseline_schemas::Event;

@@ -1,4 +1,4 @@
-//! What holds for every seed.
+//! Properties that hold for every seed.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Each quirk occurs when it is on, and does not when it is off; and what it does is what the table says.
+//! Each quirk occurs when it is on, does not occur when it is off, and matches its description.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use pulseline_schemas::{Event, LocalMillis, Sleep, Stream};
 
 use crate::{events, planned, reading, whole};
 
-/// Thirteen people, two of whom lack streams, over the autumn's change of clocks in New York.
+/// Thirteen people, two of whom lack streams, over the autumn clock change in New York.
 fn deliveries(quirks: Quirks) -> Vec<Planned> {
     planned(&SimulateConfig {
         participants: 13,
@@ -48,7 +48,7 @@ fn samples(event: &Event) -> Vec<(i64, i32)> {
     }
 }
 
-/// Uploads in which a reading stands twice: with the same value, or with another.
+/// Uploads with a repeated reading: with the same value, or with another.
 fn twice(deliveries: &[Planned], same: bool) -> usize {
     let has = |event: &&Event| {
         let mut seen: HashMap<i64, i32> = HashMap::new();
@@ -61,7 +61,7 @@ fn twice(deliveries: &[Planned], same: bool) -> usize {
     events(deliveries).filter(has).count()
 }
 
-/// Minutes of a device, by the instant, in which there are steps and no heart rate.
+/// Minutes of a device, by instant, with steps and without a heart rate.
 fn steps_alone(deliveries: &[Planned]) -> usize {
     let (mut measured, mut walked) = (HashSet::new(), HashMap::new());
     for event in events(deliveries) {
@@ -73,7 +73,7 @@ fn steps_alone(deliveries: &[Planned]) -> usize {
         let values = samples(event).into_iter().map(|(ts, value)| (minute(ts), value));
         match event {
             Event::HeartRates(_) => measured.extend(values.map(|(minute, _)| minute)),
-            // Of two values of a minute the last one counts.
+            // If a minute has two values, the last one counts.
             Event::Steps(_) => walked.extend(values),
             _ => {}
         }
@@ -82,13 +82,13 @@ fn steps_alone(deliveries: &[Planned]) -> usize {
     walked.filter(|(minute, _)| !measured.contains(*minute)).count()
 }
 
-/// Whole hours without a heart rate of a first device, between two readings of it.
+/// Whole hours without a heart rate of a first device, between two of its readings.
 fn gaps(deliveries: &[Planned]) -> usize {
     let first: HashSet<_> = sleeps(deliveries).map(|sleep| sleep.upload.device_id).collect();
     let mut last = HashMap::new();
     let mut count = 0;
     for event in events(deliveries) {
-        // A second device lies in its drawer, whatever the quirks.
+        // A second device is often not worn, with every set of quirks.
         let Event::HeartRates(event) = event else { continue };
         let at = event
             .upload
@@ -116,7 +116,7 @@ fn offsets(deliveries: &[Planned]) -> usize {
     offsets.values().filter(|offsets| offsets.len() > 1).count()
 }
 
-/// A reading that no other is near before it, and that is the placeholder.
+/// A placeholder reading that follows a pause.
 fn begins_with_placeholder(event: &Event) -> bool {
     let Event::HeartRates(event) = event else {
         return false;
@@ -148,7 +148,7 @@ fn lacking(deliveries: &[Planned]) -> usize {
 
 fn unknown_values(deliveries: &[Planned]) -> usize {
     let odd = |event: &&Event| match event {
-        // The night of a clock change may end in such a level, but never has it inside.
+        // The night of a clock change may end with such a level, but has none inside.
         Event::Sleeps(sleep) => sleep.levels.get(2).is_some_and(|level| level.level == "unknown"),
         Event::HeartRateZones(event) => event.samples.iter().any(|sample| sample.zone == "IN_CUSTOM_ZONE"),
         Event::Exercises(exercise) => exercise.activity_name == "Hover Boarding",
@@ -157,7 +157,7 @@ fn unknown_values(deliveries: &[Planned]) -> usize {
     events(deliveries).filter(odd).count()
 }
 
-/// How often a quirk shows in what is sent; none for those of files.
+/// How often a quirk occurs in the deliveries; none for quirks of files.
 fn occurrences(quirk: Quirk, deliveries: &[Planned]) -> Option<usize> {
     let count = |odd: &dyn Fn(&Event) -> bool| events(deliveries).filter(|event| odd(event)).count();
     let count_sleeps = |odd: &dyn Fn(&Sleep) -> bool| sleeps(deliveries).filter(|sleep| odd(sleep)).count();
@@ -207,8 +207,8 @@ fn occurrences(quirk: Quirk, deliveries: &[Planned]) -> Option<usize> {
     })
 }
 
-/// Quirks that show by accident without being on: a resting heart of 70 beats that is not trusted, a minute that was
-/// not measured, a night without short wakes. They are then far rarer.
+/// Quirks that occur by chance even when they are off: a heart rate of 70 at rest with confidence 0, an
+/// unmeasured minute, a night without short wakes. They are then far rarer.
 const fn happens_anyway(quirk: Quirk) -> bool {
     matches!(
         quirk,
@@ -231,7 +231,7 @@ fn each_quirk_occurs_when_all_are_on_and_not_when_it_is_off() {
 }
 
 #[test]
-fn without_quirks_there_are_none() {
+fn no_quirk_occurs_when_all_are_off() {
     let none = deliveries(Quirks::NONE);
     for quirk in Quirk::ALL.into_iter().filter(|quirk| !happens_anyway(*quirk)) {
         assert!(
@@ -243,7 +243,7 @@ fn without_quirks_there_are_none() {
 }
 
 #[test]
-fn a_quirk_that_is_off_moves_no_other_reading() {
+fn switching_a_quirk_off_changes_no_other_reading() {
     let values = |quirks| {
         let mut heart = HashMap::new();
         for event in events(&deliveries(quirks)) {
@@ -271,7 +271,7 @@ fn a_quirk_that_is_off_moves_no_other_reading() {
 }
 
 #[test]
-fn what_grows_is_sent_whole_later_and_the_whole_wins() {
+fn a_partial_upload_is_followed_by_a_whole_one_that_wins() {
     let all = deliveries(Quirks::ALL);
     let (mut sleeps, mut days) = (HashMap::new(), HashMap::new());
     for event in whole(&all) {

@@ -1,4 +1,4 @@
-//! The figures of the streams fit together.
+//! The figures of different streams agree.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use pulseline_schemas::{Event, Stream};
 
 use crate::{events, planned, reading, whole};
 
-/// A week of four people to whom nothing happens.
+/// A week of four people without mishaps.
 fn calm() -> SimulateConfig {
     SimulateConfig {
         participants: 4,
@@ -20,7 +20,7 @@ fn calm() -> SimulateConfig {
 }
 
 #[test]
-fn every_stream_is_there() {
+fn every_stream_occurs() {
     let streams: HashSet<_> = planned(&calm()).iter().map(|planned| planned.stream).collect();
     assert_eq!(streams.len(), Stream::COUNT);
 }
@@ -84,7 +84,7 @@ fn the_levels_of_a_day_are_its_minutes() {
         }
     }
     let lengths: HashSet<_> = days.values().copied().collect();
-    // New York's clocks went back in that week.
+    // Clocks in New York went back in that week.
     assert_eq!(lengths, HashSet::from([1_440, 1_500]));
     assert_eq!(days.len(), 4 * 7);
     assert!(worn && (unworn || days.len() < 100));
@@ -143,7 +143,7 @@ fn scores_are_of_sleeps_with_stages_and_come_after_them() {
 }
 
 #[test]
-fn exercises_are_what_was_done_in_their_minutes() {
+fn exercises_match_the_activity_of_their_minutes() {
     let config = SimulateConfig { days: 40, ..calm() };
     let mut names = HashSet::new();
     for event in whole(&planned(&config)) {

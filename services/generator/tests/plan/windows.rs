@@ -1,4 +1,4 @@
-//! When things happen and when they are sent.
+//! When readings are measured and when they are sent.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -26,7 +26,7 @@ fn late_is_an_hour_to_seven_days_after_the_window() {
             Event::Exercises(exercise) => exercise.end_utc_offset_minutes,
             _ => upload.utc_offset_minutes,
         };
-        // The figures of a day are sent in the morning, a score is made after its sleep was sent.
+        // A day's figures are sent in the morning, and a score after its sleep.
         let on_time = match event {
             Event::ActivityMinutes(_) | Event::HeartRateZones(_) | Event::RestingHeartRates(_) => 9 * 60 + 1,
             Event::SleepScores(_) => 61,
@@ -45,8 +45,8 @@ fn late_is_an_hour_to_seven_days_after_the_window() {
 }
 
 #[test]
-fn windows_hold_their_readings_at_most_180_of_them_at_one_offset() {
-    // The week in which New York's clocks go back.
+fn a_window_holds_at_most_180_readings_at_one_offset() {
+    // The week in which clocks go back in New York.
     let deliveries = planned(&SimulateConfig {
         participants: 4,
         days: 5,
@@ -95,7 +95,7 @@ fn windows_hold_their_readings_at_most_180_of_them_at_one_offset() {
 }
 
 #[test]
-fn the_hour_that_happens_twice_stays_two_hours() {
+fn a_repeated_hour_stays_two_hours() {
     let config = SimulateConfig {
         participants: 2,
         from: "2019-11-03".parse().unwrap(),
@@ -116,8 +116,8 @@ fn the_hour_that_happens_twice_stays_two_hours() {
 }
 
 #[test]
-fn from_now_nothing_is_sent_of_the_past() {
-    // 2026-03-29T00:30Z: half an hour before Oslo's clocks go forward.
+fn a_start_of_now_sends_nothing_of_the_past() {
+    // 2026-03-29T00:30Z: half an hour before clocks go forward in Oslo.
     let now = UtcMillis(1_774_744_200_000);
     let config = SimulateConfig {
         from: Start::Now,

@@ -96,7 +96,7 @@ fn fault() -> impl Strategy<Value = Fault> {
 proptest! {
     /// Times are distinct within an upload, as they are within a document that the sink stored.
     #[test]
-    fn d_2_d_3_whatever_fails_each_event_is_loaded_once_from_the_durable_position(
+    fn d_2_d_3_after_any_failure_each_event_is_loaded_once_from_the_durable_position(
         events in prop::collection::vec(
             (0..3_u128, prop::collection::btree_map(0..20_i64, prop_oneof![8 => 0..9, 1 => Just(REFUSED)], 1..5)), 1..20),
         faults in prop::collection::vec(fault(), 0..12),

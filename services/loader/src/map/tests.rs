@@ -162,7 +162,7 @@ fn d_4_receipts_account_their_range_and_dead_letters_of_kafka_a_dead_offset() {
 }
 
 #[test]
-fn d_3_a_position_that_cannot_be_is_a_dead_letter_and_no_offset() {
+fn d_3_an_impossible_position_is_a_dead_letter_without_an_offset() {
     let long = "t".repeat(250);
     let at = |topic: &str, incarnation: i32, partition: i32, offset: i64| {
         rawdoc! { "topic": topic, "generation": incarnation, "partition": partition, "offset": offset }

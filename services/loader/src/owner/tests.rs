@@ -42,7 +42,7 @@ async fn a_lease_that_is_released_is_taken_without_a_wait_for_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d_2_a_stolen_lease_is_told_and_one_that_only_could_not_be_renewed_is_kept() {
+async fn d_2_a_stolen_lease_is_reported_and_one_that_could_not_be_renewed_is_kept() {
     let (row, health, shutdown) = (Row::default(), Health::new(), Shutdown::new());
     let owner = acquire(&row, 1, &health).await;
     let mut keeping = tokio::spawn(owner.keep(CancellationToken::new(), shutdown.clone()));
@@ -59,7 +59,7 @@ async fn d_2_a_stolen_lease_is_told_and_one_that_only_could_not_be_renewed_is_ke
 }
 
 #[tokio::test(start_paused = true)]
-async fn p19_a_server_that_does_not_answer_shows_as_a_wait_and_a_stop_ends_it() {
+async fn p_19_a_server_that_does_not_answer_shows_as_a_wait_and_a_stop_ends_it() {
     let (row, health, shutdown) = (Row::default(), Health::new(), Shutdown::new());
     row.state().silent_until = Some(Instant::now() + TTL * 100);
     let contender = row.contender(1);

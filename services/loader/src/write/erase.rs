@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn e_1_a_dead_letter_of_somebody_else_is_known_by_its_bytes_and_leaves_a_receipt() {
+    fn e_1_a_dead_letter_with_a_foreign_key_is_recognised_by_its_bytes_and_leaves_a_receipt() {
         let (key, device) = (Key::random(), Uuid::from_u128(7));
         let tombstones = Tombstones::new(key.clone(), [key.hash(device)].into());
         let position = Position {

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn d_3_what_is_wrong_with_a_value_is_told_from_keys_that_meet_and_from_outages() {
+    fn d_3_errors_of_values_are_distinguished_from_key_conflicts_and_outages() {
         for refused in ["22003", "22021", "22P05", "23514", "54000"] {
             assert_eq!(Failure::of_state(refused), Failure::Value, "{refused}");
         }

@@ -266,7 +266,7 @@ async fn d_3_an_error_about_a_value_that_is_in_no_row_stands() {
 }
 
 #[tokio::test]
-async fn d_3_an_outage_ends_the_writer_at_once_also_in_the_middle_of_a_search() {
+async fn d_3_an_outage_ends_the_writer_at_once_even_during_a_search() {
     for (faults, calls) in [
         (vec![Fault::Reject("57P01")], 1),
         (vec![Fault::Disconnect], 1),

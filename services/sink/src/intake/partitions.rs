@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn d1_work_of_an_older_assignment_moves_nothing() {
+    fn d_1_work_of_an_older_assignment_moves_no_position() {
         let mut partitions = begun(5);
         assert!(partitions.accept(PARTITION, 5).is_some());
         let ends = partitions.take_moved();
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a1_lag_is_measured_from_where_a_partition_stands() {
+    fn lag_is_measured_from_the_durable_position() {
         let lag = |partitions: &Partitions| partitions.lags()[&PARTITION.source];
         let mut partitions = begun(5);
         assert_eq!(lag(&partitions), 0);
@@ -272,7 +272,7 @@ mod tests {
         /// D-1, D-3: below the position to be committed, every offset was a message or is in a gap, each
         /// once; and the position never falls, whatever is delivered again.
         #[test]
-        fn d1_every_offset_below_the_position_was_a_message_or_a_gap(
+        fn d_1_every_offset_below_the_position_was_a_message_or_a_gap(
             start in 0_i64..20,
             steps in prop::collection::vec(-3_i64..5, 1..60),
         ) {

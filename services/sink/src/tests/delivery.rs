@@ -139,7 +139,7 @@ async fn an_unknown_error_of_mongodb_stops_the_sink_and_nothing_is_committed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d_1_what_no_majority_acknowledged_is_written_again_before_it_counts() {
+async fn d_1_a_write_without_a_majority_is_repeated_before_it_counts() {
     let servers = Servers::start();
     servers.kafka.produce(PARTITION, payload(steps(1, 5)));
     let rolled_back = SinkError::WriteConcern {
@@ -175,7 +175,7 @@ async fn a_receipt_of_an_earlier_attempt_is_continued_where_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn e_1_nothing_of_an_erased_person_is_stored_or_stays_whenever_the_erasure_comes() {
+async fn e_1_nothing_of_an_erased_person_is_stored_or_kept_at_any_time_of_the_erasure() {
     let servers = Servers::start();
     let storing = servers.store.script.hold(StoreCall::Insert(STEPS));
     servers.kafka.produce(PARTITION, payload(steps(1, 5)));

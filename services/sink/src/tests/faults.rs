@@ -91,7 +91,7 @@ fn stored(servers: &Servers) -> [Vec<String>; 3] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d_1_whatever_call_fails_or_loses_its_reply_the_same_is_stored_once() {
+async fn d_1_if_any_call_fails_or_loses_its_reply_each_document_is_stored_once() {
     let plain = servers();
     let sink = Sink::start(&plain);
     stored_up_to(&plain, 8).await;

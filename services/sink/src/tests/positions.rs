@@ -114,7 +114,7 @@ async fn p_2_a_message_that_only_the_second_reading_finds_stops_the_sink() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn p_4_a_topic_made_anew_opens_an_incarnation_and_starts_at_0() {
+async fn p_4_a_recreated_topic_opens_an_incarnation_and_starts_at_0() {
     let servers = Servers::start();
     let old = servers.kafka.topic_id(PARTITION.source);
     produce(&servers, 1..=3);

@@ -125,7 +125,7 @@ async fn d_1_revoked_partitions_are_given_back_once_all_that_was_read_is_committ
 }
 
 #[tokio::test(start_paused = true)]
-async fn d_1_of_lost_partitions_nothing_is_committed_and_nothing_is_stored_twice() {
+async fn d_1_lost_partitions_commit_nothing_and_store_nothing_twice() {
     let (servers, measures) = (servers_with(2), Measures::default());
     let _installed = measures.install();
     let storing = servers.store.script.hold(StoreCall::Insert(STEPS));

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::RECORD_BYTES_MAX;
 use super::*;
 
-/// Gives one byte to seven at a time, so that every boundary is met.
+/// Returns one to seven bytes at a time, so that every boundary is tested.
 struct Dripping<'a>(&'a [u8], usize);
 
 impl Read for Dripping<'_> {
@@ -79,7 +79,7 @@ fn a_broken_element_is_lost_alone() {
 }
 
 #[test]
-fn a_file_that_was_cut_off_says_so_once() {
+fn a_truncated_file_is_reported_once() {
     let file = r#"[{"logId":1,"levels":[{"t":1},{"t":2}]},{"logId":2,"levels":[{"t":1},{"t":2}]}]"#;
     for cut in 2..file.len() {
         let found = damages(&file[..cut]);
@@ -96,7 +96,7 @@ fn the_last_element_may_be_the_broken_one() {
 }
 
 #[test]
-fn an_element_may_not_grow_without_end() {
+fn the_length_of_an_element_is_limited() {
     let long = "x".repeat(RECORD_BYTES_MAX + 10);
     let file = format!(r#"[{{"a":1}},{{"a":"{long}"}},{{"a":3}}]"#);
     let mut elements = Elements::new(file.as_bytes());
@@ -152,7 +152,7 @@ proptest! {
         damaged[broken] = format!("{}{put}{}", &text[..from], &text[to..]);
         let found = whole(&format!("[{}]", damaged.join(",")));
         let mut wanted = records.iter().enumerate().filter(|(index, _)| *index != broken);
-        // What is left of the broken one may itself be an element, or more; the others are there, in order.
+        // The rest of the broken element may itself hold elements; the others follow in order.
         let mut rest = found.iter();
         prop_assert!(wanted.all(|(_, record)| rest.any(|found| found == record)), "{:?} of {:?}", found, damaged);
     }

@@ -1,4 +1,4 @@
-//! Whatever a record says, it is carried or refused with a known reason, and nothing panics.
+//! Any record is converted or refused with a known reason, without a panic.
 
 use proptest::prelude::*;
 

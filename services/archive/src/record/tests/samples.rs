@@ -79,7 +79,7 @@ fn unknown_fields_are_kept() {
 }
 
 #[test]
-fn what_is_refused_says_why() {
+fn a_refusal_names_its_reason() {
     for (record, reason) in [
         (r#"{"dateTime": "2019-11-01 00:00:00"}"#, "missing"),
         (r#"{"dateTime": "2019-11-01 00:00:00", "value": ""}"#, "missing"),
@@ -101,7 +101,7 @@ fn what_is_refused_says_why() {
 }
 
 #[test]
-fn a_day_without_an_estimate_is_no_row() {
+fn a_day_without_an_estimate_gives_no_row() {
     let none = r#"{"dateTime": "11/02/19 00:00:00", "value": {"date": null, "value": 0.0, "error": 0.0}}"#;
     let nested =
         r#"{"dateTime": "11/01/19 00:00:00", "value": {"date": "11/01/19", "value": 53.7, "error": 6.8}}"#;
@@ -132,7 +132,7 @@ fn a_day_has_the_offset_of_its_midnight() {
 }
 
 #[test]
-fn zones_nobody_knows_are_kept() {
+fn unknown_zones_are_kept() {
     let record = r#"{"dateTime": "2019-11-01 00:00:00", "value": {"valuesInZones":
         {"IN_DEFAULT_ZONE_3": 2.0, "CUSTOM": "7", "BELOW_DEFAULT_ZONE_1": null}}}"#;
     let zones: Vec<_> = samples(Family::HeartRateZones, &[record])
@@ -203,7 +203,7 @@ fn documents_of_the_store_keep_their_ids() {
     assert_eq!(out.refusals[0].0, 1);
     assert_eq!(out.rows.len(), 2);
     assert_eq!(out.rows[0].device.simple().to_string(), hex);
-    // No profile names the device: it is a person of its own.
+    // No profile names the device, so it is a person of its own.
     assert_eq!(people.get(out.rows[0].who).name, hex);
     let Reading::Sample { at, .. } = &out.rows[1].reading else {
         panic!("{out:?}");

@@ -29,7 +29,7 @@ fn a_sleep_over_the_clock_change() {
                      {"dateTime": "2020-03-29T06:00:00.000", "level": "unknown", "seconds": 3600}]}"#,
     ));
     assert_eq!(sleep.log_id, 25_000_000_001);
-    // Two forms of date inside one record; the levels keep the clock of the start, the end has its own offset.
+    // A record with two formats of dates. The levels keep the offset of the start; the end has its own.
     assert_eq!(
         sleep.upload.window_end.0,
         parse_date("2020-03-29 07:00:30").unwrap()
@@ -40,7 +40,7 @@ fn a_sleep_over_the_clock_change() {
     );
     assert_eq!(sleep.levels[1].ts.0, parse_date("2020-03-29 06:00:00").unwrap());
     assert_eq!(sleep.levels[1].level, "unknown");
-    // As said, although the end says 30 seconds more, and the parts make 451 minutes.
+    // As the record states, although its end is 30 seconds later and its parts add up to 451 minutes.
     assert_eq!((sleep.duration_ms, sleep.time_in_bed), (28_800_000, 480));
     assert!(sleep.short_levels.is_empty() && !sleep.main_sleep);
     assert_eq!(
@@ -50,7 +50,7 @@ fn a_sleep_over_the_clock_change() {
 }
 
 #[test]
-fn what_is_missing_and_obvious_is_derived() {
+fn missing_fields_are_derived_from_the_others() {
     let sleep = sleep(
         r#"{"logId": "1", "startTime": "2020-01-01 23:00:00", "duration": "28800000", "minutesAsleep": 400,
         "minutesAwake": "", "minutesToFallAsleep": 0, "minutesAfterWakeup": 30, "efficiency": 97.0,
@@ -71,7 +71,7 @@ fn what_is_missing_and_obvious_is_derived() {
 }
 
 #[test]
-fn a_sleep_that_lacks_what_nothing_else_tells_is_refused() {
+fn a_sleep_without_an_underivable_field_is_refused() {
     let whole = log(r#""type": "stages""#);
     for (field, reason) in [
         (r#""logId": 25000000001,"#, "missing"),
@@ -88,7 +88,7 @@ fn a_sleep_that_lacks_what_nothing_else_tells_is_refused() {
 }
 
 #[test]
-fn a_score_has_a_z_that_is_none() {
+fn the_z_of_a_score_does_not_mean_utc() {
     let rows = [
         "timestamp,sleep_log_entry_id,overall_score,composition_score,deep_sleep_in_minutes,restlessness,new",
         "2020-07-21T08:47:30Z,28116314253,84,,117,0.0835,x",
@@ -171,7 +171,7 @@ fn profiles_keep_their_ids_and_have_several_devices() {
 }
 
 #[test]
-fn sleeps_of_the_store_are_logs_with_other_names() {
+fn sleeps_of_the_store_are_logs_with_other_field_names() {
     let document = r#"{"device_id": "00000000000000000000000000000001", "created_at": 1572566400, "ended_at": 1572595200,
         "log_id": 7, "date_of_sleep": "2019-11-01", "duration": 28800000, "minutes_to_fall_asleep": 0,
         "minutes_asleep": 400, "minutes_awake": 80, "minutes_after_wakeup": 0, "time_in_bed": 480, "efficiency": 90,

@@ -37,7 +37,7 @@ fn a_code_blames_the_key_the_document_the_server_or_nobody() {
 }
 
 #[test]
-fn a_5_elections_restarts_and_overload_are_waited_out() {
+fn p_19_elections_restarts_and_overload_are_waited_out() {
     for code in [189, 290, 10_107, 11_600, 11_602, 13_435, 13_436, 91, 50, 262] {
         assert_eq!(class_of(&command(code)), Class::Transient, "{code}");
     }

@@ -68,7 +68,7 @@ impl Bout {
         day.minutes.get(index(self.start.0)..until).unwrap_or_default()
     }
 
-    /// Distance, speed and pace; a run has them.
+    /// Distance, speed and pace; only runs have them.
     fn way(&self, person: &Person, minutes: &[Minute]) -> (Option<f64>, Option<f64>, Option<f64>) {
         if self.sport != RUN {
             return (None, None, None);
@@ -89,9 +89,9 @@ impl Bout {
         )
     }
 
-    /// Most keys are optional: some logs lack some of them.
+    /// Most keys are optional, and some logs lack some of them.
     fn leave_out(&self, exercise: &mut Exercise) {
-        // Two bits a key: a quarter of the logs lacks it.
+        // Two bits per key: a quarter of the logs lacks it.
         let lacks = |key: u32| (self.absent >> (8 + 2 * key)) & 3 == 3;
         if lacks(0) {
             exercise.speed = None;
@@ -117,7 +117,7 @@ impl Bout {
     }
 }
 
-/// The unit of an account's distances by its home, and its millimetres.
+/// The unit of distance of an account, by its home, and its length in millimetres.
 fn unit(person: &Person) -> (&'static str, f64) {
     if person.zone.name().starts_with("America/") {
         ("Mile", MILE_MM)

@@ -1,4 +1,4 @@
-//! A night that is sent before it is over: the log so far.
+//! A night that is sent before it is over: its log so far.
 
 use pulseline_schemas::UtcMillis;
 
@@ -7,20 +7,20 @@ use crate::cohort::{Cohort, Device};
 use crate::quirks::Quirk;
 use crate::random::Purpose;
 
-/// Nights of which a part is sent first, where the sleeper wakes up.
+/// Nights of which a part is sent when the sleeper wakes up.
 const GROWING: f64 = 0.4;
 /// A shorter sleep is not logged yet.
 const PART_MIN_SECS: i64 = 90 * 60;
-/// The rest of the night is longer than the device waits before it sends.
+/// The rest of the night must be longer than the delay before the device sends.
 const REST_MIN_SECS: i64 = 45 * 60;
-/// Below three hours Fitbit tells no stages.
+/// Fitbit gives no stages below three hours.
 const STAGES_MIN_SECS: i64 = 180 * 60;
-/// A sleep of under 3 hours.
+/// The info code of a sleep of less than 3 hours.
 const TOO_SHORT: i32 = 2;
 
 impl Session {
-    /// How many of the levels have passed when the sleeper wakes up in the night and the device sends what it has;
-    /// none in most nights, and none before `not_before`.
+    /// The number of levels that have passed when the sleeper wakes up in the night and the device sends them. None
+    /// for most nights, and none before `not_before`.
     pub(crate) fn sent_after(&self, cohort: &Cohort, device: &Device, not_before: i64) -> Option<usize> {
         let mut draw = cohort.draw(device.index, self.start.0, Purpose::Growth);
         if !draw.chance(GROWING) || !cohort.has(Quirk::GrowingSleeps) || !self.main {
@@ -39,7 +39,7 @@ impl Session {
             .map(|index| index + 1)
     }
 
-    /// The session after so many of its levels.
+    /// The session with only its first levels.
     pub(crate) fn first(&self, levels: usize) -> Self {
         let mut part = self.clone();
         part.levels.truncate(levels);

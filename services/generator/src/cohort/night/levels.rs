@@ -2,7 +2,7 @@
 
 use crate::random::Draw;
 
-/// Fitbit's grid for times of a sleep.
+/// Fitbit's grid for the times of a sleep.
 pub(super) const GRID_SECS: i64 = 30;
 
 /// Cycles of about 90 minutes: deep sleep early, REM late.
@@ -50,7 +50,7 @@ pub(super) fn classic_levels(draw: &mut Draw, seconds: i64) -> Vec<(&'static str
     levels
 }
 
-/// Adds a level of so many half minutes, as far as time is left.
+/// Adds a level of this many half minutes, as far as time is left.
 fn push(levels: &mut Vec<(&'static str, i64)>, left: &mut i64, level: &'static str, half_minutes: i64) {
     let length = (half_minutes.max(1) * GRID_SECS).min(*left);
     if length > 0 {
@@ -59,7 +59,7 @@ fn push(levels: &mut Vec<(&'static str, i64)>, left: &mut i64, level: &'static s
     }
 }
 
-/// Wakes of up to 3 minutes laid over long enough levels.
+/// Wakes of up to 3 minutes inside long levels.
 pub(super) fn short_wakes(draw: &mut Draw, levels: &[(&'static str, i64)]) -> Vec<(i64, i64)> {
     let mut shorts = Vec::new();
     let mut at = 0;

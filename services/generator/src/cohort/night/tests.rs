@@ -42,7 +42,7 @@ fn sleeps_are_plausible_and_many_cross_midnight() {
             sleep.date_of_sleep.0, *day,
             "a sleep belongs to the date on which it ends"
         );
-        // A third of the logs does not add up, by a minute.
+        // In a third of the logs the sum differs by a minute.
         let off = sleep.time_in_bed - sleep.minutes_asleep - sleep.minutes_awake;
         assert!((0..=1).contains(&off));
         let seconds: i32 = sleep.levels.iter().map(|level| level.seconds).sum();

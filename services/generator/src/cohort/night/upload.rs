@@ -20,7 +20,7 @@ impl Session {
             levels.push(sleep_level(at, level, seconds));
             at = LocalMillis(at.0 + seconds * 1_000);
         }
-        // The clock jumped ahead: the levels keep the start's offset and are short of the new clock's end.
+        // The clock jumped ahead. The levels keep the start's offset, so they end before the new clock's end.
         if window_end > at {
             levels.push(sleep_level(at, "unknown", (window_end.0 - at.0) / 1_000));
         }
@@ -46,7 +46,7 @@ impl Session {
             end_utc_offset_minutes: end_offset,
             log_id: self.log_id,
             date_of_sleep: LocalDay(i32::try_from(window_end.days()).unwrap_or_default()),
-            // The plain difference of the clocks, as Fitbit has it.
+            // Fitbit uses the plain difference of the wall clocks.
             duration_ms: window_end.0 - window_start.0 - self.duration_shift_ms,
             minutes_to_fall_asleep: 0,
             minutes_asleep,
