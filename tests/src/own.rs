@@ -70,7 +70,7 @@ pub(crate) async fn take(endpoints: &mut Endpoints) -> Result<()> {
             ..MongoConfig::default()
         };
         let database = mongo::open(&config, "pulseline-tests").await;
-        database.context("PULSELINE_TEST_MONGO")?.drop().await?;
+        database.context("PULSELINE_TEST_MONGO")?.driver().drop().await?;
         endpoints.mongo_uri = uri;
     }
     if let Some(url) = address(Server::Timescale) {

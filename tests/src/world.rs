@@ -226,7 +226,8 @@ impl World {
     /// # Errors
     /// An invalid address.
     pub async fn documents(&self) -> Result<mongodb::Database> {
-        Ok(pulseline_clients::mongo::open(&self.mongo(), "pulseline-tests").await?)
+        let opened = pulseline_clients::mongo::open(&self.mongo(), "pulseline-tests").await?;
+        Ok(opened.driver().clone())
     }
 
     /// The warehouse and databases that `status` and `verify` compare.

@@ -30,19 +30,7 @@ const DRIVERS: [(&str, &[&str]); 4] = [
             "bench",
         ],
     ),
-    (
-        "mongodb",
-        &[
-            "services/clients",
-            "services/tombstones",
-            "services/sink",
-            "services/loader",
-            "services/auditor",
-            "services/admin/src/eraser",
-            "tests",
-            "bench",
-        ],
-    ),
+    ("mongodb", &["services/clients", "tests", "bench"]),
     // Only tests of runtime and console: they send requests to the HTTP server.
     (
         "reqwest",

@@ -18,8 +18,7 @@ mod warehouses;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use mongodb::Database;
-use pulseline_clients::mongo;
+use pulseline_clients::mongo::{self, Database};
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
 use pulseline_sql::{Client, Schemas};
 use pulseline_tombstones::Register;
@@ -138,7 +137,7 @@ impl Eraser {
     /// Closes the document store.
     pub fn close(self) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            self.database.client().clone().shutdown().immediate(true).await;
+            self.database.close().await;
         })
     }
 }

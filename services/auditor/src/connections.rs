@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use mongodb::Database;
-use pulseline_clients::mongo;
+use pulseline_clients::mongo::{self, Database};
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
 
 use crate::error::AuditError;

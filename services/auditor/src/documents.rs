@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bson::{RawBsonRef, RawDocument, RawDocumentBuf, doc};
-use mongodb::Database;
+use bson::{RawBsonRef, RawDocument, doc};
+use pulseline_clients::mongo::Database;
 use pulseline_schemas::Stream;
 use pulseline_schemas::pages::Order;
 use pulseline_sql::periods::{DayNumber, date_of};
@@ -129,8 +129,8 @@ pub(crate) async fn compare(
     let mut found = raw_sums(readings, client, compared.days, compared.before).await?;
     let mut differences = Vec::new();
     let table = readings.stream.raw_table();
-    let collection = database.collection::<RawDocumentBuf>(readings.stream.collection());
-    for device in collection.distinct("device_id", doc! {}).await? {
+    let collection = database.collection(readings.stream.collection());
+    for device in collection.distinct("device_id").await? {
         let Some(device) = device.as_str() else { continue };
         for (day, expected) in sums(device_readings(readings, database, device, &found).await?) {
             if !compared.of_documents.contains(&day) {
@@ -203,7 +203,7 @@ async fn device_readings(
     device: &str,
     found: &Found,
 ) -> Result<Vec<Reading>, AuditError> {
-    let collection = database.collection::<RawDocumentBuf>(readings.stream.collection());
+    let collection = database.collection(readings.stream.collection());
     let of_device = pages::pages(Order::of(readings.stream)).matching(doc! { "device_id": device });
     let mut all = Vec::new();
     let take = |document: &RawDocument| {

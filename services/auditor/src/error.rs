@@ -17,7 +17,7 @@ pub enum AuditError {
     MongoOpen(#[from] MongoOpenError),
     /// MongoDB failed.
     #[error("MongoDB: {}", mongo::describe(.0))]
-    Mongo(#[from] mongodb::error::Error),
+    Mongo(#[from] mongo::Error),
     /// The warehouse failed.
     #[error("TimescaleDB: {0}")]
     Sql(#[from] SqlError),

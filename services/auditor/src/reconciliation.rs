@@ -89,7 +89,7 @@ pub(crate) fn margin(held_back: Duration) -> Duration {
 async fn held_back(connections: &AuditorConnections) -> Result<Duration, AuditError> {
     let database = connections.database().await?;
     let held_back = mongo::held_back(&database).await;
-    database.client().clone().shutdown().immediate(true).await;
+    database.close().await;
     Ok(held_back?)
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use mongodb::Database;
+use pulseline_clients::mongo::Database;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::Stream;
 use pulseline_sql::Client;
@@ -190,7 +190,7 @@ impl Stores {
     }
 
     async fn close(self) {
-        self.database.client().clone().shutdown().immediate(true).await;
+        self.database.close().await;
     }
 }
 

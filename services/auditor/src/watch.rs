@@ -5,8 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use mongodb::Database;
-use pulseline_clients::mongo::{SHARDS_HOLD_BACK, held_back};
+use pulseline_clients::mongo::{Database, SHARDS_HOLD_BACK, held_back};
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_sql::Client;
 use tokio::time::timeout;

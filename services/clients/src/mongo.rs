@@ -7,8 +7,12 @@
 //! single connection that dies while the monitor's survives, and every connection behind a load balancer
 //! (`loadBalanced=true` has no monitors).
 
+mod change_stream;
 mod check;
 mod class;
+mod collection;
+mod cursor;
+mod database;
 mod first_heartbeats;
 mod uri;
 
@@ -16,19 +20,25 @@ use std::time::Duration;
 
 use bson::doc;
 use futures_util::future::BoxFuture;
+use mongodb::Client;
 use mongodb::options::{
     ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, Tls, TlsOptions, WriteConcern,
 };
-use mongodb::{Client, Database};
 use pulseline_runtime::config::{MongoConfig, require};
 use pulseline_runtime::retry::{Class, Classify};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::time::timeout;
 
+pub use change_stream::{ChangeStream, Step, Watch};
 pub use check::{MongoCheckError, check};
-pub use class::{Fault, class_of, describe, fault_of, is_dead_token, is_duplicate};
+pub use class::{Fault, class_of, describe, fault_of, is_dead_token, is_duplicate, is_there_already};
+pub use collection::{Collection, Find};
+pub use cursor::{Batch, Cursor};
+pub use database::Database;
 use first_heartbeats::{FIRST_HEARTBEATS, FirstHeartbeats};
+pub use mongodb::change_stream::event::ResumeToken;
+pub use mongodb::error::{Error, ErrorKind};
 
 /// How long the driver searches for a server before our own retries, which are logged, take over.
 pub const SERVER_SELECTION: Duration = Duration::from_secs(5);
@@ -53,7 +63,7 @@ pub enum MongoOpenError {
     Refused(String),
     /// DNS failed for the names of the servers.
     #[error("MongoDB: cannot look up the servers of mongo.uri: {}", describe(.0))]
-    Lookup(#[source] Box<mongodb::error::Error>),
+    Lookup(#[source] Box<Error>),
 }
 
 impl Classify for MongoOpenError {
@@ -109,7 +119,7 @@ pub fn open<'a>(
             client.shutdown().immediate(true).await;
             return Err(MongoOpenError::Refused(describe(&error)));
         }
-        Ok(database)
+        Ok(Database::of(database))
     })
 }
 
@@ -127,9 +137,9 @@ pub fn first_tls_address(config: &MongoConfig) -> BoxFuture<'_, Option<String>> 
 ///
 /// # Errors
 /// The server's error.
-pub fn held_back(database: &Database) -> BoxFuture<'_, Result<Duration, mongodb::error::Error>> {
+pub fn held_back(database: &Database) -> BoxFuture<'_, Result<Duration, Error>> {
     Box::pin(async move {
-        let hello = database.run_command(doc! { "hello": 1 }).await?;
+        let hello = database.driver().run_command(doc! { "hello": 1 }).await?;
         let is_sharded = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
         Ok(if is_sharded {
             SHARDS_HOLD_BACK
@@ -139,7 +149,7 @@ pub fn held_back(database: &Database) -> BoxFuture<'_, Result<Duration, mongodb:
     })
 }
 
-fn unparsed(uri: &str, error: mongodb::error::Error) -> MongoOpenError {
+fn unparsed(uri: &str, error: Error) -> MongoOpenError {
     match class_of(&error) {
         Class::Transient => MongoOpenError::Lookup(Box::new(error)),
         Class::Definite | Class::Fatal => MongoOpenError::Setting(uri::refused(uri, &error)),
@@ -217,8 +227,12 @@ mod tests {
     async fn a_server_that_is_away_is_no_error_of_opening() {
         let database = opened("mongodb://user:hunter2@127.0.0.1:1/?serverSelectionTimeoutMS=50").await;
         let database = database.unwrap();
-        assert_eq!(database.name(), "pulseline");
-        let error = database.run_command(doc! { "ping": 1 }).await.unwrap_err();
+        assert_eq!(database.driver().name(), "pulseline");
+        let error = database
+            .driver()
+            .run_command(doc! { "ping": 1 })
+            .await
+            .unwrap_err();
         assert_eq!(class_of(&error), Class::Transient);
         assert!(!format!("{error:?} {}", describe(&error)).contains("hunter2"));
     }

@@ -8,9 +8,9 @@ pub(crate) mod progress;
 
 use std::ops::{Range, RangeInclusive};
 
-use bson::{Bson, DateTime, Document, RawDocumentBuf, doc};
+use bson::{Bson, DateTime, Document, doc};
 use futures_util::future::BoxFuture;
-use mongodb::{Collection, Database};
+use pulseline_clients::mongo::{Collection, Database};
 use pulseline_runtime::retry::{RetryError, retry_transient};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::pages::{Order, Pages, WINDOW_START};
@@ -131,8 +131,7 @@ pub fn backfill<'a>(
             tell,
         };
         let ended = run.chunks(client).await;
-        // Otherwise the driver's own tasks panic when the runtime ends.
-        database.client().clone().shutdown().immediate(true).await;
+        database.close().await;
         ended
     })
 }
@@ -228,7 +227,7 @@ async fn kept(client: &Client, job: &Backfill) -> Result<Range<DayNumber>, Loade
 }
 
 /// Ensures the index in whose order documents are read, and counts them.
-async fn prepare(collection: &Collection<RawDocumentBuf>, job: &Backfill) -> Result<u64, LoaderError> {
+async fn prepare(collection: &Collection, job: &Backfill) -> Result<u64, LoaderError> {
     order_index::ensure(collection, Order::of(job.stream)).await?;
     collection
         .count_documents(job.all())

@@ -1,6 +1,6 @@
 //! What loading under one lease needs.
 
-use mongodb::Database;
+use pulseline_clients::mongo::Database;
 use pulseline_runtime::config::TimescaleConfig;
 use pulseline_runtime::health::Health;
 use pulseline_runtime::shutdown::Shutdown;

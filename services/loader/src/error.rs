@@ -1,7 +1,6 @@
 //! Errors of the loader, and what each kind means.
 
-use mongodb::error::Error as MongoError;
-use pulseline_clients::mongo::{self, MongoOpenError};
+use pulseline_clients::mongo::{self, Error as MongoError, MongoOpenError};
 use pulseline_runtime::retry::{Class, Classify};
 use pulseline_runtime::waits::Hop;
 use pulseline_sql::SqlError;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bson::{Document, doc};
 use futures_util::future::BoxFuture;
-use mongodb::Database;
+use pulseline_clients::mongo::Database;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::Stream;
 use pulseline_schemas::pages::Pages;
@@ -117,7 +117,7 @@ impl OffsetLoader {
     /// Closes the document store.
     pub fn close(self) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            self.database.client().clone().shutdown().immediate(true).await;
+            self.database.close().await;
         })
     }
 }

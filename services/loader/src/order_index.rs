@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use bson::RawDocumentBuf;
-use futures_util::TryStreamExt;
-use mongodb::error::{Error as MongoError, ErrorKind};
-use mongodb::{Collection, IndexModel};
+use pulseline_clients::mongo::{Collection, Error as MongoError, ErrorKind};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::pages::Order;
 
@@ -15,25 +12,20 @@ use crate::error::LoaderError;
 const NOT_ALLOWED: i32 = 13;
 
 /// Creates the index unless it exists. On a large collection that takes long.
-pub(crate) async fn ensure(collection: &Collection<RawDocumentBuf>, order: Order) -> Result<(), LoaderError> {
+pub(crate) async fn ensure(collection: &Collection, order: Order) -> Result<(), LoaderError> {
     if order == Order::Id {
         return Ok(());
     }
-    let index = IndexModel::builder().keys(order.keys()).build();
-    let Err(error) = collection.create_index(index).await else {
+    let Err(error) = collection.create_index(order.keys()).await else {
         return Ok(());
     };
     if !is_refused(&error) {
         return Err(LoaderError::mongo("creating an index")(error));
     }
     // A user who may not create the index may still find it.
-    let listing = || LoaderError::mongo("looking for an index");
-    let indexes = collection.list_indexes().await.map_err(listing())?;
-    let indexes: Vec<IndexModel> = indexes.try_collect().await.map_err(listing())?;
-    if indexes
-        .iter()
-        .any(|index| index.keys.keys().eq(order.keys().keys()))
-    {
+    let indexes = collection.index_keys().await;
+    let indexes = indexes.map_err(LoaderError::mongo("looking for an index"))?;
+    if indexes.iter().any(|keys| keys.keys().eq(order.keys().keys())) {
         return Ok(());
     }
     Err(LoaderError::NoIndex {
@@ -44,7 +36,7 @@ pub(crate) async fn ensure(collection: &Collection<RawDocumentBuf>, order: Order
 
 /// Creates the index, or waits until another program has; false when told to stop before.
 pub(crate) async fn await_it(
-    collection: &Collection<RawDocumentBuf>,
+    collection: &Collection,
     order: Order,
     poll: Duration,
     shutdown: &Shutdown,

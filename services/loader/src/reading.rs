@@ -1,7 +1,6 @@
 //! Reads documents of a collection and hands them to a writer, page by page.
 
-use bson::RawDocumentBuf;
-use mongodb::Collection;
+use pulseline_clients::mongo::{Collection, Find};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::pages::{Pages, Request};
 
@@ -17,7 +16,7 @@ const FETCH_DOCUMENTS: u32 = 1_000;
 
 /// Documents of a collection.
 pub(crate) struct Reading {
-    pub(crate) collection: Collection<RawDocumentBuf>,
+    pub(crate) collection: Collection,
     pub(crate) pages: Pages,
 }
 
@@ -57,23 +56,23 @@ impl Reading {
     /// Hands a page over; false when reading should end.
     async fn page(&mut self, request: Request, sender: &ByteBoundedSender) -> Result<bool, LoaderError> {
         let failed = || LoaderError::mongo("reading a collection");
-        let mut found = self
-            .collection
-            .find(request.filter)
-            .limit(request.limit)
-            .batch_size(FETCH_DOCUMENTS);
-        if !request.sort.is_empty() {
-            found = found.sort(request.sort);
-        }
-        let mut cursor = found.await.map_err(failed())?;
-        while cursor.advance().await.map_err(failed())? {
-            let document = cursor.current();
-            let progress = Progress {
-                page_position: self.pages.read(document),
-                ..Progress::default()
-            };
-            if !request.is_probe && (sender.is_stopped() || !sender.document(document, progress).await) {
-                return Ok(false);
+        let how = Find {
+            sort: Some(request.sort).filter(|sort| !sort.is_empty()),
+            limit: Some(request.limit),
+            batch_size: Some(FETCH_DOCUMENTS),
+            projection: None,
+        };
+        let cursor = self.collection.find(request.filter, how).await;
+        let mut cursor = cursor.map_err(failed())?;
+        while let Some(batch) = cursor.next_batch().await.map_err(failed())? {
+            for document in batch.documents().map_err(failed())? {
+                let progress = Progress {
+                    page_position: self.pages.read(document),
+                    ..Progress::default()
+                };
+                if !request.is_probe && (sender.is_stopped() || !sender.document(document, progress).await) {
+                    return Ok(false);
+                }
             }
         }
         Ok(true)

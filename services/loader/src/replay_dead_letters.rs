@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use bson::{RawDocumentBuf, doc};
+use bson::doc;
 use futures_util::future::BoxFuture;
-use mongodb::Database;
+use pulseline_clients::mongo::Database;
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_schemas::Stream;
 
@@ -58,7 +58,7 @@ impl DeadLetterReplayer {
     ) -> BoxFuture<'a, Result<Option<Replayed>, LoaderError>> {
         Box::pin(async move {
             let source = SourceCollection::Stream(stream);
-            let collection = self.database.collection::<RawDocumentBuf>(source.name());
+            let collection = self.database.collection(source.name());
             let found = collection.find_one(doc! { "_id": id }).await;
             let Some(document) = found.map_err(LoaderError::mongo("reading a document"))? else {
                 return Ok(None);
@@ -97,7 +97,7 @@ impl DeadLetterReplayer {
     /// Closes the document store.
     pub fn close(self) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            self.database.client().clone().shutdown().immediate(true).await;
+            self.database.close().await;
         })
     }
 }

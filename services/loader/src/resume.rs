@@ -4,7 +4,7 @@
 //! does, with its number among the events of that time, counted from the position where a stream was opened.
 
 use bson::Timestamp;
-use mongodb::change_stream::event::ResumeToken;
+use pulseline_clients::mongo::ResumeToken;
 use serde::{Deserialize, Serialize};
 
 /// A position in a stream: greater after every event, and equal for every reader.

@@ -1,8 +1,7 @@
 //! Wires the loader together: the lease, and the loading under it.
 
 use futures_util::future::BoxFuture;
-use mongodb::Database;
-use pulseline_clients::mongo;
+use pulseline_clients::mongo::{self, Database};
 use pulseline_runtime::config::{MongoConfig, TimescaleConfig};
 use pulseline_runtime::health::Health;
 use pulseline_runtime::retry::{RetryError, retry_transient};
@@ -55,14 +54,7 @@ pub fn run(
         };
         let ended = standing.lead().await;
         standing.health.set_ready(false);
-        // Otherwise the driver's own tasks panic when the runtime ends.
-        standing
-            .database
-            .client()
-            .clone()
-            .shutdown()
-            .immediate(true)
-            .await;
+        standing.database.close().await;
         ended
     })
 }

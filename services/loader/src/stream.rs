@@ -8,10 +8,8 @@
 
 use std::time::{Duration, Instant};
 
-use bson::{Bson, Document, RawDocumentBuf, doc};
-use mongodb::Database;
-use mongodb::change_stream::ChangeStream;
-use mongodb::change_stream::event::ResumeToken;
+use bson::{Bson, Document, doc};
+use pulseline_clients::mongo::{ChangeStream, Database, ResumeToken, Step, Watch};
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_runtime::health::Heart;
 use tokio::sync::oneshot;
@@ -55,24 +53,19 @@ pub(crate) async fn open(
     database: &Database,
     after: Option<ResumeToken>,
     config: &LoaderConfig,
-) -> Result<ChangeStream<RawDocumentBuf>, LoaderError> {
-    // `start_after`, never `resume_after`: only it passes an invalidation.
-    let watch = database
-        .watch()
-        .pipeline([wanted()])
-        .max_await_time(config.max_await())
-        .batch_size(FETCH_DOCUMENTS);
-    let watch = match after {
-        Some(token) => watch.start_after(token),
-        None => watch,
-    };
-    let stream = watch
+) -> Result<ChangeStream, LoaderError> {
+    let opened = database.watch(Watch {
+        stage: wanted(),
+        start_after: after,
+        max_await: config.max_await(),
+        batch_size: FETCH_DOCUMENTS,
+    });
+    opened
         .await
-        .map_err(LoaderError::mongo("opening the change stream"))?;
-    Ok(stream.with_type::<RawDocumentBuf>())
+        .map_err(LoaderError::mongo("opening the change stream"))
 }
 
-/// The pipeline. Deletes come from erasure and are left out; events that end or replace a collection must be seen.
+/// Selects events. Deletes come from erasure and are left out; events that end or replace a collection must be seen.
 fn wanted() -> Document {
     let names: Vec<Bson> = SourceCollection::all()
         .map(|source| source.name().into())
@@ -88,7 +81,7 @@ fn wanted() -> Document {
 pub(crate) async fn present(database: &Database, config: &LoaderConfig) -> Result<ResumePoint, LoaderError> {
     for _ in 0..TOKEN_ATTEMPTS {
         // A stream whose first reply holds events does not report where it began: open it again.
-        if let Some(token) = open(database, None, config).await?.resume_token() {
+        if let Some(token) = open(database, None, config).await?.opened_at().cloned() {
             let stream_position = StreamPosition::in_token(&token).unwrap_or(StreamPosition::START);
             return Ok(ResumePoint {
                 token,
@@ -103,7 +96,7 @@ pub(crate) async fn present(database: &Database, config: &LoaderConfig) -> Resul
 
 /// Follows a change stream that was opened at a position, until told to stop. Reports when it has caught up.
 pub(crate) async fn follow(
-    mut stream: ChangeStream<RawDocumentBuf>,
+    mut stream: ChangeStream,
     mut stream_position: StreamPosition,
     routes: Vec<Route>,
     mut caught_up: Option<oneshot::Sender<()>>,
@@ -116,11 +109,10 @@ pub(crate) async fn follow(
         let asked_at = system_utc_millis();
         let next = stream.next_if_any().await;
         let next = next.map_err(LoaderError::mongo("reading the change stream"))?;
-        let token = stream.resume_token();
-        let Some(raw) = next else {
-            if !stream.is_alive() {
-                return Ok(Followed::Dropped);
-            }
+        let Some(Step { event, token }) = next else {
+            return Ok(Followed::Dropped);
+        };
+        let Some(raw) = event else {
             // Where tokens carry the time, an idle stream advances too.
             stream_position = token
                 .as_ref()

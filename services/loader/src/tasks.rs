@@ -7,8 +7,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bson::RawDocumentBuf;
-use mongodb::change_stream::ChangeStream;
+use pulseline_clients::mongo::ChangeStream;
 use pulseline_runtime::shutdown::Shutdown;
 use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
@@ -132,7 +131,7 @@ impl Tasks {
     /// Follows a stream that was opened at a position, for collections that are loaded up to theirs.
     pub(crate) fn follow(
         &mut self,
-        stream: ChangeStream<RawDocumentBuf>,
+        stream: ChangeStream,
         stream_position: StreamPosition,
         collections: Vec<(Writer, ResumePoint)>,
     ) {
@@ -145,7 +144,7 @@ impl Tasks {
     /// Reads a stream, under a watchdog. A separate task: cancelled writers must not drop a driver future halfway.
     fn reader(
         &self,
-        stream: ChangeStream<RawDocumentBuf>,
+        stream: ChangeStream,
         stream_position: StreamPosition,
         routes: Vec<Route>,
         caught_up: Option<oneshot::Sender<()>>,

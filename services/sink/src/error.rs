@@ -1,9 +1,8 @@
 //! Errors of the sink, and what each kind means.
 
 use futures_util::future::BoxFuture;
-use mongodb::error::Error as MongoError;
 use pulseline_clients::kafka::KafkaFailure;
-use pulseline_clients::mongo::{Fault, MongoOpenError, class_of, describe, fault_of};
+use pulseline_clients::mongo::{Error as MongoError, Fault, MongoOpenError, class_of, describe, fault_of};
 use pulseline_clients::registry::RegistryError;
 use pulseline_runtime::retry::{Class, Classify, RetryError};
 use pulseline_runtime::waits::Hop;

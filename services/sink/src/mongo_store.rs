@@ -2,11 +2,8 @@
 
 use std::collections::HashMap;
 
-use bson::{RawDocumentBuf, doc};
-use mongodb::error::{Error, ErrorKind};
-use mongodb::options::IndexOptions;
-use mongodb::{Collection, Database, IndexModel};
-use pulseline_clients::mongo::{self, Fault, fault_of, is_duplicate};
+use bson::{RawDocumentBuf, doc, rawdoc};
+use pulseline_clients::mongo::{self, Database, Error, ErrorKind, Fault, Find, fault_of, is_duplicate};
 use pulseline_runtime::config::MongoConfig;
 use pulseline_schemas::pages::Order;
 use pulseline_schemas::{Position, Stream, collections};
@@ -35,10 +32,6 @@ impl MongoStore {
         Ok(Self { database, register })
     }
 
-    fn collection(&self, name: &str) -> Collection<RawDocumentBuf> {
-        self.database.collection(name)
-    }
-
     /// Creates the unique index on positions. Repeating it changes nothing.
     pub(crate) async fn ensure_indexes(&self) -> Result<(), SinkError> {
         for name in Stream::ALL
@@ -49,12 +42,9 @@ impl MongoStore {
             let keys = doc! {
                 "kafka.topic": 1, "kafka.generation": 1, "kafka.partition": 1, "kafka.offset": 1,
             };
-            let options = IndexOptions::builder()
-                .unique(true)
-                .name(POSITION_INDEX.to_owned())
-                .build();
-            let index = IndexModel::builder().keys(keys).options(options).build();
-            self.ensure_index(name, index).await?;
+            let collection = self.database.collection(name);
+            let created = collection.create_unique_index(POSITION_INDEX, keys).await;
+            created.map_err(SinkError::mongo("creating an index"))?;
         }
         Ok(())
     }
@@ -64,16 +54,12 @@ impl MongoStore {
     pub(crate) async fn ensure_reading_indexes(&self) -> Result<(), SinkError> {
         for stream in Stream::ALL {
             for keys in Order::of(stream).indexes() {
-                let index = IndexModel::builder().keys(keys).build();
-                self.ensure_index(stream.collection(), index).await?;
+                let collection = self.database.collection(stream.collection());
+                let created = collection.create_index(keys).await;
+                created.map_err(SinkError::mongo("creating an index"))?;
             }
         }
         Ok(())
-    }
-
-    async fn ensure_index(&self, collection: &str, index: IndexModel) -> Result<(), SinkError> {
-        let created = self.collection(collection).create_index(index).await;
-        created.map(drop).map_err(SinkError::mongo("creating an index"))
     }
 }
 
@@ -87,13 +73,8 @@ impl EventStore for MongoStore {
             if documents.is_empty() {
                 return Ok(Vec::new());
             }
-            let inserted = self
-                .collection(collection)
-                .insert_many(documents)
-                .ordered(false)
-                .await;
-            match inserted {
-                Ok(_) => Ok(Vec::new()),
+            match self.database.collection(collection).insert_many(documents).await {
+                Ok(()) => Ok(Vec::new()),
                 Err(error) => failures(collection, error),
             }
         })
@@ -110,17 +91,14 @@ impl EventStore for MongoStore {
                 return Ok(found);
             }
             let reading = || SinkError::mongo("reading stored positions");
-            let wanted = doc! { "_id": 1, "kafka": 1, "content_hash": 1 };
-            let filter = doc! { "_id": { "$in": ids } };
-            let mut cursor = self
-                .collection(collection)
-                .find(filter)
-                .projection(wanted)
-                .await
-                .map_err(reading())?;
-            while cursor.advance().await.map_err(reading())? {
-                let document = cursor.current();
-                let stored = stored_of(collection, document).map_err(SinkError::foreign(collection))?;
+            let wanted = Find {
+                projection: Some(doc! { "_id": 1, "kafka": 1, "content_hash": 1 }),
+                ..Find::default()
+            };
+            let asked = self.database.collection(collection);
+            let cursor = asked.find(doc! { "_id": { "$in": ids } }, wanted).await;
+            for document in cursor.map_err(reading())?.all().await.map_err(reading())? {
+                let stored = stored_of(collection, &document).map_err(SinkError::foreign(collection))?;
                 let id = document.get_str("_id").map_err(SinkError::foreign(collection))?;
                 found.insert(id.to_owned(), stored);
             }
@@ -140,7 +118,7 @@ impl EventStore for MongoStore {
                 "kafka.partition": position.partition,
                 "kafka.offset": position.offset,
             };
-            let found = self.collection(collection).find_one(filter).await;
+            let found = self.database.collection(collection).find_one(filter).await;
             found.map_err(SinkError::mongo("looking for a position"))
         })
     }
@@ -151,7 +129,7 @@ impl EventStore for MongoStore {
                 return Ok(());
             }
             let filter = doc! { "_id": { "$in": ids } };
-            let deleted = self.collection(collection).delete_many(filter).await;
+            let deleted = self.database.collection(collection).delete_many(filter).await;
             deleted.map(drop).map_err(SinkError::mongo("deleting documents"))
         })
     }
@@ -160,14 +138,10 @@ impl EventStore for MongoStore {
         const NAME: &str = collections::INCARNATIONS;
         Box::pin(async move {
             let reading = || SinkError::mongo("reading incarnations");
-            let mut cursor = self
-                .collection(NAME)
-                .find(doc! { "topic": topic })
-                .await
-                .map_err(reading())?;
+            let asked = self.database.collection(NAME);
+            let cursor = asked.find(doc! { "topic": topic }, Find::default()).await;
             let mut known = Vec::new();
-            while cursor.advance().await.map_err(reading())? {
-                let document = cursor.current();
+            for document in cursor.map_err(reading())?.all().await.map_err(reading())? {
                 let incarnation = document.get_i32("generation").map_err(SinkError::foreign(NAME))?;
                 let topic_id = document.get_str("topic_id").map_err(SinkError::foreign(NAME))?;
                 known.push((incarnation, topic_id.to_owned()));
@@ -184,20 +158,16 @@ impl EventStore for MongoStore {
         now: i64,
     ) -> Reply<'a, bool> {
         Box::pin(async move {
-            let document = doc! {
+            let document = rawdoc! {
                 "_id": format!("{topic}/{incarnation}"),
                 "topic": topic,
                 "generation": incarnation,
                 "topic_id": topic_id,
                 "opened_at": bson::DateTime::from_millis(now),
             };
-            let inserted = self
-                .database
-                .collection(collections::INCARNATIONS)
-                .insert_one(document)
-                .await;
-            match inserted {
-                Ok(_) => Ok(true),
+            let incarnations = self.database.collection(collections::INCARNATIONS);
+            match incarnations.insert_one(&document).await {
+                Ok(()) => Ok(true),
                 Err(error) if is_duplicate(&error) => Ok(false),
                 Err(error) => Err(SinkError::mongo("opening an incarnation")(error)),
             }

@@ -13,7 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 
-pub use register::{Register, is_there_already};
+pub use register::Register;
 
 /// Length of an id as text, and the positions of its dashes.
 const TEXT_BYTES: usize = 36;

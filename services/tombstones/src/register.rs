@@ -3,17 +3,15 @@
 use std::collections::HashSet;
 
 use bson::spec::BinarySubtype;
-use bson::{Binary, Document, doc};
-use futures_util::TryStreamExt;
+use bson::{Binary, RawDocument, RawDocumentBuf, doc, rawdoc};
 use futures_util::future::BoxFuture;
-use mongodb::error::{Error, ErrorKind, Result};
-use mongodb::options::{CollectionOptions, ReadConcern, WriteConcern};
-use mongodb::{Collection, Database};
-use pulseline_clients::mongo::{Fault, fault_of};
+use pulseline_clients::mongo::{Collection, Database, Error, Find, is_there_already};
 use pulseline_schemas::collections::FORGOTTEN;
 use uuid::Uuid;
 
 use crate::{Key, Tombstone, Tombstones};
+
+type Result<T> = std::result::Result<T, Error>;
 
 /// The `_id` of the document with key and revision.
 const REGISTER: &str = "register";
@@ -21,19 +19,15 @@ const REGISTER: &str = "register";
 /// The collection of tombstones. Majority reads and writes: a visible revision implies visible hashes.
 #[derive(Clone, Debug)]
 pub struct Register {
-    collection: Collection<Document>,
+    collection: Collection,
 }
 
 impl Register {
     /// The tombstones of this database; does not connect yet.
     #[must_use]
     pub fn of(database: &Database) -> Self {
-        let options = CollectionOptions::builder()
-            .read_concern(ReadConcern::majority())
-            .write_concern(WriteConcern::majority())
-            .build();
         Self {
-            collection: database.collection_with_options(FORGOTTEN, options),
+            collection: database.collection(FORGOTTEN),
         }
     }
 
@@ -59,10 +53,8 @@ impl Register {
             let found = self.collection.find_one(doc! { "_id": REGISTER }).await?;
             found
                 .map(|register| {
-                    let bytes = register.get_binary_generic("key").ok();
-                    bytes
-                        .and_then(|bytes| Key::from_bytes(bytes))
-                        .ok_or_else(|| foreign("key"))
+                    let bytes = generic(&register, "key");
+                    bytes.and_then(Key::from_bytes).ok_or_else(|| foreign("key"))
                 })
                 .transpose()
         })
@@ -78,11 +70,13 @@ impl Register {
                 return Ok(Tombstones::default());
             };
             let mut hashes = HashSet::new();
-            let mut cursor = self.collection.find(doc! { "_id": { "$ne": REGISTER } }).await?;
-            while let Some(document) = cursor.try_next().await? {
-                let hash = document.get_binary_generic("_id").ok();
-                let hash = hash.and_then(|hash| Tombstone::try_from(hash.as_slice()).ok());
-                hashes.insert(hash.ok_or_else(|| foreign("_id"))?);
+            let others = doc! { "_id": { "$ne": REGISTER } };
+            let mut cursor = self.collection.find(others, Find::default()).await?;
+            while let Some(batch) = cursor.next_batch().await? {
+                for document in batch.documents()? {
+                    let hash = generic(document, "_id").and_then(|hash| Tombstone::try_from(hash).ok());
+                    hashes.insert(hash.ok_or_else(|| foreign("_id"))?);
+                }
             }
             Ok(Tombstones::new(key, hashes))
         })
@@ -99,15 +93,11 @@ impl Register {
                 None => self.make_key().await?,
             };
             let hashes: Vec<Tombstone> = ids.iter().map(|id| key.hash(*id)).collect();
-            let documents = hashes
+            let documents: Vec<RawDocumentBuf> = hashes
                 .iter()
-                .map(|hash| doc! { "_id": binary(hash), "erased_at": bson::DateTime::now() });
-            let inserted = self.collection.insert_many(documents).ordered(false).await;
-            if let Err(error) = inserted
-                && !is_there_already(&error)
-            {
-                return Err(error);
-            }
+                .map(|hash| rawdoc! { "_id": binary(hash), "erased_at": bson::DateTime::now() })
+                .collect();
+            self.collection.insert_missing(&documents).await?;
             // After the hashes: a visible revision implies them.
             let rise = doc! { "$inc": { "revision": 1_i64 } };
             self.collection.update_one(doc! { "_id": REGISTER }, rise).await?;
@@ -117,8 +107,9 @@ impl Register {
 
     /// Of two concurrent writers, the first one's key wins.
     async fn make_key(&self) -> Result<Key> {
-        let register = doc! { "_id": REGISTER, "key": binary(Key::random().as_bytes()), "revision": 0_i64 };
-        if let Err(error) = self.collection.insert_one(register).await
+        let register =
+            rawdoc! { "_id": REGISTER, "key": binary(Key::random().as_bytes()), "revision": 0_i64 };
+        if let Err(error) = self.collection.insert_one(&register).await
             && !is_there_already(&error)
         {
             return Err(error);
@@ -134,26 +125,12 @@ fn binary(bytes: &[u8]) -> Binary {
     }
 }
 
+/// The bytes of a field, of no special kind.
+fn generic<'a>(document: &'a RawDocument, field: &str) -> Option<&'a [u8]> {
+    let binary = document.get_binary(field).ok()?;
+    (binary.subtype == BinarySubtype::Generic).then_some(binary.bytes)
+}
+
 fn foreign(field: &str) -> Error {
     Error::custom(format!("{FORGOTTEN}: a document has no valid {field}"))
-}
-
-/// True when a write failed only because its documents exist: their ids are their content.
-#[must_use]
-pub fn is_there_already(error: &Error) -> bool {
-    match error.kind.as_ref() {
-        ErrorKind::InsertMany(many) => {
-            many.write_concern_error.is_none()
-                && many
-                    .write_errors
-                    .as_ref()
-                    .is_some_and(|errors| errors.iter().all(|one| is_taken(one.code)))
-        }
-        ErrorKind::Write(mongodb::error::WriteFailure::WriteError(one)) => is_taken(one.code),
-        _ => false,
-    }
-}
-
-fn is_taken(code: i32) -> bool {
-    fault_of(code) == Fault::Duplicate
 }

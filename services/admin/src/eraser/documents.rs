@@ -1,11 +1,9 @@
 //! MongoDB: deletes documents and leaves a receipt at each of their offsets, so that accounting has no hole (P13).
 
 use bson::{Document, RawDocument, RawDocumentBuf, doc};
-use futures_util::TryStreamExt;
 use jiff::Timestamp;
-use mongodb::{Collection, Database};
+use pulseline_clients::mongo::{Collection, Database, Find};
 use pulseline_schemas::{Origin, Owner, Position, ReceiptDocument, Stream, UtcMillis, collections};
-use pulseline_tombstones::is_there_already;
 
 use crate::eraser::error::EraserError;
 use crate::eraser::person::Person;
@@ -69,16 +67,15 @@ impl<'a> Documents<'a> {
 
     async fn remove_stream(&self, stream: Stream) -> Result<Count, EraserError> {
         let name = stream.collection();
-        let collection = self.database.collection::<RawDocumentBuf>(name);
+        let collection = self.database.collection(name);
         let mut count = 0;
         loop {
-            let wanted = doc! { "_id": 1, "kafka": 1 };
-            let found = collection.find(self.filter(stream)).projection(wanted);
-            let some: Vec<RawDocumentBuf> = found
-                .limit(i64::try_from(CHUNK).unwrap_or(i64::MAX))
-                .await?
-                .try_collect()
-                .await?;
+            let wanted = Find {
+                projection: Some(doc! { "_id": 1, "kafka": 1 }),
+                limit: Some(i64::try_from(CHUNK).unwrap_or(i64::MAX)),
+                ..Find::default()
+            };
+            let some = collection.find(self.filter(stream), wanted).await?.all().await?;
             if some.is_empty() {
                 return Ok(counted(name, count));
             }
@@ -108,21 +105,22 @@ impl<'a> Documents<'a> {
 
     /// The person's dead letters, without their bytes.
     async fn dead_letters(&self) -> Result<Vec<RawDocumentBuf>, EraserError> {
-        let collection = self
-            .database
-            .collection::<RawDocumentBuf>(collections::DEAD_LETTERS);
-        let mut cursor = collection.find(doc! {}).await?;
+        let collection = self.database.collection(collections::DEAD_LETTERS);
+        let mut cursor = collection.find(doc! {}, Find::default()).await?;
         let mut found = Vec::new();
-        while let Some(dead_letter) = cursor.try_next().await? {
-            let names_person = ["message_key", "payload"].iter().any(|field| {
-                let bytes = dead_letter.get_binary(field).map(|binary| binary.bytes);
-                bytes.is_ok_and(|bytes| self.texts.iter().any(|text| contains(bytes, text.as_bytes())))
-            });
-            if names_person {
-                found.push(without_bytes(&dead_letter));
-            }
+        while let Some(batch) = cursor.next_batch().await? {
+            let dead_letters = batch.documents()?.into_iter();
+            let of_person = dead_letters.filter(|dead_letter| self.is_named_in(dead_letter));
+            found.extend(of_person.map(without_bytes));
         }
         Ok(found)
+    }
+
+    fn is_named_in(&self, dead_letter: &RawDocument) -> bool {
+        ["message_key", "payload"].iter().any(|field| {
+            let bytes = dead_letter.get_binary(field).map(|binary| binary.bytes);
+            bytes.is_ok_and(|bytes| self.texts.iter().any(|text| contains(bytes, text.as_bytes())))
+        })
     }
 
     /// Writes receipts before a document is deleted; an existing one says the same, or belongs to the same offset.
@@ -138,15 +136,10 @@ impl<'a> Documents<'a> {
             };
             receipt.stored(now)
         };
-        let collection = self.database.collection::<RawDocumentBuf>(collections::RECEIPTS);
+        let collection = self.database.collection(collections::RECEIPTS);
         for some in positions.chunks(CHUNK) {
             let receipts: Vec<RawDocumentBuf> = some.iter().map(receipt).collect();
-            let inserted = collection.insert_many(&receipts).ordered(false).await;
-            if let Err(error) = inserted
-                && !is_there_already(&error)
-            {
-                return Err(error.into());
-            }
+            collection.insert_missing(&receipts).await?;
         }
         Ok(())
     }
@@ -155,7 +148,7 @@ impl<'a> Documents<'a> {
     pub(crate) async fn search(&self) -> Result<Vec<Count>, EraserError> {
         let mut found = Vec::new();
         for stream in Stream::ALL {
-            let collection = self.database.collection::<RawDocumentBuf>(stream.collection());
+            let collection = self.database.collection(stream.collection());
             let count = collection.count_documents(self.filter(stream)).await?;
             found.push(counted(stream.collection(), count));
         }
@@ -175,19 +168,13 @@ fn counted(collection: &str, count: u64) -> Count {
     }
 }
 
-async fn delete(
-    collection: &Collection<RawDocumentBuf>,
-    documents: &[RawDocumentBuf],
-) -> Result<u64, EraserError> {
+async fn delete(collection: &Collection, documents: &[RawDocumentBuf]) -> Result<u64, EraserError> {
     let ids = documents
         .iter()
         .filter_map(|document| document.get("_id").ok().flatten());
     let ids: Result<Vec<bson::Bson>, _> = ids.map(bson::Bson::try_from).collect();
     let ids = ids.map_err(|error| foreign(collection.name(), &error))?;
-    Ok(collection
-        .delete_many(doc! { "_id": { "$in": ids } })
-        .await?
-        .deleted_count)
+    Ok(collection.delete_many(doc! { "_id": { "$in": ids } }).await?)
 }
 
 /// True when a receipt has to replace the dead letter.

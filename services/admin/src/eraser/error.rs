@@ -1,7 +1,7 @@
 //! Why a person could not be erased.
 
 use pulseline_clients::kafka::KafkaFailure;
-use pulseline_clients::mongo::{MongoOpenError, describe};
+use pulseline_clients::mongo::{Error as MongoError, MongoOpenError, describe};
 use pulseline_sql::SqlError;
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ pub enum EraserError {
     MongoOpen(#[from] MongoOpenError),
     /// MongoDB failed.
     #[error("MongoDB: {}", describe(.0))]
-    Mongo(#[from] mongodb::error::Error),
+    Mongo(#[from] MongoError),
     /// A document lacks a field that every document has.
     #[error("MongoDB: {collection} holds a document that Pulseline did not write: {reason}")]
     Foreign {

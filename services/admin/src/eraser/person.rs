@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use bson::{Document, doc};
-use futures_util::TryStreamExt;
-use mongodb::Database;
+use bson::doc;
+use pulseline_clients::mongo::{Database, Find};
 use pulseline_schemas::Stream;
 use pulseline_sql::{Client, GenericClient};
 use pulseline_tombstones::Register;
@@ -53,13 +52,12 @@ pub(crate) async fn find(
     for row in client.query(OWNED, &[&user]).await? {
         devices.insert(row.get(0));
     }
-    let profiles = database.collection::<Document>(Stream::Users.collection());
+    let profiles = database.collection(Stream::Users.collection());
     let of_person = doc! { "user_id": user.hyphenated().to_string() };
-    let mut cursor = profiles.find(of_person).await?;
-    let mut is_known = !devices.is_empty();
-    while let Some(profile) = cursor.try_next().await? {
-        is_known = true;
-        let listed = profile.get_array("devices").into_iter().flatten();
+    let profiles = profiles.find(of_person, Find::default()).await?.all().await?;
+    let is_known = !(devices.is_empty() && profiles.is_empty());
+    for profile in &profiles {
+        let listed = profile.get_array("devices").into_iter().flatten().flatten();
         devices.extend(
             listed
                 .filter_map(|device| device.as_str())

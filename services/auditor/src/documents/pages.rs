@@ -1,7 +1,7 @@
 //! Documents read page by page (P20): no cursor lives longer than a page, and only a page is held.
 
-use bson::{RawDocument, RawDocumentBuf};
-use mongodb::Collection;
+use bson::RawDocument;
+use pulseline_clients::mongo::{Collection, Find};
 use pulseline_schemas::pages::{Order, Pages};
 
 use crate::error::AuditError;
@@ -18,24 +18,24 @@ pub(super) fn pages(order: Order) -> Pages {
 
 /// Reads all of them.
 pub(super) async fn read(
-    collection: &Collection<RawDocumentBuf>,
+    collection: &Collection,
     mut pages: Pages,
     mut take: impl FnMut(&RawDocument) -> Result<(), AuditError>,
 ) -> Result<(), AuditError> {
     while let Some(request) = pages.request() {
-        let found = collection
-            .find(request.filter)
-            .limit(request.limit)
-            .batch_size(FETCH_DOCUMENTS);
-        let mut cursor = if request.sort.is_empty() {
-            found.await?
-        } else {
-            found.sort(request.sort).await?
+        let how = Find {
+            sort: Some(request.sort).filter(|sort| !sort.is_empty()),
+            limit: Some(request.limit),
+            batch_size: Some(FETCH_DOCUMENTS),
+            projection: None,
         };
-        while cursor.advance().await? {
-            pages.read(cursor.current());
-            if !request.is_probe {
-                take(cursor.current())?;
+        let mut cursor = collection.find(request.filter, how).await?;
+        while let Some(batch) = cursor.next_batch().await? {
+            for document in batch.documents()? {
+                pages.read(document);
+                if !request.is_probe {
+                    take(document)?;
+                }
             }
         }
         pages.end();

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bson::{RawDocument, RawDocumentBuf};
-use mongodb::Database;
+use bson::RawDocument;
+use pulseline_clients::mongo::Database;
 use pulseline_schemas::pages::Order;
 use pulseline_sql::{Client, GenericClient};
 use tokio_postgres::Row;
@@ -30,7 +30,7 @@ pub(crate) async fn compare_whole(
     let rows = snapshot.query(&statement(table), &[]).await?;
     snapshot.rollback().await?;
     let mut newest: BTreeMap<String, (Rank, String)> = BTreeMap::new();
-    let collection = database.collection::<RawDocumentBuf>(table.stream.collection());
+    let collection = database.collection(table.stream.collection());
     let all = pages::pages(Order::of(table.stream));
     let take_loaded = |document: &RawDocument| {
         if loaded.holds(document) {

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use bson::{Bson, Document, doc};
 use futures_util::future::BoxFuture;
-use mongodb::Database;
 use pulseline_runtime::config::MongoConfig;
 
-use super::{MongoOpenError, describe};
+use super::{Database, Error, MongoOpenError, describe};
 use crate::hop::HopReport;
 use crate::tls;
 
@@ -28,7 +27,7 @@ pub enum MongoCheckError {
     Open(#[from] MongoOpenError),
     /// The server did not answer, or refused.
     #[error("MongoDB: {}", describe(.0))]
-    Asked(#[source] Box<mongodb::error::Error>),
+    Asked(#[source] Box<Error>),
 }
 
 /// Connects like the services, and reports missing permissions.
@@ -39,12 +38,11 @@ pub fn check(config: &MongoConfig) -> BoxFuture<'_, Result<HopReport, MongoCheck
     Box::pin(async move {
         let database = super::open(config, "pulseline-check").await?;
         let checked = server_status(&database).await;
-        let client = database.client().clone();
         let tls = match checked.is_ok() {
             true => tls_of(config).await,
             false => None,
         };
-        client.shutdown().immediate(true).await;
+        database.close().await;
         let (server, status) = checked.map_err(|error| MongoCheckError::Asked(Box::new(error)))?;
         let (identity, missing) = rights(&status, &config.database);
         Ok(HopReport {
@@ -57,7 +55,8 @@ pub fn check(config: &MongoConfig) -> BoxFuture<'_, Result<HopReport, MongoCheck
     })
 }
 
-async fn server_status(database: &Database) -> Result<(String, Document), mongodb::error::Error> {
+async fn server_status(database: &Database) -> Result<(String, Document), Error> {
+    let database = database.driver();
     let hello = database.run_command(doc! { "hello": 1 }).await?;
     let kind = match (hello.get_str("setName"), hello.get_str("msg")) {
         (Ok(name), _) => format!("replica set {name}"),

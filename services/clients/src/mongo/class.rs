@@ -206,6 +206,23 @@ pub fn is_duplicate(error: &Error) -> bool {
     code_of(error).is_some_and(|code| fault_of(code) == Fault::Duplicate)
 }
 
+/// True when a write failed only because its documents exist: their ids are their content.
+#[must_use]
+pub fn is_there_already(error: &Error) -> bool {
+    let is_taken = |code| fault_of(code) == Fault::Duplicate;
+    match error.kind.as_ref() {
+        ErrorKind::InsertMany(many) => {
+            many.write_concern_error.is_none()
+                && many
+                    .write_errors
+                    .as_ref()
+                    .is_some_and(|errors| errors.iter().all(|one| is_taken(one.code)))
+        }
+        ErrorKind::Write(WriteFailure::WriteError(one)) => is_taken(one.code),
+        _ => false,
+    }
+}
+
 /// True when a change stream's position is permanently lost, on opening or later.
 #[must_use]
 pub fn is_dead_token(error: &Error) -> bool {

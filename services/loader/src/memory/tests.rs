@@ -1,7 +1,7 @@
 //! What follows an opening, and what has to be done with each collection at the next one.
 
 use bson::doc;
-use mongodb::error::{CommandError, Error as MongoError, ErrorKind};
+use pulseline_clients::mongo::ErrorKind;
 use pulseline_schemas::Stream;
 use pulseline_schemas::pages::PagePosition;
 
@@ -15,8 +15,8 @@ const SLEEPS: SourceCollection = SourceCollection::Stream(Stream::Sleeps);
 /// The error of a position that the server no longer knows.
 fn dead_token() -> LoaderError {
     let said = doc! { "code": 286, "codeName": "ChangeStreamHistoryLost", "errmsg": "lost" };
-    let said: CommandError = bson::deserialize_from_document(said).unwrap();
-    LoaderError::mongo("testing")(MongoError::from(ErrorKind::Command(said)))
+    let said = ErrorKind::Command(bson::deserialize_from_document(said).unwrap());
+    LoaderError::mongo("testing")(said.into())
 }
 
 fn claimed(position: Option<u32>, snapshot: Option<Snapshot>) -> Claimed {

@@ -1,10 +1,11 @@
-//! MongoDB's collection of dead letters, as writers use it.
+//! MongoDB's dead letters, as writers use them.
 
 use bson::{RawDocumentBuf, doc};
-use mongodb::Collection;
+use pulseline_clients::mongo::Database;
 use pulseline_runtime::clock::system_utc_millis;
-use pulseline_schemas::{Position, ReceiptDocument, UtcMillis, collections};
-use pulseline_tombstones::{Key, Register, is_there_already};
+use pulseline_schemas::collections::{DEAD_LETTERS, RECEIPTS};
+use pulseline_schemas::{Position, ReceiptDocument, UtcMillis};
+use pulseline_tombstones::{Key, Register};
 
 use super::erase::Erased;
 use super::warehouse::{Answer, DeadLetterStore};
@@ -12,25 +13,25 @@ use crate::account::AccountKind;
 use crate::dead_letter::DeadLetter;
 use crate::error::LoaderError;
 
-impl DeadLetterStore for Collection<RawDocumentBuf> {
+impl DeadLetterStore for Database {
     fn store<'a>(&'a self, dead_letters: &'a [&'a DeadLetter]) -> Answer<'a, ()> {
         Box::pin(async move {
             let documents = dead_letters.iter().map(|dead_letter| dead_letter.to_document());
-            insert(self, documents.collect(), "storing dead letters").await
+            let documents: Vec<RawDocumentBuf> = documents.collect();
+            let inserted = self.collection(DEAD_LETTERS).insert_missing(&documents).await;
+            inserted.map_err(LoaderError::mongo("storing dead letters"))
         })
     }
 
     fn delete<'a>(&'a self, erased: &'a Erased) -> Answer<'a, ()> {
         Box::pin(async move {
             if !erased.offsets.is_empty() {
-                let database = self.client().database(&self.namespace().db);
-                let receipts = erased.offsets.iter().map(receipt).collect();
-                let collection = database.collection(collections::RECEIPTS);
-                insert(&collection, receipts, "storing receipts for the erased").await?;
+                let receipts: Vec<RawDocumentBuf> = erased.offsets.iter().map(receipt).collect();
+                let inserted = self.collection(RECEIPTS).insert_missing(&receipts).await;
+                inserted.map_err(LoaderError::mongo("storing receipts for the erased"))?;
             }
-            let deleted = self
-                .delete_many(doc! { "_id": { "$in": &erased.dead_letters } })
-                .await;
+            let gone = doc! { "_id": { "$in": &erased.dead_letters } };
+            let deleted = self.collection(DEAD_LETTERS).delete_many(gone).await;
             deleted
                 .map(drop)
                 .map_err(LoaderError::mongo("deleting dead letters of the erased"))
@@ -39,24 +40,11 @@ impl DeadLetterStore for Collection<RawDocumentBuf> {
 
     fn erasure_key(&self) -> Answer<'_, Option<Key>> {
         Box::pin(async move {
-            let database = self.client().database(&self.namespace().db);
-            let key = Register::of(&database).key().await;
+            let key = Register::of(self).key().await;
             key.map_err(LoaderError::mongo(
                 "reading the key of the erased people's hashes",
             ))
         })
-    }
-}
-
-/// Inserts documents; existing ones stay as they are.
-async fn insert(
-    collection: &Collection<RawDocumentBuf>,
-    documents: Vec<RawDocumentBuf>,
-    what: &'static str,
-) -> Result<(), LoaderError> {
-    match collection.insert_many(&documents).ordered(false).await {
-        Err(error) if !is_there_already(&error) => Err(LoaderError::mongo(what)(error)),
-        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use bson::RawDocumentBuf;
-use mongodb::Database;
+use pulseline_clients::mongo::Database;
 use pulseline_runtime::config::TimescaleConfig;
 use pulseline_sql::Client;
 
@@ -57,8 +56,7 @@ pub(crate) async fn beside(
 }
 
 fn writer(source: SourceCollection, purpose: Purpose, warehouse: Timescale, database: &Database) -> Writer {
-    let dead_letters = database.collection::<RawDocumentBuf>(SourceCollection::DeadLetters.name());
-    Writer::new(source, purpose, Box::new(warehouse), Box::new(dead_letters))
+    Writer::new(source, purpose, Box::new(warehouse), Box::new(database.clone()))
 }
 
 async fn connect(timescale: &TimescaleConfig, application: &str) -> Result<Client, LoaderError> {
