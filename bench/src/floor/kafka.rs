@@ -61,10 +61,8 @@ fn settings(world: &World) -> Result<Settings> {
 fn send(world: &World, messages: &[Ready], prefix: &str) -> Result<Duration> {
     let topics = Stream::ALL.map(|stream| format!("{prefix}{}", stream.topic()));
     let producer: BaseProducer<Guard> = settings(world)?
-        .set("enable.idempotence", "true")
-        .set("acks", "all")
+        .idempotent()
         .set("compression.type", "lz4")
-        .set("partitioner", "murmur2_random")
         .set("linger.ms", "10")
         .set("queue.buffering.max.kbytes", "8192")
         .set("message.timeout.ms", "0")

@@ -173,16 +173,10 @@ impl Stores {
             Some(producer) => producer,
             None => {
                 let mut settings = Settings::new(&connections.kafka, "pulseline-dead-letters")?;
-                settings
-                    .set("enable.idempotence", "true")
-                    .set("acks", "all")
-                    .set("message.timeout.ms", TIMEOUT_MS)
-                    .set(
-                        "message.max.bytes",
-                        connections.kafka.message_bytes_max.to_string(),
-                    )
-                    // The generator's partitioner, so that a key stays in its partition.
-                    .set("partitioner", "murmur2_random");
+                settings.idempotent().set("message.timeout.ms", TIMEOUT_MS).set(
+                    "message.max.bytes",
+                    connections.kafka.message_bytes_max.to_string(),
+                );
                 let (producer, guard) = settings.create_guarded()?;
                 Mailer { producer, guard }
             }

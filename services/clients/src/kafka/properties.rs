@@ -27,7 +27,7 @@ const SETTINGS: [(&str, &str); 22] = [
 ];
 
 /// Properties that a guarantee depends on.
-const GUARANTEES: [(&str, &str); 16] = [
+const GUARANTEES: [(&str, &str); 18] = [
     (
         "enable.auto.commit",
         "offsets are committed after their documents are durable",
@@ -52,6 +52,14 @@ const GUARANTEES: [(&str, &str); 16] = [
     (
         "request.required.acks",
         "a message counts as sent once all replicas have it",
+    ),
+    (
+        "max.in.flight",
+        "with more than one request an acknowledged message can be lost",
+    ),
+    (
+        "max.in.flight.requests.per.connection",
+        "with more than one request an acknowledged message can be lost",
     ),
     ("partitioner", "a device keeps its partition"),
     ("message.timeout.ms", "messages keep their order during an outage"),

@@ -87,11 +87,8 @@ impl Sender {
         let delivery_reported = Arc::new(Notify::new());
         let mut settings = Settings::new(kafka, "pulseline-generator")?;
         settings
-            .set("enable.idempotence", "true")
-            .set("acks", "all")
+            .idempotent()
             .set_default("compression.type", "lz4")
-            // The partitioner of the Java client.
-            .set("partitioner", "murmur2_random")
             .set_default("linger.ms", LINGER_MS)
             .set_default("queue.buffering.max.kbytes", QUEUE_KBYTES)
             .set("message.max.bytes", kafka.message_bytes_max.to_string())
@@ -229,4 +226,64 @@ fn is_too_large(error: &KafkaError) -> bool {
 
 fn is_full(error: &KafkaError) -> bool {
     matches!(error, KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use anyhow::{Context, Result, ensure};
+    use pulseline_runtime::config::Properties;
+    use pulseline_schemas::{Stream, UtcMillis};
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+    use super::*;
+
+    const MESSAGES: u64 = 20;
+
+    /// A broker that has just become the leader refuses the first request and accepts what follows (KAFKA-15591).
+    #[tokio::test]
+    async fn d_3_what_is_acknowledged_is_stored_when_a_first_request_is_refused() -> Result<()> {
+        let broker = MockCluster::new(1)?;
+        let topic = Stream::Steps.topic();
+        broker.create_topic(topic, 1, 1)?;
+        broker.request_errors(
+            RDKafkaApiKey::Produce,
+            &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION],
+        );
+        let kafka = KafkaConfig {
+            brokers: broker.bootstrap_servers(),
+            // A request for each message.
+            options: Properties(BTreeMap::from([("batch.num.messages".into(), "1".into())])),
+            ..KafkaConfig::default()
+        };
+        let counts = Arc::new(Counts::new());
+        let sender = Sender::new(&kafka, Arc::clone(&counts))?;
+        let shutdown = Shutdown::new();
+        for number in 0..MESSAGES {
+            let message = Message {
+                route: Route::Stream(Stream::Steps),
+                kind: None,
+                delivered_at: UtcMillis(0),
+                key: "a device".into(),
+                headers: Vec::new(),
+                payload: number.to_be_bytes().to_vec(),
+                readings: 1,
+            };
+            sender.send(&message, &shutdown).await?;
+        }
+        sender.finish(&shutdown).await?;
+        let acknowledged = counts.snapshot().total().acknowledged;
+        let ends = tokio::task::spawn_blocking(move || {
+            let client = sender.producer.client();
+            client.fetch_watermarks(topic, 0, Duration::from_secs(10))
+        });
+        let (_, end) = ends.await?.context("asking for the end of the partition")?;
+        ensure!(
+            acknowledged == MESSAGES && u64::try_from(end)? == MESSAGES,
+            "{acknowledged} acknowledged, {end} stored"
+        );
+        Ok(())
+    }
 }
