@@ -38,8 +38,7 @@ const FOLD_ROWS: i64 = 50_000;
 const SAMPLE_INTERVAL_MS: u64 = 60_000;
 /// How long a silent compactor keeps its lease: longer than one refresh takes.
 const LEASE_TTL_MS: u64 = 15_000;
-/// The pause after a cycle is at least this many times its length, so that refreshing takes at most a fifth of the
-/// server's time while others load.
+/// Refreshing takes at most a fifth of the server's time while others load.
 const PAUSE_FACTOR: u32 = 4;
 
 /// Settings of the compactor.
@@ -74,6 +73,8 @@ pub struct CompactorConfig {
     pub sample_interval_ms: u64,
     /// How long the lease lasts without renewal, in milliseconds.
     pub lease_ttl_ms: u64,
+    /// The pause after a cycle is at least this many times its length; 0 leaves `interval_ms` alone.
+    pub pause_factor: u32,
 }
 
 impl Default for CompactorConfig {
@@ -93,6 +94,7 @@ impl Default for CompactorConfig {
             fold_rows: FOLD_ROWS,
             sample_interval_ms: SAMPLE_INTERVAL_MS,
             lease_ttl_ms: LEASE_TTL_MS,
+            pause_factor: PAUSE_FACTOR,
         }
     }
 }
@@ -166,6 +168,6 @@ impl CompactorConfig {
         if is_more_left {
             return busy;
         }
-        Duration::from_millis(self.interval_ms).max(busy * PAUSE_FACTOR)
+        Duration::from_millis(self.interval_ms).max(busy.saturating_mul(self.pause_factor))
     }
 }

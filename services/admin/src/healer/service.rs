@@ -17,6 +17,8 @@ use crate::healer::repair::{Healed, Healer};
 pub const ROUND_OFFSETS: i64 = 20_000;
 /// How long an offset in neither MongoDB nor Kafka rests: an operator may restore one of them from a copy.
 const LOST_REST: Duration = Duration::from_secs(3_600);
+/// Longest pause after a round that an outage ended: rounds may be an hour apart.
+const OUTAGE_PAUSE: Duration = Duration::from_secs(5);
 /// Longest that a round may take, besides its waits.
 const ROUND_PATIENCE: Duration = Duration::from_secs(1_800);
 
@@ -31,6 +33,15 @@ pub struct Rounds {
     pub offsets: i64,
 }
 
+impl Rounds {
+    fn pause_after(&self, is_outage: bool) -> Duration {
+        if is_outage {
+            return self.pause.min(OUTAGE_PAUSE);
+        }
+        self.pause
+    }
+}
+
 /// Heals round after round until told to stop. It waits out outages. Each round continues where the last one ended;
 /// offsets found in no store are retried after an hour.
 ///
@@ -43,19 +54,21 @@ pub fn run(healer: Healer, rounds: Rounds, health: Health) -> BoxFuture<'static,
         let mut wait = healer.shutdown.waits().prepare("healing");
         let mut agenda = Agenda::new(rounds.offsets, LOST_REST);
         while !healer.shutdown.is_stopping() {
-            match round(&healer, rounds.grace, &mut agenda).await {
+            let is_outage = match round(&healer, rounds.grace, &mut agenda).await {
                 Ok(()) => {
                     wait.over();
                     health.set_ready(true);
+                    false
                 }
                 Err(error) if error.class() == Class::Transient => {
                     health.set_ready(false);
                     wait.failed(error.hop(), &error);
+                    true
                 }
                 Err(error) => return Err(error),
-            }
+            };
             heart.beat();
-            if !healer.shutdown.sleep(rounds.pause).await {
+            if !healer.shutdown.sleep(rounds.pause_after(is_outage)).await {
                 break;
             }
         }
@@ -119,4 +132,21 @@ fn count(holes: &[Hole]) -> i64 {
         .iter()
         .map(|hole| hole.offsets.end - hole.offsets.start)
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_at_the_start_does_not_take_an_hour() {
+        let rounds = |pause| Rounds {
+            pause: Duration::from_secs(pause),
+            grace: Duration::ZERO,
+            offsets: 1,
+        };
+        assert_eq!(rounds(3_600).pause_after(true), OUTAGE_PAUSE);
+        assert_eq!(rounds(3_600).pause_after(false), Duration::from_secs(3_600));
+        assert_eq!(rounds(1).pause_after(true), Duration::from_secs(1));
+    }
 }
