@@ -17,6 +17,8 @@ pub mod picture;
 pub mod producer;
 pub mod servers;
 pub mod service;
+mod shared;
+mod template;
 mod times;
 pub mod truth;
 pub mod vocabulary;

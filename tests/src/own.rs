@@ -38,9 +38,9 @@ pub fn address(server: Server) -> Option<String> {
     std::env::var(variable).ok().filter(|address| !address.is_empty())
 }
 
-/// The servers without an external address.
-pub(crate) fn embedded() -> Vec<Server> {
-    let mut servers = Server::ALL.to_vec();
+/// Those of these servers that have no external address.
+pub(crate) fn embedded(servers: &[Server]) -> Vec<Server> {
+    let mut servers = servers.to_vec();
     servers.retain(|server| address(*server).is_none());
     servers
 }
@@ -54,30 +54,41 @@ pub(crate) fn skip(name: &str, server: Server) -> Result<()> {
     Ok(std::io::stdout().lock().write_all(line.as_bytes())?)
 }
 
-/// Replaces the embedded servers' addresses by the given ones, and empties those servers.
-pub(crate) async fn take(endpoints: &mut Endpoints) -> Result<()> {
+/// Replaces the embedded servers' addresses by the external ones.
+pub(crate) fn put(endpoints: &mut Endpoints) {
+    let places = [
+        (Server::Kafka, &mut endpoints.kafka_brokers),
+        (Server::Registry, &mut endpoints.registry_url),
+        (Server::Mongo, &mut endpoints.mongo_uri),
+        (Server::Timescale, &mut endpoints.timescale_url),
+    ];
+    for (server, place) in places {
+        if let Some(given) = address(server) {
+            *place = given;
+        }
+    }
+}
+
+/// Empties what an earlier scenario may have used; the other embedded servers are new each time.
+pub(crate) async fn empty(endpoints: &Endpoints) -> Result<()> {
+    clear_registry(&endpoints.registry_url)
+        .await
+        .context("emptying the registry")?;
     if let Some(brokers) = address(Server::Kafka) {
         clear_kafka(&brokers).await.context("PULSELINE_TEST_KAFKA")?;
-        endpoints.kafka_brokers = brokers;
-    }
-    if let Some(url) = address(Server::Registry) {
-        clear_registry(&url).await.context("PULSELINE_TEST_REGISTRY")?;
-        endpoints.registry_url = url;
     }
     if let Some(uri) = address(Server::Mongo) {
         let config = MongoConfig {
-            uri: Secret::new(&uri),
+            uri: Secret::new(uri),
             ..MongoConfig::default()
         };
         let database = mongo::open(&config, "pulseline-tests").await;
         database.context("PULSELINE_TEST_MONGO")?.driver().drop().await?;
-        endpoints.mongo_uri = uri;
     }
     if let Some(url) = address(Server::Timescale) {
         clear_timescale(&url)
             .await
             .context("PULSELINE_TEST_TIMESCALE_URL")?;
-        endpoints.timescale_url = url;
     }
     Ok(())
 }

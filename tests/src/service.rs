@@ -46,12 +46,16 @@ impl Role {
         }
     }
 
-    /// Settings that differ from the defaults in every test: chunks are packed at once, so that later readings meet
-    /// packed chunks; and the console takes any free port.
+    /// Settings that differ from the defaults in every test: cycles follow each other quickly; chunks are packed at
+    /// once, so that later readings meet packed chunks; and the console takes any free port.
     fn settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Sink | Self::Loader | Self::Healer => &[],
-            Self::Compactor => &[("PULSELINE__COMPACTOR__QUIET_MS", "0")],
+            Self::Compactor => &[
+                ("PULSELINE__COMPACTOR__INTERVAL_MS", "500"),
+                ("PULSELINE__COMPACTOR__PAUSE_FACTOR", "1"),
+                ("PULSELINE__COMPACTOR__QUIET_MS", "0"),
+            ],
             Self::Console => &[("PULSELINE__CONSOLE__LISTEN", "127.0.0.1:0")],
         }
     }

@@ -6,21 +6,29 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use pulseline_auditor::{AuditorConnections, Status, Verdict, VerifyConfig};
+use pulseline_auditor::{AuditorConnections, Scope, Status, Verdict, VerifyConfig};
 use pulseline_generator::{Counts, SimulateConfig, Summary};
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, RegistryConfig, Secret, TimescaleConfig};
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_stack::{Endpoints, Extras, Server, Stack, StackOptions};
-use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::own;
+use crate::shared;
+use crate::template::template;
 use crate::times::Times;
 
 /// How often a condition on the stores is checked.
 const POLL: Duration = Duration::from_millis(250);
 /// No wait in these tests takes longer on two cores: a longer one means that the condition never becomes true.
 const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Longest wait of `verify` for messages in flight.
+const SETTLE: Duration = Duration::from_secs(60);
+
+/// The embedded servers that start anew for each world. To start them takes little longer than to empty them.
+const OWN: [Server; 3] = [Server::Kafka, Server::Mongo, Server::Timescale];
 
 /// Most sets of servers at once: more would need much memory.
 const WORLDS_MAX: usize = 4;
@@ -35,66 +43,39 @@ static WORLDS: LazyLock<Semaphore> = LazyLock::new(|| {
     Semaphore::new(if given { 1 } else { cores.min(WORLDS_MAX) })
 });
 
-/// Data of a migrated embedded TimescaleDB: each world begins with a copy.
-static TEMPLATE: OnceCell<PathBuf> = OnceCell::const_new();
-
-async fn migrated() -> Result<PathBuf> {
-    let options = StackOptions {
-        root: stack_root(),
-        name: "test-template".into(),
-        fresh: true,
-    };
-    let stack = Stack::start_one(&options, Server::Timescale, &|_: &str| ()).await?;
-    let timescale = TimescaleConfig {
-        url: Secret::new(stack.endpoints().timescale_url.clone()),
-        ..TimescaleConfig::default()
-    };
-    pulseline_sql::migrate(&timescale).await?;
-    stack.stop().await?;
-    Ok(stack_root()
-        .join("run/test-template/data")
-        .join(Server::Timescale.name()))
-}
-
-/// Starts the embedded TimescaleDB with a copy, if the world has one.
-async fn template() -> Result<Extras> {
-    let mut extras = Extras::default();
-    if own::address(Server::Timescale).is_none() {
-        extras.timescale_template = Some(TEMPLATE.get_or_try_init(migrated).await?.clone());
-    }
-    Ok(extras)
-}
-
 /// The running servers of a test.
 pub struct World {
-    /// The servers, for tests that kill and restart them.
+    /// The servers that only this world uses, for tests that kill and restart them.
     pub stack: Stack,
     /// The servers' addresses, for the services.
     pub endpoints: Endpoints,
+    /// The registry, which a later scenario uses too.
+    registry: Option<Stack>,
     name: String,
     times: Times,
     _permit: SemaphorePermit<'static>,
 }
 
 impl World {
-    /// Starts fresh servers under a name of the test's own, and migrates.
+    /// Starts a world with a name of its own: servers that are new, and an emptied registry.
     ///
     /// # Errors
-    /// A server that does not start.
+    /// A server that does not come up.
     pub async fn start(name: &str) -> Result<Self> {
-        Self::launch(name, template().await?, &own::embedded())
-            .await?
-            .emptied()
-            .await
+        let mut world = Self::launch(name, template().await?, &own::embedded(&OWN)).await?;
+        let registry = shared::take().await?;
+        world.endpoints.registry_url = registry.endpoints().registry_url.clone();
+        world.registry = Some(registry);
+        world.emptied().await
     }
 
-    /// [`World::start`] for a benchmark. The server that migrates the warehouse is also the one that is measured,
-    /// so that its code is compiled as in a server that has run for long.
+    /// Starts servers that only this world uses, for a benchmark. The server that migrates the warehouse is also the
+    /// one that is measured, so that its code is compiled as in a server that has run for long.
     ///
     /// # Errors
     /// As [`World::start`].
     pub async fn start_warm(name: &str) -> Result<Self> {
-        Self::launch(name, Extras::default(), &own::embedded())
+        Self::launch(name, Extras::default(), &own::embedded(&Server::ALL))
             .await?
             .emptied()
             .await
@@ -106,10 +87,14 @@ impl World {
     /// # Errors
     /// As [`World::start`].
     pub async fn start_owning(name: &str, servers: &[Server]) -> Result<Option<Self>> {
-        match servers.iter().find(|server| own::address(**server).is_some()) {
-            Some(server) => own::skip(name, *server).map(|()| None),
-            None => Self::start(name).await.map(Some),
+        if let Some(server) = servers.iter().find(|server| own::address(**server).is_some()) {
+            return own::skip(name, *server).map(|()| None);
         }
+        if servers.contains(&Server::Registry) {
+            let world = Self::launch(name, template().await?, &own::embedded(&Server::ALL)).await?;
+            return world.emptied().await.map(Some);
+        }
+        Self::start(name).await.map(Some)
     }
 
     /// Starts fresh embedded servers with further options, even if external servers are given.
@@ -128,7 +113,8 @@ impl World {
     }
 
     async fn emptied(mut self) -> Result<Self> {
-        own::take(&mut self.endpoints).await?;
+        own::put(&mut self.endpoints);
+        own::empty(&self.endpoints).await?;
         self.migrate().await
     }
 
@@ -148,6 +134,7 @@ impl World {
         Ok(Self {
             stack,
             endpoints,
+            registry: None,
             name,
             times,
             _permit: permit,
@@ -160,13 +147,16 @@ impl World {
         Ok(self)
     }
 
-    /// Kills the servers without a clean stop: no test reads their data again.
+    /// Kills the servers that only this world uses, without a clean stop: no test reads their data again.
     ///
     /// # Errors
     /// A process that cannot be killed.
     pub async fn stop(mut self) -> Result<()> {
         for server in Server::ALL {
             self.stack.kill(server)?;
+        }
+        if let Some(registry) = self.registry.take() {
+            shared::give_back(registry);
         }
         Ok(())
     }
@@ -326,13 +316,18 @@ impl World {
         .await
     }
 
-    /// `verify`, with a wait of at most `settle` for messages in flight.
+    /// `verify` of what is stored, with a wait of at most `settle` for messages in flight.
     ///
     /// # Errors
     /// An unreachable store.
     pub async fn verify(&self, settle: Duration) -> Result<Verdict> {
+        self.verify_scope(settle, Scope::of_stored()).await
+    }
+
+    async fn verify_scope(&self, settle: Duration, scope: Scope) -> Result<Verdict> {
         let config = VerifyConfig {
             settle,
+            scope,
             ..VerifyConfig::default()
         };
         let began = Instant::now();
@@ -347,9 +342,15 @@ impl World {
     /// # Errors
     /// The differences.
     pub async fn verify_equal(&self) -> Result<()> {
-        let verdict = self.verify(Duration::from_secs(60)).await?;
-        ensure!(verdict.is_equal() && verdict.in_flight == 0, "{verdict}");
-        Ok(())
+        equal(&self.verify_scope(SETTLE, Scope::default()).await?)
+    }
+
+    /// [`World::verify_equal`] without the views: for scenarios of delivery, which can damage only what is stored.
+    ///
+    /// # Errors
+    /// As [`World::verify_equal`].
+    pub async fn verify_stored(&self) -> Result<()> {
+        equal(&self.verify(SETTLE).await?)
     }
 
     /// One number of the warehouse.
@@ -361,6 +362,11 @@ impl World {
         let row = warehouse.query_one(sql, &[]).await;
         Ok(row.with_context(|| sql.to_owned())?.get(0))
     }
+}
+
+fn equal(verdict: &Verdict) -> Result<()> {
+    ensure!(verdict.is_equal() && verdict.in_flight == 0, "{verdict}");
+    Ok(())
 }
 
 /// Folder of the embedded servers' programs and data, shared by all tests.

@@ -49,6 +49,14 @@ pub fn checked_relations() -> BTreeSet<String> {
     checks().into_iter().map(|check| check.relation).collect()
 }
 
+/// Names of the relations of stage and agg that the compactor stores; the others are views over them.
+pub(crate) fn stored() -> impl Iterator<Item = String> {
+    checks()
+        .into_iter()
+        .filter(Check::is_stored)
+        .map(|check| check.relation)
+}
+
 /// Compares one relation over `days`.
 pub(crate) async fn compare(
     client: &mut Client,

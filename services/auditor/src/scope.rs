@@ -65,6 +65,19 @@ pub struct Scope {
     pub start_at: Option<String>,
 }
 
+impl Scope {
+    /// The tables of raw, and what the compactor stores: everything that a fault of a service can damage. The other
+    /// relations are views over these.
+    #[must_use]
+    pub fn of_stored() -> Self {
+        let raw = Stream::ALL.map(|stream| documents::comparison(stream).relation().to_owned());
+        Self {
+            relations: raw.into_iter().chain(layers::stored()).collect(),
+            ..Self::default()
+        }
+    }
+}
+
 /// One comparison.
 pub(crate) enum Step {
     /// A relation of stage or agg with what it stands on.

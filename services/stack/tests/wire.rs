@@ -7,20 +7,37 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use futures_util::{SinkExt, TryStreamExt};
-use pulseline_stack::{Server, Stack, StackOptions};
+use pulseline_stack::{Extras, Server, Stack, StackOptions};
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn server(name: &str) -> Result<Stack> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.stack");
-    let options = StackOptions {
-        root,
+/// Data of a server that has started once: to make them takes longer than to copy them.
+static TEMPLATE: OnceCell<PathBuf> = OnceCell::const_new();
+
+fn options(name: &str) -> StackOptions {
+    StackOptions {
+        root: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.stack"),
         name: format!("test-wire-{name}"),
         fresh: true,
+    }
+}
+
+async fn template() -> Result<PathBuf> {
+    let options = options("template");
+    let stack = Stack::start_one(&options, Server::Timescale, &|_: &str| ()).await?;
+    stack.stop().await?;
+    Ok(options.root.join("run").join(options.name).join("data/timescale"))
+}
+
+async fn server(name: &str) -> Result<Stack> {
+    let extras = Extras {
+        timescale_template: Some(TEMPLATE.get_or_try_init(template).await?.clone()),
+        ..Extras::default()
     };
-    Ok(Stack::start_one(&options, Server::Timescale, &|_: &str| ()).await?)
+    Ok(Stack::start_with(&options(name), extras, &[Server::Timescale], &|_: &str| ()).await?)
 }
 
 async fn client(stack: &Stack) -> Result<Client> {

@@ -143,7 +143,7 @@ async fn three_years_of_one_person_cost_one_read_of_each_night_and_verify_as_equ
             "{readings} readings"
         );
     }
-    world.verify_equal().await?;
+    world.verify_stored().await?;
     drop((services, compactor));
     world.stop().await
 }

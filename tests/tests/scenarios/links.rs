@@ -250,7 +250,7 @@ async fn d_3_a_link_that_fails_in_any_way_is_named_and_waited_out() -> Result<()
     );
     let findings = truth::compare(&net.world, &net.oracle).await?;
     ensure!(findings.is_clean(), "{findings}");
-    net.world.verify_equal().await?;
+    net.world.verify_stored().await?;
     for service in [&mut flow.sink, &mut flow.loader, &mut flow.compactor] {
         ensure!(
             service.is_running()?,

@@ -103,13 +103,13 @@ async fn a_rebuilt_warehouse_takes_the_place_of_the_old_one_while_events_flow() 
     kill_half_way(&world).await?;
     forget_in_both(&world).await?;
 
-    // Other uploads stream in for a minute during the rebuild: two days, and the week in which the late ones
+    // Other uploads stream in for half a minute during the rebuild: two days, and the week in which the late ones
     // arrive.
     let more = SimulateConfig {
         participants: 2,
         days: 2,
         seed: 2,
-        speed: Speed::Times(13_000.0),
+        speed: Speed::Times(26_000.0),
         ..SimulateConfig::default()
     };
     let (streamed, rebuilt) = tokio::join!(world.simulate(&more), run(&world, &["rebuild"]));

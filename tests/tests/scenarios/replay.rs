@@ -54,7 +54,9 @@ async fn a_written_cohort_replays_to_the_rows_of_the_sent_cohort() -> Result<()>
         part < whole,
         "killed after {part} of {whole} messages: not half way"
     );
-    same_rows(&world, &written).await?;
+    if let Err(error) = same_rows(&world, &written).await {
+        return Err(error.context(world.status().await.to_string()));
+    }
 
     let before = fingerprint(&world).await?;
     finished(start(&world, &folder, "max")?).await?;

@@ -47,7 +47,7 @@ async fn d_3_a_restart_of_each_server_during_flow_is_waited_out() -> Result<()> 
     );
     let findings = truth::compare(&world, &oracle).await?;
     ensure!(findings.is_clean(), "{findings}");
-    world.verify_equal().await?;
+    world.verify_stored().await?;
     for service in &mut services {
         ensure!(
             service.is_running()?,

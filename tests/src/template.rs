@@ -1,0 +1,41 @@
+//! A migrated TimescaleDB that is made once and copied for each scenario.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use pulseline_runtime::config::{Secret, TimescaleConfig};
+use pulseline_stack::{Extras, Server, Stack, StackOptions};
+use tokio::sync::OnceCell;
+
+use crate::own;
+use crate::world::stack_root;
+
+/// Data of a migrated embedded TimescaleDB: each world begins with a copy.
+static TEMPLATE: OnceCell<PathBuf> = OnceCell::const_new();
+
+async fn migrated() -> Result<PathBuf> {
+    let options = StackOptions {
+        root: stack_root(),
+        name: "test-template".into(),
+        fresh: true,
+    };
+    let stack = Stack::start_one(&options, Server::Timescale, &|_: &str| ()).await?;
+    let timescale = TimescaleConfig {
+        url: Secret::new(stack.endpoints().timescale_url.clone()),
+        ..TimescaleConfig::default()
+    };
+    pulseline_sql::migrate(&timescale).await?;
+    stack.stop().await?;
+    Ok(stack_root()
+        .join("run/test-template/data")
+        .join(Server::Timescale.name()))
+}
+
+/// Starts the embedded TimescaleDB with a copy, if the world has one.
+pub(crate) async fn template() -> Result<Extras> {
+    let mut extras = Extras::default();
+    if own::address(Server::Timescale).is_none() {
+        extras.timescale_template = Some(TEMPLATE.get_or_try_init(migrated).await?.clone());
+    }
+    Ok(extras)
+}
