@@ -69,14 +69,14 @@ pub(crate) fn put(endpoints: &mut Endpoints) {
     }
 }
 
-/// Empties what an earlier scenario may have used; the other embedded servers are new each time.
+/// Empties what an earlier scenario may have used; an embedded MongoDB or TimescaleDB is new each time.
 pub(crate) async fn empty(endpoints: &Endpoints) -> Result<()> {
+    clear_kafka(&endpoints.kafka_brokers)
+        .await
+        .context("emptying Kafka")?;
     clear_registry(&endpoints.registry_url)
         .await
         .context("emptying the registry")?;
-    if let Some(brokers) = address(Server::Kafka) {
-        clear_kafka(&brokers).await.context("PULSELINE_TEST_KAFKA")?;
-    }
     if let Some(uri) = address(Server::Mongo) {
         let config = MongoConfig {
             uri: Secret::new(uri),

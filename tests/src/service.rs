@@ -301,7 +301,10 @@ impl Service {
 /// As [`binary`].
 pub fn command(world: &World) -> Result<Command> {
     let mut command = Command::new(binary()?);
-    command.envs(world.endpoints.environment()).kill_on_drop(true);
+    command
+        .envs(world.endpoints.environment())
+        .env("PULSELINE__SINK__GROUP", world.group())
+        .kill_on_drop(true);
     Ok(command)
 }
 

@@ -1,4 +1,4 @@
-//! Registries that serve one scenario after another: to empty one takes less time than to start one.
+//! Kafka and registry that serve one scenario after another: Java takes longer to start than they to be emptied.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -9,11 +9,11 @@ use pulseline_stack::{Extras, Server, Stack, StackOptions};
 use crate::own;
 use crate::world::stack_root;
 
-/// Registries that no scenario uses now; the processes end with this one.
+/// Those that no scenario uses now; the processes end with this one.
 static IDLE: Mutex<Vec<Stack>> = Mutex::new(Vec::new());
 static STARTED: AtomicUsize = AtomicUsize::new(0);
 
-/// A registry for the caller alone, with what the scenario before left in it.
+/// Servers for the caller alone, with what the scenario before left in them.
 pub(crate) async fn take() -> Result<Stack> {
     let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
     match idle {
@@ -22,7 +22,7 @@ pub(crate) async fn take() -> Result<Stack> {
     }
 }
 
-/// Takes back the registry of a scenario that succeeded; that of a failed one may be in any state, and is dropped.
+/// Takes back the servers of a scenario that succeeded; those of one that failed may be in any state, and are dropped.
 pub(crate) fn give_back(stack: Stack) {
     IDLE.lock().unwrap_or_else(PoisonError::into_inner).push(stack);
 }
@@ -30,9 +30,9 @@ pub(crate) fn give_back(stack: Stack) {
 async fn start() -> Result<Stack> {
     let options = StackOptions {
         root: stack_root(),
-        name: format!("test-registry-{}", STARTED.fetch_add(1, Ordering::Relaxed)),
+        name: format!("test-shared-{}", STARTED.fetch_add(1, Ordering::Relaxed)),
         fresh: true,
     };
-    let servers = own::embedded(&[Server::Registry]);
+    let servers = own::embedded(&[Server::Kafka, Server::Registry]);
     Ok(Stack::start_with(&options, Extras::default(), &servers, &|_: &str| ()).await?)
 }

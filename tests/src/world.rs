@@ -27,20 +27,20 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// Longest wait of `verify` for messages in flight.
 const SETTLE: Duration = Duration::from_secs(60);
 
-/// The embedded servers that start anew for each world. To start them takes little longer than to empty them.
-const OWN: [Server; 3] = [Server::Kafka, Server::Mongo, Server::Timescale];
+/// The embedded servers that start anew for each world: both do within seconds.
+const OWN: [Server; 2] = [Server::Mongo, Server::Timescale];
 
 /// Most sets of servers at once: more would need much memory.
 const WORLDS_MAX: usize = 4;
 
-/// Allows as many sets of servers at once as there are cores, because a scenario waits more than it computes; a set
+/// Allows one more set of servers at once than there are cores, because a scenario waits as long as it computes; a set
 /// needs about 2 GB. An external server allows only one set, because each scenario empties it.
 static WORLDS: LazyLock<Semaphore> = LazyLock::new(|| {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let given = Server::ALL
         .into_iter()
         .any(|server| own::address(server).is_some());
-    Semaphore::new(if given { 1 } else { cores.min(WORLDS_MAX) })
+    Semaphore::new(if given { 1 } else { WORLDS_MAX.min(cores + 1) })
 });
 
 /// The running servers of a test.
@@ -49,23 +49,29 @@ pub struct World {
     pub stack: Stack,
     /// The servers' addresses, for the services.
     pub endpoints: Endpoints,
-    /// The registry, which a later scenario uses too.
-    registry: Option<Stack>,
+    /// Kafka and the registry, which a later scenario uses too.
+    shared: Option<Stack>,
     name: String,
     times: Times,
     _permit: SemaphorePermit<'static>,
 }
 
 impl World {
-    /// Starts a world with a name of its own: servers that are new, and an emptied registry.
+    /// Starts a world with a name of its own: new servers, but Kafka and the registry only emptied.
     ///
     /// # Errors
     /// A server that does not come up.
     pub async fn start(name: &str) -> Result<Self> {
         let mut world = Self::launch(name, template().await?, &own::embedded(&OWN)).await?;
-        let registry = shared::take().await?;
-        world.endpoints.registry_url = registry.endpoints().registry_url.clone();
-        world.registry = Some(registry);
+        let shared = shared::take().await?;
+        let Endpoints {
+            kafka_brokers,
+            registry_url,
+            ..
+        } = shared.endpoints().clone();
+        world.endpoints.kafka_brokers = kafka_brokers;
+        world.endpoints.registry_url = registry_url;
+        world.shared = Some(shared);
         world.emptied().await
     }
 
@@ -90,11 +96,11 @@ impl World {
         if let Some(server) = servers.iter().find(|server| own::address(**server).is_some()) {
             return own::skip(name, *server).map(|()| None);
         }
-        if servers.contains(&Server::Registry) {
-            let world = Self::launch(name, template().await?, &own::embedded(&Server::ALL)).await?;
-            return world.emptied().await.map(Some);
+        if servers.iter().all(|server| OWN.contains(server)) {
+            return Self::start(name).await.map(Some);
         }
-        Self::start(name).await.map(Some)
+        let world = Self::launch(name, template().await?, &own::embedded(&Server::ALL)).await?;
+        world.emptied().await.map(Some)
     }
 
     /// Starts fresh embedded servers with further options, even if external servers are given.
@@ -134,7 +140,7 @@ impl World {
         Ok(Self {
             stack,
             endpoints,
-            registry: None,
+            shared: None,
             name,
             times,
             _permit: permit,
@@ -155,10 +161,16 @@ impl World {
         for server in Server::ALL {
             self.stack.kill(server)?;
         }
-        if let Some(registry) = self.registry.take() {
-            shared::give_back(registry);
+        if let Some(shared) = self.shared.take() {
+            shared::give_back(shared);
         }
         Ok(())
+    }
+
+    /// The sink's group, one for each world: Kafka keeps a killed sink as a member of its group for a while.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        &self.name
     }
 
     /// Folder of the services' logs.
@@ -227,7 +239,7 @@ impl World {
             kafka: self.kafka(),
             mongo: self.mongo(),
             timescale: self.timescale(),
-            group: pulseline_sink::config::GROUP.into(),
+            group: self.group().to_owned(),
         }
     }
 
