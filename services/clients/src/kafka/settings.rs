@@ -19,7 +19,7 @@ const CONNECT_TIMEOUT_MS: &str = "10000";
 /// Longest pause before a reconnect.
 const RECONNECT_MS: &str = "2000";
 
-/// Requests of a producer that are under way at once. A broker that has just become a partition's leader may refuse a
+/// Produce requests to one broker that are under way at once. A broker that has just become a partition's leader may refuse a
 /// producer's first request and accept the second: before the fix of KAFKA-15591 it takes any first sequence number. The
 /// producer then reports the first one as acknowledged, and its messages are lost.
 const IN_FLIGHT: &str = "1";

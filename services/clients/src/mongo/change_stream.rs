@@ -9,16 +9,16 @@ use mongodb::change_stream::ChangeStream as DriverStream;
 use mongodb::change_stream::event::ResumeToken;
 use mongodb::error::Result;
 
-/// What a change stream gives, and from where.
+/// Options of a change stream.
 #[derive(Clone, Debug)]
 pub struct Watch {
     /// The stage that selects events.
     pub stage: Document,
     /// The position after which it begins; the present when there is none.
     pub start_after: Option<ResumeToken>,
-    /// How long the server waits for an event before an empty answer.
+    /// How long the server waits for an event before it sends an empty reply.
     pub max_await: Duration,
-    /// Events per answer.
+    /// Events per reply of the server.
     pub batch_size: u32,
 }
 

@@ -10,16 +10,16 @@ use mongodb::options::{FindOptions, IndexOptions};
 use super::class::is_there_already;
 use super::cursor::Cursor;
 
-/// How found documents come.
+/// Options of a query.
 #[derive(Clone, Debug, Default)]
 pub struct Find {
-    /// Which fields; all when there is none.
+    /// The fields to return; none returns all.
     pub projection: Option<Document>,
-    /// In which order.
+    /// The order of the documents.
     pub sort: Option<Document>,
-    /// How many at most.
+    /// The maximum number of documents.
     pub limit: Option<i64>,
-    /// Documents per answer.
+    /// Documents per reply of the server.
     pub batch_size: Option<u32>,
 }
 

@@ -1,4 +1,4 @@
-//! A cursor over the documents of a query, answer by answer.
+//! A cursor over the documents of a query, batch by batch.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ impl Cursor {
         }
     }
 
-    /// The documents of the next answer; none at the end.
+    /// The next batch of documents; none at the end.
     ///
     /// # Errors
     /// The server's error.
@@ -50,7 +50,7 @@ impl fmt::Debug for Cursor {
     }
 }
 
-/// One answer of the server.
+/// The documents of one reply of the server.
 #[derive(Clone, Debug)]
 pub struct Batch(RawBatch);
 
@@ -58,7 +58,7 @@ impl Batch {
     /// Its documents, which may be none. They are not copied.
     ///
     /// # Errors
-    /// An answer that is no list of documents.
+    /// A reply that is not a list of documents.
     pub fn documents(&self) -> Result<Vec<&RawDocument>> {
         let mut documents = Vec::new();
         for item in self.0.doc_slices()? {
