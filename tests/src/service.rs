@@ -263,6 +263,24 @@ impl Service {
         }
     }
 
+    /// Waits until it says that it waits for this server.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn until_waits_for(&self, hop: &str) -> Result<()> {
+        let deadline = tokio::time::Instant::now() + READY;
+        while self
+            .measures()
+            .await?
+            .of("pulseline_waiting_seconds", "hop", hop)?
+            == 0.0
+        {
+            ensure!(tokio::time::Instant::now() < deadline, "never waits for {hop}");
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
+    }
+
     /// Waits until it is ready, active or on standby.
     ///
     /// # Errors

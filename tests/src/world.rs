@@ -328,6 +328,16 @@ impl World {
         .await
     }
 
+    /// Waits until the compactor has moved the whole log of the accounting into `ops.accounted`: before a scenario
+    /// reads or changes that table.
+    ///
+    /// # Errors
+    /// When this does not happen in time.
+    pub async fn until_folded(&self) -> Result<()> {
+        self.until_count("select count(*) from ops.accounted_log", 0)
+            .await
+    }
+
     /// `verify` of what is stored, with a wait of at most `settle` for messages in flight.
     ///
     /// # Errors

@@ -145,9 +145,7 @@ async fn origin_of(world: &World, reason: &str) -> Result<String> {
 
 /// An offset that is removed from the ops tables shows within seconds: in the sentence, and as a hole in its bar.
 async fn hole(world: &World, console: &Console, browser: &Browser) -> Result<()> {
-    world
-        .until_count("select count(*) from ops.accounted_log", 0)
-        .await?;
+    world.until_folded().await?;
     let client = world.warehouse().await?;
     let torn = "update ops.accounted set offsets = offsets - '{[0,1)}' \
         where topic = 'fitbit.heart_rates' and partition = (select min(partition) from ops.accounted \

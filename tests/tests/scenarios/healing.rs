@@ -48,9 +48,7 @@ async fn lose(world: &World, partition: i32, lost: std::ops::Range<i64>) -> Resu
         .filter_map(|document| document.get_str("_id").ok())
         .collect();
     // The log would keep them.
-    world
-        .until_count("select count(*) from ops.accounted_log", 0)
-        .await?;
+    world.until_folded().await?;
     let warehouse = world.warehouse().await?;
     let rows = warehouse
         .execute("delete from raw.steps where event_id::text = any($1)", &[&ids])
@@ -95,6 +93,7 @@ async fn a_3_lost_offsets_are_repaired_from_mongodb_then_from_kafka_and_the_rest
     world.until_quiet().await?;
     let steps = "select count(*) from raw.steps";
     let before = world.count(steps).await?;
+    world.until_folded().await?;
     let partition: i32 = world.warehouse().await?.query_one(BUSIEST, &[]).await?.get(0);
     ensure!(lose(&world, partition, LOST).await? > 0, "no row was lost");
     let (code, said) = heal(&world, &["--dry-run"]).await?;

@@ -55,6 +55,7 @@ async fn d_4_a_1_dashboards_and_alerts_show_the_actual_state() -> Result<()> {
     prometheus.knows_every_metric().await?;
     prometheus.answers_every_query().await?;
     prometheus.until_calm().await?;
+    world.until_folded().await?;
     let forgotten = world.warehouse().await?.execute(FORGET, &[]).await?;
     ensure!(forgotten == 1, "nothing was forgotten");
     prometheus.until_alert("OffsetsUnaccounted", "3").await?;
