@@ -19,6 +19,11 @@ pub enum SqlError {
          timescale/timescaledb, or the package timescaledb-2-postgresql-17 of Timescale; not an -oss image, not Debian's own package)"
     )]
     Unlicensed(String),
+    /// A relation is not what it was migrated to be.
+    #[error(
+        "{0} is no continuous aggregate of this server any more: `pulseline rebuild` builds the warehouse anew"
+    )]
+    NotAnAggregate(String),
     /// An applied migration differs from the one in this program.
     #[error(
         "the applied migration {version} differs from the one in this program: it was edited after its release"
@@ -57,7 +62,11 @@ impl Classify for SqlError {
             Self::Postgres(error) => error.class(),
             // An operator may run the migration before or at the same moment.
             Self::TooOld { .. } => Class::Transient,
-            Self::Prefix(_) | Self::Unlicensed(_) | Self::Edited { .. } | Self::TooNew { .. } => Class::Fatal,
+            Self::Prefix(_)
+            | Self::Unlicensed(_)
+            | Self::NotAnAggregate(_)
+            | Self::Edited { .. }
+            | Self::TooNew { .. } => Class::Fatal,
         }
     }
 }

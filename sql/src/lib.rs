@@ -1,5 +1,6 @@
 //! The warehouse: migrations, connections, leases, and the arithmetic of its periods.
 
+pub mod aggregates;
 mod cancel;
 mod check;
 mod client;

@@ -72,8 +72,14 @@ pub(crate) async fn compact(settings: Settings, arguments: &CompactArgs) -> anyh
         shutdown.on_signals(settings.drain())?;
         let report = pulseline_compactor::run_once(&compactor, &timescale, &clock, &shutdown).await?;
         print::line(&format!(
-            "{} changes, {} refreshes, {} sleeps with another heart rate, {} chunks packed, {} deleted, {} days wait until they have closed",
-            report.days, report.refreshes, report.sleeps, report.packed, report.deleted, report.waiting
+            "{} changes, {} refreshes, {} patched device days, {} sleeps with another heart rate, {} chunks packed, {} deleted, {} days wait until they have closed",
+            report.days,
+            report.refreshes,
+            report.patched,
+            report.sleeps,
+            report.packed,
+            report.deleted,
+            report.waiting
         ));
         return Ok(Outcome::Done);
     }

@@ -13,6 +13,7 @@ use crate::config::CompactorConfig;
 use crate::error::CompactorError;
 use crate::locks::keep;
 use crate::ops_tables::{self, NewEntry};
+use crate::patch::{self, Patch};
 use crate::plan::{Dirty, Plan, Refresh, plan};
 use crate::report::CycleReport;
 use crate::{facts, metrics, pack, retain};
@@ -35,12 +36,17 @@ pub(crate) async fn find_work(
     config: &CompactorConfig,
     clock: &Clock,
 ) -> Result<Work, CompactorError> {
-    let floor = floor(client)
-        .await
-        .map_err(CompactorError::sql("reading the floor"))?;
-    let dirty = ops_tables::dirty(client, config.dirty_rows).await?;
-    let waiting = ops_tables::waiting(client).await?;
-    let mut plan = plan(&dirty, &waiting, clock.now_utc_millis(), config.bounds(floor));
+    // One round trip for what does not depend on each other.
+    let floor = async {
+        floor(client)
+            .await
+            .map_err(CompactorError::sql("reading the floor"))
+    };
+    let dirty = ops_tables::dirty(client, config.dirty_rows);
+    let (floor, dirty, waiting) = tokio::try_join!(floor, dirty, ops_tables::waiting(client))?;
+    let now = clock.now_utc_millis();
+    let few = patch::few(client, patch::changed(&dirty, &waiting, now)).await?;
+    let mut plan = plan(&dirty, &waiting, now, config.bounds(floor), &few);
     plan.more |= is_full(dirty.len(), config.dirty_rows);
     let sleeps = facts::touched(client, &plan, floor).await?;
     Ok(Work {
@@ -66,6 +72,14 @@ pub(crate) async fn cycle(
         sleeps,
         waiting,
     } = find_work(client, config, clock).await?;
+    for of_stream in plan.patches.chunk_by(|one, next| one.stream == next.stream) {
+        let began = Instant::now();
+        patch::apply(client, lease, of_stream).await?;
+        for entry in patched(of_stream) {
+            ops_tables::journal(client, &entry, began.elapsed()).await?;
+        }
+        metrics::record_patches(of_stream, began.elapsed());
+    }
     for window in &plan.refreshes {
         keep(client, lease).await?;
         let began = Instant::now();
@@ -82,12 +96,13 @@ pub(crate) async fn cycle(
         ops_tables::close(client, lease, &plan).await?;
     }
     let deleted = retain::retain(client, lease, config, clock.now_utc_millis()).await?;
-    let due = pack::due(client, config, clock.now_utc_millis()).await?;
+    let due = pack::due(client, config, clock.now_utc_millis());
+    let (due, ()) = tokio::try_join!(due, ops_tables::trim(client, config.journal_days))?;
     let packed = pack::pack(client, lease, &due).await?;
-    ops_tables::trim(client, config.journal_days).await?;
     let report = CycleReport {
         days: plan.done.len(),
         refreshes: plan.refreshes.len(),
+        patched: plan.patches.iter().map(Patch::device_days).sum(),
         sleeps: changed,
         packed,
         deleted,
@@ -120,6 +135,24 @@ fn entry(window: &Refresh, changes: usize) -> NewEntry<'static> {
         },
         rows: i64::try_from(changes).unwrap_or(i64::MAX),
     }
+}
+
+/// Of all patches of a stream, one entry for each relation: so many that each one is short would fill the journal.
+fn patched(patches: &[Patch]) -> impl Iterator<Item = NewEntry<'static>> {
+    let first = patches.iter().map(|patch| patch.days.start).min().unwrap_or(0);
+    let end = patches.iter().map(|patch| patch.days.end).max().unwrap_or(0);
+    let device_days: usize = patches.iter().map(Patch::device_days).sum();
+    let relations = patches.first().into_iter().flat_map(|patch| patch.relations);
+    relations.map(move |relation| NewEntry {
+        task: "patch",
+        relation,
+        days: first..end,
+        reason: match device_days {
+            1 => "a day of 1 device changed".to_owned(),
+            days => format!("{days} days of devices changed"),
+        },
+        rows: i64::try_from(device_days).unwrap_or(i64::MAX),
+    })
 }
 
 /// One CALL per simple query: the server refuses two in one string, or one in a transaction.

@@ -2,7 +2,8 @@
 //! sleeps, packs old and quiet chunks, and folds the accounting.
 //!
 //! ```text
-//!  ops.dirty_days ──▶ plan (pure) ──▶ refresh: CALL by CALL ──▶ sleeps ──▶ delete exactly the ids that were read
+//!  ops.dirty_days ──▶ plan (pure) ──▶ patch, where few devices changed ──▶ sleeps ──▶ delete exactly the ids that were read
+//!                        │      └─────▶ refresh: CALL by CALL ───────────────┘
 //!                        │ days that are still open ──▶ ops.waiting_days ──▶ plan, once they have closed
 //!  ops.chunks ──▶ old and quiet ──▶ columnstore
 //!  ops.floors, once retention is set ──▶ old readings are deleted
@@ -19,6 +20,7 @@ mod locks;
 mod metrics;
 mod ops_tables;
 mod pack;
+mod patch;
 mod plan;
 mod preview;
 mod report;

@@ -12,6 +12,7 @@ use pulseline_runtime::clock::system_utc_millis;
 use pulseline_sql::periods::date_of;
 
 use crate::ops_tables::Backlog;
+use crate::patch::Patch;
 use crate::plan::Refresh;
 use crate::report::CycleReport;
 
@@ -23,6 +24,8 @@ const DIRTY: &str = "pulseline_compactor_dirty_days";
 const WAITING: &str = "pulseline_compactor_waiting_days";
 const OLDEST: &str = "pulseline_compactor_oldest_change_seconds";
 const UNACCOUNTED: &str = "pulseline_compactor_unaccounted_offsets";
+const PATCHED: &str = "pulseline_compactor_patched_device_days_total";
+const PATCH_SECONDS: &str = "pulseline_compactor_patch_seconds";
 const SLEEPS: &str = "pulseline_compactor_sleeps_total";
 const SLEEPS_SECONDS: &str = "pulseline_compactor_sleeps_seconds";
 const PACKED: &str = "pulseline_compactor_packed_chunks_total";
@@ -40,6 +43,16 @@ pub(crate) fn describe() {
     describe_histogram!(CYCLE_SECONDS, Unit::Seconds, "Length of a cycle.");
     describe_counter!(REFRESHES, Unit::Count, "Windows refreshed.");
     describe_histogram!(REFRESH_SECONDS, Unit::Seconds, "Length of one refresh.");
+    describe_counter!(
+        PATCHED,
+        Unit::Count,
+        "Days of devices written anew in place of a refresh for everybody."
+    );
+    describe_histogram!(
+        PATCH_SECONDS,
+        Unit::Seconds,
+        "Length of one stream's patches in a cycle."
+    );
     describe_gauge!(DIRTY, Unit::Count, "Dirty days taken by the last cycle.");
     describe_gauge!(WAITING, Unit::Count, "Changed days that wait for their end.");
     describe_gauge!(
@@ -81,6 +94,7 @@ pub(crate) fn describe() {
     for name in [
         CYCLES,
         REFRESHES,
+        PATCHED,
         SLEEPS,
         PACKED,
         DELETED,
@@ -115,10 +129,16 @@ pub(crate) fn record_cycle(report: &CycleReport, took: Duration) {
     counter!(DELETED).increment(report.deleted as u64);
     counter!(FOLDED).increment(report.folded.unsigned_abs());
     gauge!(LAST_SUCCESS).set(system_utc_millis() as f64 / 1_000.0);
-    if report.refreshes > 0 || report.sleeps > 0 || report.packed > 0 || report.deleted > 0 {
+    if report.refreshes > 0
+        || report.patched > 0
+        || report.sleeps > 0
+        || report.packed > 0
+        || report.deleted > 0
+    {
         tracing::info!(
             changes = report.days,
             refreshes = report.refreshes,
+            patched = report.patched,
             sleeps = report.sleeps,
             packed = report.packed,
             deleted = report.deleted,
@@ -138,6 +158,12 @@ pub(crate) fn record_refresh(window: &Refresh, took: Duration) {
         seconds = took.as_secs_f64(),
         "window refreshed"
     );
+}
+
+pub(crate) fn record_patches(patches: &[Patch], took: Duration) {
+    let device_days: usize = patches.iter().map(Patch::device_days).sum();
+    counter!(PATCHED).increment(device_days as u64);
+    histogram!(PATCH_SECONDS).record(took.as_secs_f64());
 }
 
 pub(crate) fn record_sleeps(sleeps: usize, took: Duration) {

@@ -59,8 +59,9 @@ pub(crate) struct Backlog {
 /// Reads the missing offsets and the longest wait.
 pub(crate) async fn backlog(client: &Client) -> Result<Backlog, CompactorError> {
     let failed = || CompactorError::sql("reading the backlog in the ops tables");
-    let unaccounted = client.query(UNACCOUNTED, &[]).await.map_err(failed())?;
-    let oldest = client.query_opt(OLDEST, &[]).await.map_err(failed())?;
+    let oldest = client.query_opt(OLDEST, &[]);
+    let asked = tokio::try_join!(client.query(UNACCOUNTED, &[]), oldest);
+    let (unaccounted, oldest) = asked.map_err(failed())?;
     Ok(Backlog {
         unaccounted: unaccounted.iter().map(|row| (row.get(0), row.get(1))).collect(),
         oldest_seconds: oldest.map_or(0.0, |row| row.get(0)),

@@ -7,6 +7,8 @@ use pulseline_schemas::{Readings, Stream};
 use pulseline_sql::periods::{DayNumber, Level};
 use uuid::Uuid;
 
+use crate::patch::{Changed, Patch, patches};
+
 /// Most days per CALL, which are whole. A long statement blocks all clients that share one session.
 const DAYS_MAX: usize = 28;
 /// Most readings of a device that a CALL computes 15-minute buckets from: 7 days of heart rates.
@@ -53,6 +55,8 @@ pub(crate) struct Bounds {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) refreshes: Vec<Refresh>,
+    /// Days that changed for few devices, before the refreshes: they cost little, and are seen soon.
+    pub(crate) patches: Vec<Patch>,
     /// Device days whose sleeps may have another heart rate now, newest first.
     pub(crate) slept: Vec<(Uuid, DayNumber)>,
     /// Device days with changed heart rates that are left for a later cycle: sleeps with readings there wait for it.
@@ -68,8 +72,14 @@ pub(crate) struct Plan {
 }
 
 /// Plans a cycle, newest days first: a year of backlog cannot delay the present. Closed days go first: once a later day is
-/// refreshed, real-time aggregation shows them no more.
-pub(crate) fn plan(dirty: &[Dirty], waiting: &[Waiting], now_utc_millis: i64, bounds: Bounds) -> Plan {
+/// refreshed, real-time aggregation shows them no more. Days in `few` are patched.
+pub(crate) fn plan(
+    dirty: &[Dirty],
+    waiting: &[Waiting],
+    now_utc_millis: i64,
+    bounds: Bounds,
+    few: &Changed,
+) -> Plan {
     let is_open = |day: DayNumber| Level::Day.is_open(day, now_utc_millis);
     let is_gone = |day: DayNumber| bounds.floor.is_some_and(|floor| day < floor);
     let mut plan = Plan::default();
@@ -119,6 +129,20 @@ pub(crate) fn plan(dirty: &[Dirty], waiting: &[Waiting], now_utc_millis: i64, bo
         .rev()
         .map(|(day, device)| (device, day))
         .collect();
+    let is_taken =
+        |(stream, day): &(&str, DayNumber)| taken.get(stream).is_some_and(|days| days.contains(day));
+    let few: Changed = (few.iter())
+        .filter(|(key, _)| is_taken(key))
+        .map(|(key, devices)| (*key, devices.clone()))
+        .collect();
+    for (stream, readings) in Stream::readings() {
+        let stream = stream.name();
+        plan.patches
+            .extend(patches(stream, readings, &few, quarters_days_max(readings)));
+        if let Some(days) = taken.get_mut(stream) {
+            days.retain(|day| !few.contains_key(&(stream, *day)));
+        }
+    }
     plan.refreshes = refreshes(&taken);
     plan
 }

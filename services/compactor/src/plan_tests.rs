@@ -1,6 +1,7 @@
 //! Properties of every plan.
 
 use super::*;
+use crate::patch::changed;
 use proptest::prelude::*;
 
 const DAY_MS: i64 = 86_400_000;
@@ -38,7 +39,13 @@ fn dirty(id: i64, stream: &str, day: DayNumber) -> Dirty {
 #[test]
 fn a_late_day_of_a_closed_month_is_refreshed_alone_parents_first() {
     // 2019-11-06; now is 2020-04.
-    let plan = plan(&[dirty(7, "heart_rates", 18_206)], &[], 18_353 * DAY_MS, WIDE);
+    let plan = plan(
+        &[dirty(7, "heart_rates", 18_206)],
+        &[],
+        18_353 * DAY_MS,
+        WIDE,
+        &Changed::new(),
+    );
     let shown: Vec<_> = plan
         .refreshes
         .iter()
@@ -59,11 +66,11 @@ fn a_late_day_of_a_closed_month_is_refreshed_alone_parents_first() {
 #[test]
 fn p_5_today_waits_and_is_refreshed_once_it_has_closed() {
     let now = 18_206 * DAY_MS + DAY_MS / 2;
-    let first = plan(&[dirty(1, "steps", 18_206)], &[], now, WIDE);
+    let first = plan(&[dirty(1, "steps", 18_206)], &[], now, WIDE, &Changed::new());
     assert!(first.refreshes.is_empty());
     assert_eq!(first.done, [1]);
     assert_eq!(first.wait.len(), 1);
-    let second = plan(&[], &first.wait, now + DAY_MS, WIDE);
+    let second = plan(&[], &first.wait, now + DAY_MS, WIDE, &Changed::new());
     let relations: Vec<_> = second.refreshes.iter().map(|r| r.relation).collect();
     assert_eq!(relations, ["stage.steps_15m", "agg.steps_1d"]);
     assert_eq!(second.closed.len(), 1);
@@ -77,7 +84,7 @@ fn sleeps_of_today_are_looked_at_today_and_profiles_need_nothing() {
         dirty(2, "users", 18_206),
         dirty(3, "heart_rates", 18_206),
     ];
-    let plan = plan(&rows, &[], now, WIDE);
+    let plan = plan(&rows, &[], now, WIDE, &Changed::new());
     assert!(plan.refreshes.is_empty());
     assert_eq!(plan.slept, [(Uuid::from_u128(1), 18_206)]);
     assert_eq!(plan.done, [1, 2, 3]);
@@ -95,7 +102,13 @@ fn p_12_no_refresh_reaches_below_the_floor() {
         day,
     };
     let rows = [dirty(1, "steps", 18_199), dirty(2, "steps", 18_200)];
-    let plan = plan(&rows, &[below(18_198), below(18_200)], now, bounds);
+    let plan = plan(
+        &rows,
+        &[below(18_198), below(18_200)],
+        now,
+        bounds,
+        &Changed::new(),
+    );
     assert!(
         plan.refreshes
             .iter()
@@ -112,7 +125,7 @@ fn a_year_of_backlog_is_taken_up_from_its_newest_end() {
         .map(|day| dirty(i64::from(day), "calories", 18_000 + day))
         .collect();
     let bounds = Bounds { days: 64, ..WIDE };
-    let plan = plan(&rows, &[], 19_000 * DAY_MS, bounds);
+    let plan = plan(&rows, &[], 19_000 * DAY_MS, bounds, &Changed::new());
     assert!(plan.more);
     assert_eq!(plan.done.iter().min(), Some(&(365 - 64)));
     assert_eq!(plan.refreshes[0].days.end, 18_365);
@@ -131,7 +144,7 @@ fn sleeps_are_checked_on_refreshed_days_and_the_remaining_days_are_known() {
         .map(|day| dirty(i64::from(day), "heart_rates", 18_200 + day))
         .collect();
     let device = Uuid::from_u128(1);
-    let plan = plan(&rows, &[], now, bounds);
+    let plan = plan(&rows, &[], now, bounds, &Changed::new());
     assert_eq!(plan.slept, [(device, 18_203), (device, 18_202)]);
     assert_eq!(plan.pending, [(device, 18_200), (device, 18_201)].into());
     assert_eq!((plan.done, plan.more), (vec![2, 3], true));
@@ -142,7 +155,7 @@ fn newest_windows_go_first_and_a_wide_one_follows_all_that_it_stands_on() {
     let rows: Vec<_> = (0..40)
         .map(|day| dirty(i64::from(day), "heart_rates", 18_200 + day))
         .collect();
-    let plan = plan(&rows, &[], 19_000 * DAY_MS, WIDE);
+    let plan = plan(&rows, &[], 19_000 * DAY_MS, WIDE, &Changed::new());
     let shown: Vec<_> = plan
         .refreshes
         .iter()
@@ -175,7 +188,7 @@ fn p_5_days_that_have_closed_go_before_a_backlog() {
         stream: "steps".to_owned(),
         day: 18_100,
     };
-    let plan = plan(&rows, std::slice::from_ref(&old), now, bounds);
+    let plan = plan(&rows, std::slice::from_ref(&old), now, bounds, &Changed::new());
     assert_eq!(plan.closed, [old]);
     assert_eq!((plan.done, plan.more), (vec![8], true));
 }
@@ -186,12 +199,15 @@ proptest! {
         days in prop::collection::vec((0..3_usize, 18_100..18_160_i32), 0..80),
         now_day in 18_090..18_170_i64,
         bounds in (1..40_usize, 1..40_usize),
+        is_few in prop::collection::vec(any::<bool>(), 60),
     ) {
         let now = now_day * DAY_MS;
         let bounds = Bounds { floor: None, days: bounds.0, device_days: bounds.1 };
         let streams = ["heart_rates", "steps", "sleeps"];
         let rows: Vec<_> = days.iter().enumerate().map(|(i, (s, d))| dirty(i64::try_from(i).unwrap(), streams[*s], *d)).collect();
-        let plan = plan(&rows, &[], now, bounds);
+        let few = changed(&rows, &[], now).into_iter();
+        let few: Changed = few.filter(|((_, day), _)| is_few[usize::try_from(day - 18_100).unwrap()]).collect();
+        let plan = plan(&rows, &[], now, bounds, &few);
         let mut left = false;
         for row in &rows {
             let is_open = Level::Day.is_open(row.day, now);
@@ -201,7 +217,12 @@ proptest! {
             let places: Vec<_> = relations.map(|relation| {
                 plan.refreshes.iter().position(|r| r.relation == relation && r.days.contains(&row.day))
             }).collect();
-            let covered = has_aggregates && places.iter().all(Option::is_some);
+            let is_patched = plan.patches.iter().any(|patch| {
+                patch.stream == row.stream && patch.days.contains(&row.day) && patch.devices.iter().eq(&row.device)
+            });
+            // Never both: a refresh after a patch would compute the day for everybody all the same.
+            prop_assert!(!(is_patched && places.iter().any(Option::is_some)));
+            let covered = has_aggregates && (is_patched || places.iter().all(Option::is_some));
             // Parents first, whatever the width of their windows.
             prop_assert!(places.is_sorted());
             let waits = plan.wait.iter().any(|w| w.stream == row.stream && w.day == row.day);
@@ -215,6 +236,9 @@ proptest! {
             prop_assert_eq!(pending, row.stream == "heart_rates" && !done);
         }
         prop_assert_eq!(plan.more, left);
+        for patch in &plan.patches {
+            prop_assert!(patch.days.clone().all(|day| few.contains_key(&(patch.stream, day))));
+        }
         for refresh in &plan.refreshes {
             prop_assert!(!Level::Day.is_open(refresh.days.end - 1, now) && refresh.days.len() <= most_days(refresh));
             // Exactly the dirty days, no others.

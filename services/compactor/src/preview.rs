@@ -51,6 +51,15 @@ pub fn preview_with<'a>(
 
 fn sentences(work: &Work, overdue: &Overdue, chunks: &[Chunk]) -> Vec<String> {
     let mut lines = Vec::new();
+    for patch in &work.plan.patches {
+        lines.push(format!(
+            "patch {} and {} of {} for {}",
+            patch.relations[0],
+            patch.relations[1],
+            span(&patch.days),
+            counted(patch.devices.len(), "device")
+        ));
+    }
     for window in &work.plan.refreshes {
         let changes = work
             .dirty

@@ -7,6 +7,8 @@ pub struct CycleReport {
     pub days: usize,
     /// Windows refreshed.
     pub refreshes: usize,
+    /// Days of devices patched, of all streams.
+    pub patched: usize,
     /// Sleeps with a changed heart rate.
     pub sleeps: u64,
     /// Chunks packed.

@@ -213,6 +213,7 @@ async fn work_off(
         let report = cycle(client, lease, config, clock).await?;
         total.days += report.days;
         total.refreshes += report.refreshes;
+        total.patched += report.patched;
         total.sleeps += report.sleeps;
         total.packed += report.packed;
         total.deleted += report.deleted;
