@@ -15,6 +15,7 @@ mod floor;
 mod freshness;
 mod histogram;
 mod hop;
+mod late;
 mod read;
 mod report;
 mod round;
@@ -39,6 +40,7 @@ use report::BenchReport;
   scripts/bench --json > before.json                to be shown beside a later run
   scripts/bench --compare before.json               beside an earlier run of this machine
   scripts/bench freshness                           live readings alone
+  scripts/bench late                                one late upload, by the number of devices
   scripts/bench bytes                               what a packed heart rate takes, by setting and column")]
 struct Arguments {
     #[command(subcommand)]
@@ -80,6 +82,15 @@ enum Part {
         #[arg(long)]
         json: bool,
     },
+    /// What a late upload of 15 minutes costs the compactor, by the number of devices.
+    Late {
+        /// Devices that have a day of readings; several numbers one after the other.
+        #[arg(long, value_delimiter = ',', default_value = "16,300,3000")]
+        devices: Vec<i32>,
+        /// Print the figures as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// What a packed heart rate takes, by the columnstore's settings and by column.
     Bytes {
         /// Readings, about; steps, distances and energy, a seventh of them, are left out.
@@ -109,6 +120,19 @@ async fn main() -> Result<()> {
             let mut report = BenchReport::default();
             live(&mut report, devices, seconds).await?;
             print(&report, json, None)
+        }
+        Some(Part::Late { devices, json }) => {
+            let mut all = Vec::new();
+            for devices in devices {
+                eprintln!("a late upload among {devices} devices");
+                all.push(late::measure(devices).await?);
+            }
+            if json {
+                println!("{}", serde_json::to_string_pretty(&all)?);
+            } else {
+                print!("{}", late::table(&all));
+            }
+            Ok(())
         }
         Some(Part::Bytes {
             readings,

@@ -13,7 +13,7 @@ use crate::error::SqlError;
 use crate::schemas::Schemas;
 
 /// Number, name, text. Never edited once released.
-const MIGRATIONS: [(i32, &str, &str); 22] = [
+const MIGRATIONS: [(i32, &str, &str); 24] = [
     (1, "ops", include_str!("../migrations/0001_ops.sql")),
     (2, "raw", include_str!("../migrations/0002_raw.sql")),
     (3, "stage", include_str!("../migrations/0003_stage.sql")),
@@ -48,6 +48,8 @@ const MIGRATIONS: [(i32, &str, &str); 22] = [
         include_str!("../migrations/0021_accounted_pages.sql"),
     ),
     (22, "grants", include_str!("../migrations/0022_grants.sql")),
+    (23, "mending", include_str!("../migrations/0023_mending.sql")),
+    (24, "catalogue", include_str!("../migrations/0024_catalogue.sql")),
 ];
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.

@@ -60,6 +60,31 @@ async fn two_migrations_at_once_take_turns() -> Result<()> {
     Ok(())
 }
 
+/// What an update of an extension drops and makes anew, it cannot drop while a view of ours stands on it.
+#[tokio::test]
+async fn no_view_of_the_warehouse_depends_on_a_relation_of_an_extension() -> Result<()> {
+    let (stack, timescale) = server("depends").await?;
+    migrate(&timescale).await?;
+    let client = connect(&timescale, "test").await?;
+    let bound = client
+        .query(
+            "select distinct n.nspname || '.' || v.relname || ' depends on ' || of.oid::regclass from pg_depend d \
+             join pg_rewrite w on d.classid = 'pg_rewrite'::regclass and w.oid = d.objid \
+             join pg_class v on v.oid = w.ev_class \
+             join pg_namespace n on n.oid = v.relnamespace and n.nspname in ('raw', 'stage', 'agg', 'ops') \
+             join pg_class of on d.refclassid = 'pg_class'::regclass and of.oid = d.refobjid \
+             join pg_depend e on e.classid = 'pg_class'::regclass and e.objid = of.oid and e.deptype = 'e'",
+            &[],
+        )
+        .await?;
+    let bound: Vec<String> = bound.iter().map(|row| row.get(0)).collect();
+    ensure!(bound.is_empty(), "{bound:?}");
+    let chunks = "select count(*) from ops.chunks";
+    ensure!(client.query_one(chunks, &[]).await?.get::<_, i64>(0) == 0);
+    stack.stop().await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn every_object_of_the_warehouse_has_a_comment() -> Result<()> {
     let (stack, timescale) = server("comments").await?;

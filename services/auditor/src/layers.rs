@@ -12,6 +12,7 @@ use pulseline_sql::{Client, GenericClient, Transaction};
 use tokio_postgres::types::ToSql;
 
 use crate::error::AuditError;
+use crate::mend::Stale;
 
 mod check;
 mod people;
@@ -23,6 +24,12 @@ pub(crate) use check::Check;
 
 /// How many differing rows of a relation are shown.
 const SHOWN_ROWS: usize = 5;
+/// Rows of one side that the other lacks, as many as are shown.
+const DIFFERENCE: &str = "(select 'should be', to_jsonb(x)::text from (table expected except all table found) x limit 5) union all \
+    (select 'should not be', to_jsonb(x)::text from (table found except all table expected) x limit 5)";
+/// The days of devices in which the sides differ.
+const STALE: &str = "select device_id, bucket::date - date '1970-01-01' from (table expected except all table found) x \
+    union select device_id, bucket::date - date '1970-01-01' from (table found except all table expected) y";
 
 /// The result of comparing a relation.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +38,8 @@ pub(crate) struct Compared {
     pub(crate) differences: Vec<String>,
     /// Days that were left out because their refresh is pending.
     pub(crate) pending: usize,
+    /// Days of devices whose stored figures differ; of a view none.
+    pub(crate) stale: BTreeSet<Stale>,
 }
 
 /// Every check, in the order in which relations stand on each other.
@@ -69,7 +78,8 @@ pub(crate) async fn compare(
         let pending = pending(&snapshot, check, &slice).await?;
         compared.pending += pending.len();
         let days = [Midnight(slice.start), Midnight(slice.end)];
-        let sql = difference(check, &pending);
+        let found = sides(check, &pending);
+        let sql = format!("{found} {DIFFERENCE}");
         for row in snapshot.query(&sql, &values(check, &days)).await? {
             compared.differences.push(format!(
                 "{} {}: {}",
@@ -78,9 +88,21 @@ pub(crate) async fn compare(
                 row.get::<_, &str>(1)
             ));
         }
+        let differs = !compared.differences.is_empty();
+        if let Some(stream) = check.mended_by().filter(|_| differs) {
+            let rows = snapshot
+                .query(&format!("{found} {STALE}"), &values(check, &days))
+                .await?;
+            compared.stale.extend(rows.iter().map(|row| Stale {
+                stream,
+                device: row.get(0),
+                day: row.get(1),
+            }));
+        }
         snapshot.rollback().await?;
-        if compared.differences.len() >= SHOWN_ROWS {
-            compared.differences.truncate(SHOWN_ROWS);
+        compared.differences.truncate(SHOWN_ROWS);
+        // Of what is stored, every wrong day is to be known.
+        if compared.differences.len() == SHOWN_ROWS && check.mended_by().is_none() {
             break;
         }
     }
@@ -149,7 +171,8 @@ fn values<'a>(check: &'a Check, days: &'a [Midnight; 2]) -> Vec<&'a (dyn ToSql +
     days.chain(own).collect()
 }
 
-fn difference(check: &Check, pending: &BTreeSet<DayNumber>) -> String {
+/// What is expected and what is found, without pending days.
+fn sides(check: &Check, pending: &BTreeSet<DayNumber>) -> String {
     let (relation, columns, expected) = (&check.relation, &check.columns, &check.expected);
     let mut kept = String::from("true");
     for day in pending {
@@ -166,9 +189,7 @@ fn difference(check: &Check, pending: &BTreeSet<DayNumber>) -> String {
     };
     format!(
         "with expected as materialized (select {columns} from ({expected}) e where {kept}), \
-         found as materialized (select {columns} from ({found}) f where {kept}) \
-         (select 'should be', to_jsonb(x)::text from (table expected except all table found) x limit {SHOWN_ROWS}) union all \
-         (select 'should not be', to_jsonb(x)::text from (table found except all table expected) x limit {SHOWN_ROWS})"
+         found as materialized (select {columns} from ({found}) f where {kept})"
     )
 }
 
@@ -196,7 +217,7 @@ mod tests {
     #[test]
     fn a_comparison_has_the_parameters_that_it_is_given() {
         for check in checks() {
-            let sql = difference(&check, &BTreeSet::from([18_202]));
+            let sql = sides(&check, &BTreeSet::from([18_202]));
             let given = values(&check, &[Midnight(18_201), Midnight(18_231)]).len();
             for number in 1..=9 {
                 let is_named = sql.contains(&format!("${number}"));

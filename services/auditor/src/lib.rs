@@ -1,4 +1,5 @@
-//! Reports what each store holds and whether they agree: `status` and `verify`. Reads every store, changes nothing.
+//! Reports what each store holds and whether they agree: `status` and `verify`. Reads every store; all that it ever writes is marks of
+//! wrong figures, where that is asked for.
 
 mod connections;
 mod documents;
@@ -6,6 +7,7 @@ mod error;
 mod hole;
 mod kafka;
 mod layers;
+mod mend;
 mod offsets;
 mod reconciliation;
 mod sample;
@@ -21,6 +23,7 @@ pub use error::AuditError;
 pub use hole::Hole;
 pub use kafka::topics;
 pub use layers::checked_relations;
+pub use mend::{Stale, mend};
 pub use reconciliation::holes;
 pub use sample::{Sample, sample};
 pub use scope::{Days, Scope};

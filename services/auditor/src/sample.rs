@@ -7,6 +7,7 @@ use pulseline_sql::{Client, GenericClient};
 
 use crate::error::AuditError;
 use crate::layers::{self, Check};
+use crate::mend::Stale;
 
 /// The result of a sample.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Sample {
     pub day: DayNumber,
     /// Rows that differ, the first few.
     pub differences: Vec<String>,
+    /// Days of devices that are wrong: [`mend`](crate::mend) marks them.
+    pub stale: Vec<Stale>,
 }
 
 /// Recomputes a stored relation over a loaded day; `draw` chooses both. None when nothing was loaded.
@@ -44,6 +47,7 @@ pub fn sample(client: &mut Client, draw: u64) -> BoxFuture<'_, Result<Option<Sam
             relation: check.relation.clone(),
             day,
             differences: compared.differences,
+            stale: compared.stale.into_iter().collect(),
         }))
     })
 }

@@ -1,6 +1,6 @@
 //! `verify`: checks that every offset is accounted for, that the layers match raw, and that raw matches the documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use crate::documents::{self, Comparison};
 use crate::error::AuditError;
 use crate::hole::Hole;
 use crate::layers;
+use crate::mend::mend;
 use crate::reconciliation::settle;
 use crate::scope::{Days, Scope, Step, said, steps};
 use crate::stuck::Stuck;
@@ -31,6 +32,8 @@ pub struct VerifyConfig {
     pub settle: Duration,
     /// What is compared.
     pub scope: Scope,
+    /// Has the compactor compute anew what is stored and differs.
+    pub mend: bool,
     /// No comparison begins after this time.
     pub limit: Option<Duration>,
 }
@@ -57,6 +60,8 @@ pub struct Verdict {
     pub start_at: Option<String>,
     /// Periods that were left out because their refresh is pending.
     pub pending_periods: usize,
+    /// Days of devices that are marked, so that the compactor computes their figures anew.
+    pub marked_device_days: usize,
     /// Rows that differ, the first few of each relation.
     pub differences: Vec<String>,
     /// How long it took.
@@ -99,6 +104,7 @@ pub fn verify<'a>(
         verdict.in_flight = reconciliation.in_flight;
         verdict.stuck = reconciliation.stuck;
         verdict.holes = reconciliation.holes;
+        let mut stale = BTreeSet::new();
         let mut stores = Stores::open(client, connections, &config.scope).await?;
         verdict.days = stores.days.as_ref().map(said);
         for (index, step) in steps.iter().enumerate() {
@@ -111,8 +117,14 @@ pub fn verify<'a>(
             verdict.relations += 1;
             verdict.pending_periods += compared.pending;
             verdict.differences.extend(compared.differences);
+            stale.extend(compared.stale);
         }
         stores.close().await;
+        if config.mend && !stale.is_empty() {
+            let client = pulseline_sql::open(&connections.timescale, "pulseline-auditor").await?;
+            mend(&client, &stale.iter().copied().collect::<Vec<_>>()).await?;
+            verdict.marked_device_days = stale.len();
+        }
         verdict.seconds = began.elapsed().as_secs_f64();
         Ok(verdict)
     })
@@ -185,7 +197,7 @@ impl Stores {
         };
         Ok(layers::Compared {
             differences,
-            pending: 0,
+            ..layers::Compared::default()
         })
     }
 
@@ -222,6 +234,14 @@ impl fmt::Display for Verdict {
             "{verdict}: {relations} comparisons, {days}, {} periods pending, {seconds:.1} s",
             self.pending_periods
         )?;
+        if self.marked_device_days > 0 {
+            write!(
+                f,
+                "\nmarked: {} days of devices have figures that differ from their readings; the compactor computes them \
+                 anew, then run verify again",
+                self.marked_device_days
+            )?;
+        }
         match &self.start_at {
             Some(next) => write!(f, "\nstopped before the end: continue with --start-at {next}"),
             None => Ok(()),

@@ -289,7 +289,8 @@ impl From<ChunkArg> for pulseline_loader::backfill::Chunk {
   pulseline verify --from 2019-11-01 --to 2019-11-30                   compare one month
   pulseline verify --relation agg.daily_steps --relation raw.steps     compare two relations
   pulseline verify --full --minutes 30                                 stop after half an hour
-  pulseline verify --full --start-at agg.daily_steps                   resume a stopped verify")]
+  pulseline verify --full --start-at agg.daily_steps                   resume a stopped verify
+  pulseline verify --full --mend                                       have wrong figures computed anew")]
 pub(crate) struct VerifyArgs {
     /// Compare all days instead of the 62 newest that have data and are not after tomorrow.
     #[arg(long, conflicts_with_all = ["from", "to"])]
@@ -306,6 +307,9 @@ pub(crate) struct VerifyArgs {
     /// Start at this relation; a stopped verify prints which one.
     #[arg(long, value_name = "NAME", conflicts_with = "relation")]
     pub(crate) start_at: Option<String>,
+    /// Mark stored figures that differ from their readings, so that the compactor computes them anew; still exit 1.
+    #[arg(long)]
+    pub(crate) mend: bool,
     /// Start no further comparison after this many minutes; exit 4 when some remain.
     #[arg(long)]
     pub(crate) minutes: Option<u64>,

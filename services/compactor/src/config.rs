@@ -38,7 +38,7 @@ const FOLD_ROWS: i64 = 50_000;
 const SAMPLE_INTERVAL_MS: u64 = 60_000;
 /// How long a silent compactor keeps its lease: longer than one refresh takes.
 const LEASE_TTL_MS: u64 = 15_000;
-/// Refreshing takes at most a fifth of the server's time while others load.
+/// Refreshing takes at most a fifth of the server's time in the long run.
 const PAUSE_FACTOR: u32 = 4;
 
 /// Settings of the compactor.
@@ -73,7 +73,7 @@ pub struct CompactorConfig {
     pub sample_interval_ms: u64,
     /// How long the lease lasts without renewal, in milliseconds.
     pub lease_ttl_ms: u64,
-    /// The pause after a cycle is at least this many times its length; 0 leaves `interval_ms` alone.
+    /// In the long run the pauses take this many times as long as the cycles; 0 leaves `interval_ms` alone.
     pub pause_factor: u32,
 }
 
@@ -161,13 +161,5 @@ impl CompactorConfig {
     /// Pause between two samples; none when samples are off.
     pub(crate) fn sample_interval(&self) -> Option<Duration> {
         (self.sample_interval_ms > 0).then(|| Duration::from_millis(self.sample_interval_ms))
-    }
-
-    /// The pause after a cycle that took `busy`; while a backlog remains it equals the cycle.
-    pub(crate) fn pause_after(&self, busy: Duration, is_more_left: bool) -> Duration {
-        if is_more_left {
-            return busy;
-        }
-        Duration::from_millis(self.interval_ms).max(busy.saturating_mul(self.pause_factor))
     }
 }

@@ -25,6 +25,7 @@ mod plan;
 mod preview;
 mod report;
 mod retain;
+mod rhythm;
 mod service;
 
 pub use config::CompactorConfig;

@@ -14,8 +14,8 @@ use crate::locks::keep;
 use crate::plan::{Dirty, Plan, Waiting};
 
 /// Newest days first: a backlog cannot hide the present.
-const DIRTY: &str = "select id, stream, device_id, local_date - date '1970-01-01' from ops.dirty_days \
-    order by local_date desc, id limit $1";
+const DIRTY: &str = "select id, stream, device_id, local_date - date '1970-01-01', is_forced \
+    from ops.dirty_days order by local_date desc, id limit $1";
 const WAITING: &str = "select stream, local_date - date '1970-01-01' from ops.waiting_days";
 /// Before the ids are deleted: when each day was loaded last.
 const LOADED: &str = "insert into ops.loaded_days as l (stream, local_date, loaded_at) \
@@ -81,6 +81,7 @@ pub(crate) async fn dirty(client: &Client, limit: i64) -> Result<Vec<Dirty>, Com
             stream: row.get(1),
             device: row.get(2),
             day: row.get(3),
+            is_forced: row.get(4),
         })
         .collect())
 }

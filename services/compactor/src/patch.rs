@@ -66,6 +66,25 @@ pub(crate) fn changed(dirty: &[Dirty], waiting: &[Waiting], now_utc_millis: i64)
     changed
 }
 
+/// What to patch of the days of a stream that a cycle takes: days in `few`, and whatever else changed, days of devices whose figures
+/// differ from their readings, which a refresh does not see.
+pub(crate) fn patched(
+    stream: &'static str,
+    taken: &BTreeSet<DayNumber>,
+    dirty: &[Dirty],
+    few: &Changed,
+) -> BTreeMap<DayNumber, BTreeSet<Uuid>> {
+    let of_few = few.iter().filter(|((of, _), _)| *of == stream);
+    let of_few = of_few.flat_map(|((_, day), devices)| devices.iter().map(|device| (*day, *device)));
+    let forced = dirty.iter().filter(|row| row.is_forced && row.stream == stream);
+    let forced = forced.filter_map(|row| Some((row.day, row.device?)));
+    let mut patched: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for (day, device) in of_few.chain(forced).filter(|(day, _)| taken.contains(day)) {
+        patched.entry(day).or_default().insert(device);
+    }
+    patched
+}
+
 /// Keeps the days on which few devices changed, among those that have rows.
 pub(crate) async fn few(client: &Client, changed: Changed) -> Result<Changed, CompactorError> {
     if changed.is_empty() {
@@ -100,11 +119,11 @@ fn least_stored(changed: usize) -> i64 {
 pub(crate) fn patches(
     stream: &'static str,
     readings: Readings,
-    changed: &Changed,
+    patched: &BTreeMap<DayNumber, BTreeSet<Uuid>>,
     most: usize,
 ) -> Vec<Patch> {
     let mut patches: Vec<Patch> = Vec::new();
-    for ((_, day), devices) in changed.range((stream, DayNumber::MIN)..=(stream, DayNumber::MAX)) {
+    for (day, devices) in patched {
         match patches.last_mut() {
             Some(last) if last.days.end == *day && last.days.len() < most && last.devices == *devices => {
                 last.days.end = day + 1;
@@ -176,6 +195,7 @@ mod tests {
             stream: stream.to_owned(),
             device: device.map(Uuid::from_u128),
             day,
+            is_forced: false,
         }
     }
 
@@ -220,8 +240,8 @@ mod tests {
             (18_209, &[1]),
             (18_211, &[1]),
         ];
-        let changed = of.map(|(day, of)| ((stream.name(), day), devices(of)));
-        let found = patches(stream.name(), readings, &BTreeMap::from(changed), 2);
+        let patched = BTreeMap::from(of.map(|(day, of)| (day, devices(of))));
+        let found = patches(stream.name(), readings, &patched, 2);
         let found: Vec<_> = found
             .iter()
             .map(|patch| (patch.days.clone(), patch.devices.len()))

@@ -7,7 +7,7 @@ use pulseline_schemas::{Readings, Stream};
 use pulseline_sql::periods::{DayNumber, Level};
 use uuid::Uuid;
 
-use crate::patch::{Changed, Patch, patches};
+use crate::patch::{Changed, Patch, patched, patches};
 
 /// Most days per CALL, which are whole. A long statement blocks all clients that share one session.
 const DAYS_MAX: usize = 28;
@@ -23,6 +23,8 @@ pub(crate) struct Dirty {
     pub(crate) stream: String,
     pub(crate) device: Option<Uuid>,
     pub(crate) day: DayNumber,
+    /// The server may not know that the day is wrong: only a patch helps.
+    pub(crate) is_forced: bool,
 }
 
 /// A row of `ops.waiting_days`.
@@ -129,19 +131,14 @@ pub(crate) fn plan(
         .rev()
         .map(|(day, device)| (device, day))
         .collect();
-    let is_taken =
-        |(stream, day): &(&str, DayNumber)| taken.get(stream).is_some_and(|days| days.contains(day));
-    let few: Changed = (few.iter())
-        .filter(|(key, _)| is_taken(key))
-        .map(|(key, devices)| (*key, devices.clone()))
-        .collect();
     for (stream, readings) in Stream::readings() {
-        let stream = stream.name();
-        plan.patches
-            .extend(patches(stream, readings, &few, quarters_days_max(readings)));
-        if let Some(days) = taken.get_mut(stream) {
-            days.retain(|day| !few.contains_key(&(stream, *day)));
-        }
+        let (stream, most) = (stream.name(), quarters_days_max(readings));
+        let Some(days) = taken.get_mut(stream) else {
+            continue;
+        };
+        let patched = patched(stream, days, dirty, few);
+        plan.patches.extend(patches(stream, readings, &patched, most));
+        days.retain(|day| !few.contains_key(&(stream, *day)));
     }
     plan.refreshes = refreshes(&taken);
     plan

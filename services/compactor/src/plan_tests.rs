@@ -33,6 +33,7 @@ fn dirty(id: i64, stream: &str, day: DayNumber) -> Dirty {
         stream: stream.to_owned(),
         device: Some(Uuid::from_u128(1)),
         day,
+        is_forced: false,
     }
 }
 
@@ -61,6 +62,24 @@ fn a_late_day_of_a_closed_month_is_refreshed_alone_parents_first() {
     assert_eq!(plan.slept, [(Uuid::from_u128(1), 18_206)]);
     assert_eq!(plan.done, [7]);
     assert!(plan.wait.is_empty() && !plan.more);
+}
+
+#[test]
+fn a_wrong_figure_is_patched_beside_the_refresh_of_its_day() {
+    let wrong = Dirty {
+        is_forced: true,
+        ..dirty(7, "steps", 18_206)
+    };
+    let rows = [wrong, dirty(8, "steps", 18_206), dirty(9, "steps", 18_207)];
+    let plan = plan(&rows, &[], 18_353 * DAY_MS, WIDE, &Changed::new());
+    assert_eq!(plan.patches.len(), 1);
+    assert_eq!(plan.patches[0].days, 18_206..18_207);
+    assert!(
+        plan.refreshes
+            .iter()
+            .all(|refresh| refresh.days == (18_206..18_208))
+    );
+    assert_eq!((plan.refreshes.len(), plan.done), (2, vec![7, 8, 9]));
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::error::CompactorError;
 use crate::locks::{hold, keep, settle};
 use crate::metrics;
 use crate::report::CycleReport;
+use crate::rhythm::Rhythm;
 
 const LEASE: &str = "compactor";
 /// Longest that a cycle may be silent: it refreshes a bounded part of a history, and one statement may take minutes.
@@ -105,7 +106,7 @@ async fn lead(
     wait.over();
     health.set_ready(true);
     hold(timescale, &lease, shutdown.waits(), settle(&client, shutdown)).await?;
-    let mut sampled = Instant::now();
+    let (mut sampled, mut rhythm) = (Instant::now(), Rhythm::new(Instant::now()));
     while !shutdown.is_stopping() {
         heart.beat();
         let began = Instant::now();
@@ -119,7 +120,7 @@ async fn lead(
             heart.beat();
             keep(&client, &lease).await?;
         }
-        let mut pause = config.pause_after(began.elapsed(), report.more);
+        let mut pause = rhythm.pause_after(Instant::now(), began.elapsed(), report.more, config);
         // A long pause is split so that the lease stays valid.
         while !pause.is_zero() && shutdown.sleep(pause.min(ttl / 3)).await {
             pause = pause.saturating_sub(ttl / 3);
@@ -139,6 +140,7 @@ async fn take_sample(client: &mut Client) -> Result<(), CompactorError> {
     let (draw, _) = Uuid::new_v4().as_u64_pair();
     if let Some(sample) = pulseline_auditor::sample(client, draw).await? {
         metrics::record_sample(&sample, began.elapsed());
+        pulseline_auditor::mend(client, &sample.stale).await?;
     }
     Ok(())
 }

@@ -120,6 +120,7 @@ async fn a_1_a_wrong_figure_of_an_aggregate_is_reported() -> Result<()> {
     let hidden = "select format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) \
         from timescaledb_information.continuous_aggregates where view_name = 'steps_1d'";
     let hypertable: String = warehouse.query_one(hidden, &[]).await?.get(0);
+    let days = world.count("select count(*) from agg.steps_1d").await?;
     warehouse
         .batch_execute(&format!("update {hypertable} set steps = steps + 1"))
         .await?;
@@ -133,7 +134,17 @@ async fn a_1_a_wrong_figure_of_an_aggregate_is_reported() -> Result<()> {
             "{relation}: {verdict}"
         );
     }
+    // Of what is wrong, each day is marked, and computed anew.
+    ensure!(
+        verify(&world, &["--mend"]).await? == Some(1),
+        "differences are still an error"
+    );
+    world.until_quiet().await?;
+    world.verify_stored().await?;
     drop(services);
+    warehouse
+        .batch_execute(&format!("delete from {hypertable}"))
+        .await?;
     // The compactor's samples find it without a command.
     let settings = [("PULSELINE__COMPACTOR__SAMPLE_INTERVAL_MS", "1")];
     let mut compactor = Service::start_with(&world, Role::Compactor, &settings)?;
@@ -143,6 +154,11 @@ async fn a_1_a_wrong_figure_of_an_aggregate_is_reported() -> Result<()> {
     let measures = compactor.measures().await?;
     let counted = measures.sum("pulseline_compactor_sample_differences_total")?;
     ensure!(counted > 0.0, "{measures:?}");
+    world
+        .until_count("select count(*) from agg.steps_1d", days)
+        .await?;
+    world.until_quiet().await?;
+    world.verify_stored().await?;
     drop(compactor);
     world.stop().await
 }

@@ -46,6 +46,11 @@ const STATEMENTS: [(&str, &[&str]); 18] = [
         &["compactor"],
     ),
     ("delete from ops.dirty_days where false", &["compactor"]),
+    // What a sample of the compactor finds is marked.
+    (
+        "insert into ops.dirty_days (stream, local_date) select 'steps', now() where false",
+        &["loader", "compactor"],
+    ),
     ("update ops.checkpoints set seq = seq where false", &["loader"]),
     ("select * from ops.floors", &["loader", "compactor", "auditor"]),
     (

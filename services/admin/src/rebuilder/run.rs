@@ -128,7 +128,7 @@ impl Rebuilder {
                 days: Days::All,
                 ..Scope::default()
             },
-            limit: None,
+            ..VerifyConfig::default()
         };
         let progress = |line: &str| tell(Step::Verifying(line.to_owned()));
         Ok(verify(&config, &self.healer.audited, self.shutdown(), &progress).await?)

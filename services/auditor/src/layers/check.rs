@@ -13,7 +13,7 @@ pub(crate) struct Check {
     pub(super) level: Level,
     /// About how many days are compared in one statement; none for a relation that is compared whole.
     pub(super) slice_days: Option<i32>,
-    /// Streams whose dirty days make days of it unsure, and how many days around each.
+    /// Streams whose dirty days make days of it unsure, and how many days around each. The last one is its own.
     pub(super) unsure: (Vec<Stream>, i32),
     /// Readings of so many days before a slice are needed too: with a floor it can only be recomputed so far above it (P12).
     pub(super) past_days: i32,
@@ -89,6 +89,12 @@ impl Check {
     /// True for what the compactor stores, rather than what is a view over it.
     pub(crate) fn is_stored(&self) -> bool {
         !self.unsure.0.is_empty() && self.slice_days == Some(READING_DAYS)
+    }
+
+    /// The stream whose mark has a device's day of it computed anew; none for a view.
+    pub(crate) fn mended_by(&self) -> Option<&'static str> {
+        let streams = self.is_stored().then(|| self.streams());
+        streams?.last().copied()
     }
 
     /// The days that can be recomputed when readings below `floor` are deleted.
