@@ -79,8 +79,8 @@ impl Aggregate {
             self.stored
         );
         // Bare: the catalogue's names have the prefix already.
-        let held = tokio_postgres::GenericClient::query(client.bare(), &sql, &[&days, &devices]).await?;
-        Ok(held.iter().map(|row| row.get(0)).collect())
+        let found = tokio_postgres::GenericClient::query(client.bare(), &sql, &[&days, &devices]).await?;
+        Ok(found.iter().map(|row| row.get(0)).collect())
     }
 
     /// Dates and devices stand in the text: a plan for any of them would open every chunk.

@@ -1,5 +1,6 @@
 //! Forward-only migrations: all missing ones in one transaction, so a crash leaves no trace.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 
@@ -48,12 +49,24 @@ const MIGRATIONS: [(i32, &str, &str); 24] = [
         include_str!("../migrations/0021_accounted_pages.sql"),
     ),
     (22, "grants", include_str!("../migrations/0022_grants.sql")),
-    (23, "mending", include_str!("../migrations/0023_mending.sql")),
+    (
+        23,
+        "forced_days",
+        include_str!("../migrations/0023_forced_days.sql"),
+    ),
     (24, "catalogue", include_str!("../migrations/0024_catalogue.sql")),
 ];
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.
 const LOCK: &str = "select pg_advisory_xact_lock(hashtext('pulseline migrations'))";
+/// True from TimescaleDB 2.29 on, whose catalogue names a chunk by its identifier alone.
+const HAS_RELID: &str = "select exists (select from pg_attribute where attrelid = '_timescaledb_catalog.chunk'::regclass \
+    and attname = 'relid' and not attisdropped)";
+/// How migrations that were released before find a chunk in the catalogue, and how it is found where it has no name.
+const CHUNK_BY_NAME: &str =
+    "catalog.chunk k on k.schema_name = c.chunk_schema and k.table_name = c.chunk_name";
+const CHUNK_BY_RELID: &str =
+    "catalog.chunk k on k.relid = format('%I.%I', c.chunk_schema, c.chunk_name)::regclass";
 /// The table of applied migrations.
 const JOURNAL: &str = include_str!("../migrations/0000_journal.sql");
 
@@ -168,6 +181,7 @@ pub fn migrate_to(
                 required: required_version(),
             });
         }
+        let has_relid = transaction.query_one(HAS_RELID, &[]).await?.get(0);
         let mut report = MigrationReport {
             applied: Vec::new(),
             version: target.max(installed),
@@ -180,7 +194,7 @@ pub fn migrate_to(
                 refuse_edited(&transaction, version, text).await?;
                 continue;
             }
-            apply(&transaction, (version, name, text)).await?;
+            apply(&transaction, (version, name, text), has_relid).await?;
             report.applied.push(name);
         }
         transaction.commit().await?;
@@ -191,9 +205,11 @@ pub fn migrate_to(
 async fn apply(
     transaction: &Transaction<'_>,
     (version, name, text): (i32, &str, &str),
+    has_relid: bool,
 ) -> Result<(), SqlError> {
     let schemas = transaction.schemas();
-    transaction.batch_execute(&schemas.render(text)).await?;
+    let of_server = for_server(text, has_relid);
+    transaction.batch_execute(&schemas.render(&of_server)).await?;
     let insert = format!(
         "insert into {} (version, name, checksum) values ($1, $2, $3)",
         schemas.journal()
@@ -202,6 +218,15 @@ async fn apply(
         .execute(&insert, &[&version, &name, &checksum(text)])
         .await?;
     Ok(())
+}
+
+/// A migration's text for the catalogue that this server has. The checksum stays that of the text.
+fn for_server(text: &str, has_relid: bool) -> Cow<'_, str> {
+    if has_relid {
+        Cow::Owned(text.replace(CHUNK_BY_NAME, CHUNK_BY_RELID))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 async fn refuse_edited(client: &impl GenericClient, version: i32, text: &str) -> Result<(), SqlError> {
@@ -264,6 +289,18 @@ mod tests {
                 text.contains(shown) && text.contains("continuous aggregates need"),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn every_migration_that_names_a_chunk_of_the_catalogue_is_given_its_identifier_where_it_has_no_name() {
+        let names = |text: &str| text.contains("k on k.schema_name");
+        let naming = MIGRATIONS.iter().filter(|(_, _, text)| names(text));
+        let naming: Vec<_> = naming.map(|(version, _, _)| *version).collect();
+        assert_eq!(naming, [11, 18]);
+        for (version, _, text) in MIGRATIONS {
+            assert!(!names(&for_server(text, true)), "{version}");
+            assert_eq!(for_server(text, false), text);
         }
     }
 

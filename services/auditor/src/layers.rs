@@ -12,7 +12,7 @@ use pulseline_sql::{Client, GenericClient, Transaction};
 use tokio_postgres::types::ToSql;
 
 use crate::error::AuditError;
-use crate::mend::Stale;
+use crate::stale::Stale;
 
 mod check;
 mod people;
@@ -89,7 +89,7 @@ pub(crate) async fn compare(
             ));
         }
         let differs = !compared.differences.is_empty();
-        if let Some(stream) = check.mended_by().filter(|_| differs) {
+        if let Some(stream) = check.recomputed_by().filter(|_| differs) {
             let rows = snapshot
                 .query(&format!("{found} {STALE}"), &values(check, &days))
                 .await?;
@@ -102,7 +102,7 @@ pub(crate) async fn compare(
         snapshot.rollback().await?;
         compared.differences.truncate(SHOWN_ROWS);
         // Of what is stored, every wrong day is to be known.
-        if compared.differences.len() == SHOWN_ROWS && check.mended_by().is_none() {
+        if compared.differences.len() == SHOWN_ROWS && check.recomputed_by().is_none() {
             break;
         }
     }

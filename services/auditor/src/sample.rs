@@ -7,7 +7,7 @@ use pulseline_sql::{Client, GenericClient};
 
 use crate::error::AuditError;
 use crate::layers::{self, Check};
-use crate::mend::Stale;
+use crate::stale::Stale;
 
 /// The result of a sample.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Sample {
     pub day: DayNumber,
     /// Rows that differ, the first few.
     pub differences: Vec<String>,
-    /// Days of devices that are wrong: [`mend`](crate::mend) marks them.
+    /// Days of devices that are wrong: [`mark_stale`](crate::mark_stale) marks them.
     pub stale: Vec<Stale>,
 }
 

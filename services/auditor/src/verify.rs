@@ -19,9 +19,9 @@ use crate::documents::{self, Comparison};
 use crate::error::AuditError;
 use crate::hole::Hole;
 use crate::layers;
-use crate::mend::mend;
 use crate::reconciliation::settle;
 use crate::scope::{Days, Scope, Step, said, steps};
+use crate::stale::mark_stale;
 use crate::stuck::Stuck;
 use crate::warehouse::Loaded;
 
@@ -33,7 +33,7 @@ pub struct VerifyConfig {
     /// What is compared.
     pub scope: Scope,
     /// Has the compactor compute anew what is stored and differs.
-    pub mend: bool,
+    pub repair: bool,
     /// No comparison begins after this time.
     pub limit: Option<Duration>,
 }
@@ -120,9 +120,9 @@ pub fn verify<'a>(
             stale.extend(compared.stale);
         }
         stores.close().await;
-        if config.mend && !stale.is_empty() {
+        if config.repair && !stale.is_empty() {
             let client = pulseline_sql::open(&connections.timescale, "pulseline-auditor").await?;
-            mend(&client, &stale.iter().copied().collect::<Vec<_>>()).await?;
+            mark_stale(&client, &stale.iter().copied().collect::<Vec<_>>()).await?;
             verdict.marked_device_days = stale.len();
         }
         verdict.seconds = began.elapsed().as_secs_f64();

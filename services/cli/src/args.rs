@@ -290,7 +290,7 @@ impl From<ChunkArg> for pulseline_loader::backfill::Chunk {
   pulseline verify --relation agg.daily_steps --relation raw.steps     compare two relations
   pulseline verify --full --minutes 30                                 stop after half an hour
   pulseline verify --full --start-at agg.daily_steps                   resume a stopped verify
-  pulseline verify --full --mend                                       have wrong figures computed anew")]
+  pulseline verify --full --repair                                     have wrong figures computed anew")]
 pub(crate) struct VerifyArgs {
     /// Compare all days instead of the 62 newest that have data and are not after tomorrow.
     #[arg(long, conflicts_with_all = ["from", "to"])]
@@ -308,8 +308,8 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "relation")]
     pub(crate) start_at: Option<String>,
     /// Mark stored figures that differ from their readings, so that the compactor computes them anew; still exit 1.
-    #[arg(long)]
-    pub(crate) mend: bool,
+    #[arg(long, visible_alias = "mend")]
+    pub(crate) repair: bool,
     /// Start no further comparison after this many minutes; exit 4 when some remain.
     #[arg(long)]
     pub(crate) minutes: Option<u64>,

@@ -32,7 +32,7 @@ pub(crate) async fn verify(settings: Settings, arguments: &VerifyArgs) -> anyhow
     let config = VerifyConfig {
         settle: Duration::from_secs(arguments.settle),
         scope: scope(arguments, Clock::system().now_utc_millis())?,
-        mend: arguments.mend,
+        repair: arguments.repair,
         limit: arguments.minutes.map(|minutes| Duration::from_secs(60 * minutes)),
     };
     // Progress goes to standard error, so that standard output holds only the verdict.

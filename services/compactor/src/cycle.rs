@@ -1,30 +1,26 @@
 //! One cycle: fold, plan, refresh, recompute sleeps, close, delete what is too old, pack.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pulseline_runtime::clock::Clock;
 use pulseline_sql::floor::floor;
 use pulseline_sql::lease::Lease;
 use pulseline_sql::periods::date_of;
 use pulseline_sql::{Client, GenericClient};
-use tokio_postgres::error::SqlState;
 
 use crate::config::CompactorConfig;
 use crate::error::CompactorError;
-use crate::locks::keep;
+use crate::locks::{keep, may_try_again};
 use crate::ops_tables::{self, NewEntry};
-use crate::patch::{self, Patch};
+use crate::patch::{self, Aggregates, Patch};
 use crate::plan::{Dirty, Plan, Refresh, plan};
 use crate::report::CycleReport;
 use crate::{facts, metrics, pack, retain};
 
-/// Attempts at a refresh that another one blocks (55P03) before the cycle gives up.
-const LOCKED_ATTEMPTS: u32 = 5;
-const LOCKED_PAUSE: Duration = Duration::from_millis(200);
-
 /// The work of one cycle.
 pub(crate) struct Work {
     pub(crate) dirty: Vec<Dirty>,
+    aggregates: Aggregates,
     pub(crate) plan: Plan,
     pub(crate) sleeps: Vec<facts::Sleep>,
     waiting: usize,
@@ -45,13 +41,16 @@ pub(crate) async fn find_work(
     let dirty = ops_tables::dirty(client, config.dirty_rows);
     let (floor, dirty, waiting) = tokio::try_join!(floor, dirty, ops_tables::waiting(client))?;
     let now = clock.now_utc_millis();
-    let few = patch::few(client, patch::changed(&dirty, &waiting, now)).await?;
+    let changed = patch::changed(&dirty, &waiting, now);
+    let aggregates = patch::aggregates(client, &dirty, &changed).await?;
+    let few = patch::few(client, &aggregates, changed).await?;
     let mut plan = plan(&dirty, &waiting, now, config.bounds(floor), &few);
     plan.more |= is_full(dirty.len(), config.dirty_rows);
     let sleeps = facts::touched(client, &plan, floor).await?;
     Ok(Work {
         waiting: waiting.len(),
         dirty,
+        aggregates,
         plan,
         sleeps,
     })
@@ -68,13 +67,14 @@ pub(crate) async fn cycle(
     let folded = ops_tables::fold(client, config.fold_rows).await?;
     let Work {
         dirty,
+        aggregates,
         plan,
         sleeps,
         waiting,
     } = find_work(client, config, clock).await?;
     for of_stream in plan.patches.chunk_by(|one, next| one.stream == next.stream) {
         let began = Instant::now();
-        patch::apply(client, lease, of_stream).await?;
+        patch::apply(client, lease, &aggregates, of_stream).await?;
         for entry in patched(of_stream) {
             ops_tables::journal(client, &entry, began.elapsed()).await?;
         }
@@ -161,15 +161,7 @@ async fn refresh(client: &Client, window: &Refresh) -> Result<(), CompactorError
     for attempt in 1.. {
         match client.batch_execute(&call).await {
             Ok(()) => return Ok(()),
-            Err(error)
-                if attempt < LOCKED_ATTEMPTS && error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) =>
-            {
-                tracing::info!(
-                    relation = window.relation,
-                    "another refresh is running: trying again"
-                );
-                tokio::time::sleep(LOCKED_PAUSE * attempt).await;
-            }
+            Err(error) if may_try_again(error.code(), attempt, window.relation).await => {}
             Err(error) => return Err(CompactorError::sql("refreshing a continuous aggregate")(error)),
         }
     }

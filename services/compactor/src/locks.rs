@@ -19,6 +19,20 @@ const RUNNING: &str = "select exists (select from pg_stat_activity where datname
     and pid <> pg_backend_pid() and state = 'active' and (query like 'call refresh_continuous_aggregate(''stage.%' \
         or query like 'call refresh_continuous_aggregate(''agg.%'))";
 
+/// Attempts at what another session's lock blocks (55P03) before the cycle gives up.
+const LOCKED_ATTEMPTS: u32 = 5;
+const LOCKED_PAUSE: Duration = Duration::from_millis(200);
+
+/// Waits before another attempt, if another session's lock is all that was in the way; false after the last one.
+pub(crate) async fn may_try_again(code: Option<&SqlState>, attempt: u32, relation: &str) -> bool {
+    if attempt >= LOCKED_ATTEMPTS || code != Some(&SqlState::LOCK_NOT_AVAILABLE) {
+        return false;
+    }
+    tracing::info!(relation, "another session is refreshing it: trying again");
+    tokio::time::sleep(LOCKED_PAUSE * attempt).await;
+    true
+}
+
 /// Works under the lease, which is renewed meanwhile however long a statement takes; cancels the work when the lease is lost.
 pub(crate) async fn hold<T>(
     timescale: &TimescaleConfig,

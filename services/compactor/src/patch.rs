@@ -12,7 +12,7 @@ use pulseline_sql::{Client, SqlError};
 use uuid::Uuid;
 
 use crate::error::CompactorError;
-use crate::locks::keep;
+use crate::locks::{keep, may_try_again};
 use crate::plan::{Dirty, Waiting};
 
 /// A day is patched while at least so many devices have rows of it for each one that changed. Measured: a patch of a device's day
@@ -85,28 +85,45 @@ pub(crate) fn patched(
     patched
 }
 
-/// Keeps the days on which few devices changed, among those that have rows.
-pub(crate) async fn few(client: &Client, changed: Changed) -> Result<Changed, CompactorError> {
-    if changed.is_empty() {
-        return Ok(changed);
+/// Continuous aggregates by their names.
+pub(crate) type Aggregates = HashMap<&'static str, Aggregate>;
+
+/// The continuous aggregates of all streams, if there is anything that may be patched.
+pub(crate) async fn aggregates(
+    client: &Client,
+    dirty: &[Dirty],
+    changed: &Changed,
+) -> Result<Aggregates, CompactorError> {
+    if changed.is_empty() && !dirty.iter().any(|row| row.is_forced) {
+        return Ok(Aggregates::new());
     }
-    let failed = || CompactorError::sql("looking for days on which few devices changed");
-    let streams = Stream::readings().filter(|(stream, _)| changed.keys().any(|(of, _)| *of == stream.name()));
-    let streams: Vec<_> = streams
-        .map(|(stream, readings)| (stream.name(), readings.days))
-        .collect();
-    let relations: Vec<_> = streams.iter().map(|(_, days)| *days).collect();
-    let aggregates = aggregates::read(client, &relations).await.map_err(failed())?;
+    let relations = Stream::readings().flat_map(|(_, readings)| [readings.quarters, readings.days]);
+    let found = aggregates::read(client, &relations.collect::<Vec<_>>()).await;
+    found.map_err(CompactorError::sql(
+        "reading the definitions of continuous aggregates",
+    ))
+}
+
+/// Keeps the days on which few devices changed, among those that have rows.
+pub(crate) async fn few(
+    client: &Client,
+    aggregates: &Aggregates,
+    changed: Changed,
+) -> Result<Changed, CompactorError> {
     let mut few = BTreeSet::new();
-    for (stream, relation) in streams {
-        let of_stream = changed.iter().filter(|((of, _), _)| *of == stream);
-        let asked = of_stream.map(|((_, day), devices)| (*day, least_stored(devices.len())));
-        let aggregate = found(&aggregates, relation)?;
-        let held = aggregate
-            .holding(client, &asked.collect::<Vec<_>>())
-            .await
-            .map_err(failed())?;
-        few.extend(held.into_iter().map(|day| (stream, day)));
+    for (stream, readings) in Stream::readings() {
+        let of_stream = changed.range((stream.name(), DayNumber::MIN)..=(stream.name(), DayNumber::MAX));
+        let asked: Vec<_> = of_stream
+            .map(|((_, day), devices)| (*day, least_stored(devices.len())))
+            .collect();
+        if asked.is_empty() {
+            continue;
+        }
+        let stored = found(aggregates, readings.days)?.holding(client, &asked).await;
+        let stored = stored.map_err(CompactorError::sql(
+            "looking for days on which few devices changed",
+        ))?;
+        few.extend(stored.into_iter().map(|day| (stream.name(), day)));
     }
     Ok(changed.into_iter().filter(|(of, _)| few.contains(of)).collect())
 }
@@ -144,38 +161,43 @@ pub(crate) fn patches(
 pub(crate) async fn apply(
     client: &mut Client,
     lease: &Lease,
+    aggregates: &Aggregates,
     patches: &[Patch],
 ) -> Result<(), CompactorError> {
-    let relations: BTreeSet<_> = patches.iter().flat_map(|patch| patch.relations).collect();
-    let relations: Vec<_> = relations.into_iter().collect();
-    if relations.is_empty() {
-        return Ok(());
-    }
-    let aggregates = aggregates::read(client, &relations)
-        .await
-        .map_err(CompactorError::sql(PATCHING))?;
     for patch in patches {
-        let [quarters, days] = patch.relations;
-        let stacked = [found(&aggregates, quarters)?, found(&aggregates, days)?];
-        let transaction = client
-            .transaction()
-            .await
-            .map_err(CompactorError::sql(PATCHING))?;
-        let patched = aggregates::patch(&transaction, &stacked, &patch.devices, &patch.days).await;
-        patched.map_err(CompactorError::sql(PATCHING))?;
-        keep(&transaction, lease).await?;
-        transaction
-            .commit()
-            .await
-            .map_err(CompactorError::sql(PATCHING))?;
+        for attempt in 1.. {
+            match apply_one(client, lease, aggregates, patch).await {
+                Ok(()) => break,
+                Err(CompactorError::Sql {
+                    source: SqlError::Postgres(error),
+                    ..
+                }) if may_try_again(error.code(), attempt, patch.relations[0]).await => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
     Ok(())
 }
 
-fn found<'a>(
-    aggregates: &'a HashMap<&'static str, Aggregate>,
-    relation: &'static str,
-) -> Result<&'a Aggregate, CompactorError> {
+async fn apply_one(
+    client: &mut Client,
+    lease: &Lease,
+    aggregates: &Aggregates,
+    patch: &Patch,
+) -> Result<(), CompactorError> {
+    let [quarters, days] = patch.relations;
+    let stacked = [found(aggregates, quarters)?, found(aggregates, days)?];
+    let transaction = client
+        .transaction()
+        .await
+        .map_err(CompactorError::sql(PATCHING))?;
+    let patched = aggregates::patch(&transaction, &stacked, &patch.devices, &patch.days).await;
+    patched.map_err(CompactorError::sql(PATCHING))?;
+    keep(&transaction, lease).await?;
+    transaction.commit().await.map_err(CompactorError::sql(PATCHING))
+}
+
+fn found<'a>(aggregates: &'a Aggregates, relation: &'static str) -> Result<&'a Aggregate, CompactorError> {
     let missing = || SqlError::NotAnAggregate(relation.to_owned());
     let found = aggregates.get(relation).ok_or_else(missing);
     found.map_err(CompactorError::sql(

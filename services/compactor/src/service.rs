@@ -140,7 +140,7 @@ async fn take_sample(client: &mut Client) -> Result<(), CompactorError> {
     let (draw, _) = Uuid::new_v4().as_u64_pair();
     if let Some(sample) = pulseline_auditor::sample(client, draw).await? {
         metrics::record_sample(&sample, began.elapsed());
-        pulseline_auditor::mend(client, &sample.stale).await?;
+        pulseline_auditor::mark_stale(client, &sample.stale).await?;
     }
     Ok(())
 }

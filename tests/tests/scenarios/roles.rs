@@ -14,7 +14,7 @@ use tokio_postgres::error::SqlState;
 const GROUPS: [&str; 4] = ["reader", "loader", "compactor", "auditor"];
 
 /// Statements that each role must be able to run, and the allowed roles.
-const STATEMENTS: [(&str, &[&str]); 18] = [
+const STATEMENTS: [(&str, &[&str]); 19] = [
     (
         "select * from agg.user_daily_summary limit 1",
         &["reader", "auditor"],

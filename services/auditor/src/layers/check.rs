@@ -92,7 +92,7 @@ impl Check {
     }
 
     /// The stream whose mark has a device's day of it computed anew; none for a view.
-    pub(crate) fn mended_by(&self) -> Option<&'static str> {
+    pub(crate) fn recomputed_by(&self) -> Option<&'static str> {
         let streams = self.is_stored().then(|| self.streams());
         streams?.last().copied()
     }

@@ -25,7 +25,7 @@ pub struct Stale {
 ///
 /// # Errors
 /// What the warehouse says; a role that may not write `ops.dirty_days`.
-pub async fn mend(client: &impl GenericClient, stale: &[Stale]) -> Result<(), AuditError> {
+pub async fn mark_stale(client: &impl GenericClient, stale: &[Stale]) -> Result<(), AuditError> {
     if stale.is_empty() {
         return Ok(());
     }
