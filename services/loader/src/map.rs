@@ -105,6 +105,8 @@ fn origin_of(source: SourceCollection, document: &RawDocument) -> Origin {
 }
 
 #[cfg(test)]
+mod extra_tests;
+#[cfg(test)]
 mod kind_tests;
 #[cfg(test)]
 mod tests;

@@ -187,7 +187,8 @@ fn values(table: &Table, document: &RawDocument, of: &RawDocument) -> Result<Vec
     table.columns.iter().map(value).collect()
 }
 
-/// What stands under `extra` and is no column of this version.
+/// What stands under `extra`, without fields that are columns of this version and that the document itself lacks: these have
+/// moved into their columns. What a part of such a field kept for itself, as a zone its energy, stays.
 fn extra(table: &Table, document: &RawDocument) -> Result<String, AuditError> {
     let Some(found) = document.get("extra")? else {
         return Ok("-".into());
@@ -196,9 +197,33 @@ fn extra(table: &Table, document: &RawDocument) -> Result<String, AuditError> {
     let serde_json::Value::Object(mut rest) = found else {
         return Err(AuditError::Unexpected("extra is not a document".into()));
     };
-    rest.retain(|name, _| table.columns.iter().all(|column| column.field != name));
+    let lacks = |name: &str| matches!(document.get(name), Ok(None | Some(bson::RawBsonRef::Null)));
+    let has_moved = |name: &str| table.columns.iter().any(|column| column.field == name) && lacks(name);
+    rest.retain(|name, _| !has_moved(name));
     if rest.is_empty() {
         return Ok("-".into());
     }
     Ok(serde_json::Value::Object(rest).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::rawdoc;
+
+    use super::super::tables;
+    use super::*;
+
+    #[test]
+    fn p_8_extra_keeps_what_parts_of_a_column_lack_and_not_what_has_moved_into_one() {
+        let zones = rawdoc! { "0": { "caloriesOut": 39.5 } };
+        let document = rawdoc! {
+            "heart_rate_zones": [{ "name": "Peak" }],
+            "extra": { "heart_rate_zones": zones, "steps": 5, "shoe": 44 },
+        };
+        let kept = extra(&tables::exercises(), &document).unwrap();
+        assert_eq!(
+            kept,
+            r#"{"heart_rate_zones":{"0":{"caloriesOut":39.5}},"shoe":44}"#
+        );
+    }
 }

@@ -108,11 +108,7 @@ impl Envelope {
 
 /// The cells of a whole upload. A field that an older program put under `extra` moves to its column.
 fn whole(entries: &Entries, fields: &Fields<'_>, clock: &Clock<'_>) -> Result<Vec<Cell>, Refusal> {
-    let extra = match fields.optional("extra")? {
-        Some(RawBsonRef::Document(document)) => Some(Fields(document)),
-        Some(_) => return Err(wrong("extra", "a document")),
-        None => None,
-    };
+    let extra = fields.extra()?;
     let known = |name: &str| {
         entries.columns.iter().any(|column| column.field == name) && matches!(fields.optional(name), Ok(None))
     };

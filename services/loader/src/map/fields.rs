@@ -90,12 +90,13 @@ impl<'a> Fields<'a> {
     }
 
     /// A document as JSON text, for `jsonb`.
-    pub(crate) fn optional_json(&self, key: &str) -> Result<Option<String>, Refusal> {
-        let Some(value) = self.optional(key)? else {
-            return Ok(None);
-        };
-        value.as_document().ok_or_else(|| wrong(key, "a document"))?;
-        as_json(key, value).map(Some)
+    /// What stands under `extra`: fields that the program which wrote the document did not know, by name.
+    pub(crate) fn extra(&self) -> Result<Option<Fields<'a>>, Refusal> {
+        match self.optional("extra")? {
+            Some(RawBsonRef::Document(document)) => Ok(Some(Fields(document))),
+            Some(_) => Err(wrong("extra", "a document")),
+            None => Ok(None),
+        }
     }
 
     /// This document as JSON text without the fields that `is_known`; none when nothing is left.

@@ -11,11 +11,11 @@ use super::*;
 use crate::dead_letter::Stage;
 use crate::document::{Cell, MappedEntry};
 
-const DEVICE: &str = "0f6d5c1e-7b0a-4f3e-9d55-0a1b2c3d4e5f";
-const EVENT: &str = "1f6d5c1e-7b0a-4f3e-9d55-0a1b2c3d4e5f";
+pub(super) const DEVICE: &str = "0f6d5c1e-7b0a-4f3e-9d55-0a1b2c3d4e5f";
+pub(super) const EVENT: &str = "1f6d5c1e-7b0a-4f3e-9d55-0a1b2c3d4e5f";
 /// 2019-11-03T01:00, as a wall clock and as an instant.
-const NIGHT: i64 = 1_572_742_800_000;
-const NOW: i64 = NIGHT + 1;
+pub(super) const NIGHT: i64 = 1_572_742_800_000;
+pub(super) const NOW: i64 = NIGHT + 1;
 
 fn heart_rates(metrics: bson::raw::RawArrayBuf) -> RawDocumentBuf {
     rawdoc! {
@@ -31,7 +31,7 @@ fn metric(ts: i64, bpm: i32, confidence: i32) -> RawDocumentBuf {
     rawdoc! { "ts": DateTime::from_millis(ts), "bpm": bpm, "confidence": confidence }
 }
 
-fn of(source: Stream) -> SourceCollection {
+pub(super) fn of(source: Stream) -> SourceCollection {
     SourceCollection::Stream(source)
 }
 
@@ -263,7 +263,7 @@ fn users_and_sleeps_are_read_whole() {
     );
 }
 
-fn sleep(end: i64) -> RawDocumentBuf {
+pub(super) fn sleep(end: i64) -> RawDocumentBuf {
     let level = rawdoc! { "ts": DateTime::from_millis(NIGHT), "level": "deep", "seconds": 60 };
     rawdoc! {
         "_id": EVENT, "device_id": DEVICE, "synced_at": DateTime::from_millis(NIGHT),
@@ -278,35 +278,12 @@ fn sleep(end: i64) -> RawDocumentBuf {
 }
 
 /// The cell of a column, by the column's name.
-fn cell<'a>(entry: &'a MappedEntry, stream: Stream, name: &str) -> &'a Cell {
+pub(super) fn cell<'a>(entry: &'a MappedEntry, stream: Stream, name: &str) -> &'a Cell {
     let TableMapping::Entries(entries) = table_mapping(stream) else {
         panic!("{stream} has no such columns")
     };
     let at = entries.columns.iter().position(|column| column.name == name);
     &entry.cells[at.unwrap()]
-}
-
-#[test]
-fn what_an_older_program_put_under_extra_moves_into_the_column_that_came_with_this_one() {
-    let older = |extra: RawDocumentBuf| {
-        let mut document = sleep(NIGHT);
-        document.append(bson::raw::cstr!("extra"), extra);
-        let Rows::Entries(mut rows) = map(of(Stream::Sleeps), &document, NOW).rows else {
-            panic!("no sleep")
-        };
-        rows.remove(0)
-    };
-    let entry = older(rawdoc! { "log_type": "manual", "shoe": 44_i64 });
-    assert_eq!(
-        cell(&entry, Stream::Sleeps, "log_type"),
-        &Cell::Text("manual".into())
-    );
-    assert_eq!(
-        cell(&entry, Stream::Sleeps, "extra"),
-        &Cell::Json(r#"{"shoe":44}"#.into())
-    );
-    let alone = older(rawdoc! { "log_type": "manual" });
-    assert_eq!(cell(&alone, Stream::Sleeps, "extra"), &Cell::Null);
 }
 
 #[test]
