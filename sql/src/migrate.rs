@@ -14,7 +14,7 @@ use crate::error::SqlError;
 use crate::schemas::Schemas;
 
 /// Number, name, text. Never edited once released.
-const MIGRATIONS: [(i32, &str, &str); 24] = [
+const MIGRATIONS: [(i32, &str, &str); 25] = [
     (1, "ops", include_str!("../migrations/0001_ops.sql")),
     (2, "raw", include_str!("../migrations/0002_raw.sql")),
     (3, "stage", include_str!("../migrations/0003_stage.sql")),
@@ -55,6 +55,7 @@ const MIGRATIONS: [(i32, &str, &str); 24] = [
         include_str!("../migrations/0023_forced_days.sql"),
     ),
     (24, "catalogue", include_str!("../migrations/0024_catalogue.sql")),
+    (25, "baselines", include_str!("../migrations/0025_baselines.sql")),
 ];
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.

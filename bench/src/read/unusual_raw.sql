@@ -13,7 +13,7 @@ with worn as (
 ), usual as (
     select user_id, day, resting,
         avg(resting) filter (where valid) over before as usually,
-        count(*) filter (where valid) over before as days
+        count(resting) filter (where valid) over before as days
     from days
     window before as (partition by user_id order by day range between interval '28 days' preceding and interval '1 day' preceding)
 )

@@ -140,11 +140,11 @@ function sleep(days) {
 
 function resting(days) {
   const [now, usual] = ['resting_bpm', 'resting_bpm_28d'].map((field) => days.map((day) => day[field] ?? null));
-  const said = days.map((day) => `${day.date}: ${decimal(day.resting_bpm)}${(day.resting_bpm_28d ?? null) === null ? '' : `, usual ${decimal(day.resting_bpm_28d)} from ${day.valid_days_28d} days`}`);
+  const said = days.map((day) => `${day.date}: ${decimal(day.resting_bpm)}${(day.resting_bpm_28d ?? null) === null ? '' : `, usual ${decimal(day.resting_bpm_28d)} from ${day.resting_bpm_days_28d} days`}`);
   const all = [...now, ...usual];
   return figure({ id: 'resting', title: 'Resting heart rate', unit: 'beats per minute, with the mean of the previous 28 days', legend: [['resting', 'the day'], ['usual', 'usual']],
     head: ['day', 'resting', 'usual', 'baseline days'],
-    rows: days.filter((day) => (day.resting_bpm ?? null) !== null).map((day) => [day.date, decimal(day.resting_bpm), decimal(day.resting_bpm_28d), number(day.valid_days_28d)]),
+    rows: days.filter((day) => (day.resting_bpm ?? null) !== null).map((day) => [day.date, decimal(day.resting_bpm), decimal(day.resting_bpm_28d), number(day.resting_bpm_days_28d)]),
     draw: (width) => frame({ width, columns: days.length, from: least(all, most(all, 60)) - 1, to: most(all, 60) + 1, ticks: dayTicks(days), title: 'Resting heart rate', unit: 'beats per minute',
       marks: (scale) => [line(scale, usual, 'usual'), line(scale, now, 'resting'), titles(scale, said)] }) });
 }

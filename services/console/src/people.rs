@@ -15,7 +15,7 @@ const PEOPLE: &str = "select u.user_id::text, u.zone, cardinality(u.devices), d.
     ) d using (user_id) order by d.last desc nulls last, u.user_id limit $1";
 /// The baseline view includes the day's own figures, so one query serves both.
 const DAYS: &str = "select bucket::date::text, minutes_worn, steps, bpm_avg::double precision, resting_bpm::double precision, \
-    resting_bpm_28d::double precision, valid_days_28d from agg.user_daily_baselines \
+    resting_bpm_28d::double precision, valid_days_28d, resting_bpm_days_28d from agg.user_daily_baselines \
     where user_id = $1 and bucket between $2::text::timestamp and $3::text::timestamp order by bucket";
 const BEATS: &str = "select bucket::date::text, bpm_min, bpm_max from agg.user_heart_rates_1d \
     where user_id = $1 and bucket between $2::text::timestamp and $3::text::timestamp";
@@ -52,6 +52,8 @@ pub(crate) struct Day {
     /// Mean of the previous 28 days that were worn for at least 60 %.
     resting_bpm_28d: Option<f64>,
     valid_days_28d: Option<i64>,
+    /// Of these, days with a resting heart rate.
+    resting_bpm_days_28d: Option<i64>,
 }
 
 /// A sleep, minutes by stage.
@@ -140,6 +142,7 @@ fn day(row: &Row) -> Day {
         resting_bpm: row.get(4),
         resting_bpm_28d: row.get(5),
         valid_days_28d: row.get(6),
+        resting_bpm_days_28d: row.get(7),
         bpm_min: None,
         bpm_max: None,
     }

@@ -37,7 +37,17 @@ select
     d.avg_sleep_bpm,
     round(avg(b.avg_sleep_bpm) filter (where b.ago <= 7), 2) as avg_sleep_bpm_7d,
     round(avg(b.avg_sleep_bpm), 2) as avg_sleep_bpm_28d,
-    round(d.avg_sleep_bpm - avg(b.avg_sleep_bpm), 2) as avg_sleep_bpm_deviation
+    round(d.avg_sleep_bpm - avg(b.avg_sleep_bpm), 2) as avg_sleep_bpm_deviation,
+    count(b.steps) filter (where b.ago <= 7) as steps_days_7d,
+    count(b.steps) as steps_days_28d,
+    count(b.minutes_asleep) filter (where b.ago <= 7) as minutes_asleep_days_7d,
+    count(b.minutes_asleep) as minutes_asleep_days_28d,
+    count(b.bpm_avg) filter (where b.ago <= 7) as bpm_avg_days_7d,
+    count(b.bpm_avg) as bpm_avg_days_28d,
+    count(b.resting_bpm) filter (where b.ago <= 7) as resting_bpm_days_7d,
+    count(b.resting_bpm) as resting_bpm_days_28d,
+    count(b.avg_sleep_bpm) filter (where b.ago <= 7) as avg_sleep_bpm_days_7d,
+    count(b.avg_sleep_bpm) as avg_sleep_bpm_days_28d
 from days d
 left join lateral (
     select o.*, d.bucket::date - o.bucket::date as ago

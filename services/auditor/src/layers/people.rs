@@ -10,7 +10,12 @@ const BASELINES: &str = "bucket, minutes_worn, is_valid, valid_days_7d, valid_da
     minutes_asleep, minutes_asleep_7d, minutes_asleep_28d, minutes_asleep_deviation, \
     bpm_avg, bpm_avg_7d, bpm_avg_28d, bpm_avg_deviation, \
     resting_bpm, resting_bpm_7d, resting_bpm_28d, resting_bpm_deviation, \
-    avg_sleep_bpm, avg_sleep_bpm_7d, avg_sleep_bpm_28d, avg_sleep_bpm_deviation";
+    avg_sleep_bpm, avg_sleep_bpm_7d, avg_sleep_bpm_28d, avg_sleep_bpm_deviation, \
+    steps_days_7d, steps_days_28d, \
+    minutes_asleep_days_7d, minutes_asleep_days_28d, \
+    bpm_avg_days_7d, bpm_avg_days_28d, \
+    resting_bpm_days_7d, resting_bpm_days_28d, \
+    avg_sleep_bpm_days_7d, avg_sleep_bpm_days_28d";
 const MEANS: &str = "age_group, bucket, people, minutes_worn, steps, distance_m, kcal, bpm_avg, resting_bpm, minutes_asleep, \
     avg_sleep_bpm, exercise_minutes";
 
