@@ -7,5 +7,7 @@ comment on column {{ops}}.dirty_days.is_forced is
 comment on column {{ops}}.compactions.task is 'refresh, patch, facts, pack, repack, retain.';
 comment on column {{ops}}.compactions.rows is 'Changed days that led to a refresh, patched days of devices, rows of facts, packed chunks.';
 
+-- Of a warehouse that was replaced, the marks of an erased person are deleted too.
+grant delete on {{ops}}.dirty_days to pulseline_eraser;
 -- The compactor marks what its samples find.
 grant insert on {{ops}}.dirty_days to pulseline_compactor;

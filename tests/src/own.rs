@@ -55,7 +55,7 @@ pub(crate) fn skip(name: &str, server: Server) -> Result<()> {
 }
 
 /// Replaces the embedded servers' addresses by the external ones.
-pub(crate) fn put(endpoints: &mut Endpoints) {
+pub(crate) fn use_given(endpoints: &mut Endpoints) {
     let places = [
         (Server::Kafka, &mut endpoints.kafka_brokers),
         (Server::Registry, &mut endpoints.registry_url),

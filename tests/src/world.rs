@@ -119,7 +119,7 @@ impl World {
     }
 
     async fn emptied(mut self) -> Result<Self> {
-        own::put(&mut self.endpoints);
+        own::use_given(&mut self.endpoints);
         own::empty(&self.endpoints).await?;
         self.migrate().await
     }
@@ -342,7 +342,7 @@ impl World {
     ///
     /// # Errors
     /// An unreachable store.
-    pub async fn verify(&self, settle: Duration) -> Result<Verdict> {
+    pub async fn compare_stored(&self, settle: Duration) -> Result<Verdict> {
         self.verify_scope(settle, Scope::of_stored()).await
     }
 
@@ -372,7 +372,7 @@ impl World {
     /// # Errors
     /// As [`World::verify_equal`].
     pub async fn verify_stored(&self) -> Result<()> {
-        equal(&self.verify(SETTLE).await?)
+        equal(&self.compare_stored(SETTLE).await?)
     }
 
     /// One number of the warehouse.

@@ -24,9 +24,6 @@ pub(crate) use check::Check;
 
 /// How many differing rows of a relation are shown.
 const SHOWN_ROWS: usize = 5;
-/// Rows of one side that the other lacks, as many as are shown.
-const DIFFERENCE: &str = "(select 'should be', to_jsonb(x)::text from (table expected except all table found) x limit 5) union all \
-    (select 'should not be', to_jsonb(x)::text from (table found except all table expected) x limit 5)";
 /// The days of devices in which the sides differ.
 const STALE: &str = "select device_id, bucket::date - date '1970-01-01' from (table expected except all table found) x \
     union select device_id, bucket::date - date '1970-01-01' from (table found except all table expected) y";
@@ -58,12 +55,9 @@ pub fn checked_relations() -> BTreeSet<String> {
     checks().into_iter().map(|check| check.relation).collect()
 }
 
-/// Names of the relations of stage and agg that the compactor stores; the others are views over them.
-pub(crate) fn stored() -> impl Iterator<Item = String> {
-    checks()
-        .into_iter()
-        .filter(Check::is_stored)
-        .map(|check| check.relation)
+/// Checks of what the compactor stores; the other relations of stage and agg are views over it.
+pub(crate) fn stored() -> Vec<Check> {
+    checks().into_iter().filter(Check::is_stored).collect()
 }
 
 /// Compares one relation over `days`.
@@ -79,7 +73,7 @@ pub(crate) async fn compare(
         compared.pending += pending.len();
         let days = [Midnight(slice.start), Midnight(slice.end)];
         let found = sides(check, &pending);
-        let sql = format!("{found} {DIFFERENCE}");
+        let sql = format!("{found} {}", difference());
         for row in snapshot.query(&sql, &values(check, &days)).await? {
             compared.differences.push(format!(
                 "{} {}: {}",
@@ -169,6 +163,14 @@ fn values<'a>(check: &'a Check, days: &'a [Midnight; 2]) -> Vec<&'a (dyn ToSql +
     let days = days.map(|day| day as &(dyn ToSql + Sync));
     let own = check.values.iter().map(|value| value as &(dyn ToSql + Sync));
     days.chain(own).collect()
+}
+
+/// Rows of one side that the other lacks, as many as are shown.
+fn difference() -> String {
+    format!(
+        "(select 'should be', to_jsonb(x)::text from (table expected except all table found) x limit {SHOWN_ROWS}) union all \
+         (select 'should not be', to_jsonb(x)::text from (table found except all table expected) x limit {SHOWN_ROWS})"
+    )
 }
 
 /// What is expected and what is found, without pending days.

@@ -6,7 +6,7 @@ use pulseline_sql::periods::DayNumber;
 use pulseline_sql::{Client, GenericClient};
 
 use crate::error::AuditError;
-use crate::layers::{self, Check};
+use crate::layers;
 use crate::stale::Stale;
 
 /// The result of a sample.
@@ -28,7 +28,7 @@ pub struct Sample {
 /// What the warehouse says.
 pub fn sample(client: &mut Client, draw: u64) -> BoxFuture<'_, Result<Option<Sample>, AuditError>> {
     Box::pin(async move {
-        let stored: Vec<Check> = layers::checks().into_iter().filter(Check::is_stored).collect();
+        let stored = layers::stored();
         let Some((check, draw)) = drawn(&stored, draw) else {
             return Ok(None);
         };
@@ -65,11 +65,7 @@ mod tests {
 
     #[test]
     fn every_stored_relation_is_drawn() {
-        let stored: Vec<String> = layers::checks()
-            .into_iter()
-            .filter(Check::is_stored)
-            .map(|check| check.relation)
-            .collect();
+        let stored: Vec<String> = layers::stored().into_iter().map(|check| check.relation).collect();
         assert_eq!(stored.len(), 9, "{stored:?}");
         let all: std::collections::BTreeSet<_> = (0..9)
             .filter_map(|draw| drawn(&stored, draw))

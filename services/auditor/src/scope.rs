@@ -70,9 +70,10 @@ impl Scope {
     /// relations are views over these.
     #[must_use]
     pub fn of_stored() -> Self {
+        let stored = layers::stored().into_iter().map(|check| check.relation);
         let raw = Stream::ALL.map(|stream| documents::comparison(stream).relation().to_owned());
         Self {
-            relations: raw.into_iter().chain(layers::stored()).collect(),
+            relations: raw.into_iter().chain(stored).collect(),
             ..Self::default()
         }
     }

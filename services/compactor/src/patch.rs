@@ -15,8 +15,8 @@ use crate::error::CompactorError;
 use crate::locks::{keep, may_try_again};
 use crate::plan::{Dirty, Waiting};
 
-/// A day is patched while at least so many devices have rows of it for each one that changed. Measured: a patch of a device's day
-/// costs about what a refresh of the day costs for four devices.
+/// A day is patched while at least so many devices have rows of it for each one that changed: a patch computes whole days, a refresh
+/// only what changed of them, for everybody.
 const DEVICES_PER_CHANGED: usize = 4;
 
 const PATCHING: &str = "patching continuous aggregates";
@@ -46,16 +46,14 @@ pub(crate) fn changed(dirty: &[Dirty], waiting: &[Waiting], now_utc_millis: i64)
     let mut changed = Changed::new();
     for (stream, _) in Stream::readings() {
         let stream = stream.name();
-        let of_all: BTreeSet<DayNumber> = (waiting
+        let just_closed = waiting
             .iter()
             .filter(|row| row.stream == stream)
-            .map(|row| row.day))
-        .chain(
-            (dirty.iter())
-                .filter(|row| row.stream == stream && row.device.is_none())
-                .map(|row| row.day),
-        )
-        .collect();
+            .map(|row| row.day);
+        let of_nobody = dirty
+            .iter()
+            .filter(|row| row.stream == stream && row.device.is_none());
+        let of_all: BTreeSet<DayNumber> = just_closed.chain(of_nobody.map(|row| row.day)).collect();
         for row in dirty.iter().filter(|row| row.stream == stream) {
             let Some(device) = row.device else { continue };
             if !Level::Day.is_open(row.day, now_utc_millis) && !of_all.contains(&row.day) {

@@ -45,7 +45,7 @@ async fn a_backfill_repairs_rows_while_others_are_loaded_and_goes_on_after_a_kil
     world.simulate(&cohort(1)).await?;
     world.until_quiet().await?;
     world.warehouse().await?.batch_execute(DAMAGE).await?;
-    let verdict = world.verify(std::time::Duration::ZERO).await?;
+    let verdict = world.compare_stored(std::time::Duration::ZERO).await?;
     ensure!(!verdict.is_equal(), "the damage is not seen");
 
     // Other documents are loaded at the same time.

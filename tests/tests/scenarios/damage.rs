@@ -63,7 +63,7 @@ async fn p_8_a_wrong_row_and_a_deleted_row_of_raw_are_reported() -> Result<()> {
         verify(&world, &elsewhere).await? == Some(0),
         "another table alone"
     );
-    let verdict = world.verify(SETTLE).await?;
+    let verdict = world.compare_stored(SETTLE).await?;
     for (table, _) in DAMAGES {
         let is_named = |of: &str| verdict.differences.iter().any(|text| text.contains(of));
         ensure!(
@@ -127,7 +127,7 @@ async fn a_1_a_wrong_figure_of_an_aggregate_is_reported() -> Result<()> {
     warehouse
         .batch_execute("update stage.sleep_heart_rates set bpm_sum = bpm_sum + 1")
         .await?;
-    let verdict = world.verify(SETTLE).await?;
+    let verdict = world.compare_stored(SETTLE).await?;
     for relation in ["agg.steps_1d", "stage.sleep_heart_rates"] {
         ensure!(
             verdict.differences.iter().any(|text| text.contains(relation)),
@@ -190,7 +190,7 @@ async fn d_4_a_document_that_was_deleted_before_it_was_loaded_is_a_hole() -> Res
             status.unaccounted() == 1 && status.dirty_days == 0
         })
         .await?;
-    let verdict = world.verify(SETTLE).await?;
+    let verdict = world.compare_stored(SETTLE).await?;
     ensure!(
         verdict.holes.len() == 1
             && verdict.holes[0].to_string() == format!("fitbit.heart_rates/{partition} [7, 8)"),
@@ -215,7 +215,7 @@ async fn p_3_lag_is_not_reported_as_loss() -> Result<()> {
             status.flows.iter().all(|flow| flow.stored == flow.produced)
         })
         .await?;
-    let verdict = world.verify(Duration::from_secs(3)).await?;
+    let verdict = world.compare_stored(Duration::from_secs(3)).await?;
     ensure!(verdict.holes.is_empty() && verdict.in_flight > 0, "{verdict}");
     drop(services);
     world.stop().await

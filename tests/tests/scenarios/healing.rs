@@ -128,7 +128,7 @@ async fn a_3_lost_offsets_are_repaired_from_mongodb_then_from_kafka_and_the_rest
     let report: serde_json::Value = serde_json::from_str(&said).with_context(|| said.clone())?;
     let left = format!("[{GONE}, {})", GONE + 1);
     ensure!(code == Some(1) && report["holes"][0]["left"] == left, "{said}");
-    let verdict = world.verify(std::time::Duration::from_secs(60)).await?;
+    let verdict = world.compare_stored(std::time::Duration::from_secs(60)).await?;
     let holes: Vec<String> = verdict.holes.iter().map(ToString::to_string).collect();
     ensure!(
         holes == [format!("{TOPIC}/{partition} [{GONE}, {})", GONE + 1)],

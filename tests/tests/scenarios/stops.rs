@@ -74,7 +74,7 @@ async fn d_1_d_2_a_graceful_stop_leaves_positions_exactly_at_the_end_of_the_work
     ensure!(again == 0.0, "the sink read {again} stored messages again");
     let findings = truth::compare(&world, &truth::oracle(&config)?).await?;
     ensure!(findings.is_clean(), "{findings}");
-    let verdict = world.verify(Duration::from_secs(60)).await?;
+    let verdict = world.compare_stored(Duration::from_secs(60)).await?;
     ensure!(verdict.is_equal(), "{verdict}");
     drop((loader, compactor));
     world.stop().await

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use pulseline_schemas::{Kind, Stream};
 use pulseline_sql::periods::{DayNumber, date_of};
-use pulseline_sql::{Client, GenericClient, Transaction};
+use pulseline_sql::{Client, GenericClient, Schemas, Transaction};
 use uuid::Uuid;
 
 use crate::eraser::error::EraserError;
@@ -24,10 +24,11 @@ const STORED: &str = "select format('%I.%I', view_schema, view_name), \
 const DEAD_LETTERS: &str = "from ops.dead_letters where exists (select from unnest($1::text[]) as t(id) \
     where position(convert_to(t.id, 'UTF8') in coalesce(message_key, '')) > 0 \
     or position(convert_to(t.id, 'UTF8') in coalesce(payload, '')) > 0)";
-/// Every relation with a column for a person or device; `dirty_days` is reported separately.
+/// Every relation with a column for a person or device. The marks of days that a compactor will refresh are reported separately.
 const RELATIONS: &str = "select format('%I.%I', table_schema, table_name), string_agg(format('%I = any($1)', column_name), ' or ') \
     from information_schema.columns where table_schema = any($1) \
-    and column_name in ('device_id', 'user_id') and table_name <> 'dirty_days' \
+    and column_name in ('device_id', 'user_id') \
+    and (table_schema, table_name) not in (('ops', 'dirty_days'), ('next_ops', 'dirty_days')) \
     group by table_schema, table_name order by 1";
 
 /// A person's rows.
@@ -57,6 +58,10 @@ impl Warehouse<'_> {
             }
         }
         note(self.remove_whole(FACTS).await?);
+        // Nobody refreshes the previous warehouse.
+        if *self.client.schemas() == Schemas::old() {
+            note(self.remove_whole("ops.dirty_days").await?);
+        }
         let texts = self.person.texts();
         let dead_letters = format!("delete {DEAD_LETTERS}");
         let dead_letters = self.client.execute(&dead_letters, &[&texts]).await?;
