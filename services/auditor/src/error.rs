@@ -44,6 +44,11 @@ pub enum AuditError {
         /// The known names, separated by spaces.
         known: String,
     },
+    /// This user reads only.
+    #[error(
+        "verify --repair writes ops.dirty_days, which this user may not: grant it pulseline_loader beside pulseline_auditor"
+    )]
+    MayNotMark,
     /// A store holds data that this program does not understand.
     #[error("{0}")]
     Unexpected(String),
@@ -56,9 +61,10 @@ impl Classify for AuditError {
             Self::Kafka(failure) => failure.class(),
             Self::MongoOpen(error) => error.class(),
             Self::Mongo(error) => mongo::class_of(error),
-            Self::EndBelowAccounted { .. } | Self::UnknownRelation { .. } | Self::Unexpected(_) => {
-                Class::Fatal
-            }
+            Self::EndBelowAccounted { .. }
+            | Self::UnknownRelation { .. }
+            | Self::MayNotMark
+            | Self::Unexpected(_) => Class::Fatal,
         }
     }
 
@@ -66,7 +72,7 @@ impl Classify for AuditError {
         match self {
             Self::Kafka(_) | Self::EndBelowAccounted { .. } => Hop::Kafka,
             Self::Mongo(_) | Self::MongoOpen(_) => Hop::Mongo,
-            Self::Sql(_) => Hop::Timescale,
+            Self::Sql(_) | Self::MayNotMark => Hop::Timescale,
             Self::UnknownRelation { .. } | Self::Unexpected(_) => Hop::Other,
         }
     }

@@ -21,6 +21,19 @@ pub struct Stale {
     pub day: DayNumber,
 }
 
+/// Whether this user may mark days: asked before the comparisons, which take long.
+///
+/// # Errors
+/// [`AuditError::MayNotMark`]; what the warehouse says.
+pub(crate) async fn may_mark(client: &impl GenericClient) -> Result<(), AuditError> {
+    let may = "select has_table_privilege('ops.dirty_days', 'insert')";
+    if client.query_one(may, &[]).await?.get(0) {
+        Ok(())
+    } else {
+        Err(AuditError::MayNotMark)
+    }
+}
+
 /// Marks these days: the compactor computes their figures anew, though no reading of them has changed.
 ///
 /// # Errors

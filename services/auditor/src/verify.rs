@@ -21,7 +21,7 @@ use crate::hole::Hole;
 use crate::layers;
 use crate::reconciliation::settle;
 use crate::scope::{Days, Scope, Step, said, steps};
-use crate::stale::mark_stale;
+use crate::stale::{mark_stale, may_mark};
 use crate::stuck::Stuck;
 use crate::warehouse::Loaded;
 
@@ -96,6 +96,9 @@ pub fn verify<'a>(
         let began = Instant::now();
         let steps = steps(&config.scope)?;
         let client = connections.warehouse(VERIFY_LIMIT).await?;
+        if config.repair {
+            may_mark(&client).await?;
+        }
         let mut verdict = Verdict::default();
         progress("accounting: waiting for messages in flight");
         let reconciliation = settle(connections, &client, config.settle, shutdown).await?;

@@ -147,6 +147,16 @@ async fn each_service_works_with_its_own_role_and_may_do_nothing_else() -> Resul
         .output()
         .await?;
     ensure!(verify.status.success(), "{verify:?}");
+    let repair = command(&world)?
+        .args(["verify", "--repair"])
+        .env("PULSELINE__TIMESCALE__URL", url_of(&world, "test_auditor"))
+        .output()
+        .await?;
+    let said = String::from_utf8_lossy(&repair.stderr).into_owned();
+    ensure!(
+        repair.status.code() == Some(3) && said.contains("grant it pulseline_loader"),
+        "{repair:?}"
+    );
     drop(services);
     world.stop().await
 }

@@ -89,10 +89,15 @@ async fn p_15_a_day_that_changed_for_few_devices_is_written_anew_for_them_alone(
         (4, 2),
     )
     .await?;
+    // Late on the newest day, beyond its last quarter: hidden until a later refresh raises the watermark over it.
+    let newest = "insert into raw.steps values \
+            (lpad('7', 32, '0')::uuid, '2019-11-03 23:50', 60, 100, now(), gen_random_uuid()); \
+        insert into ops.dirty_days (stream, device_id, local_date) values ('steps', lpad('7', 32, '0')::uuid, '2019-11-03')";
+    changed(newest, "7", (6, 2)).await?;
     let ahead = "insert into raw.steps values \
             (lpad('3', 32, '0')::uuid, '2019-11-04 09:00', 60, 5, now(), gen_random_uuid()); \
         insert into ops.dirty_days (stream, device_id, local_date) values ('steps', lpad('3', 32, '0')::uuid, '2019-11-04')";
-    changed(ahead, "3", (5, 3)).await?;
+    changed(ahead, "3", (7, 3)).await?;
     warehouse.stack.stop().await?;
     Ok(())
 }
