@@ -11,6 +11,7 @@ mod bytes;
 mod case;
 mod cohort;
 mod cost;
+mod fleet;
 mod floor;
 mod freshness;
 mod histogram;
@@ -41,6 +42,7 @@ use report::BenchReport;
   scripts/bench --compare before.json               beside an earlier run of this machine
   scripts/bench freshness                           live readings alone
   scripts/bench late                                one late upload, by the number of devices
+  scripts/bench fleet                               questions about people, by their number; a long history, by its length
   scripts/bench bytes                               what a packed heart rate takes, by setting and column")]
 struct Arguments {
     #[command(subcommand)]
@@ -91,6 +93,21 @@ enum Part {
         #[arg(long)]
         json: bool,
     },
+    /// What questions about one person and about many cost by the number of people, and when a history is complete by its length.
+    Fleet {
+        /// People with a device each; several numbers one after the other.
+        #[arg(long, value_delimiter = ',', default_value = "20,2000")]
+        people: Vec<i32>,
+        /// Days of each.
+        #[arg(long, default_value_t = 30)]
+        days: i32,
+        /// Days of one person with dense readings; several numbers one after the other.
+        #[arg(long, value_delimiter = ',', default_value = "500,1000")]
+        history_days: Vec<i32>,
+        /// Print the figures as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// What a packed heart rate takes, by the columnstore's settings and by column.
     Bytes {
         /// Readings, about; steps, distances and energy, a seventh of them, are left out.
@@ -134,6 +151,12 @@ async fn main() -> Result<()> {
             }
             Ok(())
         }
+        Some(Part::Fleet {
+            people,
+            days,
+            history_days,
+            json,
+        }) => measure_fleet((people, days), history_days, json).await,
         Some(Part::Bytes {
             readings,
             participants,
@@ -153,6 +176,24 @@ async fn main() -> Result<()> {
             Ok(())
         }
     }
+}
+
+async fn measure_fleet((people, days): (Vec<i32>, i32), history_days: Vec<i32>, json: bool) -> Result<()> {
+    let (mut fleets, mut histories) = (Vec::new(), Vec::new());
+    for people in people {
+        eprintln!("{people} people, {days} days");
+        fleets.push(fleet::measure(people, days).await?);
+    }
+    for days in history_days {
+        eprintln!("one person, {days} days");
+        histories.push(fleet::history(days).await?);
+    }
+    if json {
+        println!("{}", serde_json::to_string_pretty(&(fleets, histories))?);
+    } else {
+        print!("{}", fleet::table(&fleets, &histories));
+    }
+    Ok(())
 }
 
 async fn hops(arguments: Arguments) -> Result<()> {

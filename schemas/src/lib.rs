@@ -8,6 +8,7 @@ pub mod datum;
 pub mod dead_letter;
 pub mod document;
 pub mod event;
+pub mod ownership;
 pub mod pages;
 pub mod stream;
 pub mod streams;

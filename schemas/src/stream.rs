@@ -45,12 +45,15 @@ pub struct Readings {
 pub struct Sessions {
     /// Column of the wall clock that gives a session its day.
     pub at: &'static str,
+    /// The same wall clock in documents.
+    pub at_field: &'static str,
     /// Raw tables of rows that belong to a session and are replaced with it.
     pub children: &'static [&'static str],
 }
 
 impl Kind {
-    /// Column of the raw table that gives a row its day, by the wearer's clock.
+    /// Column of the raw table that gives a row its day, by the wearer's clock: it belongs to who owns the device on that day
+    /// (P17).
     #[must_use]
     pub const fn day_column(self) -> Option<&'static str> {
         match self {
@@ -84,11 +87,14 @@ macro_rules! streams {
             /// The resting heart rate of a day.
             RestingHeartRates(RestingHeartRates) = "resting_heart_rates", Days {};
             /// Sleep sessions with their levels.
-            Sleeps(Sleep) = "sleeps", Sessions { at: "end_local", children: &["raw.sleep_levels"] };
+            Sleeps(Sleep) = "sleeps",
+                Sessions { at: "end_local", at_field: "ended_at", children: &["raw.sleep_levels"] };
             /// Scores of sleeps.
-            SleepScores(SleepScore) = "sleep_scores", Sessions { at: "end_local", children: &[] };
+            SleepScores(SleepScore) = "sleep_scores",
+                Sessions { at: "end_local", at_field: "ended_at", children: &[] };
             /// Exercises.
-            Exercises(Exercise) = "exercises", Sessions { at: "start_local", children: &[] };
+            Exercises(Exercise) = "exercises",
+                Sessions { at: "start_local", at_field: "created_at", children: &[] };
             /// Versions of a person's profile.
             Users(User) = "users", Profiles {};
         }

@@ -8,6 +8,7 @@ mod connect;
 mod error;
 pub mod floor;
 pub mod forgotten;
+pub mod functions;
 pub mod lease;
 mod migrate;
 pub mod periods;

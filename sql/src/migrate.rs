@@ -11,10 +11,11 @@ use sha2::{Digest, Sha256};
 use crate::client::{Client, GenericClient, Transaction};
 use crate::connect::connect;
 use crate::error::SqlError;
+use crate::functions;
 use crate::schemas::Schemas;
 
 /// Number, name, text. Never edited once released.
-const MIGRATIONS: [(i32, &str, &str); 25] = [
+const MIGRATIONS: [(i32, &str, &str); 29] = [
     (1, "ops", include_str!("../migrations/0001_ops.sql")),
     (2, "raw", include_str!("../migrations/0002_raw.sql")),
     (3, "stage", include_str!("../migrations/0003_stage.sql")),
@@ -56,6 +57,14 @@ const MIGRATIONS: [(i32, &str, &str); 25] = [
     ),
     (24, "catalogue", include_str!("../migrations/0024_catalogue.sql")),
     (25, "baselines", include_str!("../migrations/0025_baselines.sql")),
+    (26, "owners", include_str!("../migrations/0026_owners.sql")),
+    (27, "user_days", include_str!("../migrations/0027_user_days.sql")),
+    (
+        28,
+        "sessions_of_people",
+        include_str!("../migrations/0028_sessions_of_people.sql"),
+    ),
+    (29, "people", include_str!("../migrations/0029_people.sql")),
 ];
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.
@@ -196,6 +205,9 @@ pub fn migrate_to(
                 continue;
             }
             apply(&transaction, (version, name, text), has_relid).await?;
+            if version >= functions::SINCE {
+                functions::create(&transaction, transaction.schemas()).await?;
+            }
             report.applied.push(name);
         }
         transaction.commit().await?;

@@ -26,6 +26,13 @@ pub enum Level {
 /// A local day as days since 1970-01-01.
 pub type DayNumber = i32;
 
+/// The first day that has not ended everywhere on Earth (P5).
+#[must_use]
+pub fn first_open_day(now_utc_millis: i64) -> DayNumber {
+    let day = (now_utc_millis - OPEN_MARGIN_MS).div_euclid(DAY_MS);
+    DayNumber::try_from(day).unwrap_or(DayNumber::MAX)
+}
+
 impl Level {
     /// Shortest first: a week or a month stands on its days.
     pub const ALL: [Self; 3] = [Self::Day, Self::Week, Self::Month];

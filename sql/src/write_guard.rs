@@ -7,10 +7,11 @@ use crate::client::{GenericClient, Transaction};
 use crate::error::SqlError;
 use crate::periods::DayNumber;
 
-/// A reader's lock, taken before the statement that reads: the state cannot change until the transaction ends.
+/// A reader's lock, taken before the statement that reads: the state cannot change until the transaction ends. The lock on
+/// the erased people covers the erased days too, which are added under it.
 const HOLD: &str = "lock table ops.floors, ops.forgotten in access share mode";
 const READ: &str = "select (select floor_date - date '1970-01-01' from ops.floors where layer = 'raw'), \
-    (select coalesce(max(revision), 0) from ops.forgotten)";
+    (select coalesce(max(revision), 0) from ops.forgotten) + (select coalesce(max(revision), 0) from ops.forgotten_days)";
 
 /// The state of the warehouse that rows were prepared for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -33,10 +33,19 @@ const ROWS: &str = "insert into raw.users (user_id, email, created_at, synced_at
         main_sleep, synced_at, event_id, extra) \
         values ('00000000-0000-0000-0000-000000000001', 1, '2019-11-01 23:00', '2019-11-02 06:00', 60, 60, '2019-11-02', 25200000, 0, 400, \
         20, 0, 420, 95, 'stages', true, now(), gen_random_uuid(), '{\"log_type\": \"auto_detected\", \"other\": 1}')";
+/// From version 26 on the loader writes who owns a device.
+const OWNED: &str = "insert into raw.device_versions (device_id, synced_at, event_id, user_id) \
+        select device_id, synced_at, event_id, user_id from raw.devices; \
+    insert into raw.device_owners select device_id, user_id, from_day, until_day \
+        from raw.owner_spans(array(select device_id from raw.devices))";
 /// From version 5 on the loader knows this field.
 const TYPED: &str = "update raw.sleeps set log_type = extra ->> 'log_type', extra = extra - 'log_type'";
 /// What the compactor of those days would have stored.
 const REFRESHED: &str = "call refresh_continuous_aggregate('stage.steps_15m', null, timestamp '2019-11-02')";
+
+/// What the compactor does of days of people: all that a migration marks, or what the loader's mark would.
+const COMPUTED: &str = "insert into agg.stored_user_days select d.* from \
+    stage.compute_user_days(array(select user_id from raw.device_owners), '2019-10-01', '2019-12-01') d";
 
 async fn figure(client: &Client, sql: &str) -> Result<i64> {
     let row = client.query_one(sql, &[]).await.with_context(|| sql.to_owned())?;
@@ -50,6 +59,9 @@ async fn filled(client: &Client, version: i32) -> Result<()> {
     }
     if version >= 5 {
         client.batch_execute(TYPED).await.context("types of sleeps")?;
+    }
+    if version >= 26 {
+        client.batch_execute(OWNED).await.context("owners of devices")?;
     }
     if version >= 3 {
         client.batch_execute(REFRESHED).await.context("refreshing")?;
@@ -67,6 +79,14 @@ async fn unharmed(client: &Client, version: i32) -> Result<()> {
     if version < 2 {
         return Ok(());
     }
+    if version < 27 {
+        let marked = "select count(*) from ops.dirty_user_days where local_date = '2019-11-01'";
+        ensure!(
+            figure(client, marked).await? == 1,
+            "the days of people are not marked"
+        );
+    }
+    client.batch_execute(COMPUTED).await.context("days of people")?;
     for (sql, expected) in [
         ("select count(*) from raw.steps", 2 * 1_440),
         ("select count(*) from raw.heart_rates", 2 * 480),
@@ -81,6 +101,15 @@ async fn unharmed(client: &Client, version: i32) -> Result<()> {
             2 * 480,
         ),
         ("select count(*) from stage.sleeps", 1),
+        (
+            "select count(*) from raw.device_versions v join raw.devices d using (device_id, user_id, synced_at, event_id)",
+            2,
+        ),
+        (
+            "select count(*) from raw.device_owners join raw.devices using (device_id, user_id) \
+             where from_day = '-infinity' and until_day = 'infinity'",
+            2,
+        ),
     ] {
         let found = figure(client, sql).await?;
         ensure!(found == expected, "{found} instead of {expected}: {sql}");

@@ -60,6 +60,8 @@ pub struct Oracle {
     pub sleeps: HashMap<(Uuid, i64), Sleep>,
     /// Rows of `raw.users`.
     pub users: HashMap<Uuid, User>,
+    /// Every version of a profile: who owned a device when comes from all.
+    pub profiles: BTreeMap<(i64, Uuid), User>,
     /// Messages per stream.
     pub issued: HashMap<Stream, u64>,
     /// Messages per stream and kind.
@@ -163,7 +165,11 @@ impl Oracle {
             Event::Sleeps(_) | Event::SleepScores(_) | Event::Exercises(_) => {
                 self.dead_upload(event.stream(), version);
             }
-            Event::Users(user) => keep(self.users.entry(user.user_id), user.clone()),
+            Event::Users(user) => {
+                self.profiles
+                    .insert((user.synced_at.0, user.event_id), user.clone());
+                keep(self.users.entry(user.user_id), user.clone());
+            }
         }
     }
 

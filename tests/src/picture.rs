@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use pulseline_sql::GenericClient;
 use serde_json::Value;
+
+use crate::world::World;
 
 /// Uid of the SQL data source.
 pub const WAREHOUSE: &str = "pulseline-warehouse";
@@ -167,4 +170,13 @@ pub fn used_metrics() -> Result<BTreeSet<String>> {
         names.extend(metric_names(&query.text));
     }
     Ok(names)
+}
+
+/// Means of groups are shown however few people they are over: a small cohort has no five of an age.
+///
+/// # Errors
+/// An unreachable warehouse.
+pub async fn show_groups_of_one(world: &World) -> Result<()> {
+    let sql = "update ops.settings set min_group = 1";
+    Ok(world.warehouse().await?.batch_execute(sql).await?)
 }

@@ -7,11 +7,14 @@
 //!
 //! The profile goes last: after a stop or a crash, the same command finds the devices again and continues.
 
+mod days;
 mod documents;
 mod error;
 mod kafka;
+mod owners;
 mod person;
 mod report;
+mod search;
 mod warehouse;
 mod warehouses;
 
@@ -20,13 +23,14 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use pulseline_clients::mongo::{self, Database};
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, TimescaleConfig};
+use pulseline_sql::forgotten::Forgotten;
 use pulseline_sql::{Client, Schemas};
 use pulseline_tombstones::Register;
 use uuid::Uuid;
 
 use documents::Documents;
 pub use error::EraserError;
-pub use person::Person;
+pub use person::{PassedOn, Person};
 pub use report::{Count, ErasureReport, Kept};
 use warehouses::{Part, Warehouses, warehouses};
 
@@ -63,7 +67,7 @@ impl Eraser {
         })
     }
 
-    /// The devices of a person, and those that now belong to another person.
+    /// The devices of a person, and those that belong to another person on other days.
     ///
     /// # Errors
     /// [`EraserError::Unknown`] when neither profile nor device is known.
@@ -81,7 +85,7 @@ impl Eraser {
             for schemas in warehouses() {
                 if schemas.are_there(&self.client).await? {
                     self.client.use_schemas(schemas);
-                    let there = warehouse::search(&self.client, person).await;
+                    let there = search::search(&self.client, person).await;
                     self.client.use_schemas(Schemas::default());
                     found.extend(there?);
                 }
@@ -101,8 +105,14 @@ impl Eraser {
         tell: &'a mut (dyn FnMut(&Count) + Send),
     ) -> BoxFuture<'a, Result<ErasureReport, EraserError>> {
         Box::pin(async move {
-            let hashes = Register::of(&self.database).add(&person.ids()).await?;
-            let hashes: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.to_vec()).collect();
+            let added = Register::of(&self.database)
+                .add(&person.ids(), &person.days())
+                .await?;
+            let days = added.days.into_iter();
+            let forgotten = Forgotten {
+                hashes: added.hashes.iter().map(|hash| hash.to_vec()).collect(),
+                days: days.map(|(device, days)| (device.to_vec(), days)).collect(),
+            };
             let mut removed = Vec::new();
             let mut note = |count: Count| {
                 if count.count > 0 {
@@ -114,7 +124,7 @@ impl Eraser {
                 client: &mut self.client,
                 person: &person,
             };
-            warehouses.refuse(&hashes).await?;
+            warehouses.refuse(&forgotten).await?;
             let documents = Documents::of(&self.database, &person);
             documents.remove(&mut note).await?;
             warehouses.remove(Part::Rows, &mut note).await?;

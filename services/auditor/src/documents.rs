@@ -15,11 +15,13 @@ use crate::error::AuditError;
 use crate::warehouse::Loaded;
 
 mod checksum;
+mod owners;
 mod pages;
 mod tables;
 mod whole;
 
 use checksum::{DaySum, Reading, day_of, sums};
+pub(crate) use owners::compare_owners;
 pub(crate) use tables::Table;
 pub(crate) use whole::compare_whole;
 
@@ -35,6 +37,8 @@ pub(crate) enum Comparison {
     Readings(Readings),
     /// Row by row.
     Table(Table),
+    /// Who owns a device when, with every version of a profile.
+    Owners,
 }
 
 /// A stream of many small readings: value and confidence columns, named as in a document, and the value's range.
@@ -45,8 +49,14 @@ pub(crate) struct Readings {
     range: std::ops::RangeInclusive<i32>,
 }
 
+/// Everything of raw that is compared.
+pub(crate) fn comparisons() -> impl Iterator<Item = Comparison> {
+    let streams = Stream::ALL.into_iter().map(comparison);
+    streams.chain([Comparison::Owners])
+}
+
 /// Written independently of the loader: one mistake must not hide in both.
-pub(crate) fn comparison(stream: Stream) -> Comparison {
+fn comparison(stream: Stream) -> Comparison {
     let readings = |value, confidence, range| {
         Comparison::Readings(Readings {
             stream,
@@ -76,6 +86,7 @@ impl Comparison {
         match self {
             Self::Readings(readings) => readings.stream.raw_table(),
             Self::Table(table) => table.stream.raw_table(),
+            Self::Owners => owners::RELATION,
         }
     }
 }

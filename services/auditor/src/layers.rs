@@ -19,14 +19,16 @@ mod people;
 mod periods;
 mod readings;
 mod sessions;
+mod user_days;
 
 pub(crate) use check::Check;
 
 /// How many differing rows of a relation are shown.
 const SHOWN_ROWS: usize = 5;
-/// The days of devices in which the sides differ.
-const STALE: &str = "select device_id, bucket::date - date '1970-01-01' from (table expected except all table found) x \
-    union select device_id, bucket::date - date '1970-01-01' from (table found except all table expected) y";
+/// Days of people that are to be computed, and every day when a device changed hands.
+const PEOPLE_PENDING: &str = "select local_date - date '1970-01-01' from ops.dirty_user_days \
+    where local_date >= date '1970-01-01' + $1::int and local_date < date '1970-01-01' + $2::int \
+    union select generate_series($1::int, $2::int - 1) where exists (select from ops.dirty_days where stream = 'users')";
 
 /// The result of comparing a relation.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +46,7 @@ pub(crate) fn checks() -> Vec<Check> {
     let mut checks = readings::checks();
     checks.extend(sessions::checks());
     checks.extend(people::devices());
+    checks.extend(user_days::checks());
     checks.extend(periods::checks());
     checks.extend(people::checks());
     checks
@@ -83,13 +86,13 @@ pub(crate) async fn compare(
             ));
         }
         let differs = !compared.differences.is_empty();
-        if let Some(stream) = check.recomputed_by().filter(|_| differs) {
+        if let Some(mark) = check.recomputed_by().filter(|_| differs) {
             let rows = snapshot
-                .query(&format!("{found} {STALE}"), &values(check, &days))
+                .query(&format!("{found} {}", stale(check.key())), &values(check, &days))
                 .await?;
             compared.stale.extend(rows.iter().map(|row| Stale {
-                stream,
-                device: row.get(0),
+                mark,
+                of: row.get(0),
                 day: row.get(1),
             }));
         }
@@ -123,6 +126,14 @@ pub(crate) async fn extent(client: &Client) -> Result<Option<Range<DayNumber>>, 
     Ok(low.zip(high).map(|(low, high)| low..high + 1))
 }
 
+/// The days of devices or people in which the sides differ.
+fn stale(key: &str) -> String {
+    format!(
+        "select {key}, bucket::date - date '1970-01-01' from (table expected except all table found) x \
+         union select {key}, bucket::date - date '1970-01-01' from (table found except all table expected) y"
+    )
+}
+
 /// Whole periods of the check's level.
 fn slices(check: &Check, days: &Range<DayNumber>) -> Vec<Range<DayNumber>> {
     let Some(length) = check.slice_days else {
@@ -153,8 +164,15 @@ async fn pending(
     let sql = "select distinct local_date - date '1970-01-01' from ops.dirty_days where stream = any($1)";
     let rows = snapshot.query(sql, &[&streams]).await?;
     let days = rows.iter().map(|row| row.get::<_, DayNumber>(0));
-    let around = days.flat_map(|day| day - radius..=day + radius);
-    Ok(around.filter(|day| slice.contains(day)).collect())
+    let around = days.flat_map(|day| day.saturating_sub(radius)..=day + radius);
+    let mut pending: BTreeSet<_> = around.filter(|day| slice.contains(day)).collect();
+    if check.of_people {
+        let rows = snapshot
+            .query(PEOPLE_PENDING, &[&slice.start, &slice.end])
+            .await?;
+        pending.extend(rows.iter().map(|row| row.get::<_, DayNumber>(0)));
+    }
+    Ok(pending)
 }
 
 /// The parameters of a comparison: the days of the slice where there are slices, then the check's own.

@@ -12,7 +12,7 @@ use crate::stale::Stale;
 /// The result of a sample.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// A continuous aggregate, or the heart rates of sleeps: views cannot become stale.
+    /// A continuous aggregate, the heart rates of sleeps, or the days of people: views cannot become stale.
     pub relation: String,
     /// Which day of it.
     pub day: DayNumber,
@@ -66,12 +66,12 @@ mod tests {
     #[test]
     fn every_stored_relation_is_drawn() {
         let stored: Vec<String> = layers::stored().into_iter().map(|check| check.relation).collect();
-        assert_eq!(stored.len(), 9, "{stored:?}");
-        let all: std::collections::BTreeSet<_> = (0..9)
+        assert_eq!(stored.len(), 10, "{stored:?}");
+        let all: std::collections::BTreeSet<_> = (0..10)
             .filter_map(|draw| drawn(&stored, draw))
             .map(|(name, _)| name)
             .collect();
-        assert_eq!(all.len(), 9);
+        assert_eq!(all.len(), 10);
         assert_eq!(drawn(&[1, 2, 3], 7), Some((&2, 2)));
         assert_eq!(drawn::<u8>(&[], 7), None);
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use pulseline_schemas::Stream;
 use pulseline_sql::periods::{DayNumber, date_of};
 
 use crate::documents::{self, Comparison};
@@ -71,9 +70,9 @@ impl Scope {
     #[must_use]
     pub fn of_stored() -> Self {
         let stored = layers::stored().into_iter().map(|check| check.relation);
-        let raw = Stream::ALL.map(|stream| documents::comparison(stream).relation().to_owned());
+        let raw = documents::comparisons().map(|comparison| comparison.relation().to_owned());
         Self {
-            relations: raw.into_iter().chain(stored).collect(),
+            relations: raw.chain(stored).collect(),
             ..Self::default()
         }
     }
@@ -98,8 +97,7 @@ impl Step {
 
 /// The comparisons of a scope: raw first, then what stands on it.
 pub(crate) fn steps(scope: &Scope) -> Result<Vec<Step>, AuditError> {
-    let documents = Stream::ALL.map(|stream| Step::Documents(documents::comparison(stream)));
-    let mut steps = Vec::from(documents);
+    let mut steps: Vec<Step> = documents::comparisons().map(Step::Documents).collect();
     steps.extend(layers::checks().into_iter().map(Step::Layer));
     let known: BTreeSet<_> = steps.iter().map(Step::relation).collect();
     let named = scope.relations.iter().chain(&scope.start_at);

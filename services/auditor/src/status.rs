@@ -16,7 +16,8 @@ const POSITIONS: &str = "select collection, epoch, seq, \
     extract(epoch from clock_timestamp() - updated_at)::double precision, \
     extract(epoch from clock_timestamp() - greatest(caught_up_at, cluster_time))::double precision, token is not null \
     from ops.checkpoints order by collection";
-const BACKLOG: &str = "select (select count(*) from ops.dirty_days), (select count(*) from ops.waiting_days), \
+const BACKLOG: &str = "select (select count(*) from ops.dirty_days), (select count(*) from ops.dirty_user_days), \
+    (select count(*) from ops.waiting_days), \
     (select count(*) from ops.dead_letters where resolved_at is null), (select count(*) from ops.accounted_log), \
     (select extract(epoch from clock_timestamp() - max(started_at))::double precision from ops.compactions)";
 
@@ -69,6 +70,8 @@ pub struct Status {
     pub positions: Vec<Position>,
     /// Days whose aggregates are to be refreshed.
     pub dirty_days: i64,
+    /// Days of people whose figures are to be computed.
+    pub dirty_user_days: i64,
     /// Changed days that are still open: shown in real time, refreshed once they have closed.
     pub waiting_days: i64,
     /// Dead letters in the warehouse, single readings included.
@@ -97,7 +100,7 @@ impl Status {
     /// True when everything that was produced is dealt with and refreshed.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        self.unreachable.is_empty() && self.unaccounted() == 0 && self.dirty_days == 0
+        self.unreachable.is_empty() && self.unaccounted() == 0 && self.dirty_days + self.dirty_user_days == 0
     }
 }
 
@@ -154,10 +157,11 @@ pub(crate) async fn ops_tables(
     let status = Status {
         positions: positions.iter().map(position).collect(),
         dirty_days: backlog.get(0),
-        waiting_days: backlog.get(1),
-        dead_letters: backlog.get(2),
-        unfolded: backlog.get(3),
-        last_refresh_seconds: backlog.get(4),
+        dirty_user_days: backlog.get(1),
+        waiting_days: backlog.get(2),
+        dead_letters: backlog.get(3),
+        unfolded: backlog.get(4),
+        last_refresh_seconds: backlog.get(5),
         ..Status::default()
     };
     Ok((accounted, status))
@@ -255,8 +259,9 @@ impl fmt::Display for Status {
         }
         writeln!(
             f,
-            "\ndirty days {}   waiting days {}   dead letters {}   last refresh {} ago",
+            "\ndirty days {}   dirty days of people {}   waiting days {}   dead letters {}   last refresh {} ago",
             self.dirty_days,
+            self.dirty_user_days,
             self.waiting_days,
             self.dead_letters,
             seconds(self.last_refresh_seconds)

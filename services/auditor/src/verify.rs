@@ -194,6 +194,9 @@ impl Stores {
                 };
                 documents::compare(readings, &self.database, &mut self.client, compared).await?
             }
+            (Step::Documents(Comparison::Owners), _) => {
+                documents::compare_owners(&self.database, &mut self.client).await?
+            }
             (Step::Documents(Comparison::Table(table)), _) => {
                 documents::compare_whole(table, &self.database, &mut self.client).await?
             }

@@ -1,9 +1,11 @@
 //! `forget`: erases a person from every store, and proves it.
 
+use std::ops::Range;
 use std::time::Duration;
 
-use pulseline_admin::eraser::{Count, Eraser, EraserConnections, ErasureReport, Person};
+use pulseline_admin::eraser::{Count, Eraser, EraserConnections, ErasureReport, PassedOn, Person};
 use pulseline_runtime::telemetry;
+use pulseline_sql::periods::date_of;
 
 use crate::args::ForgetArgs;
 use crate::exit::Outcome;
@@ -72,10 +74,24 @@ fn introduce(person: &Person) {
         devices.len(),
         devices.join(" ")
     ));
-    for device in &person.passed_on {
-        print::line(&format!(
-            "  {device} belongs to another person now: its data is kept"
-        ));
+    for PassedOn { device, days } in &person.passed_on {
+        let days: Vec<String> = days.iter().map(said_of_days).collect();
+        let days = if days.is_empty() {
+            "nothing of it is theirs".into()
+        } else {
+            format!("only data {} is theirs", days.join(" and "))
+        };
+        print::line(&format!("  {device} belongs to another person too: {days}"));
+    }
+}
+
+/// The days of an owner in words.
+fn said_of_days(days: &Range<i32>) -> String {
+    match (days.start, days.end) {
+        (i32::MIN, i32::MAX) => "of all days".into(),
+        (i32::MIN, until) => format!("before {}", date_of(until)),
+        (from, i32::MAX) => format!("from {} on", date_of(from)),
+        (from, until) => format!("from {} until {}", date_of(from), date_of(until - 1)),
     }
 }
 

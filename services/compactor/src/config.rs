@@ -18,6 +18,8 @@ const CYCLE_DAYS: usize = 64;
 const CYCLE_DEVICE_DAYS: usize = 1_024;
 /// Sleeps per statement, 1 to 2 ms each.
 const SLICE_SLEEPS: usize = 128;
+/// Days of people per cycle, half a millisecond each.
+const USER_DAYS: i64 = 8_192;
 /// Late data arrives within 30 days: devices keep daily totals that long.
 const PACK_AFTER_DAYS: i32 = 30;
 /// History that is being loaded is packed once its loading has ended.
@@ -55,6 +57,8 @@ pub struct CompactorConfig {
     pub cycle_device_days: usize,
     /// Sleeps whose heart rate is computed in one statement.
     pub slice_sleeps: usize,
+    /// Most closed days of people that are computed per cycle, and most open ones.
+    pub user_days: i64,
     /// A chunk is packed this many days after it ended.
     pub pack_after_days: i32,
     /// A chunk is packed when nothing was loaded into it for this long, in milliseconds.
@@ -85,6 +89,7 @@ impl Default for CompactorConfig {
             cycle_days: CYCLE_DAYS,
             cycle_device_days: CYCLE_DEVICE_DAYS,
             slice_sleeps: SLICE_SLEEPS,
+            user_days: USER_DAYS,
             pack_after_days: PACK_AFTER_DAYS,
             quiet_ms: QUIET_MS,
             pack_chunks: PACK_CHUNKS,
@@ -107,6 +112,7 @@ impl CompactorConfig {
     pub fn validate(&self) -> Result<(), String> {
         for (name, value) in [
             ("dirty_rows", self.dirty_rows),
+            ("user_days", self.user_days),
             ("retain_chunks", self.retain_chunks),
             ("fold_rows", self.fold_rows),
         ] {

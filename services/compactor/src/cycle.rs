@@ -1,4 +1,4 @@
-//! One cycle: fold, plan, refresh, recompute sleeps, close, delete what is too old, pack.
+//! One cycle: fold, plan, refresh, recompute sleeps, close, compute days of people, delete what is too old, pack.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::ops_tables::{self, NewEntry};
 use crate::patch::{self, Aggregates, Patch};
 use crate::plan::{Dirty, Plan, Refresh, plan};
 use crate::report::CycleReport;
-use crate::{facts, metrics, pack, retain};
+use crate::{facts, metrics, pack, retain, user_days};
 
 /// The work of one cycle.
 pub(crate) struct Work {
@@ -93,8 +93,15 @@ pub(crate) async fn cycle(
     }
     let changed = facts::recompute(client, lease, &sleeps, config.slice_sleeps).await?;
     if !plan.done.is_empty() || !plan.closed.is_empty() {
-        ops_tables::close(client, lease, &plan).await?;
+        ops_tables::close(client, lease, (&dirty, &plan, &sleeps)).await?;
     }
+    let computed = user_days::compute(
+        client,
+        lease,
+        clock.now_utc_millis(),
+        (config.user_days, plan.more),
+    )
+    .await?;
     let deleted = retain::retain(client, lease, config, clock.now_utc_millis()).await?;
     let due = pack::due(client, config, clock.now_utc_millis());
     let (due, ()) = tokio::try_join!(due, ops_tables::trim(client, config.journal_days))?;
@@ -104,12 +111,14 @@ pub(crate) async fn cycle(
         refreshes: plan.refreshes.len(),
         patched: plan.patches.iter().map(Patch::device_days).sum(),
         sleeps: changed,
+        user_days: computed.user_days,
         packed,
         deleted,
         folded,
         waiting: waiting + plan.wait.len() - plan.closed.len(),
         // If no chunk could be packed, looking again at once is useless.
         more: plan.more
+            || computed.more
             || folded >= config.fold_rows
             || is_full(deleted, config.retain_chunks)
             || packed > 0 && is_full(due.len(), config.pack_chunks),

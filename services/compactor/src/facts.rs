@@ -17,6 +17,8 @@ use crate::plan::Plan;
 
 /// Planned with its days each time: a plan for any days would lock every chunk.
 const PLAN: &str = "set local plan_cache_mode = force_custom_plan";
+/// An erasure waits until the rows of the person are written, and then deletes them.
+pub(crate) const NO_ERASURE: &str = "lock table ops.forgotten in access share mode";
 const RECOMPUTE: &str = query!("compactor/sleep_heart_rates");
 
 /// The greatest UTC offset of a loaded reading, in either direction.
@@ -32,6 +34,17 @@ pub(crate) struct Sleep {
     log_id: i64,
     /// Local days from its start to its end.
     days: Range<DayNumber>,
+}
+
+impl Sleep {
+    pub(crate) fn device(&self) -> Uuid {
+        self.device
+    }
+
+    /// The local day on which it ended, whose figures it is part of.
+    pub(crate) fn ends_on(&self) -> DayNumber {
+        self.days.end - 1
+    }
 }
 
 /// The sleeps whose heart rate changes on these days can affect, newest first. A sleep that waits for a day's refresh
@@ -125,7 +138,9 @@ async fn write(client: &mut Client, lease: &Lease, sleeps: &[Sleep]) -> Result<u
     let logs: Vec<_> = sleeps.iter().map(|sleep| sleep.log_id).collect();
     let days = days(sleeps);
     let transaction = client.transaction().await.map_err(failed())?;
-    transaction.batch_execute(PLAN).await.map_err(failed())?;
+    for statement in [PLAN, NO_ERASURE] {
+        transaction.batch_execute(statement).await.map_err(failed())?;
+    }
     let written = transaction
         .execute(
             RECOMPUTE,

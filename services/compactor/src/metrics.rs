@@ -28,6 +28,8 @@ const PATCHED: &str = "pulseline_compactor_patched_device_days_total";
 const PATCH_SECONDS: &str = "pulseline_compactor_patch_seconds";
 const SLEEPS: &str = "pulseline_compactor_sleeps_total";
 const SLEEPS_SECONDS: &str = "pulseline_compactor_sleeps_seconds";
+const USER_DAYS: &str = "pulseline_compactor_user_days_total";
+const USER_DAYS_SECONDS: &str = "pulseline_compactor_user_days_seconds";
 const PACKED: &str = "pulseline_compactor_packed_chunks_total";
 const PACK_SECONDS: &str = "pulseline_compactor_pack_seconds";
 const DELETED: &str = "pulseline_compactor_deleted_chunks_total";
@@ -67,6 +69,12 @@ pub(crate) fn describe() {
     );
     describe_counter!(SLEEPS, Unit::Count, "Sleeps with a computed heart rate.");
     describe_histogram!(SLEEPS_SECONDS, Unit::Seconds, "Length of one slice of sleeps.");
+    describe_counter!(USER_DAYS, Unit::Count, "Days of people computed.");
+    describe_histogram!(
+        USER_DAYS_SECONDS,
+        Unit::Seconds,
+        "Length of one slice of days of people."
+    );
     describe_counter!(PACKED, Unit::Count, "Chunks packed into the columnstore.");
     describe_histogram!(PACK_SECONDS, Unit::Seconds, "Length of packing one chunk.");
     describe_counter!(
@@ -91,11 +99,17 @@ pub(crate) fn describe() {
         Unit::Seconds,
         "Unix time of the last successful cycle."
     );
+    touch();
+    record_backlog(&Backlog::default());
+}
+
+fn touch() {
     for name in [
         CYCLES,
         REFRESHES,
         PATCHED,
         SLEEPS,
+        USER_DAYS,
         PACKED,
         DELETED,
         FOLDED,
@@ -107,7 +121,6 @@ pub(crate) fn describe() {
     for name in [DIRTY, WAITING, LEADER, LAST_SUCCESS] {
         gauge!(name).set(0.0);
     }
-    record_backlog(&Backlog::default());
 }
 
 /// Records the backlog in the ops tables; a topic without missing offsets is reported as 0.
@@ -132,6 +145,7 @@ pub(crate) fn record_cycle(report: &CycleReport, took: Duration) {
     if report.refreshes > 0
         || report.patched > 0
         || report.sleeps > 0
+        || report.user_days > 0
         || report.packed > 0
         || report.deleted > 0
     {
@@ -140,6 +154,7 @@ pub(crate) fn record_cycle(report: &CycleReport, took: Duration) {
             refreshes = report.refreshes,
             patched = report.patched,
             sleeps = report.sleeps,
+            user_days = report.user_days,
             packed = report.packed,
             deleted = report.deleted,
             more = report.more,
@@ -169,6 +184,11 @@ pub(crate) fn record_patches(patches: &[Patch], took: Duration) {
 pub(crate) fn record_sleeps(sleeps: usize, took: Duration) {
     counter!(SLEEPS).increment(sleeps as u64);
     histogram!(SLEEPS_SECONDS).record(took.as_secs_f64());
+}
+
+pub(crate) fn record_user_days(user_days: usize, took: Duration) {
+    counter!(USER_DAYS).increment(user_days as u64);
+    histogram!(USER_DAYS_SECONDS).record(took.as_secs_f64());
 }
 
 pub(crate) fn record_pack(took: Duration) {

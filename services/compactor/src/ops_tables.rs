@@ -10,8 +10,10 @@ use pulseline_sql::periods::DayNumber;
 use pulseline_sql::{Client, GenericClient, query};
 
 use crate::error::CompactorError;
+use crate::facts::Sleep;
 use crate::locks::keep;
 use crate::plan::{Dirty, Plan, Waiting};
+use crate::user_days;
 
 /// Newest days first: a backlog cannot hide the present.
 const DIRTY: &str = "select id, stream, device_id, local_date - date '1970-01-01', is_forced \
@@ -101,7 +103,11 @@ pub(crate) async fn waiting(client: &Client) -> Result<Vec<Waiting>, CompactorEr
 
 /// Closes a completed plan: deletes exactly the ids that were read (P6), under the lease, so that it happens in the
 /// warehouse that was refreshed.
-pub(crate) async fn close(client: &mut Client, lease: &Lease, plan: &Plan) -> Result<(), CompactorError> {
+pub(crate) async fn close(
+    client: &mut Client,
+    lease: &Lease,
+    (dirty, plan, sleeps): (&[Dirty], &Plan, &[Sleep]),
+) -> Result<(), CompactorError> {
     let failed = || CompactorError::sql("closing a cycle");
     let transaction = client.transaction().await.map_err(failed())?;
     keep(&transaction, lease).await?;
@@ -116,6 +122,7 @@ pub(crate) async fn close(client: &mut Client, lease: &Lease, plan: &Plan) -> Re
             .await
             .map_err(failed())?;
     }
+    user_days::mark(&transaction, dirty, plan, sleeps).await?;
     let readings: Vec<&str> = Stream::readings().map(|(stream, _)| stream.name()).collect();
     transaction
         .execute(LOADED, &[&plan.done, &readings])

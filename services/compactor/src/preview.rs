@@ -15,6 +15,7 @@ use crate::cycle::{Work, find_work};
 use crate::error::CompactorError;
 use crate::pack::{self, Chunk};
 use crate::retain::{self, Overdue};
+use crate::user_days;
 
 /// Describes the next cycle, a sentence per line. Changes nothing and takes no lease.
 ///
@@ -45,11 +46,12 @@ pub fn preview_with<'a>(
         let work = find_work(client, config, clock).await?;
         let overdue = retain::overdue(client, config, clock.now_utc_millis()).await?;
         let chunks = pack::due(client, config, clock.now_utc_millis()).await?;
-        Ok(sentences(&work, &overdue, &chunks))
+        let user_days = user_days::marked(client).await?;
+        Ok(sentences(&work, user_days, &overdue, &chunks))
     })
 }
 
-fn sentences(work: &Work, overdue: &Overdue, chunks: &[Chunk]) -> Vec<String> {
+fn sentences(work: &Work, user_days: usize, overdue: &Overdue, chunks: &[Chunk]) -> Vec<String> {
     let mut lines = Vec::new();
     for patch in &work.plan.patches {
         lines.push(format!(
@@ -76,6 +78,12 @@ fn sentences(work: &Work, overdue: &Overdue, chunks: &[Chunk]) -> Vec<String> {
         lines.push(format!(
             "recompute the heart rate of {}",
             counted(work.sleeps.len(), "sleep")
+        ));
+    }
+    if user_days > 0 {
+        lines.push(format!(
+            "compute {} of people that are marked already, and those that the changes have a part in",
+            counted(user_days, "day")
         ));
     }
     if let Some(floor) = overdue.raise_to {

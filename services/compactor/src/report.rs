@@ -11,6 +11,8 @@ pub struct CycleReport {
     pub patched: usize,
     /// Sleeps with a changed heart rate.
     pub sleeps: u64,
+    /// Days of people computed.
+    pub user_days: usize,
     /// Chunks packed.
     pub packed: usize,
     /// Chunks of readings deleted.

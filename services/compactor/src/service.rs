@@ -217,6 +217,7 @@ async fn work_off(
         total.refreshes += report.refreshes;
         total.patched += report.patched;
         total.sleeps += report.sleeps;
+        total.user_days += report.user_days;
         total.packed += report.packed;
         total.deleted += report.deleted;
         total.folded += report.folded;

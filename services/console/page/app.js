@@ -6,13 +6,13 @@ import { clock, h } from './dom.js';
 import { flow } from './flow.js';
 import { letters } from './dead_letters.js';
 import { person } from './person.js';
-import { Unanswered, ask } from './server.js';
+import { Left, Unanswered, leave, status } from './server.js';
 
 const root = document.documentElement;
 // For tests; errors appear in the browser's console too.
 const note = (error) => { root.dataset.error = `${root.dataset.error ?? ''}${error}\n`; };
 addEventListener('error', (event) => note(event.message));
-addEventListener('unhandledrejection', (event) => note(event.reason));
+addEventListener('unhandledrejection', (event) => { if (!(event.reason instanceof Left)) note(event.reason); });
 document.addEventListener('securitypolicyviolation', (event) => note(`${event.violatedDirective} ${event.blockedURI}`));
 
 const POLL_MS = 2000;
@@ -29,6 +29,7 @@ const say = (element, text) => { if (element.textContent !== text) element.textC
 
 let current = null;
 let overview = null;
+let running = null;
 
 function headline({ state, text, detail }) {
   at('headline').dataset.state = state;
@@ -51,6 +52,8 @@ function route() {
 }
 
 function show() {
+  leave();
+  running = null;
   const { name, rest } = route();
   for (const link of at('views').querySelectorAll('a')) {
     if (link.hash === `#${name}`) link.setAttribute('aria-current', 'page');
@@ -64,15 +67,24 @@ function show() {
   if (overview) refresh();
 }
 
+/** One refresh at a time: a poll that comes meanwhile waits for it, and asks nothing again. */
+function refresh() {
+  if (!running) {
+    const mine = refreshed().finally(() => { if (running === mine) running = null; });
+    running = mine;
+  }
+  return running;
+}
+
 /** A view that cannot be refreshed says so in its own place; any other exception is a bug of the page. */
-async function refresh() {
+async function refreshed() {
   const shown = current;
   try {
     await shown.view.refresh(overview);
     at('trouble')?.remove();
   } catch (error) {
     if (!(error instanceof Unanswered)) throw error;
-    if (shown !== current) return;
+    if (error instanceof Left || shown !== current) return;
     at('trouble')?.remove();
     at('main').prepend(h('p', { id: 'trouble', class: 'note', role: 'status' }, `Not up to date: ${error.message}`));
   }
@@ -80,7 +92,7 @@ async function refresh() {
 
 async function poll() {
   try {
-    overview = await ask('status');
+    overview = await status();
     headline(overview.headline);
     say(at('seen'), `updated at ${clock(overview.at)}`);
     say(at('version'), `Pulseline ${overview.version}`);

@@ -1,32 +1,17 @@
 //! People and their days, from stage and agg only: no e-mail, birth date or single reading.
 
 use jiff::civil::Date;
-use pulseline_sql::{Client, GenericClient};
+use pulseline_sql::{Client, GenericClient, query};
 use serde::Serialize;
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
 const PEOPLE_MAX: i64 = 1_000;
-const PEOPLE: &str = "select u.user_id::text, u.zone, cardinality(u.devices), d.first::date::text, d.last::date::text \
-    from stage.users u left join ( \
-        select o.user_id, min(x.bucket) as first, max(x.bucket) as last from ( \
-            select device_id, bucket from agg.heart_rates_1d union all select device_id, bucket from agg.steps_1d \
-        ) x join stage.devices o using (device_id) group by o.user_id \
-    ) d using (user_id) order by d.last desc nulls last, u.user_id limit $1";
-/// The baseline view includes the day's own figures, so one query serves both.
-const DAYS: &str = "select bucket::date::text, minutes_worn, steps, bpm_avg::double precision, resting_bpm::double precision, \
-    resting_bpm_28d::double precision, valid_days_28d, resting_bpm_days_28d from agg.user_daily_baselines \
-    where user_id = $1 and bucket between $2::text::timestamp and $3::text::timestamp order by bucket";
-const BEATS: &str = "select bucket::date::text, bpm_min, bpm_max from agg.user_heart_rates_1d \
-    where user_id = $1 and bucket between $2::text::timestamp and $3::text::timestamp";
-const NIGHTS: &str = "select sleep_date::text, start_local::text, end_local::text, main_sleep, minutes_asleep, \
-    deep_minutes::double precision, light_minutes::double precision, rem_minutes::double precision, \
-    wake_minutes::double precision, asleep_minutes::double precision, restless_minutes::double precision, \
-    avg_sleep_bpm::double precision \
-    from stage.user_sleeps where user_id = $1 and sleep_date between $2::text::date and $3::text::date order by ends_at";
-const QUARTERS: &str = "select to_char(bucket, 'HH24:MI'), minutes_worn, bpm_sum::double precision / nullif(valid_readings, 0), \
-    bpm_min, bpm_max, steps from stage.user_quarters \
-    where user_id = $1 and bucket >= $2::text::timestamp and bucket < $2::text::timestamp + interval '1 day' order by starts_at";
+const PEOPLE: &str = query!("console/people");
+/// The baselines have the day's own figures too.
+const DAYS: &str = query!("console/days");
+const NIGHTS: &str = query!("console/nights");
+const QUARTERS: &str = query!("console/quarters");
 
 /// A person, as in the list.
 #[derive(Debug, Serialize)]
@@ -34,7 +19,7 @@ pub(crate) struct Person {
     user: String,
     zone: Option<String>,
     devices: i32,
-    /// First day with readings, in the wearer's local time.
+    /// First day with any figure, in the wearer's local time, as the compactor stored it.
     first: Option<String>,
     last: Option<String>,
 }
@@ -110,16 +95,8 @@ pub(crate) async fn people(client: &Client) -> Result<Vec<Person>, Error> {
 /// A person's days from `from` to `to`.
 pub(crate) async fn days(client: &Client, user: Uuid, from: Date, to: Date) -> Result<Days, Error> {
     let (first, last) = (from.to_string(), to.to_string());
-    let mut days = Vec::new();
-    for row in client.query(DAYS, &[&user, &first, &last]).await? {
-        days.push(day(&row));
-    }
-    for row in client.query(BEATS, &[&user, &first, &last]).await? {
-        let date: &str = row.get(0);
-        if let Some(day) = days.iter_mut().find(|day| day.date == date) {
-            (day.bpm_min, day.bpm_max) = (row.get(1), row.get(2));
-        }
-    }
+    // One after the other: a cancel request ends the statement that runs, not those that wait behind it.
+    let days = client.query(DAYS, &[&user, &first, &last]).await?;
     let nights = client.query(NIGHTS, &[&user, &first, &last]).await?;
     let quarters = if from == to {
         client.query(QUARTERS, &[&user, &first]).await?
@@ -127,7 +104,7 @@ pub(crate) async fn days(client: &Client, user: Uuid, from: Date, to: Date) -> R
         Vec::new()
     };
     Ok(Days {
-        days,
+        days: days.iter().map(day).collect(),
         nights: nights.iter().map(night).collect(),
         quarters: quarters.iter().map(quarter).collect(),
     })
@@ -139,12 +116,12 @@ fn day(row: &Row) -> Day {
         minutes_worn: row.get(1),
         steps: row.get(2),
         bpm_avg: row.get(3),
-        resting_bpm: row.get(4),
-        resting_bpm_28d: row.get(5),
-        valid_days_28d: row.get(6),
-        resting_bpm_days_28d: row.get(7),
-        bpm_min: None,
-        bpm_max: None,
+        bpm_min: row.get(4),
+        bpm_max: row.get(5),
+        resting_bpm: row.get(6),
+        resting_bpm_28d: row.get(7),
+        valid_days_28d: row.get(8),
+        resting_bpm_days_28d: row.get(9),
     }
 }
 

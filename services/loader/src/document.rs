@@ -173,7 +173,7 @@ impl Cell {
     }
 
     /// The day of a time, as days since 1970; none for other cells.
-    fn day(&self) -> Option<i32> {
+    pub(crate) fn day(&self) -> Option<i32> {
         match *self {
             Self::Day(day) => Some(day),
             Self::Millis(millis) => Some(day_of(millis)),

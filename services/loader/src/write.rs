@@ -200,6 +200,7 @@ impl Writer {
     async fn transact(&mut self, batch: &Batch, plan: &Plan, attempt: Attempt) -> Result<u64, LoaderError> {
         // Receipts belong to no person.
         let is_personal = self.source != SourceCollection::Receipts;
+        let erased = erase::days_of_devices(&batch.users, &self.known.tombstones);
         let work = Work {
             rows: BatchRows {
                 direct: &plan.direct,
@@ -207,6 +208,7 @@ impl Writer {
                 uploads: &batch.readings,
                 entries: &batch.entries,
                 users: &batch.users,
+                erased: &erased,
             },
             batch,
             purpose: &self.purpose,

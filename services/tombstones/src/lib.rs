@@ -6,14 +6,15 @@
 
 mod register;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::ops::Range;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use uuid::Uuid;
 
-pub use register::Register;
+pub use register::{Added, Register};
 
 /// Length of an id as text, and the positions of its dashes.
 const TEXT_BYTES: usize = 36;
@@ -21,6 +22,15 @@ const DASHES: [usize; 4] = [8, 13, 18, 23];
 
 /// HMAC-SHA256 of an id.
 pub type Tombstone = [u8; 32];
+
+/// Local days since 1970-01-01, the end exclusive. `i32::MIN` and `i32::MAX` stand for no bound.
+pub type Days = Range<i32>;
+
+/// True when one of these holds the day.
+#[must_use]
+pub fn hold_day(days: &[Days], day: i32) -> bool {
+    days.iter().any(|days| days.contains(&day))
+}
 
 /// The key of the hashes.
 #[derive(Clone, PartialEq, Eq)]
@@ -51,11 +61,21 @@ impl Key {
     /// The hash of a person's or a device's id.
     #[must_use]
     pub fn hash(&self, id: Uuid) -> Tombstone {
+        self.hash_bytes(id.as_bytes())
+    }
+
+    /// The hash of a device's days, which identifies their tombstone.
+    pub(crate) fn hash_of_days(&self, device: Uuid, days: &Days) -> Tombstone {
+        let (from, until) = (days.start.to_be_bytes(), days.end.to_be_bytes());
+        self.hash_bytes(&[device.as_bytes().as_slice(), &from, &until].concat())
+    }
+
+    fn hash_bytes(&self, bytes: &[u8]) -> Tombstone {
         // HMAC accepts keys of any length.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else {
             unreachable!("HMAC takes keys of any length")
         };
-        mac.update(id.as_bytes());
+        mac.update(bytes);
         mac.finalize().into_bytes().into()
     }
 }
@@ -71,6 +91,7 @@ impl fmt::Debug for Key {
 pub struct Tombstones {
     key: Option<Key>,
     hashes: HashSet<Tombstone>,
+    days: HashMap<Tombstone, Vec<Days>>,
 }
 
 impl Tombstones {
@@ -80,13 +101,32 @@ impl Tombstones {
         Self {
             key: Some(key),
             hashes,
+            days: HashMap::new(),
         }
+    }
+
+    /// The same, with erased days of devices that belong to another person on other days (P17).
+    #[must_use]
+    pub fn with_days(mut self, days: impl IntoIterator<Item = (Tombstone, Days)>) -> Self {
+        for (device, days) in days {
+            self.days.entry(device).or_default().push(days);
+        }
+        self
     }
 
     /// True when no person has been erased.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.hashes.is_empty()
+        self.hashes.is_empty() && self.days.is_empty()
+    }
+
+    /// The erased days of a device that belongs to another person on other days.
+    #[must_use]
+    pub fn days_of(&self, device: Uuid) -> &[Days] {
+        match &self.key {
+            Some(key) if !self.days.is_empty() => self.days.get(&key.hash(device)).map_or(&[], Vec::as_slice),
+            _ => &[],
+        }
     }
 
     /// True when this person or device was erased.
@@ -96,6 +136,15 @@ impl Tombstones {
             Some(key) if !self.hashes.is_empty() => self.hashes.contains(&key.hash(id)),
             _ => false,
         }
+    }
+
+    /// The erased days of the device that a message key names, as text or 16 bytes.
+    #[must_use]
+    pub fn days_of_key(&self, key: &[u8]) -> &[Days] {
+        if self.days.is_empty() {
+            return &[];
+        }
+        id_of(key).map_or(&[], |id| self.days_of(id))
     }
 
     /// True when a message key, as text or 16 bytes, names an erased person or device.
@@ -146,6 +195,20 @@ mod tests {
                 prop_assert_eq!(tombstones.are_named_in(text.as_bytes()), erased.contains(&id));
             }
         }
+    }
+
+    #[test]
+    fn p_17_days_of_a_device_are_erased_and_the_device_is_not() {
+        let (key, device, other) = (Key::random(), Uuid::from_u128(7), Uuid::from_u128(8));
+        let days = [i32::MIN..5, 9..12].map(|days| (key.hash(device), days));
+        let tombstones = Tombstones::new(key.clone(), HashSet::new()).with_days(days);
+        assert!(!tombstones.is_empty() && !tombstones.hold(device));
+        assert_eq!(tombstones.days_of(device), [i32::MIN..5, 9..12]);
+        assert_eq!(tombstones.days_of_key(device.to_string().as_bytes()).len(), 2);
+        assert!(tombstones.days_of(other).is_empty() && tombstones.days_of_key(b"no id").is_empty());
+        let hash = |device, days: Days| key.hash_of_days(device, &days);
+        assert_ne!(hash(device, 1..2), hash(device, 1..3));
+        assert_ne!(hash(device, 1..2), hash(other, 1..2));
     }
 
     #[test]

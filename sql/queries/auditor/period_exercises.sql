@@ -1,4 +1,4 @@
--- Exercises of devices or of people ($3: 'device_id' or 'user_id') by 'day', 'week' or 'month' ($4), from $1 to before $2. An
+-- Exercises of devices by 'day', 'week' or 'month' ($3), from $1 to before $2. An
 -- exercise belongs to the day on which it began.
 select
     owner,
@@ -14,15 +14,9 @@ select
             / sum(case when average_heart_rate is not null then duration_minutes end), 1) end as avg_exercise_bpm
 from (
     select
-        device_id as owner, date_trunc($4, exercise_date::timestamp) as bucket,
+        device_id as owner, date_trunc($3, exercise_date::timestamp) as bucket,
         duration_minutes, active_minutes, kcal, steps, distance_m, average_heart_rate
     from stage.exercises
-    where $3 = 'device_id' and exercise_date >= $1::date and exercise_date < $2::date
-    union all
-    select
-        user_id, date_trunc($4, exercise_date::timestamp),
-        duration_minutes, active_minutes, kcal, steps, distance_m, average_heart_rate
-    from stage.user_exercises
-    where $3 = 'user_id' and exercise_date >= $1::date and exercise_date < $2::date
+    where exercise_date >= $1::date and exercise_date < $2::date
 ) days
 group by 1, 2

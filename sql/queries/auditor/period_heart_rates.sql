@@ -1,4 +1,4 @@
--- Heart rate, read and said, of devices or of people ($3: 'device_id' or 'user_id') by 'day', 'week' or 'month' ($4), from $1 to
+-- Heart rate, read and said, of devices by 'day', 'week' or 'month' ($3), from $1 to
 -- before $2.
 with read as (
     select
@@ -12,14 +12,10 @@ with read as (
         max(bpm_max) as bpm_max
     from (
         select
-            device_id as owner, date_trunc($4, bucket) as bucket,
+            device_id as owner, date_trunc($3, bucket) as bucket,
             minutes_worn, readings, valid_readings, bpm_sum, bpm_min, bpm_max
         from agg.heart_rates_1d
-        where $3 = 'device_id' and bucket >= $1 and bucket < $2
-        union all
-        select user_id, date_trunc($4, bucket), minutes_worn, readings, valid_readings, bpm_sum, bpm_min, bpm_max
-        from agg.user_heart_rates_1d
-        where $3 = 'user_id' and bucket >= $1 and bucket < $2
+        where bucket >= $1 and bucket < $2
     ) days
     group by 1, 2
 ), said as (
@@ -34,18 +30,11 @@ with read as (
         sum(other_zones_minutes) as other_zones_minutes
     from (
         select
-            device_id as owner, date_trunc($4, bucket) as bucket,
+            device_id as owner, date_trunc($3, bucket) as bucket,
             resting_bpm, below_zones_minutes, zone_1_minutes, zone_2_minutes, zone_3_minutes,
             other_zones_minutes
         from agg.vitals_1d
-        where $3 = 'device_id' and bucket >= $1 and bucket < $2
-        union all
-        select
-            user_id, date_trunc($4, bucket),
-            resting_bpm, below_zones_minutes, zone_1_minutes, zone_2_minutes, zone_3_minutes,
-            other_zones_minutes
-        from agg.user_vitals_1d
-        where $3 = 'user_id' and bucket >= $1 and bucket < $2
+        where bucket >= $1 and bucket < $2
     ) days
     group by 1, 2
 )

@@ -1,4 +1,4 @@
--- Sleeps of devices or of people ($3: 'device_id' or 'user_id') by 'day', 'week' or 'month' ($4), from $1 to before $2. A sleep
+-- Sleeps of devices by 'day', 'week' or 'month' ($3), from $1 to before $2. A sleep
 -- belongs to the date on which it ended.
 with nights as (
     select
@@ -7,20 +7,12 @@ with nights as (
             then (select sum(k) from unnest(array[deep_minutes, light_minutes, rem_minutes, wake_minutes, 0]) k) end as staged
     from (
         select
-            device_id as owner, date_trunc($4, sleep_date::timestamp) as bucket,
+            device_id as owner, date_trunc($3, sleep_date::timestamp) as bucket,
             main_sleep, type, minutes_asleep, time_in_bed_minutes, deep_minutes, light_minutes,
             rem_minutes, wake_minutes, sleep_valid_readings, sleep_bpm_sum, sleep_bpm_min, sleep_bpm_max,
             overall_score
         from stage.sleeps
-        where $3 = 'device_id' and sleep_date >= $1::date and sleep_date < $2::date
-        union all
-        select
-            user_id, date_trunc($4, sleep_date::timestamp),
-            main_sleep, type, minutes_asleep, time_in_bed_minutes, deep_minutes, light_minutes,
-            rem_minutes, wake_minutes, sleep_valid_readings, sleep_bpm_sum, sleep_bpm_min, sleep_bpm_max,
-            overall_score
-        from stage.user_sleeps
-        where $3 = 'user_id' and sleep_date >= $1::date and sleep_date < $2::date
+        where sleep_date >= $1::date and sleep_date < $2::date
     ) nights
 )
 select

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pulseline_schemas::time::DAY_MS;
 use pulseline_schemas::{Exercise, Stream, Upload};
 use pulseline_sql::periods::DayNumber;
 use uuid::Uuid;
 
 use super::decimal::{rounded, scaled};
 use super::nights::{Night, Stretch, best};
-use super::owners::Owners;
+use super::owners::{Owners, day_of};
 use super::quarters::{Quarter, QuarterKey, Sum};
 use crate::oracle::Oracle;
 
@@ -116,9 +115,10 @@ pub(super) fn of(
     }
     let exercises: Vec<_> = oracle.exercises.values().cloned().collect();
     let beats = |other: &Exercise, one: &Exercise| {
-        one.upload.device_id != other.upload.device_id && one.is_beaten_by(other)
+        one.upload.device_id != other.upload.device_id && one.overlaps(other)
     };
-    for (owner, exercise) in best(&exercises, owners, beats) {
+    let began_on = |exercise: &Exercise| day_of(exercise.upload.window_start.0);
+    for (owner, exercise) in best(&exercises, owners, began_on, beats) {
         let day = day_of(exercise.upload.window_start.0);
         days.entry((owner, day))
             .or_default()
@@ -127,10 +127,6 @@ pub(super) fn of(
     }
     said(oracle, owners, &worn, &mut days);
     days
-}
-
-fn day_of(local_millis: i64) -> DayNumber {
-    DayNumber::try_from(local_millis.div_euclid(DAY_MS)).unwrap_or(DayNumber::MAX)
 }
 
 fn worn_days(oracle: &Oracle) -> impl Iterator<Item = (Uuid, DayNumber, i64)> {
@@ -146,21 +142,21 @@ fn said(oracle: &Oracle, owners: &Owners, worn: &BTreeMap<(Uuid, DayNumber), i64
     let is_activity = |stream| stream == Stream::ActivityMinutes;
     for key in oracle.days.keys() {
         let minutes = worn.get(&(key.device_id, key.local_date.0)).copied().unwrap_or(0);
-        if let Some(owner) = owners.get(&key.device_id) {
-            let who = (*owner, key.local_date.0, is_activity(key.stream));
+        if let Some(owner) = owners.on(key.device_id, key.local_date.0) {
+            let who = (owner, key.local_date.0, is_activity(key.stream));
             speakers.entry(who).or_default().insert((-minutes, key.device_id));
         }
     }
     for (key, row) in &oracle.days {
-        let Some(owner) = owners.get(&key.device_id) else {
+        let Some(owner) = owners.on(key.device_id, key.local_date.0) else {
             continue;
         };
-        let who = (*owner, key.local_date.0, is_activity(key.stream));
+        let who = (owner, key.local_date.0, is_activity(key.stream));
         let speaker = speakers.get(&who).and_then(BTreeSet::first);
         if speaker.is_none_or(|(_, device)| *device != key.device_id) {
             continue;
         }
-        let day = days.entry((*owner, key.local_date.0)).or_default();
+        let day = days.entry((owner, key.local_date.0)).or_default();
         let hundredths = scaled(row.value, (1, 1), 2).unwrap_or_default();
         let place = |names: &[&str; 4]| names.iter().position(|name| *name == key.label).unwrap_or(4);
         match key.stream {

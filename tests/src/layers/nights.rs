@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use pulseline_schemas::{Sleep, SleepLevel, Upload};
+use pulseline_sql::periods::DayNumber;
 use uuid::Uuid;
 
 use super::decimal::rounded;
-use super::owners::{Owners, Scope};
+use super::owners::{Owners, Scope, day_of};
 use super::rows::{Figures, Rows};
 use crate::oracle::{HeartRateRow, Oracle};
 
@@ -39,20 +40,22 @@ pub(super) trait Stretch {
         (start, upload.window_end.at_offset(self.end_offset()).0)
     }
 
-    fn is_beaten_by(&self, other: &Self) -> bool {
-        let rank = |of: &Self| {
-            let (start, end) = of.span();
-            let upload = of.upload();
-            (
-                end - start,
-                upload.synced_at,
-                upload.event_id,
-                upload.device_id,
-                of.log_id(),
-            )
-        };
+    /// The longest first, then the newest upload.
+    fn rank(&self) -> impl Ord {
+        let (start, end) = self.span();
+        let upload = self.upload();
+        (
+            end - start,
+            upload.synced_at.0,
+            upload.event_id,
+            upload.device_id,
+            self.log_id(),
+        )
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
         let ((start, end), (from, to)) = (self.span(), other.span());
-        from < end && start < to && rank(other) > rank(self)
+        from < end && start < to
     }
 }
 
@@ -128,42 +131,43 @@ fn kind(level: &str) -> usize {
         .unwrap_or(6)
 }
 
-/// Counts by the second: a short segment replaces the part of the long one that it covers.
+/// Counts second by second: the first short segment that covers one says what it is, else the long one.
 fn tenths(levels: &[SleepLevel], shorts: &[SleepLevel]) -> [Option<i64>; 7] {
     let mut seconds: [Option<i64>; 7] = [None; 7];
+    let covers = |of: &SleepLevel, at: i64| (of.ts.0..of.ts.0 + i64::from(of.seconds) * 1_000).contains(&at);
     for level in levels {
-        let below = seconds[kind(&level.level)].get_or_insert(0);
-        *below += i64::from(level.seconds);
-        for short in shorts {
-            let end = |of: &SleepLevel| of.ts.0 + i64::from(of.seconds) * 1_000;
-            let covered = end(level).min(end(short)) - level.ts.0.max(short.ts.0);
-            if covered > 0 {
-                *seconds[kind(&level.level)].get_or_insert(0) -= covered / 1_000;
-                *seconds[kind(&short.level)].get_or_insert(0) += covered / 1_000;
-            }
+        for second in 0..i64::from(level.seconds) {
+            let at = level.ts.0 + second * 1_000;
+            let short = shorts.iter().find(|short| covers(short, at));
+            *seconds[kind(&short.unwrap_or(level).level)].get_or_insert(0) += 1;
         }
     }
     seconds.map(|seconds| rounded(i128::from(seconds?) * 10, 60))
 }
 
-/// For each owner the periods that no better one overlaps.
+/// For each owner the periods that count: from the best one on, each that no counting one stands in the way of.
 pub(super) fn best<'a, T: Stretch>(
     all: &'a [T],
     owners: &Owners,
+    day: fn(&T) -> DayNumber,
     beats: fn(&T, &T) -> bool,
 ) -> Vec<(Uuid, &'a T)> {
     let mut of_owner: BTreeMap<Uuid, Vec<&T>> = BTreeMap::new();
     for one in all {
-        if let Some(owner) = owners.get(&one.upload().device_id) {
-            of_owner.entry(*owner).or_default().push(one);
+        if let Some(owner) = owners.on(one.upload().device_id, day(one)) {
+            of_owner.entry(owner).or_default().push(one);
         }
     }
     let mut best = Vec::new();
-    for (owner, all) in of_owner {
-        let kept = all
-            .iter()
-            .filter(|one| !all.iter().any(|other| beats(other, one)));
-        best.extend(kept.map(|one| (owner, *one)));
+    for (owner, mut all) in of_owner {
+        all.sort_by(|one, other| other.rank().cmp(&one.rank()));
+        let mut counting: Vec<&T> = Vec::new();
+        for one in all {
+            if !counting.iter().any(|other| beats(other, one)) {
+                counting.push(one);
+            }
+        }
+        best.extend(counting.into_iter().map(|one| (owner, one)));
     }
     best
 }
@@ -183,7 +187,8 @@ impl Stretch for Night {
 }
 
 pub(super) fn surviving<'a>(nights: &'a [Night], owners: &Owners) -> Vec<(Uuid, &'a Night)> {
-    best(nights, owners, |other, one| one.is_beaten_by(other))
+    let ended_on = |night: &Night| day_of(night.sleep.upload.window_end.0);
+    best(nights, owners, ended_on, |other, one| one.overlaps(other))
 }
 
 pub(super) fn rows(nights: &[(Uuid, &Night)], scope: Scope) -> Rows {

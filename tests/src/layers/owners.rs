@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use pulseline_schemas::time::DAY_MS;
+use pulseline_sql::periods::DayNumber;
 use uuid::Uuid;
 
 use crate::oracle::Oracle;
@@ -31,25 +33,46 @@ impl Scope {
     }
 }
 
-/// Device → its owner; a device without a person has no owner.
-pub(super) type Owners = BTreeMap<Uuid, Uuid>;
+/// Versions of profiles that name a device: the day of each, and its person; in the order in which they count.
+type Versions = Vec<(DayNumber, Uuid)>;
 
-/// Every person's devices, by the newest profile that names each device.
+/// Who owns a device on which day; a device that no profile names has no owner.
+#[derive(Clone, Debug)]
+pub(super) enum Owners {
+    /// Each device owns itself.
+    Devices,
+    People(BTreeMap<Uuid, Versions>),
+}
+
+impl Owners {
+    /// The person of the last version until the end of that day, in UTC; before the first one, its person.
+    pub(super) fn on(&self, device: Uuid, day: DayNumber) -> Option<Uuid> {
+        let versions = match self {
+            Self::Devices => return Some(device),
+            Self::People(versions) => versions.get(&device)?,
+        };
+        let mut until = versions.iter().filter(|(from, _)| *from <= day);
+        let last = until.next_back().or(versions.first());
+        last.map(|(_, user)| *user)
+    }
+}
+
+/// The owners of every device, from all versions of profiles.
 pub(super) fn of(oracle: &Oracle, scope: Scope) -> Owners {
     if scope == Scope::Device {
-        let devices = (oracle.heart_rates.keys().map(|key| key.device_id))
-            .chain(oracle.steps.keys().map(|key| key.device_id))
-            .chain(oracle.distances.keys().map(|key| key.device_id))
-            .chain(oracle.calories.keys().map(|key| key.device_id))
-            .chain(oracle.days.keys().map(|key| key.device_id))
-            .chain(oracle.sleeps.keys().map(|(device, _)| *device))
-            .chain(oracle.exercises.keys().map(|(device, _)| *device));
-        return devices.map(|device| (device, device)).collect();
+        return Owners::Devices;
     }
-    let mut users: Vec<_> = oracle.users.values().collect();
-    users.sort_by_key(|user| (user.synced_at, user.event_id));
-    let owned = users
-        .iter()
-        .flat_map(|user| user.devices.iter().map(|device| (*device, user.user_id)));
-    owned.collect()
+    let mut versions: BTreeMap<Uuid, Versions> = BTreeMap::new();
+    for ((synced_at, _), user) in &oracle.profiles {
+        for device in &user.devices {
+            let of_device = versions.entry(*device).or_default();
+            of_device.push((day_of(*synced_at), user.user_id));
+        }
+    }
+    Owners::People(versions)
+}
+
+/// The calendar day of a time in milliseconds.
+pub(super) fn day_of(millis: i64) -> DayNumber {
+    DayNumber::try_from(millis.div_euclid(DAY_MS)).unwrap_or(DayNumber::MAX)
 }

@@ -1,10 +1,11 @@
 //! Quarters of an hour, and the device that counts for a person in each.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::owners::Owners;
+use super::owners::{Owners, day_of};
 use super::rows::{Figures, Rows};
 use crate::oracle::{Oracle, ReadingKey};
 
@@ -123,26 +124,29 @@ fn instant((_, start, offset): &QuarterKey) -> i64 {
 }
 
 /// The quarters that count for each owner: of one person's devices at the same instant, the one that was worn
-/// longer, then the one with the smaller id.
+/// longer, then the one that moved, then the one with the smaller id.
 pub(super) fn counted(quarters: &Quarters, owners: &Owners) -> Vec<(Uuid, QuarterKey, Quarter)> {
     let owned = || {
         quarters
             .iter()
-            .filter_map(|(key, quarter)| Some((*owners.get(&key.0)?, key, quarter)))
+            .filter_map(|(key, quarter)| Some((owners.on(key.0, day_of(key.1))?, key, quarter)))
     };
-    let mut speakers: BTreeMap<(Uuid, i64), (u32, Uuid)> = BTreeMap::new();
+    let mut speakers: BTreeMap<(Uuid, i64), (u32, bool, Reverse<Uuid>)> = BTreeMap::new();
     for (owner, key, quarter) in owned() {
-        let mine = (quarter.worn.count_ones(), key.0);
+        let [steps, distance, _] = quarter.minutes.map(|minutes| minutes.sum);
+        let mine = (
+            quarter.worn.count_ones(),
+            steps > 0 || distance > 0,
+            Reverse(key.0),
+        );
         let best = speakers.entry((owner, instant(key))).or_insert(mine);
-        if (mine.0, std::cmp::Reverse(mine.1)) > (best.0, std::cmp::Reverse(best.1)) {
-            *best = mine;
-        }
+        *best = mine.max(*best);
     }
     owned()
         .filter(|(owner, key, _)| {
             speakers
                 .get(&(*owner, instant(key)))
-                .is_some_and(|best| best.1 == key.0)
+                .is_some_and(|(.., best)| best.0 == key.0)
         })
         .map(|(owner, key, quarter)| (owner, *key, *quarter))
         .collect()

@@ -21,7 +21,7 @@ const SINK_ERASED: &str = "pulseline_sink_erased_total";
 const LOADER_ERASED: &str = "pulseline_loader_erased_total";
 
 /// `forget` with exactly the rights of its group.
-async fn forget(world: &World, arguments: &[&str]) -> Result<(Option<i32>, String)> {
+pub(crate) async fn forget(world: &World, arguments: &[&str]) -> Result<(Option<i32>, String)> {
     let output = erasing(world, arguments)?.output().await?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     ensure!(

@@ -16,6 +16,7 @@ mod loaders;
 mod lookers;
 mod offsets;
 mod oracle;
+mod passed_on;
 mod picture;
 mod poison;
 mod positions;

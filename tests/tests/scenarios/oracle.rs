@@ -3,12 +3,13 @@
 use anyhow::{Result, ensure};
 use pulseline_generator::SimulateConfig;
 use pulseline_sql::GenericClient;
-use pulseline_tests::{Service, World, truth};
+use pulseline_tests::{Service, World, picture, truth};
 
 #[tokio::test]
 async fn d_3_d_5_a_1_late_duplicate_corrected_and_broken_uploads_are_loaded_correctly() -> Result<()> {
     let world = World::start("oracle").await?;
     let services = Service::start_all(&world)?;
+    picture::show_groups_of_one(&world).await?;
     let config = SimulateConfig {
         participants: 4,
         days: 3,

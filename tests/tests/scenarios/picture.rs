@@ -50,6 +50,7 @@ async fn d_4_a_1_dashboards_and_alerts_show_the_actual_state() -> Result<()> {
         );
     }
     let reader = reader(&world).await?;
+    picture::show_groups_of_one(&world).await?;
     every_query_has_rows(&reader).await?;
     prometheus.until_scraped_and_evaluated().await?;
     prometheus.knows_every_metric().await?;

@@ -14,7 +14,7 @@ use tokio_postgres::error::SqlState;
 const GROUPS: [&str; 4] = ["reader", "loader", "compactor", "auditor"];
 
 /// Statements that each role must be able to run, and the allowed roles.
-const STATEMENTS: [(&str, &[&str]); 19] = [
+const STATEMENTS: [(&str, &[&str]); 21] = [
     (
         "select * from agg.user_daily_summary limit 1",
         &["reader", "auditor"],
@@ -41,6 +41,8 @@ const STATEMENTS: [(&str, &[&str]); 19] = [
     ("delete from raw.heart_rates where false", &[]),
     ("update raw.users set email = null where false", &["loader"]),
     ("delete from raw.sleep_levels where false", &["loader"]),
+    ("delete from raw.device_owners where false", &["loader"]),
+    ("delete from raw.device_versions where false", &[]),
     (
         "update stage.sleep_heart_rates set readings = 0 where false",
         &["compactor"],

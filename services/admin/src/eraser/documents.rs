@@ -3,7 +3,9 @@
 use bson::{Document, RawDocument, RawDocumentBuf, doc};
 use jiff::Timestamp;
 use pulseline_clients::mongo::{Collection, Database, Find};
+use pulseline_schemas::ownership::{Left, is_dead_letter_of, without_days};
 use pulseline_schemas::{Origin, Owner, Position, ReceiptDocument, Stream, UtcMillis, collections};
+use pulseline_tombstones::{Days, hold_day};
 
 use crate::eraser::error::EraserError;
 use crate::eraser::person::Person;
@@ -19,6 +21,8 @@ pub(crate) struct Documents<'a> {
     user: String,
     /// Ids that a dead letter's key or bytes may contain.
     texts: Vec<String>,
+    /// Devices that belong to another person on other days, with the person's days.
+    passed_on: Vec<(String, Vec<Days>)>,
 }
 
 impl<'a> Documents<'a> {
@@ -29,6 +33,12 @@ impl<'a> Documents<'a> {
             devices: person.devices.iter().map(text).collect(),
             user: text(&person.user),
             texts: person.texts(),
+            passed_on: person
+                .passed_on
+                .iter()
+                .filter(|passed_on| !passed_on.days.is_empty())
+                .map(|passed_on| (text(&passed_on.device), passed_on.days.clone()))
+                .collect(),
         }
     }
 
@@ -45,7 +55,9 @@ impl<'a> Documents<'a> {
             .into_iter()
             .filter(|stream| stream.owner() == Owner::Device)
         {
-            note(self.remove_stream(stream).await?);
+            let whole = self.remove_stream(stream).await?;
+            let of_days = self.remove_days(stream).await?;
+            note(counted(stream.collection(), whole.count + of_days));
         }
         note(self.remove_dead_letters().await?);
         Ok(())
@@ -86,6 +98,55 @@ impl<'a> Documents<'a> {
         }
     }
 
+    /// Deletes the person's days of devices that were passed on; a document that has other days too is kept without them.
+    async fn remove_days(&self, stream: Stream) -> Result<u64, EraserError> {
+        let collection = self.database.collection(stream.collection());
+        let mut count = 0;
+        for (device, days) in &self.passed_on {
+            let mut documents = collection
+                .find(doc! { "device_id": device }, Find::default())
+                .await?;
+            while let Some(batch) = documents.next_batch().await? {
+                let mut gone = Vec::new();
+                for document in batch.documents()? {
+                    match without_days(stream, document, |day| hold_day(days, day)) {
+                        Left::All => {}
+                        Left::Nothing => gone.push(without_bytes(document)),
+                        Left::Part(part) => {
+                            shorten(&collection, &part).await?;
+                            count += 1;
+                        }
+                    }
+                }
+                let positions: Result<Vec<Position>, EraserError> = gone
+                    .iter()
+                    .map(|document| position(collection.name(), document))
+                    .collect();
+                self.receipts(&positions?).await?;
+                count += delete(&collection, &gone).await?;
+            }
+        }
+        Ok(count)
+    }
+
+    /// How many documents hold the person's days of devices that were passed on.
+    async fn search_days(&self, stream: Stream) -> Result<u64, EraserError> {
+        let collection = self.database.collection(stream.collection());
+        let mut count = 0;
+        for (device, days) in &self.passed_on {
+            let mut documents = collection
+                .find(doc! { "device_id": device }, Find::default())
+                .await?;
+            while let Some(batch) = documents.next_batch().await? {
+                let has_days = |document: &&RawDocument| {
+                    without_days(stream, document, |day| hold_day(days, day)) != Left::All
+                };
+                count += batch.documents()?.into_iter().filter(has_days).count() as u64;
+            }
+        }
+        Ok(count)
+    }
+
     /// Dead letters are few, and their bytes may contain the ids too: they are read one by one.
     async fn remove_dead_letters(&self) -> Result<Count, EraserError> {
         let name = collections::DEAD_LETTERS;
@@ -117,10 +178,21 @@ impl<'a> Documents<'a> {
     }
 
     fn is_named_in(&self, dead_letter: &RawDocument) -> bool {
-        ["message_key", "payload"].iter().any(|field| {
-            let bytes = dead_letter.get_binary(field).map(|binary| binary.bytes);
-            bytes.is_ok_and(|bytes| self.texts.iter().any(|text| contains(bytes, text.as_bytes())))
-        })
+        let names = |text: &String| names(dead_letter, text);
+        let is_of = |days: &[Days]| {
+            let stream = dead_letter.get_str("stream").ok().and_then(Stream::from_name);
+            let payload = dead_letter.get_binary("payload").ok();
+            let made_at = dead_letter.get_datetime("created_at");
+            let made_at = made_at.map_or(0, bson::DateTime::timestamp_millis);
+            is_dead_letter_of(
+                stream,
+                payload.map(|payload| payload.bytes),
+                UtcMillis(made_at),
+                |day| hold_day(days, day),
+            )
+        };
+        let passed_on = |(device, days): &(String, Vec<Days>)| names(device) && is_of(days);
+        self.texts.iter().any(names) || self.passed_on.iter().any(passed_on)
     }
 
     /// Writes receipts before a document is deleted; an existing one says the same, or belongs to the same offset.
@@ -150,7 +222,11 @@ impl<'a> Documents<'a> {
         for stream in Stream::ALL {
             let collection = self.database.collection(stream.collection());
             let count = collection.count_documents(self.filter(stream)).await?;
-            found.push(counted(stream.collection(), count));
+            let of_days = match stream.owner() {
+                Owner::Device => self.search_days(stream).await?,
+                Owner::User => 0,
+            };
+            found.push(counted(stream.collection(), count + of_days));
         }
         found.push(counted(
             collections::DEAD_LETTERS,
@@ -166,6 +242,25 @@ fn counted(collection: &str, count: u64) -> Count {
         place: format!("MongoDB {collection}"),
         count,
     }
+}
+
+/// True when a dead letter holds this id, in its key or in its bytes.
+fn names(dead_letter: &RawDocument, text: &str) -> bool {
+    ["message_key", "payload"].iter().any(|field| {
+        let bytes = dead_letter.get_binary(field).map(|binary| binary.bytes);
+        bytes.is_ok_and(|bytes| contains(bytes, text.as_bytes()))
+    })
+}
+
+/// Keeps only these samples of a document. Its hash stays that of the message, so that a later delivery is recognised.
+async fn shorten(collection: &Collection, part: &RawDocument) -> Result<(), EraserError> {
+    let foreign = |error: &bson::error::Error| foreign(collection.name(), error);
+    let (id, samples) = (part.get_str("_id"), part.get_array("metrics"));
+    let samples = samples.map_err(|error| foreign(&error))?;
+    let samples = bson::Bson::try_from(bson::RawBsonRef::Array(samples)).map_err(|error| foreign(&error))?;
+    let of_document = doc! { "_id": id.map_err(|error| foreign(&error))? };
+    let kept = doc! { "$set": { "metrics": samples } };
+    Ok(collection.update_one(of_document, kept).await?)
 }
 
 async fn delete(collection: &Collection, documents: &[RawDocumentBuf]) -> Result<u64, EraserError> {

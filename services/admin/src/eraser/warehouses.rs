@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use pulseline_sql::forgotten::Forgotten;
 use pulseline_sql::{Client, Schemas};
 
 use crate::eraser::error::EraserError;
@@ -36,23 +37,28 @@ pub(crate) struct Warehouses<'a> {
 
 impl Warehouses<'_> {
     /// Adds the person to the lists of erased people: the warehouse in use first, because a new one copies its list.
-    pub(crate) async fn refuse(&mut self, hashes: &[Vec<u8>]) -> Result<(), EraserError> {
+    pub(crate) async fn refuse(&mut self, forgotten: &Forgotten) -> Result<(), EraserError> {
         let [next, current, old] = warehouses();
         for schemas in [current, next, old] {
             if !schemas.are_there(self.client).await? {
                 continue;
             }
             self.client.use_schemas(schemas);
-            let added = self.add(hashes).await;
+            let added = self.add(forgotten).await;
             self.client.use_schemas(Schemas::default());
             added?;
         }
         Ok(())
     }
 
-    async fn add(&mut self, hashes: &[Vec<u8>]) -> Result<(), EraserError> {
+    async fn add(&mut self, forgotten: &Forgotten) -> Result<(), EraserError> {
+        let mut forgotten = forgotten.clone();
+        // A rebuild adds them once it has migrated its warehouse, and nobody loads into the previous one.
+        if !self.here().knows_owners().await? {
+            forgotten.days.clear();
+        }
         let transaction = self.client.transaction().await?;
-        pulseline_sql::forgotten::add(&transaction, hashes).await?;
+        pulseline_sql::forgotten::add(&transaction, &forgotten).await?;
         Ok(transaction.commit().await?)
     }
 

@@ -20,7 +20,9 @@ const PART_IDS: &str = "select setval(pg_get_serial_sequence('next_ops.dirty_day
     (select last_value from next_ops.dirty_days_id_seq), (select last_value from ops.dirty_days_id_seq) + (1::bigint << 40)))";
 /// The erased people must be known before the first row.
 const CARRY: &str = "insert into next_ops.forgotten (tombstone, erased_at) select tombstone, erased_at from ops.forgotten \
-    on conflict do nothing";
+        on conflict do nothing; \
+    insert into next_ops.forgotten_days (tombstone, from_day, until_day, erased_at) \
+        select tombstone, from_day, until_day, erased_at from ops.forgotten_days on conflict do nothing";
 
 /// The lease of the rebuild, held in the warehouse in use.
 pub(crate) struct Lease(lease::Lease);
@@ -95,7 +97,7 @@ pub(crate) async fn open(rebuilder: &Rebuilder) -> Result<Client, RebuilderError
 async fn prepare(mut client: Client) -> Result<(), SqlError> {
     let transaction = client.transaction().await?;
     transaction.query_one(PART_IDS, &[]).await?;
-    transaction.execute(CARRY, &[]).await?;
+    transaction.batch_execute(CARRY).await?;
     transaction.commit().await?;
     Ok(())
 }

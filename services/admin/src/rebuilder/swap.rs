@@ -7,7 +7,9 @@
 use std::time::{Duration, Instant};
 
 use pulseline_runtime::retry::{Class, Classify};
-use pulseline_sql::{Client, GenericClient, Schemas, SqlError, installed_version, query, required_version};
+use pulseline_sql::{
+    Client, GenericClient, Schemas, SqlError, functions, installed_version, query, required_version,
+};
 
 use crate::rebuilder::build::open;
 use crate::rebuilder::error::RebuilderError;
@@ -30,8 +32,11 @@ const LOCKED: [&str; 11] = [
 /// A waiting lock request blocks all later ones.
 const SHORT_LOCK_TIMEOUT: &str = "set local lock_timeout = '2s'";
 /// What only the old warehouse has.
-const CARRY: [&str; 8] = [
+const CARRY: [&str; 10] = [
+    "update next_ops.settings n set min_group = o.min_group from ops.settings o",
     "insert into next_ops.forgotten (tombstone, erased_at) select tombstone, erased_at from ops.forgotten on conflict do nothing",
+    "insert into next_ops.forgotten_days (tombstone, from_day, until_day, erased_at) \
+        select tombstone, from_day, until_day, erased_at from ops.forgotten_days on conflict do nothing",
     "insert into next_ops.floors select * from ops.floors on conflict do nothing",
     "update next_ops.dead_letters n set resolved_at = o.resolved_at, resolution = o.resolution, why = o.why \
         from ops.dead_letters o where (o.origin, o.item) = (n.origin, n.item) and o.resolved_at is not null",
@@ -105,6 +110,11 @@ async fn attempt(client: &mut Client) -> Result<bool, RebuilderError> {
         transaction.batch_execute(statement).await?;
     }
     transaction.batch_execute(&rename()).await?;
+    // The bodies of these name the schemas.
+    functions::create(&transaction, &Schemas::default()).await?;
+    if installed >= functions::SINCE {
+        functions::create(&transaction, &Schemas::old()).await?;
+    }
     transaction.commit().await?;
     Ok(true)
 }

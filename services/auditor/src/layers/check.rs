@@ -5,6 +5,8 @@ use std::ops::Range;
 use pulseline_schemas::Stream;
 use pulseline_sql::periods::{DayNumber, Level};
 
+use crate::stale::Mark;
+
 /// A relation and how to recompute it. `$1` and `$2` in its SQL are the first day of a slice and the one after the last.
 #[derive(Clone, Debug)]
 pub(crate) struct Check {
@@ -17,6 +19,8 @@ pub(crate) struct Check {
     pub(super) unsure: (Vec<Stream>, i32),
     /// Readings of so many days before a slice are needed too: with a floor it can only be recomputed so far above it (P12).
     pub(super) past_days: i32,
+    /// Days of people that are to be computed are unsure too.
+    pub(super) of_people: bool,
     /// What is compared; the first column but one is the bucket where there are slices.
     pub(super) columns: String,
     pub(super) expected: String,
@@ -26,6 +30,8 @@ pub(crate) struct Check {
     pub(super) values: Vec<&'static str>,
 }
 
+/// The view over the stored days of people.
+pub(super) const USER_DAYS_VIEW: &str = "agg.user_days";
 /// Days of readings in a slice: a long statement holds everyone where all clients share one session.
 const READING_DAYS: i32 = 28;
 /// Views over days are computed as a whole anyway.
@@ -45,6 +51,7 @@ impl Check {
             slice_days: Some(READING_DAYS),
             unsure: (streams.to_vec(), 0),
             past_days: 0,
+            of_people: false,
             columns: columns.into(),
             expected,
             found: None,
@@ -88,13 +95,23 @@ impl Check {
 
     /// True for what the compactor stores, rather than what is a view over it.
     pub(crate) fn is_stored(&self) -> bool {
-        !self.unsure.0.is_empty() && self.slice_days == Some(READING_DAYS)
+        let is_of_readings = self.slice_days.is_some_and(|days| days <= READING_DAYS);
+        !self.unsure.0.is_empty() && is_of_readings && self.relation != USER_DAYS_VIEW
     }
 
-    /// The stream whose mark has a device's day of it computed anew; none for a view.
-    pub(crate) fn recomputed_by(&self) -> Option<&'static str> {
-        let streams = self.is_stored().then(|| self.streams());
-        streams?.last().copied()
+    /// Whose mark has a day of a device or person computed anew; none for a view.
+    pub(crate) fn recomputed_by(&self) -> Option<Mark> {
+        let stream = || self.streams().last().copied().map(Mark::Stream);
+        match (self.is_stored(), self.of_people) {
+            (false, _) => None,
+            (true, true) => Some(Mark::UserDay),
+            (true, false) => stream(),
+        }
+    }
+
+    /// The column of the device or person.
+    pub(crate) fn key(&self) -> &str {
+        self.columns.split(',').next().unwrap_or(&self.columns)
     }
 
     /// The days that can be recomputed when readings below `floor` are deleted.

@@ -16,8 +16,9 @@ const BASELINES: &str = "bucket, minutes_worn, is_valid, valid_days_7d, valid_da
     bpm_avg_days_7d, bpm_avg_days_28d, \
     resting_bpm_days_7d, resting_bpm_days_28d, \
     avg_sleep_bpm_days_7d, avg_sleep_bpm_days_28d";
-const MEANS: &str = "age_group, bucket, people, minutes_worn, steps, distance_m, kcal, bpm_avg, resting_bpm, minutes_asleep, \
-    avg_sleep_bpm, exercise_minutes";
+const MEANS: &str = "age_group, bucket, people, valid_days, minutes_worn, steps, distance_m, kcal, bpm_avg, resting_bpm, \
+    minutes_asleep, avg_sleep_bpm, exercise_minutes, minutes_worn_people, steps_people, distance_m_people, kcal_people, \
+    bpm_avg_people, resting_bpm_people, minutes_asleep_people, avg_sleep_bpm_people, exercise_minutes_people";
 
 pub(super) fn devices() -> Vec<Check> {
     let people = "select u.user_id, u.gender, u.height_cm, u.max_heart_rate, u.zone, u.created_at, \

@@ -7,14 +7,14 @@ use super::check::{Check, PERIODS, SCOPES, Scope};
 
 const VITALS: &str = "bucket, resting_bpm, below_zones_minutes, zone_1_minutes, zone_2_minutes, zone_3_minutes, other_zones_minutes";
 const ACTIVITY: &str = "bucket, sedentary_minutes, lightly_active_minutes, moderately_active_minutes, very_active_minutes, other_minutes";
-const HEART: &str = "bucket, minutes_worn, readings, valid_readings, bpm_sum, bpm_min, bpm_max, bpm_avg, resting_bpm, below_zones_minutes, \
+pub(super) const HEART: &str = "bucket, minutes_worn, readings, valid_readings, bpm_sum, bpm_min, bpm_max, bpm_avg, resting_bpm, below_zones_minutes, \
     zone_1_minutes, zone_2_minutes, zone_3_minutes, other_zones_minutes";
-const STEPS: &str = "bucket, minutes_worn, steps, steps_max, distance_m, kcal";
-const ACTIVE: &str = "bucket, minutes_worn, sedentary_minutes, lightly_active_minutes, moderately_active_minutes, very_active_minutes, other_minutes";
-const SLEEPS: &str = "bucket, minutes_worn, sleeps, naps, minutes_asleep, minutes_asleep_main, minutes_in_bed, deep_minutes, light_minutes, \
+pub(super) const STEPS: &str = "bucket, minutes_worn, steps, steps_max, distance_m, kcal";
+pub(super) const ACTIVE: &str = "bucket, minutes_worn, sedentary_minutes, lightly_active_minutes, moderately_active_minutes, very_active_minutes, other_minutes";
+pub(super) const SLEEPS: &str = "bucket, minutes_worn, sleeps, naps, minutes_asleep, minutes_asleep_main, minutes_in_bed, deep_minutes, light_minutes, \
     rem_minutes, wake_minutes, deep_share, light_share, rem_share, wake_share, sleep_valid_readings, avg_sleep_bpm, sleep_bpm_min, \
     sleep_bpm_max, sleep_score";
-const EXERCISES: &str = "bucket, minutes_worn, exercises, exercise_minutes, active_minutes, exercise_kcal, exercise_steps, \
+pub(super) const EXERCISES: &str = "bucket, minutes_worn, exercises, exercise_minutes, active_minutes, exercise_kcal, exercise_steps, \
     exercise_distance_m, avg_exercise_bpm";
 /// Of the summary: each of one family.
 const JOINED: &str = "valid_readings, bpm_min, bpm_max, bpm_avg, resting_bpm, steps, distance_m, kcal, \
@@ -25,27 +25,26 @@ pub(super) fn checks() -> Vec<Check> {
     let mut checks = vec![
         day("agg.vitals_1d", VITALS, query!("auditor/vitals_1d")),
         day("agg.activity_1d", ACTIVITY, query!("auditor/activity_1d")),
-        said("vitals", VITALS),
-        said("activity", ACTIVITY),
     ];
-    for scope in SCOPES {
-        for (name, level, unit) in PERIODS {
-            let of = Period {
-                scope,
-                name,
-                level,
-                unit,
-            };
-            checks.extend([
-                of.family("heart_rates", HEART, query!("auditor/period_heart_rates")),
-                of.family_while_worn("steps", STEPS, query!("auditor/period_steps")),
-                of.family_while_worn("activity", ACTIVE, query!("auditor/period_activity")),
-                of.family_while_worn("sleeps", SLEEPS, query!("auditor/period_sleeps")),
-                of.sleep_times(),
-                of.family_while_worn("exercises", EXERCISES, query!("auditor/period_exercises")),
-                of.summary(),
-            ]);
-        }
+    for (name, level, unit) in PERIODS {
+        let of = |scope| Period {
+            scope,
+            name,
+            level,
+            unit,
+        };
+        let [devices, people] = SCOPES.map(of);
+        checks.extend([
+            devices.family("heart_rates", HEART, query!("auditor/period_heart_rates")),
+            devices.family_while_worn("steps", STEPS, query!("auditor/period_steps")),
+            devices.family_while_worn("activity", ACTIVE, query!("auditor/period_activity")),
+            devices.family_while_worn("sleeps", SLEEPS, query!("auditor/period_sleeps")),
+            devices.family_while_worn("exercises", EXERCISES, query!("auditor/period_exercises")),
+            devices.sleep_times(),
+            devices.summary(),
+            people.sleep_times(),
+            people.summary(),
+        ]);
     }
     checks
 }
@@ -53,20 +52,6 @@ pub(super) fn checks() -> Vec<Check> {
 fn day(relation: &str, columns: &str, expected: &str) -> Check {
     let columns = format!("device_id, {columns}");
     Check::figures(relation.into(), Level::Day, columns, expected.into())
-}
-
-/// What is said of a whole day, by the device that was worn longest.
-fn said(what: &str, columns: &str) -> Check {
-    let expected = format!(
-        "with said as materialized (select o.user_id, x.*, coalesce((select h.minutes_worn from agg.heart_rates_1d h \
-             where (h.device_id, h.bucket) = (x.device_id, x.bucket)), 0) as worn \
-             from agg.{what}_1d x join raw.devices o on o.device_id = x.device_id \
-             where x.bucket >= $1 and x.bucket < $2) \
-         select a.* from said a where not exists (select from said b where b.user_id = a.user_id and b.bucket = a.bucket \
-             and (b.worn > a.worn or (b.worn = a.worn and b.device_id < a.device_id)))"
-    );
-    let columns = format!("user_id, device_id, {columns}");
-    Check::figures(format!("agg.user_{what}_1d"), Level::Day, columns, expected)
 }
 
 /// Figures of one length of period and one scope.
@@ -85,9 +70,11 @@ impl Period {
 
     fn family(self, family: &str, columns: &str, expected: &str) -> Check {
         let relation = self.relation(family);
-        let mut check = Check::of_scope(self.scope, relation, self.level, (columns, expected));
-        check.values.push(self.unit);
-        check
+        let check = Check::of_scope(self.scope, relation, self.level, (columns, expected));
+        Check {
+            values: vec![self.unit],
+            ..check
+        }
     }
 
     /// A family that shows the minutes worn beside its own figures.
@@ -120,6 +107,7 @@ impl Period {
         Check {
             found: Some(found),
             expected: none,
+            values: vec![key, self.unit],
             ..self.family("sleeps", "bucket", "")
         }
     }
@@ -130,8 +118,8 @@ impl Period {
             format!("(select * from agg.{prefix}{name}_{family} where bucket >= $1 and bucket < $2)")
         };
         let expected = format!(
-            "select {key}, bucket, coalesce(h.minutes_worn, 0) as minutes_worn, round(coalesce(h.minutes_worn, 0) \
-                 / (extract(epoch from bucket + interval '1 {unit}' - bucket) / 60), 4) as worn_share, {JOINED} \
+            "select {key}, bucket, coalesce(h.minutes_worn, 0) as minutes_worn, least(1, round(coalesce(h.minutes_worn, 0) \
+                 / (extract(epoch from bucket + interval '1 {unit}' - bucket) / 60), 4)) as worn_share, {JOINED} \
              from {} h full join {} s using ({key}, bucket) full join {} a using ({key}, bucket) \
              full join {} n using ({key}, bucket) full join {} e using ({key}, bucket)",
             part("heart_rates"),

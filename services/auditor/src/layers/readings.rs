@@ -1,4 +1,4 @@
-//! From readings to days: single readings, 15 minutes, days, and the quarters in which a device speaks for a person.
+//! From readings to days of devices: single readings, 15 minutes, days.
 
 use pulseline_schemas::{Readings, Stream};
 
@@ -6,7 +6,7 @@ use super::check::Check;
 
 const HEART_15M: &str = "device_id, bucket, utc_offset_minutes, starts_at, readings, valid_readings, bpm_sum, bpm_min, bpm_max, worn_mask";
 const HEART_1D: &str = "device_id, bucket, readings, valid_readings, bpm_sum, bpm_min, bpm_max, minutes_worn";
-const QUARTER: &str = "device_id, bucket, utc_offset_minutes, starts_at, minutes_worn, heart_readings, valid_readings, bpm_sum, \
+pub(super) const QUARTER: &str = "device_id, bucket, utc_offset_minutes, starts_at, minutes_worn, heart_readings, valid_readings, bpm_sum, \
     bpm_min, bpm_max, steps_readings, steps, steps_min, steps_max, distance_readings, distance_mm, distance_mm_min, distance_mm_max, \
     energy_readings, millikcal, millikcal_min, millikcal_max";
 
@@ -20,8 +20,7 @@ pub(super) fn checks() -> Vec<Check> {
             [minutes_15m(stream, readings), minutes_1d(stream, readings)]
         });
     }
-    checks.extend([quarters(), shared_days(), shared_quarters(), user_quarters()]);
-    checks.extend(Stream::readings().map(|(stream, readings)| user_1d(stream, readings)));
+    checks.push(quarters());
     checks
 }
 
@@ -105,80 +104,4 @@ fn quarters() -> Check {
         QUARTER,
         pulseline_sql::query!("auditor/stage_quarters").into(),
     )
-}
-
-fn shared_days() -> Check {
-    let expected = "with days as (select distinct o.user_id, q.device_id, q.bucket::date as day \
-        from stage.quarters q join raw.devices o on o.device_id = q.device_id) \
-        select distinct a.user_id, a.device_id, a.day::timestamp as bucket from days a join days b on b.user_id = a.user_id \
-        and b.device_id <> a.device_id and abs(b.day - a.day) <= 2 where a.day >= $1 and a.day < $2";
-    Check::figures(
-        "stage.shared_days".into(),
-        pulseline_sql::periods::Level::Day,
-        "user_id, device_id, bucket",
-        expected.into(),
-    )
-}
-
-/// Days do not matter here: at each instant the device with the better quarter counts.
-fn speaking() -> String {
-    format!(
-        "with owned as materialized (select o.user_id, q.* from stage.quarters q join raw.devices o on o.device_id = q.device_id), \
-         best as (select distinct on (user_id, starts_at) user_id, starts_at, device_id from owned \
-             order by user_id, starts_at, minutes_worn desc, device_id) \
-         select user_id, {QUARTER} from owned join best using (user_id, starts_at, device_id) \
-         where bucket >= $1 and bucket < $2"
-    )
-}
-
-fn user_quarters() -> Check {
-    let columns = format!("user_id, {QUARTER}");
-    Check::figures(
-        "stage.user_quarters".into(),
-        pulseline_sql::periods::Level::Day,
-        columns,
-        speaking(),
-    )
-}
-
-fn shared_quarters() -> Check {
-    let columns = format!("user_id, {QUARTER}");
-    let expected = format!(
-        "select * from ({}) q where (device_id, date_trunc('day', bucket)) in (select device_id, bucket from stage.shared_days)",
-        speaking()
-    );
-    Check::figures(
-        "stage.shared_quarters".into(),
-        pulseline_sql::periods::Level::Day,
-        columns,
-        expected,
-    )
-}
-
-fn user_1d(stream: Stream, readings: Readings) -> Check {
-    let Readings { value, counted, .. } = readings;
-    let sums: &[&str] = if stream == Stream::HeartRates {
-        &["valid_readings", "bpm_sum", "minutes_worn"]
-    } else {
-        &[value]
-    };
-    let summed = sums
-        .iter()
-        .map(|sum| format!("sum({sum})::bigint as {sum}, "))
-        .collect::<String>();
-    let columns = format!(
-        "user_id, bucket, readings, {}, {value}_min, {value}_max",
-        sums.join(", ")
-    );
-    let expected = format!(
-        "select user_id, date_trunc('day', bucket) as bucket, sum({counted})::bigint as readings, {summed} \
-         min({value}_min) as {value}_min, max({value}_max) as {value}_max \
-         from stage.user_quarters where {counted} is not null and bucket >= $1 and bucket < $2 group by 1, 2"
-    );
-    let relation = format!("agg.user_{stream}_1d");
-    Check {
-        // A view, but over days and quarters, which are refreshed one after the other; what is worn a day before decides too.
-        unsure: (Stream::readings().map(|(stream, _)| stream).collect(), 1),
-        ..Check::figures(relation, pulseline_sql::periods::Level::Day, columns, expected)
-    }
 }

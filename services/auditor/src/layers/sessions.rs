@@ -1,6 +1,7 @@
 //! Sleeps with their heart rate, and exercises.
 
 use pulseline_schemas::Stream;
+use pulseline_sql::query;
 
 use super::check::{Check, SCOPES, Scope};
 
@@ -16,22 +17,20 @@ const EXERCISE: &str = "device_id, log_id, start_local, end_local, starts_at, en
 /// Days before a slice of which `auditor/stage_sleep_heart_rates` reads readings.
 const PAST_DAYS: i32 = 12;
 
+/// Minutes of a sleep by level, one column for each kind.
+const MINUTES: &str = "select device_id, log_id, \
+    round(sum(seconds) filter (where level = 'deep') / 60, 1) as deep_minutes, \
+    round(sum(seconds) filter (where level = 'light') / 60, 1) as light_minutes, \
+    round(sum(seconds) filter (where level = 'rem') / 60, 1) as rem_minutes, \
+    round(sum(seconds) filter (where level like any (array['wake', 'awake'])) / 60, 1) as wake_minutes, \
+    round(sum(seconds) filter (where level = 'asleep') / 60, 1) as asleep_minutes, \
+    round(sum(seconds) filter (where level = 'restless') / 60, 1) as restless_minutes, \
+    round(sum(seconds) filter (where level !~ '^(deep|light|rem|wake|awake|asleep|restless)$') / 60, 1) as other_minutes";
+
 pub(super) fn checks() -> Vec<Check> {
-    let mut checks = vec![facts(), orphans()];
+    let mut checks = vec![facts(), orphans(), spans(), pieces()];
     for scope in SCOPES {
-        checks.push(sessions(
-            scope,
-            "sleeps",
-            SLEEP,
-            pulseline_sql::query!("auditor/stage_sleeps"),
-        ));
-        checks.push(levels(scope));
-        checks.push(sessions(
-            scope,
-            "exercises",
-            EXERCISE,
-            pulseline_sql::query!("auditor/stage_exercises"),
-        ));
+        checks.extend([sleeps(scope), levels(scope), exercises(scope)]);
     }
     checks
 }
@@ -50,7 +49,7 @@ fn facts() -> Check {
             "stage.sleep_heart_rates".into(),
             &[],
             FACTS,
-            pulseline_sql::query!("auditor/stage_sleep_heart_rates").into(),
+            query!("auditor/stage_sleep_heart_rates").into(),
         )
     }
 }
@@ -69,30 +68,88 @@ fn orphans() -> Check {
     }
 }
 
-/// Sessions of a device or a person; `expected` has both keys.
-fn sessions(scope: Scope, table: &str, own: &str, expected: &str) -> Check {
+/// The sessions of a device or a person that count, as `all` describes them.
+fn counted(scope: Scope, table: &str, kind: &'static str, (own, all): (&str, &str)) -> Check {
     let relation = format!("stage.{}{table}", scope.prefix);
+    let sessions = query!("auditor/sessions");
     Check {
-        values: vec![scope.key],
-        ..Check::whole(&relation, &columns(scope, own), expected.into())
+        values: vec![scope.key, kind],
+        ..Check::whole(
+            &relation,
+            &columns(scope, own),
+            format!("select * from ({sessions}) c join ({all}) a using (device_id, log_id)"),
+        )
     }
+}
+
+/// Seconds at each level of each sleep.
+fn seconds() -> String {
+    format!(
+        "select device_id, log_id, level, extract(epoch from sum(length)) as seconds from ({}) t group by 1, 2, 3",
+        query!("auditor/stages")
+    )
+}
+
+fn sleeps(scope: Scope) -> Check {
+    let (all, seconds) = (query!("auditor/stage_sleeps"), seconds());
+    let with_minutes = format!(
+        "select * from ({all}) s left join ({MINUTES} from ({seconds}) l group by 1, 2) m using (device_id, log_id)"
+    );
+    counted(scope, "sleeps", "sleep", (SLEEP, &with_minutes))
+}
+
+fn exercises(scope: Scope) -> Check {
+    counted(
+        scope,
+        "exercises",
+        "exercise",
+        (EXERCISE, query!("auditor/stage_exercises")),
+    )
 }
 
 fn levels(scope: Scope) -> Check {
     let keys = columns(scope, "device_id, log_id, level");
     let found = format!(
-        "select {keys}, extract(epoch from sum(ends_at - starts_at))::bigint as seconds \
-         from stage.{}sleep_levels group by {keys}",
+        "select {keys}, extract(epoch from sum(ends_at - starts_at)) as seconds from stage.{}sleep_levels group by {keys}",
         scope.prefix
     );
-    let own = "device_id, log_id, level, seconds";
     Check {
         found: Some(found),
-        ..sessions(
+        ..counted(
             scope,
             "sleep_levels",
-            own,
-            pulseline_sql::query!("auditor/stage_sleep_levels"),
+            "sleep",
+            ("device_id, log_id, level, seconds", &seconds()),
+        )
+    }
+}
+
+fn spans() -> Check {
+    let of = |session: &str, table: &str, day: &str| {
+        format!(
+            "select '{session}' as session, device_id, log_id, start_local, end_local, date_trunc('day', {day})::date as owned_on, \
+             to_timestamp(extract(epoch from start_local) - 60 * start_utc_offset_minutes) as starts_at, \
+             to_timestamp(extract(epoch from end_local) - 60 * end_utc_offset_minutes) as ends_at, synced_at, event_id from raw.{table}"
+        )
+    };
+    let expected = format!(
+        "{} union all {}",
+        of("sleep", "sleeps", "end_local"),
+        of("exercise", "exercises", "start_local")
+    );
+    let columns = "session, device_id, log_id, start_local, end_local, owned_on, starts_at, ends_at, synced_at, event_id";
+    Check::whole("stage.session_spans", columns, expected)
+}
+
+fn pieces() -> Check {
+    let found = "select device_id, log_id, level, extract(epoch from sum(upper(piece) - lower(piece))) as seconds \
+        from stage.sleep_pieces group by 1, 2, 3";
+    Check {
+        found: Some(found.into()),
+        ..Check::whole(
+            "stage.sleep_pieces",
+            "device_id, log_id, level, seconds",
+            seconds(),
         )
     }
 }

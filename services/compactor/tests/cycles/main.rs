@@ -1,6 +1,7 @@
 //! Cycles on a real server, with a simulated clock: open days, a backlog, patches, a dry run, a second compactor.
 
 mod patches;
+mod user_days;
 mod warehouse;
 
 use anyhow::{Result, ensure};

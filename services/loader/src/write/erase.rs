@@ -1,15 +1,19 @@
 //! Keeps data of erased people out: it is not loaded, and its offsets are accounted for as erased (E-1).
 
+use std::collections::{BTreeSet, HashSet};
 use std::mem::take;
 use std::sync::Arc;
 
-use pulseline_schemas::Position;
-use pulseline_tombstones::Tombstones;
+use pulseline_schemas::ownership::is_dead_letter_of;
+use pulseline_schemas::{Position, Stream, UtcMillis};
+use pulseline_tombstones::{Days, Tombstones, hold_day};
+use uuid::Uuid;
 
 use crate::account::AccountKind;
 use crate::batch::Batch;
 use crate::dead_letter::{DeadLetter, Stage};
-use crate::document::Origin;
+use crate::document::{MappedEntry, Origin, ReadingsUpload, SourceCollection, UserRow, day_of};
+use crate::map::{TableMapping, table_mapping};
 
 /// What was removed from a batch.
 #[derive(Debug, Default)]
@@ -29,16 +33,25 @@ pub(super) fn erase(batch: &mut Batch, tombstones: &Tombstones) -> Erased {
         return erased;
     }
     let mut gone: Vec<Arc<Origin>> = Vec::new();
-    batch.readings.retain(|upload| {
-        let is_erased = tombstones.hold(upload.device_id);
+    batch.readings.retain_mut(|upload| {
+        let is_erased =
+            tombstones.hold(upload.device_id) || shorten(upload, tombstones.days_of(upload.device_id));
         gone.extend(is_erased.then(|| Arc::clone(&upload.origin)));
         !is_erased
     });
     batch.entries.retain(|entry| {
-        let is_erased = tombstones.hold(entry.device_id);
+        let is_erased = tombstones.hold(entry.device_id)
+            || day_of_owner(entry).is_some_and(|day| hold_day(tombstones.days_of(entry.device_id), day));
         gone.extend(is_erased.then(|| Arc::clone(&entry.origin)));
         !is_erased
     });
+    // What is left of a document was loaded: its offset is no erased one.
+    let left: HashSet<*const Origin> = batch
+        .entries
+        .iter()
+        .map(|entry| Arc::as_ptr(&entry.origin))
+        .collect();
+    gone.retain(|origin| !left.contains(&Arc::as_ptr(origin)));
     batch.users.retain(|user| {
         let is_erased = tombstones.hold(user.user_id);
         gone.extend(is_erased.then(|| Arc::clone(&user.origin)));
@@ -68,11 +81,50 @@ pub(super) fn erase(batch: &mut Batch, tombstones: &Tombstones) -> Erased {
     erased
 }
 
+/// Removes readings of erased days from an upload; true when none is left of them (P17).
+fn shorten(upload: &mut ReadingsUpload, days: &[Days]) -> bool {
+    if days.is_empty() {
+        return false;
+    }
+    let before = upload.readings.len();
+    upload
+        .readings
+        .retain(|reading| !hold_day(days, day_of(reading.local_ts)));
+    upload.readings.is_empty() && before > 0
+}
+
+/// The day that says who of the device's owners a row belongs to.
+fn day_of_owner(entry: &MappedEntry) -> Option<i32> {
+    let SourceCollection::Stream(stream) = entry.origin.source else {
+        return None;
+    };
+    let TableMapping::Entries(entries) = table_mapping(stream) else {
+        return None;
+    };
+    let column = stream.kind().day_column()?;
+    let place = entries.columns.iter().position(|other| other.name == column)?;
+    entry.cells.get(place)?.day()
+}
+
+/// The erased days of the devices that profiles name: they belong to no person (P17).
+pub(super) fn days_of_devices(users: &[UserRow], tombstones: &Tombstones) -> Vec<(Uuid, Days)> {
+    let devices: BTreeSet<Uuid> = users
+        .iter()
+        .flat_map(|user| user.devices.iter().copied())
+        .collect();
+    let days = |device| tombstones.days_of(device).iter().cloned();
+    devices
+        .into_iter()
+        .flat_map(|device| days(device).map(move |days| (device, days)))
+        .collect()
+}
+
 /// A dead letter's key names its person. Where another program wrote it, or it has no key, its bytes are searched too,
 /// as the eraser does.
 fn is_of(dead_letter: &DeadLetter, tombstones: &Tombstones) -> bool {
     let key = dead_letter.message_key.as_deref();
-    if key.is_some_and(|key| tombstones.hold_key(key)) {
+    if key.is_some_and(|key| tombstones.hold_key(key) || is_of_days(dead_letter, tombstones.days_of_key(key)))
+    {
         return true;
     }
     let is_foreign = dead_letter.stage == Stage::Given || key.is_none();
@@ -84,16 +136,25 @@ fn is_of(dead_letter: &DeadLetter, tombstones: &Tombstones) -> bool {
             .any(|bytes| tombstones.are_named_in(bytes))
 }
 
+/// True when a dead letter of a device that was passed on is of erased days (P17).
+fn is_of_days(dead_letter: &DeadLetter, days: &[Days]) -> bool {
+    let stream = dead_letter.stream.as_deref().and_then(Stream::from_name);
+    let made_at = UtcMillis(dead_letter.created_at);
+    !days.is_empty()
+        && is_dead_letter_of(stream, dead_letter.payload.as_deref(), made_at, |day| {
+            hold_day(days, day)
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use pulseline_schemas::Stream;
     use pulseline_tombstones::Key;
-    use uuid::Uuid;
 
     use super::*;
     use crate::account::Account;
-    use crate::document::{ReadingsUpload, Refusal, SourceCollection};
+    use crate::document::{Cell, DAY_MILLIS, Reading, ReadingsUpload, Refusal, SourceCollection};
 
     fn push(batch: &mut Batch, device: u128, offset: i64, is_dead: bool) {
         let position = Position {
@@ -191,5 +252,104 @@ mod tests {
         assert_eq!(erased.offsets, [position]);
         assert_eq!(batch.dead_letters, [others]);
         assert_eq!(batch.accounts[0].kind, AccountKind::Erased);
+    }
+
+    #[test]
+    fn p_17_of_a_device_that_was_passed_on_exactly_the_erased_days_stay_out() {
+        let (key, device) = (Key::random(), Uuid::from_u128(7));
+        let days = [(key.hash(device), i32::MIN..5)];
+        let tombstones = Tombstones::new(key, HashSet::new()).with_days(days);
+        let mut batch = Batch::default();
+        for (offset, of_upload) in [vec![4], vec![4, 5], vec![5]].into_iter().enumerate() {
+            push(&mut batch, 7, offset as i64, false);
+            let reading = |day: &i64| Reading {
+                local_ts: day * DAY_MILLIS,
+                item: 0,
+                value: 1,
+                confidence: None,
+            };
+            batch.readings[offset].readings = of_upload.iter().map(reading).collect();
+        }
+        let erased = erase(&mut batch, &tombstones);
+        assert_eq!(erased.documents, 1);
+        let kept = batch.readings.iter().flat_map(|upload| &upload.readings);
+        assert!(kept.clone().count() == 2 && kept.clone().all(|reading| reading.local_ts == 5 * DAY_MILLIS));
+        let kinds: Vec<_> = batch.accounts.iter().map(|account| account.kind).collect();
+        assert_eq!(
+            kinds,
+            [AccountKind::Erased, AccountKind::Loaded, AccountKind::Loaded]
+        );
+        let users = [[7, 8], [8, 9]].map(|devices| profile(&devices));
+        assert_eq!(days_of_devices(&users, &tombstones), [(device, i32::MIN..5)]);
+    }
+
+    #[test]
+    fn p_17_a_sleep_belongs_to_its_date_and_a_document_of_several_days_is_loaded_where_one_is_left() {
+        let (key, device) = (Key::random(), Uuid::from_u128(7));
+        let tombstones = Tombstones::new(key.clone(), HashSet::new()).with_days([(key.hash(device), 4..5)]);
+        let entry = |stream: Stream, day, of: &Arc<Origin>| MappedEntry {
+            device_id: device,
+            event_id: Uuid::nil(),
+            synced_at: 0,
+            item: 0,
+            cells: cells(stream, day),
+            children: Vec::new(),
+            origin: Arc::clone(of),
+        };
+        for (stream, days, kept) in [
+            (Stream::Sleeps, [4, 5].as_slice(), 1),
+            (Stream::RestingHeartRates, &[3, 4], 1),
+            (Stream::ActivityMinutes, &[4, 4], 0),
+        ] {
+            let origin = Arc::new(Origin {
+                source: SourceCollection::Stream(stream),
+                id: String::new(),
+                position: None,
+                key: None,
+                document: None,
+            });
+            let mut batch = Batch::default();
+            batch.entries = days.iter().map(|day| entry(stream, *day, &origin)).collect();
+            let erased = erase(&mut batch, &tombstones);
+            assert_eq!(
+                (batch.entries.len(), erased.documents),
+                (kept, usize::from(kept == 0))
+            );
+        }
+    }
+
+    /// Cells of a row, of which the one that says whose it is holds this day, and every other one another day.
+    fn cells(stream: Stream, day: i32) -> Vec<Cell> {
+        let TableMapping::Entries(entries) = table_mapping(stream) else {
+            panic!("{stream} has no entries")
+        };
+        let own = stream.kind().day_column();
+        let cell = |name| Cell::Day(if Some(name) == own { day } else { 9 });
+        entries.columns.iter().map(|column| cell(column.name)).collect()
+    }
+
+    fn profile(devices: &[u128]) -> UserRow {
+        let origin = Origin {
+            source: SourceCollection::Stream(Stream::Users),
+            id: String::new(),
+            position: None,
+            key: None,
+            document: None,
+        };
+        UserRow {
+            user_id: Uuid::nil(),
+            event_id: Uuid::nil(),
+            synced_at: 0,
+            created_at: 0,
+            email: None,
+            date_of_birth: None,
+            gender: None,
+            height_cm: None,
+            max_heart_rate: None,
+            zone: None,
+            extra: None,
+            devices: devices.iter().map(|device| Uuid::from_u128(*device)).collect(),
+            origin: Arc::new(origin),
+        }
     }
 }

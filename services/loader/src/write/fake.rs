@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bson::{Timestamp, rawdoc};
 use pulseline_schemas::{Position, Stream};
+use pulseline_sql::forgotten::Forgotten;
 use pulseline_sql::write_guard::WriteGuard;
 use pulseline_tombstones::Key;
 use tokio::io::AsyncWriteExt;
@@ -81,7 +82,7 @@ pub(crate) struct State {
     /// Every position that was committed.
     pub(crate) positions: Vec<StreamPosition>,
     pub(crate) guard: WriteGuard,
-    pub(crate) hashes: Vec<Vec<u8>>,
+    pub(crate) forgotten: Forgotten,
     pub(crate) key: Option<Key>,
     /// Merging touches more packed rows than the server allows.
     pub(crate) is_packed: bool,
@@ -257,9 +258,9 @@ impl Warehouse for Fake {
         Box::pin(self.transact(Call::Save, move |state| state.advance(checkpoint, progress)))
     }
 
-    fn hashes(&mut self) -> Answer<'_, Vec<Vec<u8>>> {
-        let hashes = self.state().hashes.clone();
-        Box::pin(async move { Ok(hashes) })
+    fn forgotten(&mut self) -> Answer<'_, Forgotten> {
+        let forgotten = self.state().forgotten.clone();
+        Box::pin(async move { Ok(forgotten) })
     }
 }
 

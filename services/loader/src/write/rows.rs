@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use pulseline_tombstones::Days;
+use uuid::Uuid;
+
 use crate::batch::DirtyDay;
 use crate::document::{MappedEntry, ReadingsUpload, UserRow};
 use crate::resolve::Row;
@@ -17,6 +20,8 @@ pub(crate) struct BatchRows<'a> {
     pub(super) uploads: &'a [ReadingsUpload],
     pub(super) entries: &'a [MappedEntry],
     pub(super) users: &'a [UserRow],
+    /// Days of the users' devices that belong to no person, because their owner was erased.
+    pub(super) erased: &'a [(Uuid, Days)],
 }
 
 /// What a transaction changes: dirty days, and the number of rows written.

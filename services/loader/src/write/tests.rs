@@ -137,7 +137,7 @@ async fn e_1_people_erased_meanwhile_are_left_out_and_without_the_key_of_their_h
         erasure_revision: 1,
     });
     let key = Key::random();
-    fake.state().hashes = vec![key.hash(Uuid::from_u128(1)).to_vec()];
+    fake.state().forgotten.hashes = vec![key.hash(Uuid::from_u128(1)).to_vec()];
     let both = || batch([upload(0, 1, &[(10, 1)]), upload(1, 2, &[(10, 2)])]);
     let (mut writer, _) = fake.open(1).unwrap();
     fake.script([guard]);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pulseline_sql::forgotten::{self, Forgotten};
 use pulseline_sql::write_guard::{self, WriteGuard};
 use pulseline_sql::{Client, Transaction};
 use uuid::Uuid;
@@ -110,12 +111,10 @@ impl Warehouse for Timescale {
         Box::pin(checkpoint.advance(&self.client, progress))
     }
 
-    fn hashes(&mut self) -> Answer<'_, Vec<Vec<u8>>> {
+    fn forgotten(&mut self) -> Answer<'_, Forgotten> {
         Box::pin(async move {
             let reading = LoaderError::sql("reading the list of erased people");
-            pulseline_sql::forgotten::hashes(&self.client)
-                .await
-                .map_err(reading)
+            forgotten::read(&self.client).await.map_err(reading)
         })
     }
 }

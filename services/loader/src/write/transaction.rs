@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 use pulseline_sql::Transaction;
+use pulseline_tombstones::Days;
+use uuid::Uuid;
 
 use super::rows::{BatchRows, Touched};
 use super::{entries, profiles, readings};
@@ -48,6 +50,7 @@ pub(super) struct Pieces<'a> {
     merge: Bytes,
     entries: Vec<&'a MappedEntry>,
     users: &'a [UserRow],
+    erased: &'a [(Uuid, Days)],
 }
 
 impl<'a> Pieces<'a> {
@@ -69,6 +72,7 @@ impl<'a> Pieces<'a> {
             merge: encoded(rows.merge),
             entries,
             users: rows.users,
+            erased: rows.erased,
         }
     }
 
@@ -89,7 +93,7 @@ impl<'a> Pieces<'a> {
             Table::Entries { statements, .. } if !self.entries.is_empty() => {
                 entries::apply(tx, statements, &self.entries).await
             }
-            Table::Profiles if !self.users.is_empty() => profiles::apply(tx, self.users).await,
+            Table::Profiles if !self.users.is_empty() => profiles::apply(tx, self.users, self.erased).await,
             Table::Entries { .. } | Table::Profiles | Table::None => Ok(Touched::default()),
         }
     }

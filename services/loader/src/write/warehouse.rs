@@ -1,6 +1,7 @@
 //! What a writer asks of its stores: the seam between its decisions and the servers.
 
 use futures_util::future::BoxFuture;
+use pulseline_sql::forgotten::Forgotten;
 use pulseline_sql::write_guard::WriteGuard;
 use pulseline_tombstones::Key;
 use uuid::Uuid;
@@ -59,8 +60,8 @@ pub(crate) trait Warehouse: Send + Sync {
     /// Moves a position when there is nothing to write with it.
     fn save<'a>(&'a mut self, checkpoint: &'a Checkpoint, progress: &'a Progress) -> Answer<'a, ()>;
 
-    /// The hashes of erased people.
-    fn hashes(&mut self) -> Answer<'_, Vec<Vec<u8>>>;
+    /// The hashes of erased people, and the erased days of devices.
+    fn forgotten(&mut self) -> Answer<'_, Forgotten>;
 }
 
 /// MongoDB, as far as a writer uses it: the collection of dead letters, and what stands beside it.

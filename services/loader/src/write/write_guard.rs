@@ -1,7 +1,5 @@
 //! The state that a writer's rows were prepared for: the retention floor (P12), and the erased people (E-1).
 
-use std::collections::HashSet;
-
 use pulseline_sql::write_guard::WriteGuard;
 use pulseline_tombstones::{Tombstone, Tombstones};
 
@@ -25,14 +23,14 @@ impl Known {
     ) -> Result<(), LoaderError> {
         if guard.erasure_revision != self.guard.erasure_revision {
             // The warehouse stores the hashes, MongoDB their key.
-            let hashes = warehouse.hashes().await?;
+            let forgotten = warehouse.forgotten().await?;
             let key = dead_letters.erasure_key().await?;
             let key = key.ok_or(LoaderError::NoErasureKey)?;
-            let hashes: HashSet<Tombstone> = hashes
-                .iter()
-                .filter_map(|hash| hash.as_slice().try_into().ok())
-                .collect();
-            self.tombstones = Tombstones::new(key, hashes);
+            let tombstone = |hash: &Vec<u8>| Tombstone::try_from(hash.as_slice()).ok();
+            let hashes = forgotten.hashes.iter().filter_map(tombstone).collect();
+            let days = forgotten.days.iter();
+            let days = days.filter_map(|(device, days)| Some((tombstone(device)?, days.clone())));
+            self.tombstones = Tombstones::new(key, hashes).with_days(days);
         }
         self.guard = guard;
         Ok(())

@@ -5,9 +5,11 @@
 
 use std::collections::HashMap;
 
+use bson::{RawDocument, RawDocumentBuf};
 use pulseline_runtime::waits::Hop;
-use pulseline_schemas::{Owner, Position, collections};
-use pulseline_tombstones::Tombstones;
+use pulseline_schemas::ownership::{Left, without_days};
+use pulseline_schemas::{Owner, Position, Stream, collections};
+use pulseline_tombstones::{Tombstones, hold_day};
 
 use super::gaps;
 use crate::context::Context;
@@ -25,6 +27,22 @@ pub(super) struct Owned {
     position: Position,
     collection: &'static str,
     document_id: String,
+    /// The stream of an event; none for a dead letter.
+    stream: Option<Stream>,
+}
+
+/// Decides what is stored of a person's message: by the person, and by the days of its document (P17).
+fn left(tombstones: &Tombstones, owned: &Owned, document: Option<&RawDocument>) -> Left {
+    if tombstones.hold_key(&owned.owner) {
+        return Left::Nothing;
+    }
+    let days = tombstones.days_of_key(&owned.owner);
+    match (owned.stream, document) {
+        (Some(stream), Some(document)) if !days.is_empty() => {
+            without_days(stream, document, |day| hold_day(days, day))
+        }
+        _ => Left::All,
+    }
 }
 
 /// The person that a message belongs to; none for a message of no person.
@@ -40,6 +58,7 @@ fn owned(entry: &BatchEntry) -> Option<Owned> {
                 position: event.position.clone(),
                 collection: event.stream.collection(),
                 document_id: event.event_id.to_string(),
+                stream: Some(event.stream),
             })
         }
         BatchEntry::DeadLetter(dead_letter) => Some(Owned {
@@ -47,17 +66,25 @@ fn owned(entry: &BatchEntry) -> Option<Owned> {
             position: dead_letter.position.clone(),
             collection: collections::DEAD_LETTERS,
             document_id: dead_letter.id(),
+            stream: None,
         }),
         BatchEntry::Gap { .. } => None,
     }
 }
 
-/// Splits a batch into the erased people's messages and the rest.
+/// Splits a batch into the erased people's messages and the rest. An event that is erased in part stays without that part.
 pub(super) fn refuse(entries: &mut Vec<BatchEntry>, tombstones: &Tombstones) -> (Vec<Owned>, Vec<Owned>) {
     let (mut refused, mut kept) = (Vec::new(), Vec::new());
-    entries.retain(|entry| {
+    entries.retain_mut(|entry| {
         let Some(owned) = owned(entry) else { return true };
-        let is_erased = tombstones.hold_key(&owned.owner);
+        let left = match entry {
+            BatchEntry::Event(event) => left(tombstones, &owned, Some(&event.document)),
+            BatchEntry::DeadLetter(_) | BatchEntry::Gap { .. } => left(tombstones, &owned, None),
+        };
+        if let (Left::Part(part), BatchEntry::Event(event)) = (&left, entry) {
+            event.document.clone_from(part);
+        }
+        let is_erased = left == Left::Nothing;
         if is_erased {
             refused.push(owned);
         } else {
@@ -123,11 +150,49 @@ pub(super) async fn check_again(context: &Context, mut kept: Vec<Owned>) -> Resu
         .outlast(Hop::Mongo, "asking who was erased", ask)
         .await?
     {
-        let (refused, others) = kept
-            .into_iter()
-            .partition(|owned| tombstones.hold_key(&owned.owner));
+        let (mut refused, mut others) = (Vec::new(), Vec::new());
+        for owned in kept {
+            match left_of_stored(context, &tombstones, &owned).await? {
+                Left::All => others.push(owned),
+                Left::Nothing => refused.push(owned),
+                Left::Part(part) => {
+                    let replace = || replace(context, &owned, &part);
+                    let outages = &context.outages;
+                    let shortening = outages.outlast(Hop::Mongo, "deleting what is of the erased", replace);
+                    shortening.await?;
+                    others.push(owned);
+                }
+            }
+        }
         kept = others;
         settle(context, refused).await?;
     }
+    Ok(())
+}
+
+async fn left_of_stored(
+    context: &Context,
+    tombstones: &Tombstones,
+    owned: &Owned,
+) -> Result<Left, SinkError> {
+    let is_decided = tombstones.hold_key(&owned.owner) || tombstones.days_of_key(&owned.owner).is_empty();
+    if is_decided || owned.stream.is_none() {
+        return Ok(left(tombstones, owned, None));
+    }
+    let find = || context.store.find_at(owned.collection, &owned.position);
+    let found = context
+        .outages
+        .outlast(Hop::Mongo, "looking for what is of the erased", find)
+        .await?;
+    // None: a duplicate, whose event is stored at another offset, or the eraser was there first.
+    Ok(left(tombstones, owned, found.as_deref()))
+}
+
+/// Stores a document again without what is erased of it. Killed in between, the sink reads the message again, because its
+/// offset is not committed.
+async fn replace(context: &Context, owned: &Owned, part: &RawDocumentBuf) -> Result<(), SinkError> {
+    let (store, collection) = (&context.store, owned.collection);
+    store.delete(collection, &[&owned.document_id]).await?;
+    store.insert(collection, std::slice::from_ref(part)).await?;
     Ok(())
 }

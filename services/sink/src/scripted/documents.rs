@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use bson::{Document, RawDocumentBuf};
 use pulseline_clients::mongo::Fault;
 use pulseline_schemas::{Position, collections};
-use pulseline_tombstones::{Key, Tombstone, Tombstones};
+use pulseline_tombstones::{Days, Key, Tombstone, Tombstones};
 use uuid::Uuid;
 
 use super::script::Script;
@@ -36,6 +36,7 @@ pub(crate) struct Documents {
     /// Ids of documents that a validator refuses.
     refused: HashSet<String>,
     erased: HashSet<Tombstone>,
+    erased_days: Vec<(Tombstone, Days)>,
 }
 
 impl Documents {
@@ -136,6 +137,11 @@ impl ScriptedStore {
     /// Erases a person or a device.
     pub(crate) fn erase(&self, id: Uuid) {
         self.change(|documents| documents.erased.insert(self.key.hash(id)));
+    }
+
+    /// Erases days of a device that belongs to another person on other days.
+    pub(crate) fn erase_days(&self, device: Uuid, days: Days) {
+        self.change(|documents| documents.erased_days.push((self.key.hash(device), days)));
     }
 
     /// Another member opens an incarnation.
@@ -251,12 +257,19 @@ impl EventStore for ScriptedStore {
     }
 
     fn erasure_revision(&self) -> Reply<'_, i64> {
-        let revision = || self.documents.lock().unwrap().erased.len() as i64;
+        let revision = || {
+            let documents = self.documents.lock().unwrap();
+            (documents.erased.len() + documents.erased_days.len()) as i64
+        };
         Box::pin(self.script.play(Call::ErasureRevision, revision))
     }
 
     fn tombstones(&self) -> Reply<'_, Tombstones> {
-        let tombstones = || Tombstones::new(self.key.clone(), self.documents.lock().unwrap().erased.clone());
+        let tombstones = || {
+            let documents = self.documents.lock().unwrap();
+            let tombstones = Tombstones::new(self.key.clone(), documents.erased.clone());
+            tombstones.with_days(documents.erased_days.clone())
+        };
         Box::pin(self.script.play(Call::Tombstones, tombstones))
     }
 }

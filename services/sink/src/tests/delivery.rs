@@ -4,6 +4,8 @@ use std::sync::atomic::Ordering;
 
 use bson::Document;
 use pulseline_schemas::collections::{DEAD_LETTERS, RECEIPTS};
+use pulseline_schemas::time::DAY_MS;
+use pulseline_schemas::{LocalMillis, Step};
 use uuid::Uuid;
 
 use super::{STEPS, Sink, small_batches, stored_up_to};
@@ -195,6 +197,54 @@ async fn e_1_nothing_of_an_erased_person_is_stored_or_kept_at_any_time_of_the_er
     assert_eq!(servers.store.ids(STEPS), [id(3)]);
     assert_eq!(servers.store.accounted(0), [0, 1, 2]);
     for offset in 0..2 {
+        let receipt = PARTITION.position(0, offset).to_string();
+        let receipt = servers.store.document(RECEIPTS, &receipt);
+        assert_eq!(receipt.get_str("kind").unwrap(), "erased");
+    }
+    sink.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn p_17_of_a_device_that_was_passed_on_exactly_the_erased_days_are_left_out_at_any_time() {
+    let servers = Servers::start();
+    let on_days = |event, days: &[i64]| {
+        let mut steps = steps(event, 5);
+        let sample = steps.samples.remove(0);
+        steps.samples.extend(days.iter().map(|day| Step {
+            ts: LocalMillis(day * DAY_MS),
+            ..sample.clone()
+        }));
+        payload(steps)
+    };
+    let samples = |event| {
+        let document = servers.store.document(STEPS, &id(event));
+        let days = document.get_array("metrics").unwrap().iter().map(|sample| {
+            let at = sample.as_document().unwrap().get_datetime("ts").unwrap();
+            at.timestamp_millis() / DAY_MS
+        });
+        days.collect::<Vec<i64>>()
+    };
+    let storing = servers.store.script.hold(StoreCall::Insert(STEPS));
+    servers.kafka.produce(PARTITION, on_days(1, &[0]));
+    servers.kafka.produce(PARTITION, on_days(2, &[0, 1]));
+    let sink = Sink::start(&servers);
+    storing.arrived().await;
+    // In the middle of a flush, which asked before.
+    servers
+        .store
+        .erase_days(steps(1, 5).upload.device_id, i32::MIN..1);
+    storing.release();
+    stored_up_to(&servers, 2).await;
+    assert_eq!(servers.store.ids(STEPS), [id(2)]);
+    assert_eq!(samples(2), [1]);
+    for (event, days) in [(3, [0].as_slice()), (4, &[0, 1, 2]), (5, &[1])] {
+        servers.kafka.produce(PARTITION, on_days(event, days));
+    }
+    stored_up_to(&servers, 5).await;
+    assert_eq!(servers.store.ids(STEPS), [id(2), id(4), id(5)]);
+    assert_eq!((samples(4), samples(5)), (vec![1, 2], vec![1]));
+    assert_eq!(servers.store.accounted(0), [0, 1, 2, 3, 4]);
+    for offset in [0, 2] {
         let receipt = PARTITION.position(0, offset).to_string();
         let receipt = servers.store.document(RECEIPTS, &receipt);
         assert_eq!(receipt.get_str("kind").unwrap(), "erased");
