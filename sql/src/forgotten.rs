@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::client::{GenericClient, Transaction};
+use crate::client::{Client, GenericClient, Transaction};
 use crate::error::SqlError;
 use crate::periods::DayNumber;
 
@@ -62,5 +62,16 @@ pub async fn add(transaction: &Transaction<'_>, more: &Forgotten) -> Result<(), 
     let from: Vec<DayNumber> = more.days.iter().map(|(_, days)| days.start).collect();
     let until: Vec<DayNumber> = more.days.iter().map(|(_, days)| days.end).collect();
     transaction.execute(ADD_DAYS, &[&devices, &from, &until]).await?;
+    Ok(())
+}
+
+/// Waits until the transactions of loaders and compactors that run now have ended: later ones see what is deleted already.
+///
+/// # Errors
+/// What the server says.
+pub async fn outlast_writers(client: &mut Client) -> Result<(), SqlError> {
+    let transaction = client.transaction().await?;
+    transaction.batch_execute(SEIZE).await?;
+    transaction.commit().await?;
     Ok(())
 }

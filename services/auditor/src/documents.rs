@@ -1,7 +1,7 @@
 //! Compares raw with MongoDB: the documents' winners, by last upload, with the rows of raw (P8).
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use bson::{RawBsonRef, RawDocument, doc};
@@ -20,11 +20,13 @@ mod pages;
 mod tables;
 mod whole;
 
-use checksum::{DaySum, Reading, day_of, sums};
+use checksum::{DAY_MS, DaySum, DaySums, Reading, day_of};
 pub(crate) use owners::compare_owners;
 pub(crate) use tables::Table;
 pub(crate) use whole::compare_whole;
 
+/// Readings of a document lie less than so many days after the start of its window.
+const REACH_DAYS: DayNumber = 7;
 /// Days that one statement sums up.
 const SLICE_DAYS: DayNumber = 28;
 
@@ -46,7 +48,7 @@ pub(crate) struct Readings {
     pub(crate) stream: Stream,
     value: &'static str,
     confidence: Option<&'static str>,
-    range: std::ops::RangeInclusive<i32>,
+    range: RangeInclusive<i32>,
 }
 
 /// Everything of raw that is compared.
@@ -143,10 +145,9 @@ pub(crate) async fn compare(
     let collection = database.collection(readings.stream.collection());
     for device in collection.distinct("device_id").await? {
         let Some(device) = device.as_str() else { continue };
-        for (day, expected) in sums(device_readings(readings, database, device, &found).await?) {
-            if !compared.of_documents.contains(&day) {
-                continue;
-            }
+        for (day, expected) in
+            device_sums(readings, database, device, (&found, compared.of_documents)).await?
+        {
             let actual = found.take(&(device.to_owned(), day));
             if actual != expected {
                 differences.push(format!(
@@ -207,22 +208,28 @@ async fn raw_sums(
     })
 }
 
-/// All readings of a device that raw must hold, in no order.
-async fn device_readings(
+/// What raw must hold of a device, by day. Documents come in the order of their windows, so that only the readings of a few days
+/// are held at once.
+async fn device_sums(
     readings: &Readings,
     database: &Database,
     device: &str,
-    found: &Found,
-) -> Result<Vec<Reading>, AuditError> {
+    (found, days): (&Found, &Range<DayNumber>),
+) -> Result<BTreeMap<DayNumber, DaySum>, AuditError> {
     let collection = database.collection(readings.stream.collection());
-    let of_device = pages::pages(Order::of(readings.stream)).matching(doc! { "device_id": device });
-    let mut all = Vec::new();
+    let of_device = pages::pages(Order::of(readings.stream))
+        .matching(doc! { "device_id": device })
+        .starting(windows_of(days));
+    let mut sums = DaySums::default();
     let take = |document: &RawDocument| {
         // A window is short: it lies in one day, or in two.
         let day = |name| -> Result<DayNumber, AuditError> {
             Ok(day_of(document.get_datetime(name)?.timestamp_millis()))
         };
         let ends = [day("created_at"), day("ended_at")];
+        if let [Ok(starts_on), _] = ends {
+            sums.close_before(starts_on.saturating_sub(REACH_DAYS));
+        }
         let is_loaded = |day: &Result<DayNumber, AuditError>| {
             day.as_ref()
                 .is_ok_and(|day| found.loaded_at(*day).holds(document))
@@ -230,15 +237,22 @@ async fn device_readings(
         if !ends.iter().any(is_loaded) {
             return Ok(());
         }
-        let read = upload(readings, document)?;
-        all.extend(
-            read.into_iter()
-                .filter(|reading| found.loaded_at(day_of(reading.local_ms)).holds(document)),
-        );
+        for reading in upload(readings, document)? {
+            let day = day_of(reading.local_ms);
+            if days.contains(&day) && found.loaded_at(day).holds(document) {
+                sums.add(reading);
+            }
+        }
         Ok(())
     };
     pages::read(&collection, of_device, take).await?;
-    Ok(all)
+    Ok(sums.close())
+}
+
+/// Starts of the windows whose readings can lie on these days.
+fn windows_of(days: &Range<DayNumber>) -> RangeInclusive<i64> {
+    let from = i64::from(days.start) - i64::from(REACH_DAYS);
+    from * DAY_MS..=i64::from(days.end) * DAY_MS
 }
 
 /// The readings of a loaded document that are inside the guards; the others are dead letters of their own.

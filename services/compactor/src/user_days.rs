@@ -73,6 +73,7 @@ pub(crate) async fn mark(
     let failed = || CompactorError::sql("marking days of people");
     let devices: Vec<Uuid> = sleeps.iter().map(Sleep::device).collect();
     let days: Vec<DayNumber> = sleeps.iter().map(Sleep::ends_on).collect();
+    transaction.batch_execute(NO_ERASURE).await.map_err(failed())?;
     transaction
         .execute(MARK, &[&plan.done, &devices, &days])
         .await

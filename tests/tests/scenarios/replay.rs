@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 /// Tables of devices' data, with the columns that files and uploads must agree on; ids, versions and `extra`
 /// differ.
 const TABLES: &str = "select table_name::text, string_agg(quote_ident(column_name::text), ', ' order by ordinal_position) \
-    from information_schema.columns where table_schema = 'raw' and table_name not in ('users', 'devices') \
+    from information_schema.columns where table_schema = 'raw' and table_name not in ('users', 'devices', 'device_versions', 'device_owners') \
     and column_name not in ('device_id', 'synced_at', 'event_id', 'extra') group by table_name order by table_name";
 
 /// Includes the night on which clocks go forward in Oslo.

@@ -175,6 +175,7 @@ impl Warehouse<'_> {
                 ));
             }
         }
+        pulseline_sql::forgotten::outlast_writers(self.client).await?;
         for scope in self.person.scopes() {
             note(self.remove_facts(&scope).await?);
         }
@@ -253,6 +254,7 @@ impl Warehouse<'_> {
             note(self.counted(table, count));
         }
         // The compactor may have stored some while the person still owned the devices.
+        pulseline_sql::forgotten::outlast_writers(self.client).await?;
         self.remove_figures_of_person(note).await
     }
 }

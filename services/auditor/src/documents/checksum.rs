@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pulseline_sql::periods::DayNumber;
 
-const DAY_MS: i64 = 86_400_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 const MINUTE_MS: i64 = 60_000;
 /// 2007-01-01 UTC.
 const EARLIEST_MS: i64 = 1_167_609_600_000;
@@ -44,8 +44,37 @@ pub(super) fn day_of(local_ms: i64) -> DayNumber {
     DayNumber::try_from(local_ms.div_euclid(DAY_MS)).unwrap_or(DayNumber::MAX)
 }
 
+/// Sums per day, of readings that come nearly in order: those of the days that are still open are held.
+#[derive(Debug, Default)]
+pub(super) struct DaySums {
+    open: BTreeMap<DayNumber, Vec<Reading>>,
+    closed: BTreeMap<DayNumber, DaySum>,
+}
+
+impl DaySums {
+    pub(super) fn add(&mut self, reading: Reading) {
+        self.open
+            .entry(day_of(reading.local_ms))
+            .or_default()
+            .push(reading);
+    }
+
+    /// No reading of an earlier day comes any more.
+    pub(super) fn close_before(&mut self, day: DayNumber) {
+        let open = self.open.split_off(&day);
+        let closed = std::mem::replace(&mut self.open, open);
+        self.closed.extend(closed.into_values().flat_map(sums));
+    }
+
+    /// Of all days.
+    pub(super) fn close(mut self) -> BTreeMap<DayNumber, DaySum> {
+        self.close_before(DayNumber::MAX);
+        self.closed
+    }
+}
+
 /// Sums per day of the winners: the greatest (synced_at, event_id, position in the upload) of each key (D-5).
-pub(super) fn sums(readings: Vec<Reading>) -> BTreeMap<DayNumber, DaySum> {
+fn sums(readings: Vec<Reading>) -> BTreeMap<DayNumber, DaySum> {
     let mut winners: HashMap<(i64, i32), Reading> = HashMap::with_capacity(readings.len());
     for reading in readings {
         let key = (reading.local_ms, reading.offset);
@@ -118,6 +147,22 @@ mod tests {
             rotated.rotate_left(rotation);
             assert_eq!(sums(rotated), alone);
         }
+    }
+
+    #[test]
+    fn b_8_only_open_days_are_held_and_their_sums_are_those_of_all_at_once() {
+        let on = |day: i64, value| Reading {
+            local_ms: EARLIEST_MS + day * DAY_MS,
+            ..reading(1, "a", 0, value)
+        };
+        let readings: Vec<Reading> = (0..20).map(|day| on(day, 60)).chain([on(19, 70)]).collect();
+        let mut days = DaySums::default();
+        for reading in readings.clone() {
+            days.close_before(day_of(reading.local_ms) - 1);
+            days.add(reading);
+            assert!(days.open.len() <= 2);
+        }
+        assert_eq!(days.close(), sums(readings));
     }
 
     #[test]
