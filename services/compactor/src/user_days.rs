@@ -25,13 +25,15 @@ const SLICE_USER_DAYS: usize = 4_096;
 /// Of closed days and of open ones as many, so that neither waits for the other; the newest first. While a backlog is worked off
 /// ($3), closed days that more changes wait for are left to these: otherwise each stream of a day would compute it.
 const DUE: &str = "select user_id, local_date - date '1970-01-01' from ( \
-        (select user_id, local_date from ops.dirty_user_days u where local_date < date '1970-01-01' + $1::int \
-            and not ($3 and exists (select from raw.device_owners o join ops.dirty_days d using (device_id) \
+        (select user_id, local_date from ( \
+            select user_id, local_date from ops.dirty_user_days where local_date < date '1970-01-01' + $1::int \
+            order by local_date desc limit 4 * $2::bigint) u \
+            where not ($3 and exists (select from raw.device_owners o join ops.dirty_days d using (device_id) \
                 where o.user_id = u.user_id and d.local_date between u.local_date - 1 and u.local_date + 1)) \
-            order by local_date desc limit $2) \
+            order by local_date desc limit $2::bigint) \
         union all \
         (select user_id, local_date from ops.dirty_user_days where local_date >= date '1970-01-01' + $1::int \
-            order by marked_at limit $2) \
+            order by marked_at limit $2::bigint) \
     ) due";
 const MARK: &str = query!("compactor/mark_user_days");
 const MARK_OWNED: &str = query!("compactor/mark_owned_days");

@@ -23,15 +23,16 @@ with recursive sessions as (
 ), starts as (
     select
         *,
-        least(begins, ends) >= coalesce(max(greatest(begins, ends)) over (
-            partition by owner order by least(begins, ends), greatest(begins, ends), device_id, log_id
+        begins >= coalesce(max(ends) over (
+            partition by owner order by begins, ends, device_id, log_id
             rows between unbounded preceding and 1 preceding), '-infinity') as is_first
     from placed
+    where begins < ends
 ), islands as (
     select
         *,
         sum(is_first::int) over (
-            partition by owner order by least(begins, ends), greatest(begins, ends), device_id, log_id) as island
+            partition by owner order by begins, ends, device_id, log_id) as island
     from starts
 ), ranked as materialized (
     select
@@ -64,3 +65,6 @@ select p.user_id, p.device_id, p.log_id
 from placed p
 join walked w on (w.owner, w.device_id, w.log_id) = (p.owner, p.device_id, p.log_id)
 where w.counts
+union all
+-- What does not end after its start overlaps nothing.
+select user_id, device_id, log_id from placed where begins >= ends

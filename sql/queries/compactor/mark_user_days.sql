@@ -8,23 +8,29 @@ with recursive changed as materialized (
     select distinct o.user_id, c.stream, c.device_id, c.local_date
     from changed c
     join raw.device_owners o on o.device_id = c.device_id and c.local_date >= o.from_day and c.local_date < o.until_day
-), sessions as (
-    -- A session that changed may have hidden others, or hides them now; these may have hidden others in turn.
-    select o.user_id, s.session, s.owned_on, s.starts_at, s.ends_at
+), wearers as materialized (
+    -- A session that lies on days of two owners is of one of them; all its days changed.
+    select distinct o.user_id, case o.stream when 'sleeps' then 'sleep' else 'exercise' end as session, c.local_date
     from owned o
-    join raw.device_owners p on p.user_id = o.user_id
-    join stage.session_spans s on s.device_id = p.device_id and s.owned_on >= p.from_day and s.owned_on < p.until_day
-        and s.session = case o.stream when 'sleeps' then 'sleep' when 'exercises' then 'exercise' end
-        and s.end_local >= o.local_date - 1 and s.start_local < o.local_date + 2
-        -- No session is longer than a week.
-        and s.end_local < o.local_date + 9
+    join changed c on c.device_id = o.device_id and c.stream = o.stream
+    where o.stream in ('sleeps', 'exercises')
+), sessions as (
+    -- A session that changed may have hidden others, or hides them now; these may have hidden others in turn. No session is longer
+    -- than a week, and offsets differ by 36 hours at most.
+    select w.user_id, s.session, s.owned_on, s.start_local, s.end_local, s.starts_at, s.ends_at
+    from wearers w
+    join raw.device_owners p on p.user_id = w.user_id
+    join stage.session_spans s on s.session = w.session and s.device_id = p.device_id
+        and s.owned_on >= p.from_day and s.owned_on < p.until_day
+        and s.end_local >= w.local_date - 1 and s.start_local < w.local_date + 2 and s.end_local < w.local_date + 11
     union
-    select r.user_id, r.session, s.owned_on, s.starts_at, s.ends_at
+    select r.user_id, r.session, s.owned_on, s.start_local, s.end_local, s.starts_at, s.ends_at
     from sessions r
     join raw.device_owners p on p.user_id = r.user_id
-    join stage.session_spans s on s.device_id = p.device_id and s.owned_on >= p.from_day and s.owned_on < p.until_day
-        and s.session = r.session and s.starts_at < r.ends_at and s.ends_at > r.starts_at
-        and s.end_local > r.owned_on - 2 and s.end_local < r.owned_on + 18
+    join stage.session_spans s on s.session = r.session and s.device_id = p.device_id
+        and s.owned_on >= p.from_day and s.owned_on < p.until_day
+        and s.starts_at < r.ends_at and s.ends_at > r.starts_at
+        and s.end_local > r.start_local - interval '9 days' and s.end_local < r.end_local + interval '9 days'
 )
 insert into ops.dirty_user_days (user_id, local_date)
 select user_id, local_date from owned
@@ -47,9 +53,11 @@ from changed c
 join agg.stored_user_days s on s.bucket = c.local_date
 where c.device_id is null
 union
+-- A score is its sleep's, whatever day it names itself.
 select o.user_id, s.end_local::date
-from owned o
-join raw.sleep_scores c on c.device_id = o.device_id and c.end_local >= o.local_date and c.end_local < o.local_date + 1
+from changed d
+join raw.sleep_scores c on c.device_id = d.device_id and c.end_local >= d.local_date and c.end_local < d.local_date + 1
 join raw.sleeps s on s.device_id = c.device_id and s.log_id = c.log_id
-where o.stream = 'sleep_scores'
+join raw.device_owners o on o.device_id = s.device_id and s.end_local >= o.from_day and s.end_local < o.until_day
+where d.stream = 'sleep_scores'
 on conflict do nothing

@@ -55,7 +55,8 @@ pub(super) trait Stretch {
 
     fn overlaps(&self, other: &Self) -> bool {
         let ((start, end), (from, to)) = (self.span(), other.span());
-        from < end && start < to
+        // One that does not end after its start overlaps none.
+        from < end && start < to && start < end && from < to
     }
 }
 

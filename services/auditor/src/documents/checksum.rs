@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn b_8_only_open_days_are_held_and_their_sums_are_those_of_all_at_once() {
+    fn b_8_days_are_summed_up_one_after_the_other_as_all_at_once() {
         let on = |day: i64, value| Reading {
             local_ms: EARLIEST_MS + day * DAY_MS,
             ..reading(1, "a", 0, value)

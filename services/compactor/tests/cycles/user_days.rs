@@ -323,3 +323,75 @@ async fn b_12_b_13_shares_of_long_days_and_groups_of_few_people() -> Result<()> 
     warehouse.stack.stop().await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn b_10_many_sleeps_that_hang_together_cost_little_each() -> Result<()> {
+    let warehouse = Warehouse::start("chain").await?;
+    let config = CompactorConfig::default();
+    let clock = Clock::fixed(NOVEMBER_6_MS);
+    warehouse.client.batch_execute(PEOPLE).await?;
+    // Each of 300 overlaps the one before and is a second shorter, so that every other one counts; each of 60 overlaps many.
+    let chain = "select n, timestamp '2019-11-01' + n * interval '9 minutes', timestamp '2019-11-01' + n * interval '9 minutes' \
+        + interval '10 minutes' - n * interval '0.1 seconds', 60, 60, date '2019-11-01', 1, 0, 1, 0, 0, 1, 90, 'stages', true \
+        from generate_series(0, 299) n";
+    load(&warehouse, "sleeps", 10, chain).await?;
+    let staircase = "select n, timestamp '2019-11-01' + n * interval '20 minutes', timestamp '2019-11-01' + n * interval '20 minutes' \
+        + interval '5 hours' - n * interval '1 minute', 60, 60, date '2019-11-01', 1, 0, 1, 0, 0, 1, 90, 'stages', true \
+        from generate_series(0, 59) n";
+    load(&warehouse, "sleeps", 20, staircase).await?;
+    warehouse.work(&config, &clock).await?;
+    let counted =
+        "select sum(sleeps)::bigint from agg.stored_user_days where user_id = lpad('1', 32, '0')::uuid";
+    ensure!(warehouse.count(counted).await? == 150);
+    // From 0:00 to 5:00, then the first that begins after it: 15 from 5:00 to 9:45, 30 from 10:00 to 14:30, 44 from 14:40, 57.
+    let counted =
+        "select sum(log_id)::bigint from stage.user_sleeps where user_id = lpad('2', 32, '0')::uuid";
+    ensure!(warehouse.count(counted).await? == 15 + 30 + 44 + 57);
+    warehouse.stack.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn p_17_a_device_that_changes_hands_changes_the_days_that_it_had_a_part_in() -> Result<()> {
+    let warehouse = Warehouse::start("hands").await?;
+    let config = CompactorConfig::default();
+    let clock = Clock::fixed(NOVEMBER_6_MS);
+    warehouse.client.batch_execute(PEOPLE).await?;
+    // The second person's other device hid the end of a night that it saw longer; it goes to the first person.
+    load(
+        &warehouse,
+        "sleeps",
+        20,
+        &sleep(1, "2019-11-01 21:30", "2019-11-01 23:50"),
+    )
+    .await?;
+    load(
+        &warehouse,
+        "sleeps",
+        21,
+        &sleep(2, "2019-11-01 21:00", "2019-11-02 03:00"),
+    )
+    .await?;
+    load(
+        &warehouse,
+        "steps",
+        21,
+        "select timestamp '2019-11-02 12:00', 60, 100",
+    )
+    .await?;
+    warehouse.work(&config, &clock).await?;
+    let sleeps = async |person, day| figure(&warehouse, "stored_user_days", "sleeps", person, day).await;
+    ensure!(sleeps(2, "2019-11-01").await? == -1 && sleeps(2, "2019-11-02").await? == 1);
+    let passed_on = "update raw.device_owners set until_day = '2019-11-02' where device_id = lpad('21', 32, '0')::uuid; \
+        insert into raw.device_owners values (lpad('21', 32, '0')::uuid, lpad('1', 32, '0')::uuid, '2019-11-02', 'infinity'); \
+        insert into raw.device_versions (device_id, synced_at, event_id, user_id) \
+            select lpad('21', 32, '0')::uuid, now(), gen_random_uuid(), lpad(p::text, 32, '0')::uuid from generate_series(1, 2) p; \
+        insert into ops.dirty_days (stream, device_id, local_date) values ('users', lpad('21', 32, '0')::uuid, '2019-11-02')";
+    warehouse.client.batch_execute(passed_on).await?;
+    warehouse.work(&config, &clock).await?;
+    ensure!(sleeps(2, "2019-11-01").await? == 1 && sleeps(2, "2019-11-02").await? == -1);
+    ensure!(sleeps(1, "2019-11-02").await? == 1);
+    ensure!(figure(&warehouse, "stored_user_days", "steps", 1, "2019-11-02").await? == 100);
+    warehouse.stack.stop().await?;
+    Ok(())
+}
