@@ -123,13 +123,40 @@ fn thinned(mut planned: Planned, seed: u64) -> Option<Planned> {
     (left > 0).then_some(planned)
 }
 
+/// In every other cohort: a profile by which one person's devices become another's, some time within the history (P17).
+fn passed_on(planned: &[Planned], seed: u64) -> Option<Planned> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let profiles = || {
+        planned.iter().filter_map(|planned| match &planned.payload {
+            Payload::Event(Event::Users(user)) => Some((planned, user)),
+            _ => None,
+        })
+    };
+    let (_, giver) = profiles().next()?;
+    let (taken, taker) = profiles().find(|(_, user)| user.user_id != giver.user_id)?;
+    let synced = || planned.iter().map(|planned| planned.synced_at.0);
+    let synced_at = UtcMillis(random.random_range(synced().min()?..=synced().max()?));
+    let mut user = taker.clone();
+    user.devices.extend(&giver.devices);
+    user.event_id = uuid::Builder::from_random_bytes(random.random()).into_uuid();
+    user.synced_at = synced_at;
+    random.random_bool(0.5).then(|| Planned {
+        payload: Payload::Event(Event::Users(user)),
+        synced_at,
+        delivered_at: synced_at,
+        ..taken.clone()
+    })
+}
+
 /// All uploads of a round's histories, in random order.
 fn deliveries(round: u64, seed: u64) -> Result<Vec<Planned>> {
     let mut all = Vec::new();
     for cohort_of in 0..COHORTS_PER_ROUND {
         let seed = seed * 1_000_000 + round * COHORTS_PER_ROUND + cohort_of;
         let planned = plan(&cohort(seed)?, UtcMillis(0)).map_err(anyhow::Error::msg)?;
+        let first = all.len();
         all.extend(planned.filter_map(|planned| thinned(planned, seed)));
+        all.extend(passed_on(&all[first..], seed));
     }
     all.shuffle(&mut ChaCha8Rng::seed_from_u64(seed + round));
     Ok(all)
@@ -194,6 +221,10 @@ async fn a_1_d_5_stage_and_agg_match_the_events_after_any_history() -> Result<()
         ensure!(world.count(&done).await? > 0, "{missing}");
     }
     ensure!(oracle.loaded_messages(Stream::HeartRates) > 0);
+    let owners =
+        "select count(*) from (select device_id from raw.device_owners group by 1 having count(*) > 1) d";
+    ensure!(world.count(owners).await? > 0, "no device changed hands");
+    world.verify_equal().await?;
     drop((sink, loader, compactor));
     world.stop().await
 }

@@ -40,11 +40,15 @@ impl Ca {
 
     /// A client that trusts this CA only; each handshake is a new one.
     fn client(&self) -> Client {
-        // A second call finds the provider there already.
-        let _installed = rustls::crypto::ring::default_provider().install_default();
+        install_provider();
         let ca = Certificate::from_pem(self.0.pem().as_bytes()).unwrap();
         Client::builder().tls_certs_only([ca]).build().unwrap()
     }
+}
+
+/// Every client needs it, whichever test runs first; a second call finds it there already.
+fn install_provider() {
+    let _installed = rustls::crypto::ring::default_provider().install_default();
 }
 
 fn over_tls(folder: &Path) -> HttpConfig {
@@ -160,6 +164,7 @@ async fn where_other_machines_can_ask_something_guards_it_or_says_that_nothing_d
     };
     let port = served(&allowed, &shutdown).await.unwrap().port();
     let url = format!("http://127.0.0.1:{port}/metrics");
+    install_provider();
     assert_eq!(
         Client::new().get(url).send().await.unwrap().status(),
         StatusCode::OK

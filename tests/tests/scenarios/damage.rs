@@ -65,7 +65,8 @@ async fn p_8_a_wrong_row_and_a_deleted_row_of_raw_are_reported() -> Result<()> {
         "another table alone"
     );
     let verdict = world.compare_stored(SETTLE).await?;
-    for (table, _) in DAMAGES {
+    // What is stored is compared, and raw with the documents; levels without a sleep were found above.
+    for (table, _) in DAMAGES.into_iter().filter(|(table, _)| *table != "sleep_levels") {
         let is_named = |of: &str| verdict.differences.iter().any(|text| text.contains(of));
         ensure!(
             is_named(&format!("raw.{table}")),
@@ -84,7 +85,11 @@ async fn p_8_a_wrong_row_and_a_deleted_row_of_raw_are_reported() -> Result<()> {
 }
 
 /// What `verify` finds in raw and in the layers above it.
-const DAMAGES: [(&str, &str); 6] = [
+const DAMAGES: [(&str, &str); 7] = [
+    (
+        "sleep_levels",
+        "insert into raw.sleep_levels select device_id, log_id + 1000000, source, seq, local_ts, level, seconds from raw.sleep_levels limit 1",
+    ),
     (
         "devices",
         "update raw.devices set user_id = gen_random_uuid() where device_id = (select device_id from raw.devices limit 1)",

@@ -28,7 +28,13 @@ const MINUTES: &str = "select device_id, log_id, \
     round(sum(seconds) filter (where level !~ '^(deep|light|rem|wake|awake|asleep|restless)$') / 60, 1) as other_minutes";
 
 pub(super) fn checks() -> Vec<Check> {
-    let mut checks = vec![facts(), orphans(), spans(), pieces()];
+    let mut checks = vec![
+        facts(),
+        orphans("stage.sleep_heart_rates"),
+        orphans("raw.sleep_levels"),
+        spans(),
+        pieces(),
+    ];
     for scope in SCOPES {
         checks.extend([sleeps(scope), levels(scope), exercises(scope)]);
     }
@@ -54,14 +60,15 @@ fn facts() -> Check {
     }
 }
 
-/// Facts of sleeps that are not there.
-fn orphans() -> Check {
+/// Facts and levels of sleeps that are not there (B7).
+fn orphans(relation: &str) -> Check {
     let columns = "device_id, log_id";
-    let found = "select device_id, log_id from stage.sleep_heart_rates except select device_id, log_id from raw.sleeps";
+    let found =
+        format!("select device_id, log_id from {relation} except select device_id, log_id from raw.sleeps");
     Check {
-        found: Some(found.into()),
+        found: Some(found),
         ..Check::whole(
-            "stage.sleep_heart_rates",
+            relation,
             columns,
             "select device_id, log_id from raw.sleeps where false".into(),
         )
