@@ -74,6 +74,7 @@ create table {{ops}}.dirty_user_days (
     marked_at timestamptz not null default now(),
     primary key (user_id, local_date)
 );
+create index dirty_user_days_marked on {{ops}}.dirty_user_days (marked_at);
 create index dirty_user_days_date on {{ops}}.dirty_user_days (local_date desc);
 comment on table {{ops}}.dirty_user_days is 'Days of people that are to be computed anew; deleted with the transaction that stores the day.';
 comment on column {{ops}}.dirty_user_days.user_id is 'The person.';

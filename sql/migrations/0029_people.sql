@@ -145,6 +145,9 @@ declare
 begin
     foreach period in array array['daily', 'weekly', 'monthly'] loop
         definition := pg_get_viewdef(format('{{agg}}.%s_summary', period)::regclass);
+        if definition !~ 'round\(.*, 4\) AS worn_share' then
+            raise exception 'the share is written in another way: %', definition;
+        end if;
         execute format('create or replace view {{agg}}.%1$s_summary as %2$s', period,
             regexp_replace(definition, '(round\(.*), 4\) AS worn_share', 'least(\1, 4), 1) AS worn_share'));
     end loop;

@@ -10,15 +10,13 @@ use pulseline_sql::{Client, GenericClient, query};
 use uuid::Uuid;
 
 use crate::error::CompactorError;
-use crate::locks::keep;
+use crate::locks::{NO_ERASURE, keep};
 use crate::metrics;
 use crate::ops_tables::{self, NewEntry};
 use crate::plan::Plan;
 
 /// Planned with its days each time: a plan for any days would lock every chunk.
 const PLAN: &str = "set local plan_cache_mode = force_custom_plan";
-/// An erasure waits until the rows of the person are written, and then deletes them.
-pub(crate) const NO_ERASURE: &str = "lock table ops.forgotten in access share mode";
 const RECOMPUTE: &str = query!("compactor/sleep_heart_rates");
 
 /// The greatest UTC offset of a loaded reading, in either direction.

@@ -19,6 +19,9 @@ const RUNNING: &str = "select exists (select from pg_stat_activity where datname
     and pid <> pg_backend_pid() and state = 'active' and (query like 'call refresh_continuous_aggregate(''stage.%' \
         or query like 'call refresh_continuous_aggregate(''agg.%'))";
 
+/// First in a transaction that writes rows of people: an erasure waits until they are there, and then deletes them.
+pub(crate) const NO_ERASURE: &str = "lock table ops.forgotten in access share mode";
+
 /// Attempts at what another session's lock blocks (55P03) before the cycle gives up.
 const LOCKED_ATTEMPTS: u32 = 5;
 const LOCKED_PAUSE: Duration = Duration::from_millis(200);

@@ -60,7 +60,7 @@ pub(crate) fn describe() {
     describe_gauge!(
         OLDEST,
         Unit::Seconds,
-        "Age of the oldest change that waits for its refresh; 0 when none waits."
+        "Age of the oldest change that waits for its refresh, or for the day of its person; 0 when none waits."
     );
     describe_gauge!(
         UNACCOUNTED,

@@ -45,28 +45,29 @@ const UNACCOUNTED: &str = "select topic, \
         sum(upper(offsets) - (select sum(upper(part) - lower(part)) from unnest(offsets) part))::bigint \
     from ops.accounted a where offsets <> '{}' \
         and generation = (select max(generation) from ops.accounted b where b.topic = a.topic) group by topic";
-/// The least id is the oldest mark: ids follow the order of arrival.
-const OLDEST: &str = "select extract(epoch from clock_timestamp() - marked_at)::double precision \
-    from ops.dirty_days order by id limit 1";
+/// The least id is the oldest mark of a device's day: ids follow the order of arrival. Days of people wait after it.
+const OLDEST: &str = "select extract(epoch from clock_timestamp() - least( \
+    (select marked_at from ops.dirty_days order by id limit 1), \
+    (select min(marked_at) from ops.dirty_user_days)))::double precision";
 
 /// The state of the ops tables after a cycle.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Backlog {
     /// Missing offsets, by topic.
     pub(crate) unaccounted: HashMap<String, i64>,
-    /// Seconds that the oldest change has waited for its refresh; 0 when none waits.
+    /// Seconds that the oldest change has waited for its refresh, or for the person's day; 0 when none waits.
     pub(crate) oldest_seconds: f64,
 }
 
 /// Reads the missing offsets and the longest wait.
 pub(crate) async fn backlog(client: &Client) -> Result<Backlog, CompactorError> {
     let failed = || CompactorError::sql("reading the backlog in the ops tables");
-    let oldest = client.query_opt(OLDEST, &[]);
+    let oldest = client.query_one(OLDEST, &[]);
     let asked = tokio::try_join!(client.query(UNACCOUNTED, &[]), oldest);
     let (unaccounted, oldest) = asked.map_err(failed())?;
     Ok(Backlog {
         unaccounted: unaccounted.iter().map(|row| (row.get(0), row.get(1))).collect(),
-        oldest_seconds: oldest.map_or(0.0, |row| row.get(0)),
+        oldest_seconds: oldest.get::<_, Option<f64>>(0).unwrap_or_default(),
     })
 }
 

@@ -11,8 +11,8 @@ use pulseline_sql::{Client, GenericClient, Transaction, query};
 use uuid::Uuid;
 
 use crate::error::CompactorError;
-use crate::facts::{NO_ERASURE, Sleep};
-use crate::locks::keep;
+use crate::facts::Sleep;
+use crate::locks::{NO_ERASURE, keep};
 use crate::metrics;
 use crate::ops_tables::{self, NewEntry};
 use crate::plan::{Dirty, Plan};
@@ -131,7 +131,10 @@ pub(crate) async fn compute(
             task: "user_days",
             relation: "agg.stored_user_days",
             days: slice.days.clone(),
-            reason: format!("{} people changed", slice.users.len()),
+            reason: match slice.users.len() {
+                1 => "days of 1 person changed".to_owned(),
+                people => format!("days of {people} people changed"),
+            },
             rows: i64::try_from(slice.user_days()).unwrap_or(i64::MAX),
         };
         ops_tables::journal(client, &entry, began.elapsed()).await?;

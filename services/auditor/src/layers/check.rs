@@ -30,8 +30,6 @@ pub(crate) struct Check {
     pub(super) values: Vec<&'static str>,
 }
 
-/// The view over the stored days of people.
-pub(super) const USER_DAYS_VIEW: &str = "agg.user_days";
 /// Days of readings in a slice: a long statement holds everyone where all clients share one session.
 const READING_DAYS: i32 = 28;
 /// Views over days are computed as a whole anyway.
@@ -96,7 +94,7 @@ impl Check {
     /// True for what the compactor stores, rather than what is a view over it.
     pub(crate) fn is_stored(&self) -> bool {
         let is_of_readings = self.slice_days.is_some_and(|days| days <= READING_DAYS);
-        !self.unsure.0.is_empty() && is_of_readings && self.relation != USER_DAYS_VIEW
+        !self.unsure.0.is_empty() && is_of_readings
     }
 
     /// Whose mark has a day of a device or person computed anew; none for a view.

@@ -75,7 +75,7 @@ fn orphans(relation: &str) -> Check {
     }
 }
 
-/// The sessions of a device or a person that count, as `all` describes them.
+/// Sleeps or exercises that count for a device or a person, with the columns of `all`.
 fn counted(scope: Scope, table: &str, kind: &'static str, (own, all): (&str, &str)) -> Check {
     let relation = format!("stage.{}{table}", scope.prefix);
     let sessions = query!("auditor/sessions");

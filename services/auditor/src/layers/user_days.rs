@@ -4,7 +4,7 @@ use pulseline_schemas::Stream;
 use pulseline_sql::periods::Level;
 use pulseline_sql::query;
 
-use super::check::{Check, PERIODS, USER_DAYS_VIEW};
+use super::check::{Check, PERIODS};
 use super::periods::{ACTIVE, EXERCISES, HEART, SLEEPS, STEPS};
 use super::readings::QUARTER;
 
@@ -79,9 +79,9 @@ fn shown() -> Check {
     Check {
         of_people: true,
         unsure: (Stream::ALL.to_vec(), REACH_DAYS),
-        ..Check::readings(
-            USER_DAYS_VIEW.into(),
-            &[],
+        ..Check::figures(
+            "agg.user_days".into(),
+            Level::Day,
             DAY,
             format!("select {DAY} from agg.stored_user_days where bucket >= $1 and bucket < $2"),
         )

@@ -12,6 +12,13 @@ const PEOPLE: &str = "insert into raw.device_owners (device_id, user_id, from_da
     select lpad((person * 10 + device)::text, 32, '0')::uuid, lpad(person::text, 32, '0')::uuid, '-infinity', 'infinity' \
     from (values (1, 0), (2, 0), (2, 1)) p(person, device)";
 
+/// A warehouse of these people at this time.
+async fn of_people(name: &str, now_ms: i64) -> Result<(Warehouse, CompactorConfig, Clock)> {
+    let warehouse = Warehouse::start(name).await?;
+    warehouse.client.batch_execute(PEOPLE).await?;
+    Ok((warehouse, CompactorConfig::default(), Clock::fixed(now_ms)))
+}
+
 async fn load(warehouse: &Warehouse, stream: &str, device: i32, rows: &str) -> Result<()> {
     let (columns, day) = match stream {
         "steps" => ("local_ts, utc_offset_minutes, steps", "local_ts::date"),
@@ -50,10 +57,7 @@ async fn figure(warehouse: &Warehouse, relation: &str, figure: &str, person: i32
 
 #[tokio::test]
 async fn p_16_a_day_of_a_person_is_stored_by_the_cycle_and_shown_at_once_while_it_is_open() -> Result<()> {
-    let warehouse = Warehouse::start("people").await?;
-    let config = CompactorConfig::default();
-    let clock = Clock::fixed(NOVEMBER_6_MS + 13 * HOUR_MS);
-    warehouse.client.batch_execute(PEOPLE).await?;
+    let (warehouse, config, clock) = of_people("people", NOVEMBER_6_MS + 13 * HOUR_MS).await?;
     let open = "2019-11-06";
     warehouse.work(&config, &clock).await?;
     load(
@@ -92,10 +96,7 @@ async fn p_16_a_day_of_a_person_is_stored_by_the_cycle_and_shown_at_once_while_i
 
 #[tokio::test]
 async fn p_16_a_day_of_a_person_closes_changes_late_and_goes() -> Result<()> {
-    let warehouse = Warehouse::start("late-people").await?;
-    let config = CompactorConfig::default();
-    let clock = Clock::fixed(NOVEMBER_6_MS + 13 * HOUR_MS);
-    warehouse.client.batch_execute(PEOPLE).await?;
+    let (warehouse, config, clock) = of_people("late-people", NOVEMBER_6_MS + 13 * HOUR_MS).await?;
     load(
         &warehouse,
         "steps",
@@ -159,10 +160,7 @@ async fn p_16_a_day_of_a_person_closes_changes_late_and_goes() -> Result<()> {
 
 #[tokio::test]
 async fn b_11_of_several_devices_the_one_worn_longer_speaks_then_the_one_that_moved() -> Result<()> {
-    let warehouse = Warehouse::start("several").await?;
-    let config = CompactorConfig::default();
-    let clock = Clock::fixed(NOVEMBER_6_MS);
-    warehouse.client.batch_execute(PEOPLE).await?;
+    let (warehouse, config, clock) = of_people("several", NOVEMBER_6_MS).await?;
     // A watch in a drawer burns calories; the one with the greater id walks.
     load(
         &warehouse,
@@ -221,10 +219,7 @@ async fn b_11_of_several_devices_the_one_worn_longer_speaks_then_the_one_that_mo
 
 #[tokio::test]
 async fn b_10_a_chain_of_overlapping_sleeps_loses_only_what_a_longer_one_covers() -> Result<()> {
-    let warehouse = Warehouse::start("sleeps").await?;
-    let config = CompactorConfig::default();
-    let clock = Clock::fixed(NOVEMBER_6_MS);
-    warehouse.client.batch_execute(PEOPLE).await?;
+    let (warehouse, config, clock) = of_people("sleeps", NOVEMBER_6_MS).await?;
     // The third is the longest, covers the second, and so the first stays.
     for (log_id, start, end) in [
         (1, "2019-11-03 21:00", "2019-11-04 02:00"),
@@ -326,10 +321,7 @@ async fn b_12_b_13_shares_of_long_days_and_groups_of_few_people() -> Result<()> 
 
 #[tokio::test]
 async fn b_10_many_sleeps_that_hang_together_cost_little_each() -> Result<()> {
-    let warehouse = Warehouse::start("chain").await?;
-    let config = CompactorConfig::default();
-    let clock = Clock::fixed(NOVEMBER_6_MS);
-    warehouse.client.batch_execute(PEOPLE).await?;
+    let (warehouse, config, clock) = of_people("chain", NOVEMBER_6_MS).await?;
     // Each of 300 overlaps the one before and is a second shorter, so that every other one counts; each of 60 overlaps many.
     let chain = "select n, timestamp '2019-11-01' + n * interval '9 minutes', timestamp '2019-11-01' + n * interval '9 minutes' \
         + interval '10 minutes' - n * interval '0.1 seconds', 60, 60, date '2019-11-01', 1, 0, 1, 0, 0, 1, 90, 'stages', true \
@@ -353,10 +345,7 @@ async fn b_10_many_sleeps_that_hang_together_cost_little_each() -> Result<()> {
 
 #[tokio::test]
 async fn p_17_a_device_that_changes_hands_changes_the_days_that_it_had_a_part_in() -> Result<()> {
-    let warehouse = Warehouse::start("hands").await?;
-    let config = CompactorConfig::default();
-    let clock = Clock::fixed(NOVEMBER_6_MS);
-    warehouse.client.batch_execute(PEOPLE).await?;
+    let (warehouse, config, clock) = of_people("hands", NOVEMBER_6_MS).await?;
     // The second person's other device hid the end of a night that it saw longer; it goes to the first person.
     load(
         &warehouse,
