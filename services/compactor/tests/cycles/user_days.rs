@@ -365,7 +365,7 @@ async fn p_17_a_device_that_changes_hands_changes_the_days_that_it_had_a_part_in
         &warehouse,
         "steps",
         21,
-        "select timestamp '2019-11-02 12:00', 60, 100",
+        "select timestamp '2019-11-04 12:00', 60, 100",
     )
     .await?;
     warehouse.work(&config, &clock).await?;
@@ -380,7 +380,7 @@ async fn p_17_a_device_that_changes_hands_changes_the_days_that_it_had_a_part_in
     warehouse.work(&config, &clock).await?;
     ensure!(sleeps(2, "2019-11-01").await? == 1 && sleeps(2, "2019-11-02").await? == -1);
     ensure!(sleeps(1, "2019-11-02").await? == 1);
-    ensure!(figure(&warehouse, "stored_user_days", "steps", 1, "2019-11-02").await? == 100);
+    ensure!(figure(&warehouse, "stored_user_days", "steps", 1, "2019-11-04").await? == 100);
     warehouse.stack.stop().await?;
     Ok(())
 }
