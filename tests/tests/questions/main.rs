@@ -1,5 +1,5 @@
 //! A question costs the rows of the people and days that it names (P16): EXPLAIN of the guide's examples, the dashboards' panels
-//! and the console's statements, with 20 and with 200 people.
+//! and the console's statements, with 20 people and with `PULSELINE_TEST_PEOPLE` (200; `scripts/test long` has 2,000).
 
 use std::path::PathBuf;
 
@@ -27,7 +27,8 @@ const BESIDES: u64 = 20;
 /// How far apart the same question may be among few and many people.
 const APART: u64 = 4;
 const FEW: usize = 20;
-const MANY: usize = 200;
+/// People that are added at a time.
+const ADDED: usize = 500;
 /// With 200 people a table has a few pages, which the planner would rather read whole; with many it would not.
 const BY_INDEX: &str = "set enable_seqscan = off; set enable_bitmapscan = off";
 /// Nodes that read a table.
@@ -176,10 +177,13 @@ async fn server() -> Result<(Stack, Client)> {
 
 /// Adds people; stores the days that have ended everywhere, and the open one, which has changed since.
 async fn fill(client: &Client, from: usize, until: usize) -> Result<()> {
-    let people = PEOPLE
-        .replace("{from}", &from.to_string())
-        .replace("{until}", &until.to_string());
-    client.batch_execute(&format!("begin; {people} commit")).await?;
+    for from in (from..=until).step_by(ADDED) {
+        let last = until.min(from + ADDED - 1);
+        let people = PEOPLE
+            .replace("{from}", &from.to_string())
+            .replace("{until}", &last.to_string());
+        client.batch_execute(&format!("begin; {people} commit")).await?;
+    }
     for stream in ["heart_rates", "steps", "distances", "calories"] {
         for relation in [format!("stage.{stream}_15m"), format!("agg.{stream}_1d")] {
             let refresh =
@@ -265,17 +269,18 @@ async fn p_16_a_question_reads_the_rows_of_its_people_and_days_however_many_othe
         .chain(of_console()?)
         .collect::<Vec<_>>();
     ensure!(questions.len() > 35, "only {} questions", questions.len());
+    let people = std::env::var("PULSELINE_TEST_PEOPLE").map_or(Ok(200), |text| text.parse::<usize>())?;
     let (stack, client) = server().await?;
     let mut wrong = Vec::new();
     fill(&client, 1, FEW).await?;
     let few = ask(&client, &questions, &mut wrong).await?;
-    fill(&client, FEW + 1, MANY).await?;
+    fill(&client, FEW + 1, people).await?;
     let many = ask(&client, &questions, &mut wrong).await?;
     for (question, (few, many)) in questions.iter().zip(few.iter().zip(&many)) {
         if question.is_of_one() && few.abs_diff(*many) > APART {
             let Question { name, sql, .. } = question;
             wrong.push(format!(
-                "{name} reads {few} rows among {FEW} people and {many} among {MANY}: {sql}"
+                "{name} reads {few} rows among {FEW} people and {many} among {people}: {sql}"
             ));
         }
     }
