@@ -344,7 +344,7 @@ pub fn binary() -> Result<PathBuf> {
     for folder in ["services", "schemas", "sql"] {
         if let Some(path) = newer(&root.join(folder), built)? {
             bail!(
-                "{} is newer than the program: run `cargo build --release` first",
+                "{} is newer than the program: build the program first, as `scripts/test` does",
                 path.display()
             );
         }

@@ -151,7 +151,8 @@ fn the_image_and_the_servers_are_of_the_versions_that_tests_run() -> Result<()> 
         "{rust}"
     );
     let (context, workspace) = (read(".dockerignore")?, read("Cargo.toml")?);
-    let members = workspace.lines().filter_map(|line| line.trim().strip_prefix('"'));
+    let members = workspace.lines().take_while(|line| *line != "]");
+    let members = members.filter_map(|line| line.trim().strip_prefix('"'));
     for folder in members.filter_map(|member| member.split(['/', '"']).next()) {
         let is_sent = context.lines().any(|line| line.strip_prefix('!') == Some(folder));
         ensure!(is_sent, "the image cannot be built without {folder}");

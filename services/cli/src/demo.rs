@@ -92,8 +92,9 @@ fn addresses(exports: &str, (page, token): &(String, String), children: &Childre
          In another terminal:\n\n{exports}\n\n\
          metrics\n{metrics}\n\n\
          psql \"$PULSELINE__TIMESCALE__URL\" -c 'select * from agg.daily_summary order by bucket desc limit 10'\n\
-         cargo run --release --quiet -- status\n\
+         {program} status\n\
          logs: {logs}\n",
+        program = std::env::args().next().unwrap_or_default(),
         logs = children.logs().display()
     )
 }

