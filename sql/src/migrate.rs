@@ -15,7 +15,7 @@ use crate::functions;
 use crate::schemas::Schemas;
 
 /// Number, name, text. Never edited once released.
-const MIGRATIONS: [(i32, &str, &str); 29] = [
+const MIGRATIONS: [(i32, &str, &str); 30] = [
     (1, "ops", include_str!("../migrations/0001_ops.sql")),
     (2, "raw", include_str!("../migrations/0002_raw.sql")),
     (3, "stage", include_str!("../migrations/0003_stage.sql")),
@@ -65,6 +65,11 @@ const MIGRATIONS: [(i32, &str, &str); 29] = [
         include_str!("../migrations/0028_sessions_of_people.sql"),
     ),
     (29, "people", include_str!("../migrations/0029_people.sql")),
+    (
+        30,
+        "unsettled_days",
+        include_str!("../migrations/0030_unsettled_days.sql"),
+    ),
 ];
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.

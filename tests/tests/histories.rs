@@ -43,12 +43,13 @@ const ANCHORS: [(i16, i8, i8); 7] = [
     (2020, 3, 7),
 ];
 
-/// Chunks are packed as soon as possible, so that later readings meet packed chunks.
-const COMPACTOR: [(&str, &str); 5] = [
+/// Chunks are packed as soon as possible, so that later readings meet packed chunks. Patched days rest for little.
+const COMPACTOR: [(&str, &str); 6] = [
     ("PULSELINE__COMPACTOR__INTERVAL_MS", "200"),
     ("PULSELINE__COMPACTOR__QUIET_MS", "0"),
     ("PULSELINE__COMPACTOR__PACK_CHUNKS", "20"),
     ("PULSELINE__COMPACTOR__CYCLE_DAYS", "5"),
+    ("PULSELINE__COMPACTOR__SETTLE_AFTER_MS", "500"),
     ("PULSELINE__COMPACTOR__LEASE_TTL_MS", "1000"),
 ];
 const LOADER: [(&str, &str); 2] = [
@@ -212,10 +213,15 @@ async fn a_1_d_5_stage_and_agg_match_the_events_after_any_history() -> Result<()
             began.elapsed().as_secs_f64()
         );
     }
+    world
+        .until_count("select count(*) from ops.unsettled_days", 0)
+        .await?;
+    compare(&world, &oracle, (seed, rounds)).await?;
     for (task, missing) in [
         ("repack", "nothing came into a packed chunk"),
         ("patch", "no day changed for few devices"),
         ("refresh", "no day changed for many devices"),
+        ("settle", "no patched day was settled"),
     ] {
         let done = format!("select count(*) from ops.compactions where task = '{task}'");
         ensure!(world.count(&done).await? > 0, "{missing}");

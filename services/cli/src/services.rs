@@ -72,13 +72,14 @@ pub(crate) async fn compact(settings: Settings, arguments: &CompactArgs) -> anyh
         shutdown.on_signals(settings.drain())?;
         let report = pulseline_compactor::run_once(&compactor, &timescale, &clock, &shutdown).await?;
         print::line(&format!(
-            "{} changes, {} refreshes, {} patched device days, {} sleeps with another heart rate, {} days of people, {} chunks packed, \
-             {} deleted, {} days wait until they have closed",
+            "{} changes, {} refreshes, {} patched device days, {} sleeps with another heart rate, {} days of people, {} patched days settled, \
+             {} chunks packed, {} deleted, {} days wait until they have closed",
             report.days,
             report.refreshes,
             report.patched,
             report.sleeps,
             report.user_days,
+            report.settled,
             report.packed,
             report.deleted,
             report.waiting

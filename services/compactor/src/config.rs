@@ -36,6 +36,8 @@ const RETAIN_CHUNKS: i64 = 32;
 const JOURNAL_DAYS: i32 = 90;
 /// Log rows folded per cycle.
 const FOLD_ROWS: i64 = 50_000;
+/// Late uploads of a day come one after the other: it is settled once for many of them.
+const SETTLE_AFTER_MS: u64 = 3_600_000;
 /// Pause between two samples; a sample takes about as long as a refresh.
 const SAMPLE_INTERVAL_MS: u64 = 60_000;
 /// How long a silent compactor keeps its lease: longer than one refresh takes.
@@ -59,6 +61,9 @@ pub struct CompactorConfig {
     pub slice_sleeps: usize,
     /// Most closed days of people that are computed per cycle, and most open ones.
     pub user_days: i64,
+    /// A day of which devices were patched is refreshed for everybody this long after its first patch, in milliseconds, by a cycle
+    /// that has little else to do.
+    pub settle_after_ms: u64,
     /// A chunk is packed this many days after it ended.
     pub pack_after_days: i32,
     /// A chunk is packed when nothing was loaded into it for this long, in milliseconds.
@@ -90,6 +95,7 @@ impl Default for CompactorConfig {
             cycle_device_days: CYCLE_DEVICE_DAYS,
             slice_sleeps: SLICE_SLEEPS,
             user_days: USER_DAYS,
+            settle_after_ms: SETTLE_AFTER_MS,
             pack_after_days: PACK_AFTER_DAYS,
             quiet_ms: QUIET_MS,
             pack_chunks: PACK_CHUNKS,
@@ -158,6 +164,10 @@ impl CompactorConfig {
             days: self.cycle_days,
             device_days: self.cycle_device_days,
         }
+    }
+
+    pub(crate) fn settle_after(&self) -> Duration {
+        Duration::from_millis(self.settle_after_ms)
     }
 
     pub(crate) fn quiet_seconds(&self) -> f64 {

@@ -1,4 +1,4 @@
-//! One cycle: fold, plan, refresh, recompute sleeps, close, compute days of people, delete what is too old, pack.
+//! One cycle: fold, plan, refresh, recompute sleeps, close, compute days of people, settle, delete what is too old, pack.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::ops_tables::{self, NewEntry};
 use crate::patch::{self, Aggregates, Patch};
 use crate::plan::{Dirty, Plan, Refresh, plan};
 use crate::report::CycleReport;
-use crate::{facts, metrics, pack, retain, user_days};
+use crate::{facts, metrics, pack, retain, unsettled, user_days};
 
 /// The work of one cycle.
 pub(crate) struct Work {
@@ -102,6 +102,8 @@ pub(crate) async fn cycle(
         (config.user_days, plan.more),
     )
     .await?;
+    let is_quiet = plan.patches.is_empty() && plan.refreshes.is_empty() && !plan.more && !computed.more;
+    let settled = unsettled::settle(client, lease, config, is_quiet).await?;
     let deleted = retain::retain(client, lease, config, clock.now_utc_millis()).await?;
     let due = pack::due(client, config, clock.now_utc_millis());
     let (due, ()) = tokio::try_join!(due, ops_tables::trim(client, config.journal_days))?;
@@ -112,6 +114,7 @@ pub(crate) async fn cycle(
         patched: plan.patches.iter().map(Patch::device_days).sum(),
         sleeps: changed,
         user_days: computed.user_days,
+        settled: settled.days,
         packed,
         deleted,
         folded,
@@ -123,6 +126,7 @@ pub(crate) async fn cycle(
             || is_full(deleted, config.retain_chunks)
             || packed > 0 && is_full(due.len(), config.pack_chunks),
     };
+    metrics::record_unsettled(settled.left);
     metrics::record_backlog(&ops_tables::backlog(client).await?);
     metrics::record_cycle(&report, began.elapsed());
     Ok(report)
@@ -165,7 +169,7 @@ fn patched(patches: &[Patch]) -> impl Iterator<Item = NewEntry<'static>> {
 }
 
 /// One CALL per simple query: the server refuses two in one string, or one in a transaction.
-async fn refresh(client: &Client, window: &Refresh) -> Result<(), CompactorError> {
+pub(crate) async fn refresh(client: &Client, window: &Refresh) -> Result<(), CompactorError> {
     let call = statement(window);
     for attempt in 1.. {
         match client.batch_execute(&call).await {

@@ -27,6 +27,7 @@ mod report;
 mod retain;
 mod rhythm;
 mod service;
+mod unsettled;
 mod user_days;
 
 pub use config::CompactorConfig;

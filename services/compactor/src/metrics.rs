@@ -30,6 +30,8 @@ const SLEEPS: &str = "pulseline_compactor_sleeps_total";
 const SLEEPS_SECONDS: &str = "pulseline_compactor_sleeps_seconds";
 const USER_DAYS: &str = "pulseline_compactor_user_days_total";
 const USER_DAYS_SECONDS: &str = "pulseline_compactor_user_days_seconds";
+const SETTLED_SECONDS: &str = "pulseline_compactor_settle_seconds";
+const UNSETTLED: &str = "pulseline_compactor_unsettled_days";
 const PACKED: &str = "pulseline_compactor_packed_chunks_total";
 const PACK_SECONDS: &str = "pulseline_compactor_pack_seconds";
 const DELETED: &str = "pulseline_compactor_deleted_chunks_total";
@@ -75,6 +77,16 @@ pub(crate) fn describe() {
         Unit::Seconds,
         "Length of one slice of days of people."
     );
+    describe_histogram!(
+        SETTLED_SECONDS,
+        Unit::Seconds,
+        "Length of refreshing a relation for a day that was patched."
+    );
+    describe_gauge!(
+        UNSETTLED,
+        Unit::Count,
+        "Days that were patched and are not refreshed for everybody yet; their figures are right."
+    );
     describe_counter!(PACKED, Unit::Count, "Chunks packed into the columnstore.");
     describe_histogram!(PACK_SECONDS, Unit::Seconds, "Length of packing one chunk.");
     describe_counter!(
@@ -118,7 +130,7 @@ fn touch() {
     ] {
         counter!(name).increment(0);
     }
-    for name in [DIRTY, WAITING, LEADER, LAST_SUCCESS] {
+    for name in [DIRTY, WAITING, UNSETTLED, LEADER, LAST_SUCCESS] {
         gauge!(name).set(0.0);
     }
 }
@@ -146,6 +158,7 @@ pub(crate) fn record_cycle(report: &CycleReport, took: Duration) {
         || report.patched > 0
         || report.sleeps > 0
         || report.user_days > 0
+        || report.settled > 0
         || report.packed > 0
         || report.deleted > 0
     {
@@ -155,6 +168,7 @@ pub(crate) fn record_cycle(report: &CycleReport, took: Duration) {
             patched = report.patched,
             sleeps = report.sleeps,
             user_days = report.user_days,
+            settled = report.settled,
             packed = report.packed,
             deleted = report.deleted,
             more = report.more,
@@ -191,6 +205,15 @@ pub(crate) fn record_user_days(user_days: usize, took: Duration) {
     histogram!(USER_DAYS_SECONDS).record(took.as_secs_f64());
 }
 
+pub(crate) fn record_settled(took: Duration) {
+    histogram!(SETTLED_SECONDS).record(took.as_secs_f64());
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of days")]
+pub(crate) fn record_unsettled(days: usize) {
+    gauge!(UNSETTLED).set(days as f64);
+}
+
 pub(crate) fn record_pack(took: Duration) {
     counter!(PACKED).increment(1);
     histogram!(PACK_SECONDS).record(took.as_secs_f64());
@@ -214,5 +237,6 @@ pub(crate) fn record_leader(is_leader: bool) {
     if !is_leader {
         // A standby does not read the ops tables: its last values would stay forever.
         record_backlog(&Backlog::default());
+        record_unsettled(0);
     }
 }

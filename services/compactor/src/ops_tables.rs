@@ -13,7 +13,7 @@ use crate::error::CompactorError;
 use crate::facts::Sleep;
 use crate::locks::keep;
 use crate::plan::{Dirty, Plan, Waiting};
-use crate::user_days;
+use crate::{unsettled, user_days};
 
 /// Newest days first: a backlog cannot hide the present.
 const DIRTY: &str = "select id, stream, device_id, local_date - date '1970-01-01', is_forced \
@@ -123,6 +123,7 @@ pub(crate) async fn close(
             .await
             .map_err(failed())?;
     }
+    unsettled::note(&transaction, plan).await?;
     user_days::mark(&transaction, dirty, plan, sleeps).await?;
     let readings: Vec<&str> = Stream::readings().map(|(stream, _)| stream.name()).collect();
     transaction

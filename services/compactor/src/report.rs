@@ -13,6 +13,8 @@ pub struct CycleReport {
     pub sleeps: u64,
     /// Days of people computed.
     pub user_days: usize,
+    /// Patched days refreshed for everybody.
+    pub settled: usize,
     /// Chunks packed.
     pub packed: usize,
     /// Chunks of readings deleted.

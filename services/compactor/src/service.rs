@@ -218,6 +218,7 @@ async fn work_off(
         total.patched += report.patched;
         total.sleeps += report.sleeps;
         total.user_days += report.user_days;
+        total.settled += report.settled;
         total.packed += report.packed;
         total.deleted += report.deleted;
         total.folded += report.folded;
