@@ -4,7 +4,8 @@
 //! the readings of a device come one after the other, and most of them lie after its newest loaded one. A page asks for a
 //! span of windows and for so many documents of it: a server that sorts before it limits never sorts a whole collection.
 //!
-//! Documents of another shape (`created_at` is not a date, `_id` is not text) have no such position. They are read last.
+//! Documents of another shape (`created_at` is not a date of the years 1 to 9999, `_id` is not text) have no such position. They
+//! are read last. Some servers refuse a query that names any other year.
 
 use std::ops::RangeInclusive;
 
@@ -19,6 +20,8 @@ pub const WINDOW_START: &str = "created_at";
 const DEVICE: &str = "device_id";
 /// The first span of windows: a day.
 const SPAN_MS: i64 = 86_400_000;
+/// Windows that have a position: the years 1 to 9999.
+const STARTS: RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
 /// Longest span: ten years.
 const MOST_SPAN_MS: i64 = 3_650 * SPAN_MS;
 
@@ -126,7 +129,7 @@ impl Pages {
     /// All documents in this order, `documents` at a time.
     #[must_use]
     pub fn new(order: Order, documents: usize) -> Self {
-        let starts = i64::MIN..=i64::MAX;
+        let starts = STARTS;
         Self {
             order,
             filter: Document::new(),
@@ -157,9 +160,11 @@ impl Pages {
         self
     }
 
-    /// Only windows that start then; in the order of windows alone. Milliseconds since 1970.
+    /// Only windows that start then; in the order of windows alone. Milliseconds since 1970. Everything when these are all windows
+    /// that have a position.
     #[must_use]
     pub fn starting(mut self, starts: RangeInclusive<i64>) -> Self {
+        let starts = *starts.start().max(STARTS.start())..=*starts.end().min(STARTS.end());
         self.next = first(self.order, &starts);
         self.starts = starts;
         self
@@ -310,8 +315,11 @@ impl Pages {
         }
         let list = doc! { WINDOW_START: { "$type": "array" } };
         let mut others = vec![other_id, list];
-        if self.starts == (i64::MIN..=i64::MAX) {
+        if self.starts == STARTS {
+            let (from, to) = (at(*STARTS.start()), at(*STARTS.end()));
             others.push(doc! { WINDOW_START: { "$not": { "$type": "date" } } });
+            others.push(doc! { WINDOW_START: { "$lt": from } });
+            others.push(doc! { WINDOW_START: { "$gt": to } });
         } else {
             let (from, to) = (at(*self.starts.start()), at(*self.starts.end()));
             filter.insert(WINDOW_START, doc! { "$gte": from, "$lte": to });

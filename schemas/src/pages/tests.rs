@@ -41,6 +41,7 @@ fn meets(value: Option<&Bson>, operator: &str, operand: &Bson) -> bool {
         // Within one type only.
         "$gt" => any(&|value| order(value, operand) == Some(std::cmp::Ordering::Greater)),
         "$gte" => any(&|value| order(value, operand).is_some_and(std::cmp::Ordering::is_ge)),
+        "$lt" => any(&|value| order(value, operand) == Some(std::cmp::Ordering::Less)),
         "$lte" => any(&|value| order(value, operand).is_some_and(std::cmp::Ordering::is_le)),
         other => panic!("{other}"),
     }
@@ -111,7 +112,8 @@ fn collection() -> impl Strategy<Value = Vec<Document>> {
     let start = prop_oneof![
         4 => (0..6_i64).prop_map(|window| at(window * 900_000)),
         2 => (0..2_000_i64).prop_map(|day| at(day * SPAN_MS)),
-        1 => prop_oneof![Just(at(i64::MIN)), Just(at(i64::MAX)), Just(at(0))],
+        1 => prop_oneof![Just(at(*STARTS.start())), Just(at(*STARTS.end())), Just(at(0))],
+        1 => prop_oneof![Just(at(i64::MIN)), Just(at(STARTS.end() + 1)), Just(at(STARTS.start() - 1)), Just(at(i64::MAX))],
         1 => prop_oneof![Just(Bson::Null), Just(Bson::Int32(7)), Just(Bson::Array(vec![at(0), at(5)])), Just(Bson::Array(vec![]))],
     ];
     let other_id = prop::bool::weighted(0.1);
@@ -134,7 +136,8 @@ fn collection() -> impl Strategy<Value = Vec<Document>> {
 }
 
 fn is_regular(document: &&Document) -> bool {
-    document.get_str("_id").is_ok() && document.get_datetime(WINDOW_START).is_ok()
+    let start = document.get_datetime(WINDOW_START);
+    document.get_str("_id").is_ok() && start.is_ok_and(|start| STARTS.contains(&start.timestamp_millis()))
 }
 
 proptest! {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::mongo::MongoProgram;
+
 /// One more listener of Kafka beside the plain one.
 #[derive(Clone, Debug)]
 pub struct Listener {
@@ -26,6 +28,8 @@ pub struct Extras {
     pub kafka_properties: Vec<(String, String)>,
     /// Users of Kafka, as the storage tool's `--add-scram` takes them; made with fresh data.
     pub scram_users: Vec<String>,
+    /// Which program of MongoDB.
+    pub mongo_program: MongoProgram,
     /// More arguments of MongoDB.
     pub mongo_arguments: Vec<String>,
     /// Folder of a stopped TimescaleDB's data, from which fresh data are copied.

@@ -6,6 +6,7 @@
 mod error;
 mod extras;
 mod layout;
+mod mongo;
 mod ports;
 mod process;
 mod provision;
@@ -17,6 +18,7 @@ mod tools;
 pub use error::StackError;
 pub use extras::{Extras, Listener};
 pub use layout::Endpoints;
+pub use mongo::MongoProgram;
 pub use ports::free_port;
 pub use servers::Server;
 pub use stack::{Stack, StackOptions};

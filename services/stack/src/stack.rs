@@ -62,8 +62,7 @@ impl Stack {
         servers: &[Server],
         progress: &dyn Progress,
     ) -> Result<Self, StackError> {
-        let mut stack = Self::prepare(options, progress).await?;
-        stack.extras = extras;
+        let mut stack = Self::prepare(options, extras, progress).await?;
         stack.copy_template().await?;
         let names: Vec<_> = servers.iter().map(|server| server.name()).collect();
         progress.step(&format!("starting {}", names.join(", ")));
@@ -89,7 +88,11 @@ impl Stack {
         Self::start_with(options, Extras::default(), &[server], progress).await
     }
 
-    async fn prepare(options: &StackOptions, progress: &dyn Progress) -> Result<Self, StackError> {
+    async fn prepare(
+        options: &StackOptions,
+        extras: Extras,
+        progress: &dyn Progress,
+    ) -> Result<Self, StackError> {
         let layout = Layout::new(&options.root, &options.name)?;
         let lock = try_lock(&layout.lock()).map_err(StackError::io("lock the stack"))?;
         let lock = lock.ok_or_else(|| StackError::Running {
@@ -97,7 +100,7 @@ impl Stack {
         })?;
         // A killed supervisor left this file; another process would use its outdated addresses.
         let _ = fs::remove_file(layout.endpoints());
-        provision(&layout, progress).await?;
+        provision(&layout, extras.mongo_program, progress).await?;
         if options.fresh && layout.data().exists() {
             fs::remove_dir_all(layout.data()).map_err(StackError::io("clear the stack's data"))?;
         }
@@ -113,7 +116,7 @@ impl Stack {
             layout,
             ports,
             endpoints: ports.endpoints(),
-            extras: Extras::default(),
+            extras,
             servers: Vec::new(),
             _lock: lock,
         })

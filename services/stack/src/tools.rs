@@ -3,27 +3,42 @@
 use std::process::Command;
 
 use crate::error::StackError;
+use crate::mongo::MongoProgram;
 
 const JAVA_MIN: u32 = 17;
 const NODE_MIN: u32 = 20;
 
+/// Python's version; none when there is no Python.
+pub(crate) fn python() -> Option<String> {
+    answer("python3", &["--version"])
+}
+
 /// Checks every tool that provisioning and running need.
-pub(crate) fn check() -> Result<(), StackError> {
+pub(crate) fn check(mongo: MongoProgram) -> Result<(), StackError> {
     let java = answer("java", &["-version"]).and_then(|text| first_number(&text, '"'));
     at_least("java", java, JAVA_MIN, "openjdk-17-jre-headless")?;
     let node = answer("node", &["--version"]).and_then(|text| first_number(&text, 'v'));
     at_least("node", node, NODE_MIN, "nodejs")?;
-    for (tool, argument, package) in [
+    let of_mongo: &[_] = match mongo {
+        MongoProgram::Python => &[("python3", "-m ensurepip --version", "python3-venv")],
+        MongoProgram::Rust => &[
+            ("cargo", "--version", "rustup, or see https://rustup.rs"),
+            ("cmake", "--version", "cmake"),
+            ("c++", "--version", "build-essential"),
+        ],
+    };
+    for (tool, arguments, package) in [
         ("npm", "--version", "npm"),
         ("mvn", "--version", "maven"),
-        ("cargo", "--version", "rustup, or see https://rustup.rs"),
-        ("cmake", "--version", "cmake"),
-        ("c++", "--version", "build-essential"),
         ("tar", "--version", "tar"),
         ("setpriv", "--version", "util-linux"),
         ("flock", "--version", "util-linux"),
-    ] {
-        if answer(tool, &[argument]).is_none() {
+    ]
+    .iter()
+    .chain(of_mongo)
+    {
+        let arguments: Vec<_> = arguments.split(' ').collect();
+        if answer(tool, &arguments).is_none() {
             return Err(StackError::Tool {
                 tool,
                 needed: "any version".into(),
