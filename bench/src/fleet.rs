@@ -11,6 +11,7 @@ use pulseline_tests::World;
 use serde::Serialize;
 use tokio_postgres::Client;
 
+use crate::compacting::Compacting;
 use crate::histogram::Histogram;
 
 /// The person with the greatest number whose readings are dense, and a range of 30 days.
@@ -76,8 +77,7 @@ pub(crate) struct Fleet {
     complete_seconds: f64,
     /// Milliseconds by question.
     questions: Vec<(&'static str, Histogram)>,
-    /// A cycle without work, and one with a late upload, milliseconds.
-    idle: Histogram,
+    /// What the compactor's cycles take for a late upload, milliseconds.
     late: Histogram,
 }
 
@@ -130,7 +130,6 @@ pub(crate) async fn measure(people: i32, days: i32) -> Result<Fleet> {
         days,
         complete_seconds: took.as_secs_f64(),
         questions: Vec::new(),
-        idle: Histogram::default(),
         late: Histogram::default(),
     };
     for (name, sql) in QUESTIONS {
@@ -143,15 +142,14 @@ pub(crate) async fn measure(people: i32, days: i32) -> Result<Fleet> {
         }
         fleet.questions.push((name, took));
     }
+    let compacting = Compacting::start(&world).await?;
+    let idle = compacting.idle().await?;
     for round in 0..i32::try_from(ROUNDS)? {
-        let began = Instant::now();
-        cycle(&world).await?;
-        fleet.idle.add(began.elapsed());
-        client.execute(UPLOAD, &[&round]).await?;
-        let began = Instant::now();
-        cycle(&world).await?;
-        fleet.late.add(began.elapsed());
+        fleet
+            .late
+            .add(compacting.cost(&client, UPLOAD, round, idle).await?);
     }
+    compacting.stop().await?;
     drop(client);
     world.stop().await?;
     Ok(fleet)
@@ -187,9 +185,7 @@ pub(crate) fn table(all: &[Fleet], histories: &[History]) -> String {
     }
     line(
         "one late upload",
-        all.iter()
-            .map(|fleet| p50(&fleet.late) - p50(&fleet.idle))
-            .collect(),
+        all.iter().map(|fleet| p50(&fleet.late)).collect(),
     );
     line(
         "complete, seconds",

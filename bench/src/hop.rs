@@ -29,6 +29,11 @@ pub(crate) async fn generate(world: &World, config: &SimulateConfig) -> Result<S
     Ok(watch.spent())
 }
 
+/// All that a loader writes, but the marks of what is to be refreshed.
+const LOSE: &str = "truncate raw.heart_rates, raw.steps, raw.distances, raw.calories, raw.activity_minutes, raw.heart_rate_zones, \
+    raw.resting_heart_rates, raw.sleeps, raw.sleep_levels, raw.sleep_scores, raw.exercises, raw.users, raw.devices, \
+    raw.device_versions, raw.device_owners, ops.checkpoints, ops.accounted_log, ops.accounted, ops.accounted_pages";
+
 /// Lets a loader take its positions in empty collections, so that it follows change streams later.
 pub(crate) async fn take_positions(world: &World) -> Result<()> {
     let mut loader = Service::start(world, Role::Loader)?;
@@ -57,6 +62,13 @@ pub(crate) async fn load(world: &World, events: u64) -> Result<Spent> {
     let spent = watch(&loader, LOADED, events).await?;
     loader.terminate().await?;
     Ok(spent)
+}
+
+/// The loader again, with a warehouse that lost everything: it reads each collection, and follows it then. Figures stay until they
+/// are refreshed.
+pub(crate) async fn snapshot(world: &World, events: u64) -> Result<Spent> {
+    world.warehouse().await?.into_bare().batch_execute(LOSE).await?;
+    load(world, events).await
 }
 
 /// The compactor, from its start until nothing is dirty.

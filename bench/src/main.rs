@@ -10,6 +10,7 @@
 mod bytes;
 mod case;
 mod cohort;
+mod compacting;
 mod cost;
 mod fleet;
 mod floor;
@@ -20,6 +21,7 @@ mod late;
 mod read;
 mod report;
 mod round;
+mod steady;
 
 use std::path::PathBuf;
 
@@ -43,6 +45,7 @@ use report::BenchReport;
   scripts/bench freshness                           live readings alone
   scripts/bench late                                one late upload, by the number of devices
   scripts/bench fleet                               questions about people, by their number; a long history, by its length
+  scripts/bench steady                              late uploads of a fleet that goes on uploading
   scripts/bench bytes                               what a packed heart rate takes, by setting and column")]
 struct Arguments {
     #[command(subcommand)]
@@ -108,6 +111,18 @@ enum Part {
         #[arg(long)]
         json: bool,
     },
+    /// How soon the late uploads of a fleet show while all its devices go on uploading, and how busy the compactor is.
+    Steady {
+        /// Devices; several numbers one after the other.
+        #[arg(long, value_delimiter = ',', default_value = "300,3000")]
+        devices: Vec<i32>,
+        /// How long each is looked at.
+        #[arg(long, default_value_t = 300)]
+        seconds: u64,
+        /// Print the figures as JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// What a packed heart rate takes, by the columnstore's settings and by column.
     Bytes {
         /// Readings, about; steps, distances and energy, a seventh of them, are left out.
@@ -151,6 +166,11 @@ async fn main() -> Result<()> {
             }
             Ok(())
         }
+        Some(Part::Steady {
+            devices,
+            seconds,
+            json,
+        }) => measure_steady(devices, seconds, json).await,
         Some(Part::Fleet {
             people,
             days,
@@ -192,6 +212,20 @@ async fn measure_fleet((people, days): (Vec<i32>, i32), history_days: Vec<i32>, 
         println!("{}", serde_json::to_string_pretty(&(fleets, histories))?);
     } else {
         print!("{}", fleet::table(&fleets, &histories));
+    }
+    Ok(())
+}
+
+async fn measure_steady(devices: Vec<i32>, seconds: u64, json: bool) -> Result<()> {
+    let mut all = Vec::new();
+    for devices in devices {
+        eprintln!("{devices} devices for {seconds} s");
+        all.push(steady::measure(devices, seconds).await?);
+    }
+    if json {
+        println!("{}", serde_json::to_string_pretty(&all)?);
+    } else {
+        print!("{}", steady::table(&all));
     }
     Ok(())
 }

@@ -49,6 +49,8 @@ pub(crate) async fn run(case: &Case) -> Result<Round> {
         eprintln!("  read");
         round.reads = read::ask(&world).await?;
     }
+    eprintln!("  snapshot");
+    round.snapshot(&world, events, copied).await?;
     eprintln!("  merge");
     round.merge(&world, &Cohort::faulty(case)).await?;
     world.stop().await?;
@@ -108,6 +110,15 @@ impl Round {
         let ours = hop::refresh(world).await?;
         let called = floor::refresh::again(&world.warehouse().await?.into_bare()).await?;
         self.note("refresh", self.readings, ours, &[("CALL", called)]);
+        world.until_quiet().await?;
+        world.verify_equal().await
+    }
+
+    /// From documents to raw, without a change stream.
+    async fn snapshot(&mut self, world: &World, events: u64, copied: Duration) -> Result<()> {
+        let ours = hop::snapshot(world, events).await?;
+        self.note("snapshot", self.readings, ours, &[("COPY", copied)]);
+        hop::refresh(world).await?;
         world.until_quiet().await?;
         world.verify_equal().await
     }

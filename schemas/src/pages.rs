@@ -22,6 +22,8 @@ const DEVICE: &str = "device_id";
 const SPAN_MS: i64 = 86_400_000;
 /// Windows that have a position: the years 1 to 9999.
 const STARTS: RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+/// Windows so near each other are read without looking for the first one: five weeks.
+const NEAR_MS: i64 = 35 * SPAN_MS;
 /// Longest span: ten years.
 const MOST_SPAN_MS: i64 = 3_650 * SPAN_MS;
 
@@ -167,6 +169,12 @@ impl Pages {
         let starts = *starts.start().max(STARTS.start())..=*starts.end().min(STARTS.end());
         self.next = first(self.order, &starts);
         self.starts = starts;
+        // Where the first window is need not be asked for a few weeks: some servers read all of them for that answer.
+        if let Next::Probe(from) = self.next
+            && self.starts.end().saturating_sub(from) <= NEAR_MS
+        {
+            self.next = self.span(from);
+        }
         self
     }
 

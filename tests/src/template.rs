@@ -31,9 +31,12 @@ async fn migrated() -> Result<PathBuf> {
         .join(Server::Timescale.name()))
 }
 
-/// Starts the embedded TimescaleDB with a copy, if the world has one.
+/// Starts the embedded TimescaleDB with a copy, if the world has one, and MongoDB with the commands by which a test has it fail.
 pub(crate) async fn template() -> Result<Extras> {
-    let mut extras = Extras::default();
+    let mut extras = Extras {
+        mongo_arguments: vec!["--enable-test-commands".into()],
+        ..Extras::default()
+    };
     if own::address(Server::Timescale).is_none() {
         extras.timescale_template = Some(TEMPLATE.get_or_try_init(migrated).await?.clone());
     }

@@ -55,7 +55,7 @@ async fn up(options: &StackOptions, detach: bool) -> anyhow::Result<()> {
         arguments.extend(["stack", "up", "--name", &options.name].map(str::to_owned));
         arguments.extend(options.fresh.then(|| "--fresh".to_owned()));
         print::error(
-            "starting the servers; the first start downloads about 250 MB and builds one server, which takes some minutes",
+            "starting the servers; the first start downloads about 300 MB",
         );
         let endpoints = pulseline_stack::detach(options, &arguments).await?;
         print::line(&exports(&endpoints));

@@ -1,12 +1,15 @@
 //! Lost replies: the server executed a request, and the client does not learn it.
 
 use anyhow::{Context, Result, ensure};
+use bson::doc;
 use pulseline_generator::SimulateConfig;
 use pulseline_stack::Server;
 use pulseline_tests::faults::Relay;
 use pulseline_tests::{Role, Service, World, truth};
 
 const LOST: usize = 3;
+/// Inserts that are executed, and that a majority does not confirm in time.
+const UNCONFIRMED: i32 = 2;
 
 fn cohort() -> SimulateConfig {
     SimulateConfig {
@@ -17,8 +20,20 @@ fn cohort() -> SimulateConfig {
     }
 }
 
+async fn leave_unconfirmed(world: &World) -> Result<()> {
+    let concern = doc! { "code": 64, "errmsg": "waiting for replication timed out" };
+    let fails =
+        doc! { "failCommands": ["insert"], "appName": "pulseline-sink", "writeConcernError": concern };
+    let command =
+        doc! { "configureFailPoint": "failCommand", "mode": { "times": UNCONFIRMED }, "data": fails };
+    let database = world.documents().await?;
+    database.client().database("admin").run_command(command).await?;
+    Ok(())
+}
+
 #[tokio::test]
-async fn d_1_the_sink_recognises_what_it_stored_when_the_reply_was_lost() -> Result<()> {
+async fn d_1_the_sink_recognises_what_it_stored_when_the_reply_was_lost_or_a_majority_was_missing()
+-> Result<()> {
     let Some(world) = World::start_owning("mongo-replies", &[Server::Mongo]).await? else {
         return Ok(());
     };
@@ -40,6 +55,7 @@ async fn d_1_the_sink_recognises_what_it_stored_when_the_reply_was_lost() -> Res
         Service::start(&world, Role::Loader)?,
         Service::start(&world, Role::Compactor)?,
     ];
+    leave_unconfirmed(&world).await?;
     relay.lose(LOST);
     world.simulate(&cohort()).await?;
     world.until_quiet().await?;
@@ -48,6 +64,8 @@ async fn d_1_the_sink_recognises_what_it_stored_when_the_reply_was_lost() -> Res
         "only {} replies were lost: nothing was tried",
         relay.lost()
     );
+    let is_said = sink.log()?.contains("a majority did not acknowledge a write");
+    ensure!(is_said, "no insert was left unconfirmed");
     let findings = truth::compare(&world, &truth::oracle(&cohort())?).await?;
     ensure!(findings.is_clean(), "{findings}");
     world.verify_stored().await?;

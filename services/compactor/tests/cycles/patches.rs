@@ -28,6 +28,10 @@ const PATCHED: &str = "select coalesce(sum(rows), 0)::bigint from ops.compaction
 const REFRESHED: &str =
     "select count(*) from ops.compactions where task = 'refresh' and relation = 'agg.steps_1d'";
 
+const UNSETTLED: &str = "select count(*) from ops.unsettled_days";
+/// Notes of changes that the server keeps until a refresh reads them.
+const HELD: &str = "select count(*) from _timescaledb_catalog.continuous_aggs_hypertable_invalidation_log";
+
 #[tokio::test]
 async fn p_15_a_day_that_changed_for_few_devices_is_written_anew_for_them_alone() -> Result<()> {
     let warehouse = Warehouse::start("patch").await?;
@@ -57,6 +61,7 @@ async fn p_15_a_day_that_changed_for_few_devices_is_written_anew_for_them_alone(
     let late = "insert into raw.steps values \
         (lpad('7', 32, '0')::uuid, '2019-11-02 23:50', 60, 100, now(), gen_random_uuid())";
     changed(late, "7", (1, 1)).await?;
+    ensure!(warehouse.count(UNSETTLED).await? == 1);
     let corrected = "update raw.steps set steps = 50 where device_id in (lpad('7', 32, '0')::uuid, lpad('8', 32, '0')::uuid) \
         and local_ts::date = '2019-11-02'";
     let preview_of = "insert into ops.dirty_days (stream, device_id, local_date) values ('steps', lpad('7', 32, '0')::uuid, '2019-11-02')";
@@ -89,6 +94,10 @@ async fn p_15_a_day_that_changed_for_few_devices_is_written_anew_for_them_alone(
         (4, 2),
     )
     .await?;
+    ensure!(
+        warehouse.count(UNSETTLED).await? == 0,
+        "the day was refreshed for everybody"
+    );
     // Late on the newest day, beyond its last quarter: hidden until a later refresh raises the watermark over it.
     let newest = "insert into raw.steps values \
             (lpad('7', 32, '0')::uuid, '2019-11-03 23:50', 60, 100, now(), gen_random_uuid()); \
@@ -98,6 +107,30 @@ async fn p_15_a_day_that_changed_for_few_devices_is_written_anew_for_them_alone(
             (lpad('3', 32, '0')::uuid, '2019-11-04 09:00', 60, 5, now(), gen_random_uuid()); \
         insert into ops.dirty_days (stream, device_id, local_date) values ('steps', lpad('3', 32, '0')::uuid, '2019-11-04')";
     changed(ahead, "3", (7, 3)).await?;
+    settle(&warehouse, &config, &clock).await?;
     warehouse.stack.stop().await?;
+    Ok(())
+}
+
+/// Patched days rest, and are then refreshed for everybody, which changes nothing and takes what the server holds.
+async fn settle(warehouse: &Warehouse, config: &CompactorConfig, clock: &Clock) -> Result<()> {
+    let unsettled = warehouse.count(UNSETTLED).await?;
+    ensure!(unsettled > 0, "nothing is left to settle");
+    ensure!(warehouse.count(HELD).await? > 0, "the server holds nothing");
+    warehouse.work(config, clock).await?;
+    ensure!(warehouse.count(UNSETTLED).await? == unsettled, "before its time");
+    let config = CompactorConfig {
+        settle_after_ms: 0,
+        ..config.clone()
+    };
+    for left in (0..unsettled).rev() {
+        warehouse.work(&config, clock).await?;
+        ensure!(warehouse.count(UNSETTLED).await? == left, "one day a cycle");
+    }
+    ensure!(
+        warehouse.count(HELD).await? == 0,
+        "the server still holds changes"
+    );
+    ensure!(warehouse.count(WRONG).await? == 0, "after settling");
     Ok(())
 }
