@@ -65,14 +65,16 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The tables of raw, and what the compactor stores: everything that a fault of a service can damage. The other
-    /// relations are views over these.
+    /// The tables of raw, dead letters, and what the compactor stores: everything that a fault of a service can damage. The
+    /// other relations are views over these.
     #[must_use]
     pub fn of_stored() -> Self {
         let stored = layers::stored().into_iter().map(|check| check.relation);
         let raw = documents::comparisons().map(|comparison| comparison.relation().to_owned());
+        let of_raw = layers::checked_relations().into_iter();
+        let of_raw = of_raw.filter(|relation| relation.starts_with("raw."));
         Self {
-            relations: raw.chain(stored).collect(),
+            relations: raw.chain(of_raw).chain(stored).collect(),
             ..Self::default()
         }
     }
