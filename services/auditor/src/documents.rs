@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
-use std::sync::Arc;
 
-use bson::{RawBsonRef, RawDocument, doc};
+use bson::RawDocument;
 use pulseline_clients::mongo::Database;
 use pulseline_schemas::Stream;
-use pulseline_schemas::pages::Order;
 use pulseline_sql::periods::{DayNumber, date_of};
 use pulseline_sql::{Client, GenericClient};
 
@@ -15,18 +13,22 @@ use crate::error::AuditError;
 use crate::warehouse::Loaded;
 
 mod checksum;
+mod dead_letters;
+mod device;
+mod expected;
+mod origins;
 mod owners;
 mod pages;
 mod tables;
 mod whole;
 
-use checksum::{DAY_MS, DaySum, DaySums, Reading, day_of};
+use checksum::DaySum;
+pub(crate) use dead_letters::compare_dead_letters;
+use expected::ExpectedDeadLetters;
 pub(crate) use owners::compare_owners;
 pub(crate) use tables::Table;
 pub(crate) use whole::compare_whole;
 
-/// Readings of a document lie less than so many days after the start of its window.
-const REACH_DAYS: DayNumber = 7;
 /// Days that one statement sums up.
 const SLICE_DAYS: DayNumber = 28;
 
@@ -41,6 +43,8 @@ pub(crate) enum Comparison {
     Table(Table),
     /// Who owns a device when, with every version of a profile.
     Owners,
+    /// Dead letters.
+    DeadLetters,
 }
 
 /// A stream of many small readings: value and confidence columns, named as in a document, and the value's range.
@@ -51,10 +55,10 @@ pub(crate) struct Readings {
     range: RangeInclusive<i32>,
 }
 
-/// Everything of raw that is compared.
+/// Everything of raw that is compared, and the dead letters beside it.
 pub(crate) fn comparisons() -> impl Iterator<Item = Comparison> {
     let streams = Stream::ALL.into_iter().map(comparison);
-    streams.chain([Comparison::Owners])
+    streams.chain([Comparison::Owners, Comparison::DeadLetters])
 }
 
 /// Written independently of the loader: one mistake must not hide in both.
@@ -83,12 +87,26 @@ fn comparison(stream: Stream) -> Comparison {
 }
 
 impl Comparison {
-    /// The table of raw that is compared.
+    /// The table that is compared.
     pub(crate) fn relation(&self) -> &'static str {
         match self {
             Self::Readings(readings) => readings.stream.raw_table(),
             Self::Table(table) => table.stream.raw_table(),
             Self::Owners => owners::RELATION,
+            Self::DeadLetters => origins::RELATION,
+        }
+    }
+
+    /// For each item of a document whether it is inside the guards; the others are dead letters of their own. None where a
+    /// document is one row.
+    fn kept_items(&self, document: &RawDocument) -> Result<Vec<bool>, AuditError> {
+        match self {
+            Self::Readings(readings) => {
+                let all = device::upload(readings, document)?;
+                Ok(all.into_iter().map(|(_, is_kept)| is_kept).collect())
+            }
+            Self::Table(table) => whole::kept_items(table, document),
+            Self::Owners | Self::DeadLetters => Ok(Vec::new()),
         }
     }
 }
@@ -132,7 +150,8 @@ pub(crate) struct Compared<'a> {
 }
 
 /// Compares counts and checksums per device and day. Documents in flight are left out, and readings may keep arriving: rows
-/// and accounting are read in one snapshot, which determines the documents it must hold.
+/// and accounting are read in one snapshot, which determines the documents it must hold. The same pass finds the dead letters that
+/// these documents must have.
 pub(crate) async fn compare(
     readings: &Readings,
     database: &Database,
@@ -141,13 +160,14 @@ pub(crate) async fn compare(
 ) -> Result<Vec<String>, AuditError> {
     let mut found = raw_sums(readings, client, compared.days, compared.before).await?;
     let mut differences = Vec::new();
+    let mut dead_letters = ExpectedDeadLetters::new(readings.stream, database, client);
     let table = readings.stream.raw_table();
     let collection = database.collection(readings.stream.collection());
     for device in collection.distinct("device_id").await? {
         let Some(device) = device.as_str() else { continue };
-        for (day, expected) in
-            device_sums(readings, database, device, (&found, compared.of_documents)).await?
-        {
+        let scope = (&found, compared.of_documents);
+        let sums = device::device_sums(readings, database, device, scope, &mut dead_letters);
+        for (day, expected) in sums.await? {
             let actual = found.take(&(device.to_owned(), day));
             if actual != expected {
                 differences.push(format!(
@@ -168,6 +188,7 @@ pub(crate) async fn compare(
             sum.rows
         ));
     }
+    differences.extend(dead_letters.missing().await?);
     Ok(differences)
 }
 
@@ -206,92 +227,4 @@ async fn raw_sums(
         before,
         days: days.clone(),
     })
-}
-
-/// What raw must hold of a device, by day. Documents come in the order of their windows, so that only the readings of a few days
-/// are held at once.
-async fn device_sums(
-    readings: &Readings,
-    database: &Database,
-    device: &str,
-    (found, days): (&Found, &Range<DayNumber>),
-) -> Result<BTreeMap<DayNumber, DaySum>, AuditError> {
-    let collection = database.collection(readings.stream.collection());
-    let of_device = pages::pages(Order::of(readings.stream))
-        .matching(doc! { "device_id": device })
-        .starting(windows_of(days));
-    let mut sums = DaySums::default();
-    let take = |document: &RawDocument| {
-        // A window is short: it lies in one day, or in two.
-        let day = |name| -> Result<DayNumber, AuditError> {
-            Ok(day_of(document.get_datetime(name)?.timestamp_millis()))
-        };
-        let ends = [day("created_at"), day("ended_at")];
-        if let [Ok(starts_on), _] = ends {
-            sums.close_before(starts_on.saturating_sub(REACH_DAYS));
-        }
-        let is_loaded = |day: &Result<DayNumber, AuditError>| {
-            day.as_ref()
-                .is_ok_and(|day| found.loaded_at(*day).holds(document))
-        };
-        if !ends.iter().any(is_loaded) {
-            return Ok(());
-        }
-        for reading in upload(readings, document)? {
-            let day = day_of(reading.local_ms);
-            if days.contains(&day) && found.loaded_at(day).holds(document) {
-                sums.add(reading);
-            }
-        }
-        Ok(())
-    };
-    pages::read(&collection, of_device, take).await?;
-    Ok(sums.close())
-}
-
-/// Starts of the windows whose readings can lie on these days.
-fn windows_of(days: &Range<DayNumber>) -> RangeInclusive<i64> {
-    let from = i64::from(days.start) - i64::from(REACH_DAYS);
-    from * DAY_MS..=i64::from(days.end) * DAY_MS
-}
-
-/// The readings of a loaded document that are inside the guards; the others are dead letters of their own.
-fn upload(readings: &Readings, document: &RawDocument) -> Result<Vec<Reading>, AuditError> {
-    let synced_at = document.get_datetime("synced_at")?.timestamp_millis();
-    let offset = document.get_i32("utc_offset_minutes")?;
-    let event_id: Arc<str> = document.get_str("_id")?.into();
-    let mut all = Vec::new();
-    for (seq, metric) in document.get_array("metrics")?.into_iter().enumerate() {
-        let metric = metric?;
-        let metric = metric
-            .as_document()
-            .ok_or_else(|| AuditError::Unexpected("a metric is not a document".into()))?;
-        let local_ms = metric.get_datetime("ts")?.timestamp_millis();
-        let value = metric.get_i32(readings.value)?;
-        let confidence = confidence(readings, metric)?;
-        let is_kept = readings.range.contains(&value)
-            && confidence.is_none_or(|confidence| (0..=3).contains(&confidence));
-        if is_kept && checksum::could_be_lived(local_ms, offset, synced_at) {
-            let event_id = Arc::clone(&event_id);
-            all.push(Reading {
-                local_ms,
-                offset,
-                synced_at,
-                event_id,
-                seq,
-                value,
-                confidence,
-            });
-        }
-    }
-    Ok(all)
-}
-
-fn confidence(readings: &Readings, metric: &RawDocument) -> Result<Option<i32>, AuditError> {
-    let found = readings.confidence.map(|name| metric.get(name)).transpose()?;
-    match found.flatten() {
-        None | Some(RawBsonRef::Null) => Ok(None),
-        Some(RawBsonRef::Int32(confidence)) => Ok(Some(confidence)),
-        Some(other) => Err(AuditError::Unexpected(format!("a confidence is {other:?}"))),
-    }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use pulseline_clients::mongo;
+use pulseline_clients::mongo::{self, Database};
 use pulseline_runtime::clock::system_utc_millis;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::{Stream, collections};
@@ -76,6 +76,34 @@ pub(crate) async fn settle(
         reconciliation.stuck = stuck(first, &reconciliation.on_its_way, began.elapsed());
         if reconciliation.in_flight == 0 || Instant::now() >= deadline || !shutdown.sleep(SETTLE_POLL).await {
             return Ok(reconciliation);
+        }
+    }
+}
+
+/// How long `verify` waits for what is in flight.
+#[derive(Clone, Copy)]
+pub(crate) struct Patience<'a> {
+    pub(crate) longest: Duration,
+    pub(crate) shutdown: &'a Shutdown,
+}
+
+/// Waits until the loader has read a collection as it is now; false when that takes too long.
+pub(crate) async fn is_loaded_until_now(
+    client: &Client,
+    database: &Database,
+    collection: &str,
+    patience: Patience<'_>,
+) -> Result<bool, AuditError> {
+    let margin = margin(mongo::held_back(database).await?);
+    let deadline = Instant::now() + patience.longest + margin;
+    let until = system_utc_millis().saturating_add(i64::try_from(margin.as_millis()).unwrap_or(i64::MAX));
+    loop {
+        let passed = passed(client).await?.remove(collection).flatten();
+        if passed.is_some_and(|passed| passed >= until) {
+            return Ok(true);
+        }
+        if Instant::now() >= deadline || !patience.shutdown.sleep(SETTLE_POLL).await {
+            return Ok(false);
         }
     }
 }

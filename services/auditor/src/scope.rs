@@ -84,7 +84,7 @@ impl Scope {
 pub(crate) enum Step {
     /// A relation of stage or agg with what it stands on.
     Layer(Check),
-    /// A table of raw with the documents.
+    /// A table of raw, or dead letters, with the documents.
     Documents(Comparison),
 }
 

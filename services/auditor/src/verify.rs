@@ -19,7 +19,7 @@ use crate::documents::{self, Comparison};
 use crate::error::AuditError;
 use crate::hole::Hole;
 use crate::layers;
-use crate::reconciliation::settle;
+use crate::reconciliation::{Patience, settle};
 use crate::scope::{Days, Scope, Step, said, steps};
 use crate::stale::{mark_stale, may_mark};
 use crate::stuck::Stuck;
@@ -108,7 +108,11 @@ pub fn verify<'a>(
         verdict.stuck = reconciliation.stuck;
         verdict.holes = reconciliation.holes;
         let mut stale = BTreeSet::new();
-        let mut stores = Stores::open(client, connections, &config.scope).await?;
+        let patience = Patience {
+            longest: config.settle,
+            shutdown,
+        };
+        let mut stores = Stores::open(client, connections, (&config.scope, patience)).await?;
         verdict.days = stores.days.as_ref().map(said);
         for (index, step) in steps.iter().enumerate() {
             if shutdown.is_stopping() || config.limit.is_some_and(|limit| began.elapsed() >= limit) {
@@ -134,7 +138,8 @@ pub fn verify<'a>(
 }
 
 /// What is compared, and the days of it.
-struct Stores {
+struct Stores<'a> {
+    patience: Patience<'a>,
     client: Client,
     database: Database,
     days: Option<Range<DayNumber>>,
@@ -145,11 +150,11 @@ struct Stores {
     before: BTreeMap<&'static str, Loaded>,
 }
 
-impl Stores {
+impl<'a> Stores<'a> {
     async fn open(
         client: Client,
         connections: &AuditorConnections,
-        scope: &Scope,
+        (scope, patience): (&Scope, Patience<'a>),
     ) -> Result<Self, AuditError> {
         let mut before = BTreeMap::new();
         for (stream, _) in Stream::readings() {
@@ -169,6 +174,7 @@ impl Stores {
             Days::Newest { .. } => days.clone().unwrap_or(kept),
         };
         Ok(Self {
+            patience,
             database: connections.database().await?,
             days,
             floor,
@@ -193,6 +199,9 @@ impl Stores {
                     before: self.before.remove(readings.stream.topic()).unwrap_or_default(),
                 };
                 documents::compare(readings, &self.database, &mut self.client, compared).await?
+            }
+            (Step::Documents(Comparison::DeadLetters), _) => {
+                documents::compare_dead_letters(&self.database, &self.client, self.patience).await?
             }
             (Step::Documents(Comparison::Owners), _) => {
                 documents::compare_owners(&self.database, &mut self.client).await?

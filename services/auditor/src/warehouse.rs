@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use bson::RawDocument;
+use pulseline_schemas::Position;
 use pulseline_sql::{Client, GenericClient};
+use tokio_postgres::Row;
 
 use crate::error::AuditError;
 use crate::kafka::Partition;
@@ -51,40 +53,69 @@ pub(crate) async fn accounted(client: &Client) -> Result<BTreeMap<Partition, Acc
     Ok(all)
 }
 
-const LOADED: &str = "select topic, generation, partition, (offsets - duplicate - void - dead - erased)::text \
+const FATES: &str = "select topic, generation, partition, (offsets - duplicate - void - dead - erased)::text, dead::text \
     from ops.accounted_offsets where topic = $1";
+const ALL_OFFSETS: &str = "select topic, generation, partition, offsets::text from ops.accounted_offsets";
 /// Instants in UTC milliseconds up to which a collection is loaded: an event at that time, or a poll that found nothing.
 const PASSED: &str = "select collection, \
     (extract(epoch from greatest(min(caught_up_at), min(cluster_time))) * 1000)::bigint \
     from ops.checkpoints group by collection";
 
-/// Offsets of one topic whose documents are in raw, as of one snapshot: all incarnations.
+/// Offsets by topic, incarnation and partition.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Loaded(BTreeMap<(String, i32, i32), Offsets>);
+pub(crate) struct AllOffsets(BTreeMap<(String, i32, i32), Offsets>);
+
+impl AllOffsets {
+    /// Every offset that is accounted for, of whatever kind.
+    pub(crate) async fn accounted(client: &impl GenericClient) -> Result<Self, AuditError> {
+        let mut all = Self::default();
+        for row in client.query(ALL_OFFSETS, &[]).await? {
+            all.add(&row, 3)?;
+        }
+        Ok(all)
+    }
+
+    fn add(&mut self, row: &Row, column: usize) -> Result<(), AuditError> {
+        let key = (row.get(0), row.get(1), row.get(2));
+        self.0.insert(key, parse(row.get(column))?);
+        Ok(())
+    }
+
+    /// True when the position is among them.
+    pub(crate) fn contain(&self, position: &Position) -> bool {
+        let key = (position.topic.clone(), position.incarnation, position.partition);
+        self.0
+            .get(&key)
+            .is_some_and(|offsets| offsets.contains(position.offset))
+    }
+}
+
+/// What became of the documents of one topic, as of one snapshot: all incarnations.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Loaded {
+    loaded: AllOffsets,
+    dead: AllOffsets,
+}
 
 impl Loaded {
     /// Reads them in the caller's snapshot.
     pub(crate) async fn read(client: &impl GenericClient, topic: &str) -> Result<Self, AuditError> {
-        let mut loaded = BTreeMap::new();
-        for row in client.query(LOADED, &[&topic]).await? {
-            let key = (row.get(0), row.get(1), row.get(2));
-            loaded.insert(key, parse(row.get(3))?);
+        let mut all = Self::default();
+        for row in client.query(FATES, &[&topic]).await? {
+            all.loaded.add(&row, 3)?;
+            all.dead.add(&row, 4)?;
         }
-        Ok(Self(loaded))
+        Ok(all)
     }
 
     /// True when the document's rows are in raw. False for one on its way, a dead letter, or one without a position.
     pub(crate) fn holds(&self, document: &RawDocument) -> bool {
-        let position = || {
-            let kafka = document.get_document("kafka")?;
-            let key = (
-                kafka.get_str("topic")?.to_owned(),
-                kafka.get_i32("generation")?,
-                kafka.get_i32("partition")?,
-            );
-            Ok::<_, bson::error::Error>((key, kafka.get_i64("offset")?))
-        };
-        position().is_ok_and(|(key, offset)| self.0.get(&key).is_some_and(|offsets| offsets.contains(offset)))
+        Position::of_document(document).is_ok_and(|position| self.loaded.contain(&position))
+    }
+
+    /// True when the whole document is a dead letter.
+    pub(crate) fn is_dead(&self, document: &RawDocument) -> bool {
+        Position::of_document(document).is_ok_and(|position| self.dead.contain(&position))
     }
 }
 

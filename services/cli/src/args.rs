@@ -288,11 +288,13 @@ impl From<ChunkArg> for pulseline_loader::backfill::Chunk {
   pulseline --stack default verify --full                              compare all days
   pulseline verify --from 2019-11-01 --to 2019-11-30                   compare one month
   pulseline verify --relation agg.daily_steps --relation raw.steps     compare two relations
+  pulseline verify --relation ops.dead_letters                         compare dead letters with MongoDB's
   pulseline verify --full --minutes 30                                 stop after half an hour
   pulseline verify --full --start-at agg.daily_steps                   resume a stopped verify
   pulseline verify --full --repair                                     have wrong figures computed anew")]
 pub(crate) struct VerifyArgs {
-    /// Compare all days instead of the 62 newest that have data and are not after tomorrow.
+    /// Compare all days instead of the 62 newest that have data and are not after tomorrow. Dead letters, sessions and
+    /// profiles are compared whole in any case.
     #[arg(long, conflicts_with_all = ["from", "to"])]
     pub(crate) full: bool,
     /// First day to compare, in the wearers' local time.

@@ -1,13 +1,21 @@
-//! Verify detects deliberate damage: a wrong row, a missing row, a document that was deleted before it was loaded.
+//! Verify detects deliberate damage: a wrong row, a missing row, a wrong dead letter, a document that was deleted before it was
+//! loaded.
 
-use pulseline_sql::GenericClient;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bson::{Document, doc};
+use futures_util::TryStreamExt;
+use pulseline_auditor::{Scope, VerifyConfig};
 use pulseline_generator::SimulateConfig;
+use pulseline_runtime::shutdown::Shutdown;
+use pulseline_schemas::{Event, HeartRates, Stream};
+use pulseline_sql::GenericClient;
+use pulseline_tests::producer::Hand;
 use pulseline_tests::service::command;
 use pulseline_tests::{Role, Service, World};
+
+use crate::poison::heart_rates;
 
 const SETTLE: Duration = Duration::from_secs(30);
 
@@ -125,6 +133,140 @@ async fn verify(world: &World, arguments: &[&str]) -> Result<Option<i32>> {
     let differs = output.status.code() == Some(1);
     ensure!(differs == text.contains("differs: "), "{text}");
     Ok(output.status.code())
+}
+
+/// A dead letter of each kind: of an item, of a message, and of a whole document that cannot be mapped.
+async fn make_dead_letters(world: &World) -> Result<HeartRates> {
+    let hand = Hand::new(world).await?;
+    let mut event = heart_rates()?;
+    event.samples[3].bpm = 400;
+    hand.event(&Event::HeartRates(event.clone())).await?;
+    hand.bytes(Stream::HeartRates, "a device", b"no event").await?;
+    let device = event.upload.device_id.to_string();
+    let position =
+        doc! { "topic": Stream::HeartRates.topic(), "generation": 0, "partition": 7, "offset": 0_i64 };
+    let at = bson::DateTime::from_millis(event.upload.window_start.0);
+    let unmappable =
+        doc! { "_id": "no upload", "kafka": position, "device_id": device, "created_at": at, "ended_at": at };
+    let documents = world.documents().await?.collection::<Document>("heart_rates");
+    documents.insert_one(unmappable).await?;
+    world
+        .until("three dead letters", |status| status.dead_letters == 3)
+        .await?;
+    world.until_quiet().await?;
+    world.until_folded().await?;
+    Ok(event)
+}
+
+/// What `verify` says of these relations.
+async fn compare(world: &World, relations: &[&str]) -> Result<Vec<String>> {
+    let scope = Scope {
+        relations: relations.iter().map(ToString::to_string).collect(),
+        ..Scope::default()
+    };
+    let config = VerifyConfig {
+        settle: SETTLE,
+        scope,
+        ..VerifyConfig::default()
+    };
+    let (audited, shutdown) = (world.audited(), Shutdown::new());
+    let verdict = pulseline_auditor::verify(&config, &audited, &shutdown, &|_: &str| ()).await?;
+    Ok(verdict.differences)
+}
+
+/// Damage to `ops.dead_letters`, and what `verify` says of it.
+const DAMAGED_DEAD_LETTERS: [(&str, &[&str]); 5] = [
+    (
+        "update ops.dead_letters set reason = 'another'",
+        &[
+            "/1 item -1: other than in MongoDB: reason",
+            "item 3: other than in MongoDB: reason",
+            "no upload item -1: other",
+        ],
+    ),
+    (
+        "update ops.dead_letters set payload = set_byte(payload, 0, (get_byte(payload, 0) + 1) % 256) where origin like 'kafka:%'",
+        &["other than in MongoDB: payload"],
+    ),
+    (
+        "update ops.dead_letters set \"offset\" = \"offset\" + 1 where item = 3",
+        &["item 3: other than in MongoDB: position"],
+    ),
+    (
+        "insert into ops.dead_letters select origin, 4, stream, topic, generation, partition, \"offset\", message_key, payload, reason, \
+            detail, program_version, created_at, loaded_at from ops.dead_letters where item = 3",
+        &["item 4: not in MongoDB", "item 4: its item is inside the guards"],
+    ),
+    (
+        "delete from ops.dead_letters",
+        &[
+            "item -1: missing",
+            "item 3: missing",
+            "no upload item -1: missing",
+        ],
+    ),
+];
+
+#[tokio::test]
+async fn d_3_a_dead_letter_that_is_lost_or_changed_or_too_much_is_reported() -> Result<()> {
+    const DEAD_LETTERS: &str = "ops.dead_letters";
+    let world = World::start("lostletters").await?;
+    let services = Service::start_all(&world)?;
+    let event = make_dead_letters(&world).await?;
+    world.verify_equal().await?;
+    let warehouse = world.warehouse().await?;
+    let copy = "create table public.undamaged as table ops.dead_letters";
+    warehouse.batch_execute(copy).await?;
+    let repair =
+        "begin; delete from ops.dead_letters; insert into ops.dead_letters table public.undamaged; commit";
+    for (damage, expected) in DAMAGED_DEAD_LETTERS {
+        ensure!(warehouse.execute(damage, &[]).await? >= 1, "{damage}");
+        let found = compare(&world, &[DEAD_LETTERS]).await?;
+        ensure!(found.len() == expected.len(), "{damage}: {found:#?}");
+        for text in expected {
+            let is_named = |line: &String| line.starts_with(DEAD_LETTERS) && line.contains(text);
+            ensure!(found.iter().any(is_named), "{damage}: no {text} in {found:#?}");
+        }
+        if damage.starts_with("delete") {
+            break;
+        }
+        warehouse.batch_execute(repair).await?;
+        ensure!(compare(&world, &[DEAD_LETTERS]).await?.is_empty(), "{damage}");
+    }
+    // Gone from both stores, as if the loader had never made them: the documents tell.
+    let dead_letters = world.documents().await?.collection::<Document>("dead_letters");
+    let kept: Vec<Document> = dead_letters.find(doc! {}).await?.try_collect().await?;
+    dead_letters.delete_many(doc! {}).await?;
+    ensure!(
+        compare(&world, &[DEAD_LETTERS]).await?.is_empty(),
+        "both lack all"
+    );
+    let found = compare(&world, &["raw.heart_rates"]).await?;
+    for text in ["item 3: missing", "no upload item -1: missing"] {
+        let is_named = |line: &String| line.starts_with(DEAD_LETTERS) && line.contains(text);
+        ensure!(found.iter().any(is_named), "no {text} in {found:#?}");
+    }
+    ensure!(found.len() == 2, "{found:#?}");
+    warehouse.batch_execute(repair).await?;
+    // Made by the loader of a reading that is inside the guards.
+    let mut wrong = kept
+        .iter()
+        .find(|document| document.get_i32("item").is_ok_and(|item| item == 3))
+        .context("no item 3")?
+        .clone();
+    wrong.insert("_id", format!("mongo:heart_rates/{}#0", event.upload.event_id));
+    wrong.insert("item", 0);
+    dead_letters.insert_many(kept.into_iter().chain([wrong])).await?;
+    world
+        .until("a fourth dead letter", |status| status.dead_letters == 4)
+        .await?;
+    let found = compare(&world, &[DEAD_LETTERS]).await?;
+    ensure!(
+        found.len() == 1 && found[0].ends_with("item 0: its item is inside the guards"),
+        "{found:#?}"
+    );
+    drop(services);
+    world.stop().await
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use pulseline_tests::faults::Relay;
 use pulseline_tests::{Role, Service, World, producer::Hand};
 
 /// The first upload of heart rates of a small cohort.
-fn heart_rates() -> Result<HeartRates> {
+pub(super) fn heart_rates() -> Result<HeartRates> {
     let config = SimulateConfig {
         participants: 1,
         days: 1,

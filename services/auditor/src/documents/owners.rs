@@ -49,7 +49,7 @@ pub(crate) async fn compare_owners(
         Ok(())
     };
     let collection = database.collection(Stream::Users.collection());
-    pages::read(&collection, pages::pages(Order::of(Stream::Users)), take).await?;
+    pages::read(collection, pages::pages(Order::of(Stream::Users)), take).await?;
     let tombstones = Register::of(database).read().await?;
     let mut missing: BTreeSet<String> = versions
         .iter()

@@ -1,7 +1,7 @@
 //! Documents read page by page (P20): no cursor lives longer than a page, and only a page is held.
 
 use bson::RawDocument;
-use pulseline_clients::mongo::{Collection, Find};
+use pulseline_clients::mongo::{Batch, Collection, Cursor, Find};
 use pulseline_schemas::pages::{Order, Pages};
 
 use crate::error::AuditError;
@@ -16,29 +16,65 @@ pub(super) fn pages(order: Order) -> Pages {
     Pages::new(order, PAGE_DOCUMENTS)
 }
 
-/// Reads all of them.
-pub(super) async fn read(
-    collection: &Collection,
-    mut pages: Pages,
-    mut take: impl FnMut(&RawDocument) -> Result<(), AuditError>,
-) -> Result<(), AuditError> {
-    while let Some(request) = pages.request() {
-        let how = Find {
-            sort: Some(request.sort).filter(|sort| !sort.is_empty()),
-            limit: Some(request.limit),
-            batch_size: Some(FETCH_DOCUMENTS),
-            projection: None,
-        };
-        let mut cursor = collection.find(request.filter, how).await?;
-        while let Some(batch) = cursor.next_batch().await? {
+/// Reads all of them, reply by reply.
+pub(super) struct Reader {
+    collection: Collection,
+    pages: Pages,
+    /// The current page, and whether it only tells where the next one is.
+    page: Option<(Cursor, bool)>,
+}
+
+impl Reader {
+    /// Nothing is asked for yet.
+    pub(super) fn new(collection: Collection, pages: Pages) -> Self {
+        Self {
+            collection,
+            pages,
+            page: None,
+        }
+    }
+
+    /// The documents of the next reply; none at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Batch>, AuditError> {
+        loop {
+            let Some((cursor, is_probe)) = &mut self.page else {
+                let Some(request) = self.pages.request() else {
+                    return Ok(None);
+                };
+                let how = Find {
+                    sort: Some(request.sort).filter(|sort| !sort.is_empty()),
+                    limit: Some(request.limit),
+                    batch_size: Some(FETCH_DOCUMENTS),
+                    projection: None,
+                };
+                let cursor = self.collection.find(request.filter, how).await?;
+                self.page = Some((cursor, request.is_probe));
+                continue;
+            };
+            let Some(batch) = cursor.next_batch().await? else {
+                self.pages.end();
+                self.page = None;
+                continue;
+            };
             for document in batch.documents()? {
-                pages.read(document);
-                if !request.is_probe {
-                    take(document)?;
-                }
+                self.pages.read(document);
+            }
+            if !*is_probe {
+                return Ok(Some(batch));
             }
         }
-        pages.end();
+    }
+}
+
+/// Reads all of them, document by document.
+pub(super) async fn read(
+    collection: Collection,
+    pages: Pages,
+    mut take: impl FnMut(&RawDocument) -> Result<(), AuditError>,
+) -> Result<(), AuditError> {
+    let mut reader = Reader::new(collection, pages);
+    while let Some(batch) = reader.next().await? {
+        batch.documents()?.into_iter().try_for_each(&mut take)?;
     }
     Ok(())
 }

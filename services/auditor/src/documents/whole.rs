@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use bson::RawDocument;
 use pulseline_clients::mongo::Database;
+use pulseline_schemas::dead_letter::WHOLE;
 use pulseline_schemas::pages::Order;
 use pulseline_sql::{Client, GenericClient};
 use tokio_postgres::Row;
 
 use super::checksum::could_be_lived;
-use super::pages;
+use super::expected::ExpectedDeadLetters;
+use super::pages::{self, Reader};
 use super::tables::{Column, Form, Table};
 use crate::error::AuditError;
 use crate::warehouse::Loaded;
@@ -19,7 +21,7 @@ const DAY_MS: i64 = 86_400_000;
 /// What makes one version of a row later than another: synced_at, event_id, place in the upload.
 type Rank = (i64, String, usize);
 
-/// Compares every row of a table with the newest version among the documents.
+/// Compares every row of a table with the newest version among the documents, and looks up the dead letters that these must have.
 pub(crate) async fn compare_whole(
     table: &Table,
     database: &Database,
@@ -31,14 +33,20 @@ pub(crate) async fn compare_whole(
     snapshot.rollback().await?;
     let mut newest: BTreeMap<String, (Rank, String)> = BTreeMap::new();
     let collection = database.collection(table.stream.collection());
-    let all = pages::pages(Order::of(table.stream));
-    let take_loaded = |document: &RawDocument| {
-        if loaded.holds(document) {
-            take(table, document, &mut newest)?;
+    let mut dead_letters = ExpectedDeadLetters::new(table.stream, database, client);
+    let mut reader = Reader::new(collection, pages::pages(Order::of(table.stream)));
+    while let Some(batch) = reader.next().await? {
+        for document in batch.documents()? {
+            if loaded.holds(document) {
+                for item in take(table, document, &mut newest)? {
+                    dead_letters.expect(document, item);
+                }
+            } else if loaded.is_dead(document) {
+                dead_letters.expect(document, WHOLE);
+            }
         }
-        Ok(())
-    };
-    pages::read(&collection, all, take_loaded).await?;
+        dead_letters.query_many().await?;
+    }
     let name = table.stream.raw_table();
     let mut differences = Vec::new();
     for row in rows {
@@ -52,6 +60,7 @@ pub(crate) async fn compare_whole(
         }
     }
     differences.extend(newest.into_keys().map(|key| format!("{name} {key}: missing")));
+    differences.extend(dead_letters.missing().await?);
     Ok(differences)
 }
 
@@ -98,12 +107,12 @@ fn split(table: &Table, values: &[String], event_id: &str, children: &str) -> (S
     (key.join(" "), format!("{} {event_id} {children}", rest.join(" ")))
 }
 
-/// Puts a document's rows among the newest, where they are newer.
+/// Puts a document's rows among the newest, where they are newer. Gives the items that are dead letters instead.
 fn take(
     table: &Table,
     document: &RawDocument,
     newest: &mut BTreeMap<String, (Rank, String)>,
-) -> Result<(), AuditError> {
+) -> Result<Vec<i32>, AuditError> {
     let synced_at = document.get_datetime("synced_at")?.timestamp_millis();
     let event_id = document.get_str("_id")?;
     let mut put = |item: usize, values: &[String]| -> Result<(), AuditError> {
@@ -119,19 +128,41 @@ fn take(
         Ok(())
     };
     if !table.is_of_samples {
-        return put(0, &values(table, document, document)?);
+        put(0, &values(table, document, document)?)?;
+        return Ok(Vec::new());
     }
-    let offset = document.get_i32("utc_offset_minutes")?;
-    for (item, metric) in document.get_array("metrics")?.into_iter().enumerate() {
-        let metric = metric?;
-        let metric = metric
-            .as_document()
-            .ok_or_else(|| AuditError::Unexpected("a metric is not a document".into()))?;
-        if is_kept(table, metric, (offset, synced_at))? {
+    let mut refused = Vec::new();
+    for (item, (metric, is_kept)) in samples(table, document)?.into_iter().enumerate() {
+        if is_kept {
             put(item, &values(table, document, metric)?)?;
+        } else {
+            refused.push(i32::try_from(item).unwrap_or(i32::MAX));
         }
     }
-    Ok(())
+    Ok(refused)
+}
+
+/// For each item of a document whether it is inside the guards; none where a document is one row.
+pub(super) fn kept_items(table: &Table, document: &RawDocument) -> Result<Vec<bool>, AuditError> {
+    if !table.is_of_samples {
+        return Ok(Vec::new());
+    }
+    let all = samples(table, document)?;
+    Ok(all.into_iter().map(|(_, is_kept)| is_kept).collect())
+}
+
+/// The samples of a document; false beside those that are dead letters of their own.
+fn samples<'a>(table: &Table, document: &'a RawDocument) -> Result<Vec<(&'a RawDocument, bool)>, AuditError> {
+    let synced_at = document.get_datetime("synced_at")?.timestamp_millis();
+    let offset = document.get_i32("utc_offset_minutes")?;
+    let mut all = Vec::new();
+    for metric in document.get_array("metrics")? {
+        let bson::RawBsonRef::Document(metric) = metric? else {
+            return Err(AuditError::Unexpected("a metric is not a document".into()));
+        };
+        all.push((metric, is_kept(table, metric, (offset, synced_at))?));
+    }
+    Ok(all)
 }
 
 /// False for what is a dead letter of its own.

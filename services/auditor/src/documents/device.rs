@@ -1,0 +1,150 @@
+//! The readings of one device: what raw must hold of them by day, and which of them are dead letters of their own.
+
+use std::collections::BTreeMap;
+use std::ops::{Range, RangeInclusive};
+use std::sync::Arc;
+
+use bson::{RawBsonRef, RawDocument, doc};
+use pulseline_clients::mongo::Database;
+use pulseline_schemas::dead_letter::WHOLE;
+use pulseline_schemas::pages::Order;
+use pulseline_sql::periods::DayNumber;
+
+use super::checksum::{self, DAY_MS, DaySum, DaySums, Reading, day_of};
+use super::expected::ExpectedDeadLetters;
+use super::pages::{self, Reader};
+use super::{Found, Readings};
+use crate::error::AuditError;
+
+/// Readings of a document lie less than so many days after the start of its window.
+const REACH_DAYS: DayNumber = 7;
+
+/// What the documents of a device say, as far as they are read.
+struct Device<'a> {
+    readings: &'a Readings,
+    found: &'a Found,
+    days: &'a Range<DayNumber>,
+    sums: DaySums,
+}
+
+/// What raw must hold of a device, by day. Documents come in the order of their windows, so that only the readings of a few days
+/// are held at once.
+pub(super) async fn device_sums(
+    readings: &Readings,
+    database: &Database,
+    device: &str,
+    (found, days): (&Found, &Range<DayNumber>),
+    expected: &mut ExpectedDeadLetters<'_>,
+) -> Result<BTreeMap<DayNumber, DaySum>, AuditError> {
+    let collection = database.collection(readings.stream.collection());
+    let of_device = pages::pages(Order::of(readings.stream))
+        .matching(doc! { "device_id": device })
+        .starting(windows_of(days));
+    let mut device = Device {
+        readings,
+        found,
+        days,
+        sums: DaySums::default(),
+    };
+    let mut reader = Reader::new(collection, of_device);
+    while let Some(batch) = reader.next().await? {
+        for document in batch.documents()? {
+            device.take(document, expected)?;
+        }
+        expected.query_many().await?;
+    }
+    Ok(device.sums.close())
+}
+
+impl Device<'_> {
+    fn take(
+        &mut self,
+        document: &RawDocument,
+        expected: &mut ExpectedDeadLetters<'_>,
+    ) -> Result<(), AuditError> {
+        // A window is short: it lies in one day, or in two.
+        let day = |name| -> Result<DayNumber, AuditError> {
+            Ok(day_of(document.get_datetime(name)?.timestamp_millis()))
+        };
+        let ends = [day("created_at"), day("ended_at")];
+        if let [Ok(starts_on), _] = ends {
+            self.sums.close_before(starts_on.saturating_sub(REACH_DAYS));
+        }
+        let found = self.found;
+        // Its dead letters came with its accounting: they are looked up after it was read.
+        let is_loaded_before = found.before.holds(document);
+        if !is_loaded_before && found.before.is_dead(document) {
+            expected.expect(document, WHOLE);
+        }
+        let is_loaded = |day: &Result<DayNumber, AuditError>| {
+            day.as_ref()
+                .is_ok_and(|day| found.loaded_at(*day).holds(document))
+        };
+        if !is_loaded_before && !ends.iter().any(is_loaded) {
+            return Ok(());
+        }
+        for (reading, is_kept) in upload(self.readings, document)? {
+            if !is_kept {
+                if is_loaded_before {
+                    expected.expect(document, i32::try_from(reading.seq).unwrap_or(i32::MAX));
+                }
+                continue;
+            }
+            let day = day_of(reading.local_ms);
+            if self.days.contains(&day) && found.loaded_at(day).holds(document) {
+                self.sums.add(reading);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Starts of the windows whose readings can lie on these days.
+fn windows_of(days: &Range<DayNumber>) -> RangeInclusive<i64> {
+    let from = i64::from(days.start) - i64::from(REACH_DAYS);
+    from * DAY_MS..=i64::from(days.end) * DAY_MS
+}
+
+/// The readings of a document; false beside those outside the guards, which are dead letters of their own.
+pub(super) fn upload(
+    readings: &Readings,
+    document: &RawDocument,
+) -> Result<Vec<(Reading, bool)>, AuditError> {
+    let synced_at = document.get_datetime("synced_at")?.timestamp_millis();
+    let offset = document.get_i32("utc_offset_minutes")?;
+    let event_id: Arc<str> = document.get_str("_id")?.into();
+    let mut all = Vec::new();
+    for (seq, metric) in document.get_array("metrics")?.into_iter().enumerate() {
+        let metric = metric?;
+        let metric = metric
+            .as_document()
+            .ok_or_else(|| AuditError::Unexpected("a metric is not a document".into()))?;
+        let local_ms = metric.get_datetime("ts")?.timestamp_millis();
+        let value = metric.get_i32(readings.value)?;
+        let confidence = confidence(readings, metric)?;
+        let is_in_range = readings.range.contains(&value)
+            && confidence.is_none_or(|confidence| (0..=3).contains(&confidence));
+        let is_kept = is_in_range && checksum::could_be_lived(local_ms, offset, synced_at);
+        let event_id = Arc::clone(&event_id);
+        let reading = Reading {
+            local_ms,
+            offset,
+            synced_at,
+            event_id,
+            seq,
+            value,
+            confidence,
+        };
+        all.push((reading, is_kept));
+    }
+    Ok(all)
+}
+
+fn confidence(readings: &Readings, metric: &RawDocument) -> Result<Option<i32>, AuditError> {
+    let found = readings.confidence.map(|name| metric.get(name)).transpose()?;
+    match found.flatten() {
+        None | Some(RawBsonRef::Null) => Ok(None),
+        Some(RawBsonRef::Int32(confidence)) => Ok(Some(confidence)),
+        Some(other) => Err(AuditError::Unexpected(format!("a confidence is {other:?}"))),
+    }
+}
