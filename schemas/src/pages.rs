@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::stream::{Owner, Stream};
 
+/// Readings of a document lie less than so many days after the start of its window.
+pub const REACH_DAYS: i32 = 7;
 /// The field that holds the start of an upload's window, on the wearer's clock.
 pub const WINDOW_START: &str = "created_at";
 /// The field that holds the device.

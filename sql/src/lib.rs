@@ -5,6 +5,7 @@ mod cancel;
 mod check;
 mod client;
 mod connect;
+pub mod documents;
 mod error;
 pub mod floor;
 pub mod forgotten;

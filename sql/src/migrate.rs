@@ -15,7 +15,7 @@ use crate::functions;
 use crate::schemas::Schemas;
 
 /// Number, name, text. Never edited once released.
-const MIGRATIONS: [(i32, &str, &str); 30] = [
+const MIGRATIONS: [(i32, &str, &str); 31] = [
     (1, "ops", include_str!("../migrations/0001_ops.sql")),
     (2, "raw", include_str!("../migrations/0002_raw.sql")),
     (3, "stage", include_str!("../migrations/0003_stage.sql")),
@@ -70,6 +70,7 @@ const MIGRATIONS: [(i32, &str, &str); 30] = [
         "unsettled_days",
         include_str!("../migrations/0030_unsettled_days.sql"),
     ),
+    (31, "documents", include_str!("../migrations/0031_documents.sql")),
 ];
 
 /// Held until the transaction ends: two at once take turns. A transaction-scoped lock works behind a pooler too.

@@ -6,8 +6,9 @@ use std::ops::{Range, RangeInclusive};
 use bson::RawDocument;
 use pulseline_clients::mongo::Database;
 use pulseline_schemas::Stream;
+use pulseline_schemas::pages::REACH_DAYS;
 use pulseline_sql::periods::{DayNumber, date_of};
-use pulseline_sql::{Client, GenericClient};
+use pulseline_sql::{Client, GenericClient, documents};
 
 use crate::error::AuditError;
 use crate::warehouse::Loaded;
@@ -158,8 +159,11 @@ pub(crate) async fn compare(
     client: &mut Client,
     compared: Compared<'_>,
 ) -> Result<Vec<String>, AuditError> {
+    if compared.of_documents.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut found = raw_sums(readings, client, compared.days, compared.before).await?;
-    let mut differences = Vec::new();
+    let mut differences: Vec<(DayNumber, String)> = Vec::new();
     let mut dead_letters = ExpectedDeadLetters::new(readings.stream, database, client);
     let table = readings.stream.raw_table();
     let collection = database.collection(readings.stream.collection());
@@ -170,26 +174,31 @@ pub(crate) async fn compare(
         for (day, expected) in sums.await? {
             let actual = found.take(&(device.to_owned(), day));
             if actual != expected {
-                differences.push(format!(
+                let said = format!(
                     "{table} {device} {}: {} rows with checksum {}, but MongoDB's documents give {} rows with {}",
                     date_of(day),
                     actual.rows,
                     actual.checksum,
                     expected.rows,
                     expected.checksum
-                ));
+                );
+                differences.push((day, said));
             }
         }
     }
     for ((device, day), sum) in found.slices.into_values().flat_map(|(sums, _)| sums) {
-        differences.push(format!(
+        let said = format!(
             "{table} {device} {}: {} rows without any document in MongoDB",
             date_of(day),
             sum.rows
-        ));
+        );
+        differences.push((day, said));
     }
-    differences.extend(dead_letters.missing().await?);
-    Ok(differences)
+    let missing = dead_letters.missing().await?;
+    // Documents may have been removed meanwhile: the floor was raised before.
+    let floor = documents::floor(client).await?.unwrap_or(DayNumber::MIN);
+    differences.retain(|(day, _)| *day >= floor);
+    Ok(differences.into_iter().map(|(_, said)| said).chain(missing).collect())
 }
 
 async fn raw_sums(

@@ -89,6 +89,11 @@ pub(crate) enum Step {
 }
 
 impl Step {
+    /// True when readings are compared with documents that are removed for their age.
+    pub(crate) fn needs_documents(&self) -> bool {
+        matches!(self, Self::Documents(Comparison::Readings(_)))
+    }
+
     pub(crate) fn relation(&self) -> String {
         match self {
             Self::Layer(check) => check.relation.clone(),

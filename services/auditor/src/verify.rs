@@ -11,7 +11,7 @@ use pulseline_runtime::shutdown::Shutdown;
 use pulseline_schemas::Stream;
 use pulseline_sql::Client;
 use pulseline_sql::floor::floor;
-use pulseline_sql::periods::DayNumber;
+use pulseline_sql::periods::{DayNumber, date_of};
 use serde::Serialize;
 
 use crate::connections::{AuditorConnections, VERIFY_LIMIT};
@@ -56,6 +56,8 @@ pub struct Verdict {
     pub relations: usize,
     /// First and last compared day, as `2019-11-01 to 2019-11-07`.
     pub days: Option<String>,
+    /// The first day whose documents are all kept: readings of earlier days are not compared with them. None when all are.
+    pub documents_from: Option<String>,
     /// Where to continue, when it was stopped before the end.
     pub start_at: Option<String>,
     /// Periods that were left out because their refresh is pending.
@@ -114,6 +116,9 @@ pub fn verify<'a>(
         };
         let mut stores = Stores::open(client, connections, (&config.scope, patience)).await?;
         verdict.days = stores.days.as_ref().map(said);
+        if steps.iter().any(Step::needs_documents) {
+            verdict.documents_from = stores.documents_floor.map(|day| date_of(day).to_string());
+        }
         for (index, step) in steps.iter().enumerate() {
             if shutdown.is_stopping() || config.limit.is_some_and(|limit| began.elapsed() >= limit) {
                 verdict.start_at = Some(step.relation());
@@ -145,6 +150,8 @@ struct Stores<'a> {
     days: Option<Range<DayNumber>>,
     /// Readings of days before it are deleted: nothing below can be recomputed.
     floor: Option<DayNumber>,
+    /// Documents of days before it may be removed: readings are not compared with them.
+    documents_floor: Option<DayNumber>,
     of_documents: Range<DayNumber>,
     /// What was loaded before the days were fixed, by topic.
     before: BTreeMap<&'static str, Loaded>,
@@ -178,6 +185,7 @@ impl<'a> Stores<'a> {
             database: connections.database().await?,
             days,
             floor,
+            documents_floor: pulseline_sql::documents::floor(&client).await?,
             of_documents,
             before,
             client,
@@ -192,10 +200,11 @@ impl<'a> Stores<'a> {
             }
             (Step::Layer(_), None) => Vec::new(),
             (Step::Documents(Comparison::Readings(readings)), days) => {
+                // Without a day in raw there may still be documents.
+                let days = at_or_after(self.documents_floor, days.as_ref().unwrap_or(&(0..1)));
                 let compared = documents::Compared {
-                    // Without a day in raw there may still be documents.
-                    days: days.as_ref().unwrap_or(&(0..1)),
-                    of_documents: &self.of_documents,
+                    days: &days,
+                    of_documents: &at_or_after(self.documents_floor, &self.of_documents),
                     before: self.before.remove(readings.stream.topic()).unwrap_or_default(),
                 };
                 documents::compare(readings, &self.database, &mut self.client, compared).await?
@@ -221,6 +230,12 @@ impl<'a> Stores<'a> {
     }
 }
 
+/// These days without those before a floor.
+fn at_or_after(floor: Option<DayNumber>, days: &Range<DayNumber>) -> Range<DayNumber> {
+    let start = floor.map_or(days.start, |floor| days.start.max(floor));
+    start..days.end.max(start)
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -236,6 +251,12 @@ impl fmt::Display for Verdict {
         }
         for difference in &self.differences {
             writeln!(f, "differs: {difference}")?;
+        }
+        if let Some(first) = &self.documents_from {
+            writeln!(
+                f,
+                "documents of days before {first} are no longer kept: raw is not compared with them"
+            )?;
         }
         let verdict = match (self.is_equal(), self.stuck.is_empty()) {
             (false, _) => "DIFFERENT",
@@ -267,6 +288,21 @@ impl fmt::Display for Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn p_12_days_before_the_floor_of_documents_are_cut_off() {
+        assert_eq!(at_or_after(None, &(3..9)), 3..9);
+        assert_eq!(at_or_after(Some(5), &(3..9)), 5..9);
+        assert_eq!(at_or_after(Some(1), &(3..9)), 3..9);
+        assert!(at_or_after(Some(12), &(3..9)).is_empty());
+        let said = Verdict {
+            documents_from: Some("2026-05-01".into()),
+            ..Verdict::default()
+        };
+        let line =
+            "documents of days before 2026-05-01 are no longer kept: raw is not compared with them\nequal: ";
+        assert!(said.to_string().contains(line), "{said}");
+    }
 
     #[test]
     fn a_stream_with_a_stuck_partition_is_never_reported_as_equal() {
