@@ -1,4 +1,5 @@
-//! Repairs holes in the accounting from what MongoDB and Kafka still have (A-3).
+//! Repairs holes in the accounting from what MongoDB and Kafka still have (A-3). As a service, it also removes documents of
+//! readings that are older than configured (P12).
 //!
 //! ```text
 //!  Kafka's ends, the ops tables ──▶ holes that outlive the wait ──▶ MongoDB by position ──▶ loader: rows and ops tables
@@ -10,11 +11,14 @@
 //! ```
 
 mod agenda;
+mod config;
 mod error;
 mod metrics;
 mod repair;
+mod retention;
 mod service;
 
+pub use config::HealerConfig;
 pub use error::HealerError;
 pub use repair::{HealReport, Healed, Healer};
 pub use service::{ROUND_OFFSETS, Rounds, run};

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use pulseline_admin::dead_letters::DeadLettersError;
 use pulseline_admin::eraser::EraserError;
+use pulseline_admin::healer::HealerError;
 use pulseline_admin::rebuilder::RebuilderError;
 use pulseline_archive::ArchiveError;
 use pulseline_auditor::AuditError;
@@ -120,6 +121,9 @@ pub(crate) fn is_configuration(error: &anyhow::Error) -> bool {
         || is_because_of(error, |error: &CompactorError| {
             matches!(error, CompactorError::Config(_))
         })
+        || is_because_of(error, |error: &HealerError| {
+            matches!(error, HealerError::Config(_))
+        })
         || is_because_of(error, |error: &ConsoleError| {
             matches!(error, ConsoleError::Config(_))
         })
@@ -176,8 +180,6 @@ fn code_of(error: &anyhow::Error) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use pulseline_admin::healer::HealerError;
-
     use super::*;
 
     #[test]

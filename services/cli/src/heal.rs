@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pulseline_admin::healer::{HealReport, Healed, Healer, Rounds};
+use pulseline_runtime::config::ConfigError;
 use pulseline_runtime::shutdown::Shutdown;
 use pulseline_runtime::telemetry;
 
@@ -15,7 +16,9 @@ use crate::settings::Settings;
 pub(crate) async fn run(settings: Settings, arguments: &HealArgs) -> anyhow::Result<Outcome> {
     let grace = Duration::from_secs(arguments.grace);
     if let Some(every) = arguments.every {
+        settings.healer.validate().map_err(ConfigError::Invalid)?;
         let rounds = Rounds {
+            retain_documents_days: settings.healer.retain_documents_days,
             pause: Duration::from_secs(every),
             grace,
             offsets: arguments.round,
@@ -81,11 +84,16 @@ pub(crate) fn said(healed: &Healed) -> String {
         documents,
         messages,
         left,
+        are_removed,
         ..
     } = healed;
     let from = format!("{documents} documents and {messages} Kafka messages");
     match left {
         None => format!("{hole}: repaired from {from}"),
+        Some(left) if *are_removed => format!(
+            "{hole}: found {from}; no store has {left}: documents of such offsets were removed for their age \
+             (healer.retain_documents_days)"
+        ),
         Some(left) => format!("{hole}: found {from}; no store has {left}"),
     }
 }

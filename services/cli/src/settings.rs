@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pulseline_admin::healer::HealerConfig;
 use pulseline_compactor::CompactorConfig;
 use pulseline_console::ConsoleConfig;
 use pulseline_loader::LoaderConfig;
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) sink: SinkConfig,
     pub(crate) loader: LoaderConfig,
     pub(crate) compactor: CompactorConfig,
+    pub(crate) healer: HealerConfig,
     pub(crate) console: ConsoleConfig,
     /// How long a stop may take, in milliseconds.
     pub(crate) drain_ms: u64,
@@ -47,6 +49,7 @@ impl Default for Settings {
             sink: SinkConfig::default(),
             loader: LoaderConfig::default(),
             compactor: CompactorConfig::default(),
+            healer: HealerConfig::default(),
             console: ConsoleConfig::default(),
             drain_ms: DRAIN_MS,
         }
@@ -145,6 +148,7 @@ mod tests {
             serde_json::to_value(&defaults.sink).unwrap(),
             serde_json::to_value(&defaults.loader).unwrap(),
             serde_json::to_value(&defaults.compactor).unwrap(),
+            serde_json::to_value(&defaults.healer).unwrap(),
             serde_json::to_value(&defaults.console).unwrap(),
         ];
         for key in sections

@@ -20,6 +20,10 @@ use crate::healer::error::HealerError;
 const LEFT: &str = "select lower(r), upper(r) from unnest(int8multirange(int8range($4::bigint, $5::bigint)) - \
     coalesce((select offsets from ops.accounted_offsets where topic = $1 and generation = $2 and partition = $3), '{}')) as r";
 
+/// Whether documents of these offsets were removed for their age.
+const REMOVED: &str = "select exists (select from ops.removed_offsets where topic = $1 and generation = $2 and partition = $3 \
+    and offsets && int8range($4::bigint, $5::bigint))";
+
 /// The result of repairing a hole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Healed {
@@ -31,6 +35,8 @@ pub struct Healed {
     pub messages: u64,
     /// Offsets that were found in no store, as `[3, 5)`; none when all are repaired.
     pub left: Option<String>,
+    /// True when documents of some of these were removed for their age.
+    pub are_removed: bool,
     /// The same, as ranges.
     #[serde(skip)]
     pub left_offsets: Vec<Range<i64>>,
@@ -157,10 +163,15 @@ impl Healer {
             .iter()
             .map(|offsets| format!("[{}, {})", offsets.start, offsets.end))
             .collect();
+        let mut are_removed = false;
+        for offsets in &left {
+            are_removed |= is_removed(&readers.client, &hole, offsets).await?;
+        }
         Ok(Healed {
             hole,
             documents,
             messages,
+            are_removed,
             left: (!named.is_empty()).then(|| named.join(" ")),
             left_offsets: left,
         })
@@ -176,4 +187,12 @@ async fn left(client: &Client, hole: &Hole) -> Result<Vec<Range<i64>>, HealerErr
         )
         .await?;
     Ok(rows.iter().map(|row| row.get(0)..row.get(1)).collect())
+}
+
+async fn is_removed(client: &Client, hole: &Hole, offsets: &Range<i64>) -> Result<bool, HealerError> {
+    let key = (&hole.topic, &hole.incarnation, &hole.partition);
+    let row = client
+        .query_one(REMOVED, &[key.0, key.1, key.2, &offsets.start, &offsets.end])
+        .await?;
+    Ok(row.get(0))
 }

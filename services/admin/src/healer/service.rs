@@ -1,4 +1,5 @@
-//! Heals continuously: searches for holes again and again, and repairs a bounded number of offsets per round.
+//! Heals continuously: searches for holes again and again, repairs a bounded number of offsets per round, then removes old
+//! documents.
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use crate::healer::agenda::Agenda;
 use crate::healer::error::HealerError;
 use crate::healer::metrics;
 use crate::healer::repair::{Healed, Healer};
+use crate::healer::retention::Retention;
 
 /// Default for the most offsets per round: loading and storing new data goes first.
 pub const ROUND_OFFSETS: i64 = 20_000;
@@ -31,6 +33,8 @@ pub struct Rounds {
     pub grace: Duration,
     /// Most offsets that a round repairs.
     pub offsets: i64,
+    /// Days of MongoDB's documents of readings that are kept; 0 keeps all.
+    pub retain_documents_days: i32,
 }
 
 impl Rounds {
@@ -50,11 +54,23 @@ impl Rounds {
 pub fn run(healer: Healer, rounds: Rounds, health: Health) -> BoxFuture<'static, Result<(), HealerError>> {
     Box::pin(async move {
         metrics::describe();
+        if rounds.retain_documents_days > 0 && !healer.audited.timescale.schema_prefix.is_empty() {
+            return Err(HealerError::Config(
+                "healer.retain_documents_days must be 0 with a timescale.schema_prefix: only the warehouse in use knows which \
+                 documents are not needed"
+                    .into(),
+            ));
+        }
         let heart = health.watch("round", ROUND_PATIENCE + rounds.pause + rounds.grace);
         let mut wait = healer.shutdown.waits().prepare("healing");
         let mut agenda = Agenda::new(rounds.offsets, LOST_REST);
+        let mut retention = Retention::new(rounds.retain_documents_days);
         while !healer.shutdown.is_stopping() {
-            let is_outage = match round(&healer, rounds.grace, &mut agenda).await {
+            let worked = async {
+                let untried = round(&healer, rounds.grace, &mut agenda).await?;
+                retention.round(&healer, untried, &heart).await
+            };
+            let is_outage = match worked.await {
                 Ok(()) => {
                     wait.over();
                     health.set_ready(true);
@@ -76,7 +92,8 @@ pub fn run(healer: Healer, rounds: Rounds, health: Health) -> BoxFuture<'static,
     })
 }
 
-async fn round(healer: &Healer, grace: Duration, agenda: &mut Agenda) -> Result<(), HealerError> {
+/// Returns the missing offsets that were not tried yet.
+async fn round(healer: &Healer, grace: Duration, agenda: &mut Agenda) -> Result<i64, HealerError> {
     let (holes, in_flight) = healer.find(grace).await?;
     let (found, known) = (count(&holes), agenda.known());
     let next = agenda.next(&holes, Instant::now());
@@ -99,8 +116,9 @@ async fn round(healer: &Healer, grace: Duration, agenda: &mut Agenda) -> Result<
         figures.repaired = (found - figures.lost).max(0);
         figures.in_flight = in_flight;
     }
+    let untried = (figures.lost - figures.known).max(0);
     if figures.known != known {
-        let (lost, untried) = (figures.known, (figures.lost - figures.known).max(0));
+        let lost = figures.known;
         tracing::warn!(
             lost,
             untried,
@@ -108,7 +126,7 @@ async fn round(healer: &Healer, grace: Duration, agenda: &mut Agenda) -> Result<
         );
     }
     metrics::record(figures, system_utc_millis());
-    Ok(())
+    Ok(untried)
 }
 
 fn said(healed: &Healed) {
@@ -117,10 +135,14 @@ fn said(healed: &Healed) {
         documents,
         messages,
         left,
+        are_removed,
         ..
     } = healed;
     match left {
         None => tracing::warn!(%hole, documents, messages, "a hole was repaired"),
+        Some(left) if *are_removed => {
+            tracing::error!(%hole, documents, messages, left, "lost: the documents of some of these offsets were removed for their age");
+        }
         Some(left) => {
             tracing::error!(%hole, documents, messages, left, "lost: neither MongoDB nor Kafka has these offsets");
         }
@@ -144,6 +166,7 @@ mod tests {
             pause: Duration::from_secs(pause),
             grace: Duration::ZERO,
             offsets: 1,
+            retain_documents_days: 0,
         };
         assert_eq!(rounds(3_600).pause_after(true), OUTAGE_PAUSE);
         assert_eq!(rounds(3_600).pause_after(false), Duration::from_secs(3_600));
