@@ -82,7 +82,14 @@ fn said(stream: Stream, progress: &Progress) -> String {
             date_of(progress.days.start)
         )
     };
-    format!("{stream}: {documents} documents were read, {changed} rows were written{stopped}")
+    let gone = progress.documents_from.map(|floor| {
+        let day = date_of(floor);
+        format!(
+            "; documents of days before {day} are no longer kept, so nothing of these days can be repaired"
+        )
+    });
+    let gone = gone.unwrap_or_default();
+    format!("{stream}: {documents} documents were read, {changed} rows were written{stopped}{gone}")
 }
 
 fn span(days: &Range<DayNumber>) -> String {

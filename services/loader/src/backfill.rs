@@ -121,6 +121,7 @@ pub fn backfill<'a>(
         let database = service::open_database(&connections.mongo).await?;
         let client = connect(connections).await?;
         job.days = kept(&client, &job).await?;
+        let documents_from = documents_from(&client, &job).await?;
         let run = Run {
             total: prepare(&database.collection(job.stream.collection()), &job).await?,
             job,
@@ -132,7 +133,10 @@ pub fn backfill<'a>(
         };
         let ended = run.chunks(client).await;
         database.close().await;
-        ended
+        ended.map(|progress| Progress {
+            documents_from,
+            ..progress
+        })
     })
 }
 
@@ -224,6 +228,25 @@ async fn kept(client: &Client, job: &Backfill) -> Result<Range<DayNumber>, Loade
         Some(floor) => Ok(days.start.max(floor)..days.end),
         None => Ok(days),
     }
+}
+
+/// The first day whose documents are all kept, where the range begins before it. Retention removes readings' documents alone.
+async fn documents_from(client: &Client, job: &Backfill) -> Result<Option<DayNumber>, LoaderError> {
+    if !matches!(table_mapping(job.stream), TableMapping::Readings(_)) {
+        return Ok(None);
+    }
+    let floor = pulseline_sql::documents::floor(client)
+        .await
+        .map_err(LoaderError::sql("reading the floor of documents"))?;
+    let floor = floor.filter(|floor| job.days.start < *floor);
+    if let Some(floor) = floor {
+        tracing::warn!(
+            stream = job.stream.name(),
+            "documents of days before {} are no longer kept (healer.retain_documents_days): nothing of these days can be repaired",
+            date_of(floor)
+        );
+    }
+    Ok(floor)
 }
 
 /// Ensures the index in whose order documents are read, and counts them.

@@ -37,6 +37,8 @@ pub struct Progress {
     pub(crate) page_position: Option<PagePosition>,
     /// False when it was stopped before the end.
     pub is_finished: bool,
+    /// The first day whose documents are all kept, where the range begins before it: nothing of earlier days can be repaired.
+    pub documents_from: Option<DayNumber>,
 }
 
 /// The stored progress of one backfill. A writer moves it with the rows.
