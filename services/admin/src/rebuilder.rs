@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  next_raw, next_stage, next_agg, next_ops: migrated ─▶ loader and compactor fill them, while the services go on in the
-//!    warehouse in use ─▶ caught up ─▶ holes repaired from Kafka ─▶ verified in full ─▶ ONE transaction: what only the old one
+//!    warehouse in use; rows whose documents were removed are carried over ─▶ caught up ─▶ holes repaired from Kafka ─▶ verified in full ─▶ ONE transaction: what only the old one
 //!    knows is carried over, the old one becomes old_…, the next one takes its names ─▶ the services go on in it
 //! ```
 //!
@@ -10,6 +10,7 @@
 //! the new warehouse keep their positions in it.
 
 mod build;
+mod carry;
 mod discard;
 mod error;
 mod fill;

@@ -6,6 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pulseline_admin::rebuilder::{RebuildReport, Rebuilder, Step};
 use pulseline_runtime::config::ConfigError;
 use pulseline_runtime::telemetry;
+use pulseline_sql::periods::date_of;
 
 use crate::args::RebuildArgs;
 use crate::exit::Outcome;
@@ -56,6 +57,10 @@ fn show(bar: &ProgressBar, step: &Step) {
             print::error("building the new warehouse in next_raw, next_stage, next_agg, next_ops")
         }
         Step::Begun(true) => print::error("resuming the rebuild in next_raw, next_stage, next_agg, next_ops"),
+        Step::Carrying(until) => bar.set_message(format!(
+            "carrying over rows without documents, up to {}",
+            date_of(*until)
+        )),
         Step::Filling(standing) => {
             bar.set_length(u64::try_from(standing.offsets).unwrap_or_default());
             bar.set_position(u64::try_from(standing.built).unwrap_or_default());
@@ -81,6 +86,12 @@ fn conclude(report: &RebuildReport) {
         "loaded {uploads} uploads in {:.1} s",
         report.fill_seconds
     ));
+    if report.carried_days > 0 {
+        let days = print::thousands(report.carried_days);
+        print::line(&format!(
+            "carried over the rows of {days} days, whose documents are no longer kept"
+        ));
+    }
     print::line(match (report.is_swapped, &report.verdict) {
         (true, _) => {
             "swapped: the new warehouse is in use; `rebuild --drop-old` drops the previous one (old_…)"

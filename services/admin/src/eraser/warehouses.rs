@@ -68,6 +68,23 @@ impl Warehouses<'_> {
         part: Part,
         note: &mut (dyn FnMut(Count) + Send),
     ) -> Result<(), EraserError> {
+        let was_building = Schemas::next().are_there(self.client).await?;
+        self.remove_once(part, note).await?;
+        if !matches!(part, Part::Rows) {
+            return Ok(());
+        }
+        // A rebuild carries rows over from the warehouse in use: meanwhile it may have carried some that are deleted now.
+        if was_building || Schemas::next().are_there(self.client).await? {
+            self.remove_once(part, note).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove_once(
+        &mut self,
+        part: Part,
+        note: &mut (dyn FnMut(Count) + Send),
+    ) -> Result<(), EraserError> {
         for schemas in warehouses() {
             if !schemas.are_there(self.client).await? {
                 continue;

@@ -8,6 +8,7 @@ use pulseline_sql::lease;
 use pulseline_sql::{Client, GenericClient, Schemas, SqlError};
 use uuid::Uuid;
 
+use crate::rebuilder::carry;
 use crate::rebuilder::error::RebuilderError;
 use crate::rebuilder::settings::{POLL, Rebuilder};
 
@@ -67,6 +68,7 @@ pub(crate) async fn begin(rebuilder: &Rebuilder) -> Result<(Lease, bool), Rebuil
     if Schemas::old().are_there(&client).await? {
         return Err(RebuilderError::OldIsThere);
     }
+    carry::refuse_orphans(&client).await?;
     let lease = begin_alone(rebuilder, &client).await?;
     let was_begun = Schemas::next().are_there(&client).await?;
     pulseline_sql::migrate(&rebuilder.beside().healer.audited.timescale).await?;
@@ -98,6 +100,7 @@ async fn prepare(mut client: Client) -> Result<(), SqlError> {
     let transaction = client.transaction().await?;
     transaction.query_one(PART_IDS, &[]).await?;
     transaction.batch_execute(CARRY).await?;
+    carry::offsets(&transaction).await?;
     transaction.commit().await?;
     Ok(())
 }

@@ -30,6 +30,15 @@ pub enum RebuilderError {
         "{0} depend on the old warehouse: recreate them on raw, stage, agg and ops, or drop them, then try again"
     )]
     IsNeeded(String),
+    /// Figures of some days can be computed from nothing any more.
+    #[error(
+        "readings of days before {floor} are deleted (compactor.retain_days), and so are documents of such days \
+         (healer.retain_documents_days): a rebuild would lose their figures, which the warehouse in use alone has"
+    )]
+    FiguresOnly {
+        /// The first day whose readings are kept.
+        floor: String,
+    },
     /// A task of this process panicked or was aborted.
     #[error("an internal task ended without a result: {0}")]
     Task(String),
@@ -91,6 +100,7 @@ impl Classify for RebuilderError {
             | Self::IsUnderWay
             | Self::LeaseLost
             | Self::IsNeeded(_)
+            | Self::FiguresOnly { .. }
             | Self::Task(_)
             | Self::Abandoned => Class::Fatal,
         }

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use pulseline_auditor::{Days, Scope, Verdict, VerifyConfig, verify};
 use pulseline_runtime::retry::retry_transient;
 use pulseline_sql::Schemas;
+use pulseline_sql::periods::DayNumber;
 use serde::Serialize;
 
 use crate::healer::Healed;
@@ -14,13 +15,15 @@ use crate::rebuilder::error::RebuilderError;
 use crate::rebuilder::fill::Filling;
 use crate::rebuilder::settings::Rebuilder;
 use crate::rebuilder::standing::{self, Standing};
-use crate::rebuilder::{discard, swap};
+use crate::rebuilder::{carry, discard, swap};
 
 /// The current step, for the operator.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// The schemas exist; true when an earlier call had begun them.
     Begun(bool),
+    /// Rows whose documents were removed are carried over, up to this day.
+    Carrying(DayNumber),
     /// Documents are being loaded and days refreshed.
     Filling(Standing),
     /// A hole was repaired, or not.
@@ -38,6 +41,8 @@ pub struct RebuildReport {
     pub is_swapped: bool,
     /// Offsets accounted for in the new warehouse.
     pub offsets: i64,
+    /// Days whose rows were carried over in this call, because their documents were removed.
+    pub carried_days: i64,
     /// How long it took to fill it, in this call.
     pub fill_seconds: f64,
     /// The result of the full comparison; none when it was stopped before.
@@ -75,9 +80,15 @@ impl Rebuilder {
     ) -> Result<RebuildReport, RebuilderError> {
         let began = Instant::now();
         let tell_standing = |standing| tell(Step::Filling(standing));
+        let tell_carried = |until| tell(Step::Carrying(until));
+        let fill = async {
+            let carried = carry::rows(self, &tell_carried).await?;
+            Ok::<_, RebuilderError>((carried, standing::caught_up(self, &tell_standing).await?))
+        };
         let mut report = RebuildReport {
             is_swapped: false,
             offsets: 0,
+            carried_days: 0,
             fill_seconds: 0.0,
             verdict: None,
         };
@@ -85,7 +96,7 @@ impl Rebuilder {
             biased;
             ended = filling.ended() => return ended.map(|()| report),
             lost = lease.lost(self.timescale()) => return Err(lost),
-            filled = standing::caught_up(self, &tell_standing) => report.offsets = filled?,
+            filled = fill => (report.carried_days, report.offsets) = filled?,
         }
         report.fill_seconds = began.elapsed().as_secs_f64();
         tokio::select! {
