@@ -5,6 +5,7 @@ mod console;
 mod corrections;
 mod damage;
 mod dead_letters;
+mod documents;
 mod doors;
 mod erasure;
 mod foreign;

@@ -14,7 +14,7 @@ use tokio_postgres::error::SqlState;
 const GROUPS: [&str; 4] = ["reader", "loader", "compactor", "auditor"];
 
 /// Statements that each role must be able to run, and the allowed roles.
-const STATEMENTS: [(&str, &[&str]); 21] = [
+const STATEMENTS: [(&str, &[&str]); 24] = [
     (
         "select * from agg.user_daily_summary limit 1",
         &["reader", "auditor"],
@@ -59,6 +59,16 @@ const STATEMENTS: [(&str, &[&str]); 21] = [
         "update ops.floors set floor_date = floor_date where false",
         &["compactor"],
     ),
+    // The healer's, which may not raise the floor of raw.
+    (
+        "update ops.documents_floor set floor_date = floor_date where false",
+        &["loader"],
+    ),
+    (
+        "insert into ops.removed_offsets select '', 0, 0, '{}' where false",
+        &["loader"],
+    ),
+    ("select * from ops.removed_offsets", &["loader", "auditor"]),
     ("delete from ops.dead_letters where false", &[]),
     ("create table raw.mine (a int)", &[]),
 ];
