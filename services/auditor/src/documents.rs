@@ -6,7 +6,6 @@ use std::ops::{Range, RangeInclusive};
 use bson::RawDocument;
 use pulseline_clients::mongo::Database;
 use pulseline_schemas::Stream;
-use pulseline_schemas::pages::REACH_DAYS;
 use pulseline_sql::periods::{DayNumber, date_of};
 use pulseline_sql::{Client, GenericClient, documents};
 
@@ -198,7 +197,11 @@ pub(crate) async fn compare(
     // Documents may have been removed meanwhile: the floor was raised before.
     let floor = documents::floor(client).await?.unwrap_or(DayNumber::MIN);
     differences.retain(|(day, _)| *day >= floor);
-    Ok(differences.into_iter().map(|(_, said)| said).chain(missing).collect())
+    Ok(differences
+        .into_iter()
+        .map(|(_, said)| said)
+        .chain(missing)
+        .collect())
 }
 
 async fn raw_sums(

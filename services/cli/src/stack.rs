@@ -54,9 +54,7 @@ async fn up(options: &StackOptions, detach: bool) -> anyhow::Result<()> {
         let mut arguments = vec!["--stack-root".to_owned(), options.root.display().to_string()];
         arguments.extend(["stack", "up", "--name", &options.name].map(str::to_owned));
         arguments.extend(options.fresh.then(|| "--fresh".to_owned()));
-        print::error(
-            "starting the servers; the first start downloads about 300 MB",
-        );
+        print::error("starting the servers; the first start downloads about 300 MB");
         let endpoints = pulseline_stack::detach(options, &arguments).await?;
         print::line(&exports(&endpoints));
         return Ok(());

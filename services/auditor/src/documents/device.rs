@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bson::{RawBsonRef, RawDocument, doc};
 use pulseline_clients::mongo::Database;
 use pulseline_schemas::dead_letter::WHOLE;
-use pulseline_schemas::pages::Order;
+use pulseline_schemas::pages::{Order, REACH_DAYS};
 use pulseline_sql::periods::DayNumber;
 
 use super::checksum::{self, DAY_MS, DaySum, DaySums, Reading, day_of};
@@ -15,9 +15,6 @@ use super::expected::ExpectedDeadLetters;
 use super::pages::{self, Reader};
 use super::{Found, Readings};
 use crate::error::AuditError;
-
-/// Readings of a document lie less than so many days after the start of its window.
-const REACH_DAYS: DayNumber = 7;
 
 /// What the documents of a device say, as far as they are read.
 struct Device<'a> {
