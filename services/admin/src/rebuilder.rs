@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!  next_raw, next_stage, next_agg, next_ops: migrated ─▶ loader and compactor fill them, while the services go on in the
-//!    warehouse in use; rows whose documents were removed are carried over ─▶ caught up ─▶ holes repaired from Kafka ─▶ verified in full ─▶ ONE transaction: what only the old one
-//!    knows is carried over, the old one becomes old_…, the next one takes its names ─▶ the services go on in it
+//!    warehouse in use; rows whose documents were removed are carried over ─▶ caught up ─▶ holes repaired from Kafka
+//!    ─▶ verified in full ─▶ ONE transaction: what only the old one knows is carried over, the old one becomes old_…, the
+//!    next one takes its names ─▶ the services go on in it
 //! ```
 //!
 //! After a stop or a crash at any point, the same command continues from what was built: the loader and the compactor of

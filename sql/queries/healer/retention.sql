@@ -1,5 +1,6 @@
 -- What decides whether the floor of documents may be raised, for these streams ($1): the floor, the oldest day at or after it on
--- which anything is loaded, whether each of their collections was read to its end, and whether a second warehouse is being built.
+-- which anything is loaded, whether each of their collections was read to its end, whether a second warehouse is being built, and
+-- the server's day in UTC.
 select
     (select floor_date - date '1970-01-01' from ops.documents_floor),
     (
@@ -14,4 +15,5 @@ select
         from ops.checkpoints c
         where c.collection = any($1::text[])
     ),
-    to_regnamespace('next_ops') is not null
+    to_regnamespace('next_ops') is not null,
+    (clock_timestamp() at time zone 'UTC')::date - date '1970-01-01'

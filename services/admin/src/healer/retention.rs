@@ -121,9 +121,11 @@ async fn facts(client: &Client, retain_days: i32, untried: i64) -> Result<Facts,
         .map(|(stream, _)| stream.collection())
         .collect();
     let row = client.query_one(query!("healer/retention"), &[&streams]).await?;
+    let own_today = DayNumber::try_from(system_utc_millis().div_euclid(DAY_MS)).unwrap_or(DayNumber::MIN);
     Ok(Facts {
         retain_days,
-        today: DayNumber::try_from(system_utc_millis().div_euclid(DAY_MS)).unwrap_or(DayNumber::MIN),
+        // One clock that runs ahead must not remove anything.
+        today: own_today.min(row.get(4)),
         floor: row.get(0),
         oldest: row.get(1),
         untried,

@@ -118,7 +118,10 @@ impl Rebuilder {
             return Ok(report);
         }
         let check = || beside.check(tell);
-        let verdict = retry_transient(self.shutdown(), "checking the new warehouse", check).await?;
+        let mut verdict = retry_transient(self.shutdown(), "checking the new warehouse", check).await?;
+        let lacking = || carry::lacking(self);
+        let lacking = retry_transient(self.shutdown(), "comparing rows without documents", lacking).await?;
+        verdict.differences.extend(lacking);
         let may_swap = verdict.differences.is_empty() && verdict.is_complete();
         report.verdict = Some(verdict);
         if may_swap {
