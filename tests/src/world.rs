@@ -11,7 +11,7 @@ use pulseline_generator::{Counts, SimulateConfig, Summary};
 use pulseline_runtime::clock::Clock;
 use pulseline_runtime::config::{KafkaConfig, MongoConfig, RegistryConfig, Secret, TimescaleConfig};
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_stack::{Endpoints, Extras, MongoProgram, Server, Stack, StackOptions};
+use pulseline_stack::{Endpoints, Extras, Server, Stack, StackOptions};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::own;
@@ -81,11 +81,7 @@ impl World {
     /// # Errors
     /// As [`World::start`].
     pub async fn start_warm(name: &str) -> Result<Self> {
-        let extras = Extras {
-            mongo_program: MongoProgram::Rust,
-            ..Extras::default()
-        };
-        Self::launch(name, extras, &own::embedded(&Server::ALL))
+        Self::launch(name, Extras::fast(), &own::embedded(&Server::ALL))
             .await?
             .emptied()
             .await

@@ -37,6 +37,15 @@ pub struct Extras {
 }
 
 impl Extras {
+    /// Servers that are measured: MongoDB's faster program.
+    #[must_use]
+    pub fn fast() -> Self {
+        Self {
+            mongo_program: MongoProgram::Rust,
+            ..Self::default()
+        }
+    }
+
     /// Adds to each of Kafka's three lists of listeners, and gives the lines that follow.
     pub(crate) fn kafka_lines(&self, plain: &KafkaLists) -> String {
         let KafkaLists {

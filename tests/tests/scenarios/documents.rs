@@ -30,7 +30,7 @@ const FIGURES: &str = "select md5(string_agg(s::text, '' order by device_id, buc
     (select count(*) from raw.heart_rates) + (select count(*) from raw.steps) + (select count(*) from raw.distances) \
     + (select count(*) from raw.calories) from agg.daily_summary s";
 const FLOORS: &str = "select count(*) from ops.documents_floor";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Days of this test, counted back from the day on which it began.
 struct Days {

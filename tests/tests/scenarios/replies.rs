@@ -8,8 +8,9 @@ use pulseline_tests::faults::Relay;
 use pulseline_tests::{Role, Service, World, truth};
 
 const LOST: usize = 3;
-/// Inserts that are executed, and that a majority does not confirm in time.
+/// Inserts that are executed, and that a majority does not confirm in time; after those that open the topics.
 const UNCONFIRMED: i32 = 2;
+const CONFIRMED: i32 = 20;
 
 fn cohort() -> SimulateConfig {
     SimulateConfig {
@@ -24,8 +25,8 @@ async fn leave_unconfirmed(world: &World) -> Result<()> {
     let concern = doc! { "code": 64, "errmsg": "waiting for replication timed out" };
     let fails =
         doc! { "failCommands": ["insert"], "appName": "pulseline-sink", "writeConcernError": concern };
-    let command =
-        doc! { "configureFailPoint": "failCommand", "mode": { "times": UNCONFIRMED }, "data": fails };
+    let mode = doc! { "skip": CONFIRMED, "times": UNCONFIRMED };
+    let command = doc! { "configureFailPoint": "failCommand", "mode": mode, "data": fails };
     let database = world.documents().await?;
     database.client().database("admin").run_command(command).await?;
     Ok(())
