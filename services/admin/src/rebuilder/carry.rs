@@ -144,9 +144,22 @@ fn statement(stream: Stream, columns: &str, days: &Range<DayNumber>) -> String {
     )
 }
 
-/// What the new warehouse lacks of rows without documents, or has of an older version: nothing else proves these.
+/// What the new warehouse lacks of rows without documents, or has of an older version: nothing else proves these. An upload of such
+/// a day may be on its way to it, and is waited for.
 pub(crate) async fn lacking(rebuilder: &Rebuilder) -> Result<Vec<String>, RebuilderError> {
     let client = open(rebuilder).await?;
+    let began = Instant::now();
+    loop {
+        let lacking = lacking_now(rebuilder, &client).await?;
+        let is_over = began.elapsed() >= rebuilder.settle || rebuilder.shutdown().is_stopping();
+        if lacking.is_empty() || is_over {
+            return Ok(lacking);
+        }
+        rebuilder.shutdown().sleep(POLL).await;
+    }
+}
+
+async fn lacking_now(rebuilder: &Rebuilder, client: &Client) -> Result<Vec<String>, RebuilderError> {
     let mut lacking = Vec::new();
     let Some(days) = client.query_opt(CARRIED, &[]).await? else {
         return Ok(lacking);
