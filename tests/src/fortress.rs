@@ -50,12 +50,12 @@ impl Fortress {
         .into_iter()
         .flat_map(|(name, file)| [name.to_owned(), file.display().to_string()])
         .collect();
-        extras.mongo_arguments.push("--auth".into());
         let mut world = World::start_with("doors", extras).await?;
         let address = host(&world.endpoints.mongo_uri)?;
         let mongo = address.replace("127.0.0.1", "localhost");
         let tls = format!("tls=true&tlsCAFile={}", certificates.authority_file().display());
         add_users(&format!("mongodb://{mongo}/?directConnection=true&{tls}")).await?;
+        world.stack.restart_mongo_with(&["--auth"]).await?;
         world.endpoints.mongo_uri =
             format!("mongodb://{USER}:{PASSWORD}@{mongo}/?replicaSet=secantus&authSource=admin&{tls}");
         let registry = world.endpoints.registry_url.trim_start_matches("http://");
@@ -206,7 +206,7 @@ fn host(uri: &str) -> Result<String> {
     Ok(host.context("no host")?.to_owned())
 }
 
-/// As long as no user exists, a client on this machine may create the first one.
+/// Before MongoDB asks for a user.
 #[expect(
     clippy::disallowed_methods,
     reason = "it makes the users with which the clients are made"

@@ -184,6 +184,16 @@ impl Stack {
         self.wait_until_ready(server).await
     }
 
+    /// Restarts MongoDB with further arguments, which it keeps: users are made before `--auth` asks for one.
+    ///
+    /// # Errors
+    /// As [`Stack::start`].
+    pub async fn restart_mongo_with(&mut self, arguments: &[&str]) -> Result<(), StackError> {
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned());
+        self.extras.mongo_arguments.extend(arguments);
+        self.restart(Server::Mongo).await
+    }
+
     /// The first server that ended by itself, with what its log says.
     #[must_use]
     pub fn ended(&mut self) -> Option<StackError> {

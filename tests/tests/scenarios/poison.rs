@@ -182,7 +182,7 @@ async fn write_by_hand(documents: &mongodb::Database) -> Result<()> {
     let dead_letter = doc! {
         "_id": "kafka:fitbit.steps/0/7/5#-1", "origin": "kafka:fitbit.steps/0/7/5", "item": -1, "stream": "steps",
         "kafka": position("fitbit.steps", 7, 5), "reason": "a\0b", "detail": "c\0d", "program_version": "\0",
-        "created_at": DateTime::from_millis(i64::MAX),
+        "created_at": DateTime::from_millis(253_402_300_799_999),
     };
     documents
         .collection::<Document>("dead_letters")

@@ -8,7 +8,7 @@ use bson::{Document, doc};
 use pulseline_generator::SimulateConfig;
 use pulseline_tests::{Role, Service, World};
 
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 const POLL: Duration = Duration::from_millis(50);
 const UNREAD: &str =
     "select count(*) from ops.checkpoints where collection = 'heart_rates' and token is null";
