@@ -13,6 +13,7 @@ const SETTINGS: [(&str, &str); 4] = [
     ("PULSELINE__COMPACTOR__PACK_CHUNKS", "0"),
     ("PULSELINE__COMPACTOR__SAMPLE_INTERVAL_MS", "0"),
 ];
+const COUNT: &str = "pulseline_compactor_cycles_total";
 const LEFT: &str =
     "select (select count(*) from ops.dirty_days) + (select count(*) from ops.dirty_user_days)";
 const POLL: Duration = Duration::from_millis(20);
@@ -36,15 +37,15 @@ impl Compacting {
     pub(crate) async fn start(world: &World) -> Result<Self> {
         let mut service = Service::start_with(world, Role::Compactor, &SETTINGS)?;
         service.until_ready().await?;
+        // A histogram is shown from its first value on.
+        service.until_measured(COUNT, |cycles| cycles > 0.0).await?;
         Ok(Self { service })
     }
 
     async fn cycles(&self) -> Result<Cycles> {
         let measures = self.service.measures().await?;
-        Ok(Cycles {
-            count: measures.sum("pulseline_compactor_cycle_seconds_count")?,
-            seconds: measures.sum("pulseline_compactor_cycle_seconds_sum")?,
-        })
+        let (count, seconds) = measures.histogram("pulseline_compactor_cycle_seconds")?;
+        Ok(Cycles { count, seconds })
     }
 
     /// Waits until so many more cycles have ended.

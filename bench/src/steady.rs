@@ -74,6 +74,9 @@ pub(crate) async fn measure(devices: i32, seconds: u64) -> Result<Steady> {
     let mut fleet = Fleet::new(&world, devices).await?;
     let mut compactor = Service::start(&world, Role::Compactor)?;
     compactor.until_ready().await?;
+    compactor
+        .until_measured("pulseline_compactor_cycles_total", |cycles| cycles > 0.0)
+        .await?;
     fleet.until_compacted().await?;
     let before = busy_seconds(&compactor).await?;
     let began = Instant::now();
@@ -109,7 +112,8 @@ pub(crate) async fn measure(devices: i32, seconds: u64) -> Result<Steady> {
 
 async fn busy_seconds(compactor: &Service) -> Result<f64> {
     let measures = compactor.measures().await?;
-    measures.sum("pulseline_compactor_cycle_seconds_sum")
+    let (_, seconds) = measures.histogram("pulseline_compactor_cycle_seconds")?;
+    Ok(seconds)
 }
 
 impl Steady {

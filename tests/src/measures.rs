@@ -46,7 +46,22 @@ impl Measures {
     /// # Errors
     /// When the service has no metric of exactly this name.
     pub fn sum(&self, name: &str) -> Result<f64> {
-        let values = self.series(name)?.map(|(_, value)| value.parse::<f64>());
+        self.check(name)?;
+        self.sum_of_lines(name)
+    }
+
+    /// How many values a histogram has, and their sum.
+    ///
+    /// # Errors
+    /// When the service has no metric of exactly this name.
+    pub fn histogram(&self, name: &str) -> Result<(f64, f64)> {
+        self.check(name)?;
+        let of = |part| self.sum_of_lines(&format!("{name}_{part}"));
+        Ok((of("count")?, of("sum")?))
+    }
+
+    fn sum_of_lines(&self, name: &str) -> Result<f64> {
+        let values = self.lines(name).map(|(_, value)| value.parse::<f64>());
         let values = values.collect::<Result<Vec<f64>, _>>();
         Ok(values.with_context(|| name.to_owned())?.iter().sum())
     }
@@ -66,25 +81,28 @@ impl Measures {
     pub fn with(&self, name: &str, labels: &[(&str, &str)]) -> Result<f64> {
         let wanted = labels.iter().map(|(label, value)| format!("{label}=\"{value}\""));
         let wanted: Vec<String> = wanted.collect();
-        let mut series = self.series(name)?;
+        self.check(name)?;
+        let mut series = self.lines(name);
         let has = |labels: &str, wanted: &str| labels.split(',').any(|label| label == wanted);
         let found = series.find(|(labels, _)| wanted.iter().all(|wanted| has(labels, wanted)));
         let (_, value) = found.with_context(|| format!("{name} has no {}", wanted.join(",")))?;
         value.parse().with_context(|| format!("{name}: {value}"))
     }
 
-    /// Labels and value of each series of a metric.
-    fn series<'a>(&'a self, name: &'a str) -> Result<impl Iterator<Item = (&'a str, &'a str)> + use<'a>> {
+    fn check(&self, name: &str) -> Result<()> {
         let kind = format!("# TYPE {name} ");
-        ensure!(
-            self.0.lines().any(|line| line.starts_with(&kind)),
-            "the service has no metric {name}"
-        );
-        Ok(self.0.lines().filter_map(move |line| {
+        let is_there = self.0.lines().any(|line| line.starts_with(&kind));
+        ensure!(is_there, "the service has no metric {name}");
+        Ok(())
+    }
+
+    /// Labels and value of each line of this name.
+    fn lines<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        self.0.lines().filter_map(move |line| {
             let rest = line.strip_prefix(name)?;
             let (labels, value) = rest.rsplit_once(' ')?;
             let is_it = labels.is_empty() || labels.starts_with('{');
             is_it.then(|| (labels.trim_matches(['{', '}']), value))
-        }))
+        })
     }
 }
