@@ -219,10 +219,13 @@ pub(crate) fn table(all: &[Steady]) -> String {
         "devices   seconds   uploads   late   in the device's figure, s (p50, p99)   in the person's   compactor busy\n",
     );
     for steady in all {
-        let seconds = |of: &Histogram, at| of.percentile(at) / 1_000.0;
+        let seconds = |of: &Histogram, at| match of.len() {
+            0 => "-".to_owned(),
+            _ => format!("{:.1}", of.percentile(at) / 1_000.0),
+        };
         let _written = writeln!(
             text,
-            "{:>7} {:>9.0} {:>9} {:>6} {:>25.1} {:>7.1} {:>13.1} {:>7.1} {:>13.0} %",
+            "{:>7} {:>9.0} {:>9} {:>6} {:>25} {:>7} {:>13} {:>7} {:>13.0} %",
             steady.devices,
             steady.seconds,
             steady.uploads,

@@ -56,12 +56,13 @@ pub(crate) async fn find_work(
     })
 }
 
-/// Runs one cycle.
+/// Runs one cycle. `is_rested` allows work that nobody waits for.
 pub(crate) async fn cycle(
     client: &mut Client,
     lease: &Lease,
     config: &CompactorConfig,
     clock: &Clock,
+    is_rested: bool,
 ) -> Result<CycleReport, CompactorError> {
     let began = Instant::now();
     let folded = ops_tables::fold(client, config.fold_rows).await?;
@@ -102,7 +103,7 @@ pub(crate) async fn cycle(
         (config.user_days, plan.more),
     )
     .await?;
-    let is_quiet = plan.patches.is_empty() && plan.refreshes.is_empty() && !plan.more && !computed.more;
+    let is_quiet = is_rested && plan.is_quiet() && !computed.more;
     let settled = unsettled::settle(client, lease, config, is_quiet).await?;
     let deleted = retain::retain(client, lease, config, clock.now_utc_millis()).await?;
     let due = pack::due(client, config, clock.now_utc_millis());

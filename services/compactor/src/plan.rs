@@ -73,6 +73,13 @@ pub(crate) struct Plan {
     pub(crate) more: bool,
 }
 
+impl Plan {
+    /// True when no figure of a closed day waits.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.patches.is_empty() && self.refreshes.is_empty() && !self.more
+    }
+}
+
 /// Plans a cycle, newest days first: a year of backlog cannot delay the present. Closed days go first: once a later day is
 /// refreshed, real-time aggregation shows them no more. Days in `few` are patched.
 pub(crate) fn plan(

@@ -15,7 +15,7 @@ use crate::cycle::{Work, find_work};
 use crate::error::CompactorError;
 use crate::pack::{self, Chunk};
 use crate::retain::{self, Overdue};
-use crate::user_days;
+use crate::{unsettled, user_days};
 
 /// Describes the next cycle, a sentence per line. Changes nothing and takes no lease.
 ///
@@ -47,7 +47,18 @@ pub fn preview_with<'a>(
         let overdue = retain::overdue(client, config, clock.now_utc_millis()).await?;
         let chunks = pack::due(client, config, clock.now_utc_millis()).await?;
         let user_days = user_days::marked(client).await?;
-        Ok(sentences(&work, user_days, &overdue, &chunks))
+        let (_, rested) = unsettled::rested(client, config, work.plan.is_quiet()).await?;
+        let mut lines = sentences(&work, user_days, &overdue, &chunks);
+        if let Some((stream, day)) = rested {
+            lines.push(format!(
+                "refresh {} of {stream} for everybody, if there is time: devices were patched",
+                date_of(day)
+            ));
+        }
+        if lines.is_empty() {
+            lines.push("nothing to do".to_owned());
+        }
+        Ok(lines)
     })
 }
 
@@ -112,9 +123,6 @@ fn sentences(work: &Work, user_days: usize, overdue: &Overdue, chunks: &[Chunk])
     }
     if work.plan.more {
         lines.push("more work is left for later cycles".to_owned());
-    }
-    if lines.is_empty() {
-        lines.push("nothing to do".to_owned());
     }
     lines
 }

@@ -7,6 +7,9 @@ use crate::config::CompactorConfig;
 /// Most work that rest is saved up for: changes after a quiet time are seen at once, and one long cycle delays nothing.
 const SAVED_MAX_SECONDS: f64 = 10.0;
 
+/// With so much saved up, a long refresh that nobody waits for delays no later cycle.
+const RESTED_SECONDS: f64 = 9.0;
+
 /// Work that the database still has time for.
 #[derive(Debug)]
 pub(crate) struct Rhythm {
@@ -20,6 +23,11 @@ impl Rhythm {
             saved_seconds: SAVED_MAX_SECONDS,
             counted: now,
         }
+    }
+
+    /// True when nearly all rest is saved up.
+    pub(crate) fn is_rested(&self) -> bool {
+        self.saved_seconds >= RESTED_SECONDS
     }
 
     /// The pause after a cycle that ends now and took `busy`: the usual one while rest is saved up, and otherwise as long as the
@@ -96,6 +104,26 @@ mod tests {
         }
         now += SECOND;
         assert!(rhythm.pause_after(now, SECOND, false, &config()) <= 4 * SECOND);
+    }
+
+    #[test]
+    fn refreshes_that_nobody_waits_for_take_their_share_and_make_no_debt() {
+        let (mut now, mut busy) = (Instant::now(), Duration::ZERO);
+        let (began, mut rhythm) = (now, Rhythm::new(now));
+        for _ in 0..2_000 {
+            let long = if rhythm.is_rested() {
+                8 * SECOND
+            } else {
+                SECOND / 50
+            };
+            now += long;
+            busy += long;
+            let pause = rhythm.pause_after(now, long, false, &config());
+            assert_eq!(pause, SECOND);
+            now += pause;
+        }
+        let share = busy.as_secs_f64() / (now - began).as_secs_f64();
+        assert!((0.15..0.21).contains(&share), "{share}");
     }
 
     #[test]

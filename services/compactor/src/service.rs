@@ -110,7 +110,7 @@ async fn lead(
     while !shutdown.is_stopping() {
         heart.beat();
         let began = Instant::now();
-        let work = cycle(&mut client, &lease, config, clock);
+        let work = cycle(&mut client, &lease, config, clock, rhythm.is_rested());
         let report = hold(timescale, &lease, shutdown.waits(), work).await?;
         keep(&client, &lease).await?;
         let is_due = |interval| !report.more && sampled.elapsed() >= interval;
@@ -212,7 +212,7 @@ async fn work_off(
 ) -> Result<(), CompactorError> {
     settle(client, shutdown).await?;
     while !shutdown.is_stopping() {
-        let report = cycle(client, lease, config, clock).await?;
+        let report = cycle(client, lease, config, clock, true).await?;
         total.days += report.days;
         total.refreshes += report.refreshes;
         total.patched += report.patched;

@@ -1,6 +1,6 @@
 //! Days that were patched: their figures are right, and the server still holds them as changed (P15). It keeps a note of each
 //! late upload until a refresh covers it, and the next refresh of any window reads all of them; so a refresh settles them,
-//! one day a cycle, once they have rested.
+//! one day a cycle, once they have rested. Nobody waits for it: it takes only time that the compactor has saved up.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -72,6 +72,18 @@ pub(crate) struct Settled {
     pub(crate) left: usize,
 }
 
+/// How many days there are, and the one that has rested longest.
+pub(crate) async fn rested(
+    client: &Client,
+    config: &CompactorConfig,
+    is_quiet: bool,
+) -> Result<(usize, Option<(String, DayNumber)>), CompactorError> {
+    let row = client.query_one(RESTED, &[&rest_seconds(config, is_quiet)]).await;
+    let row = row.map_err(CompactorError::sql(SETTLING))?;
+    let (count, stream, day): (i64, Option<String>, Option<DayNumber>) = (row.get(0), row.get(1), row.get(2));
+    Ok((usize::try_from(count).unwrap_or_default(), stream.zip(day)))
+}
+
 /// Settles the day that has rested longest.
 pub(crate) async fn settle(
     client: &mut Client,
@@ -80,16 +92,9 @@ pub(crate) async fn settle(
     is_quiet: bool,
 ) -> Result<Settled, CompactorError> {
     let failed = || CompactorError::sql(SETTLING);
-    let row = client.query_one(RESTED, &[&rest_seconds(config, is_quiet)]).await;
-    let row = row.map_err(failed())?;
-    let mut settled = Settled {
-        days: 0,
-        left: usize::try_from(row.get::<_, i64>(0)).unwrap_or_default(),
-    };
-    let (Some(stream), Some(day)) = (
-        row.get::<_, Option<String>>(1),
-        row.get::<_, Option<DayNumber>>(2),
-    ) else {
+    let (left, rested) = rested(client, config, is_quiet).await?;
+    let mut settled = Settled { days: 0, left };
+    let Some((stream, day)) = rested else {
         return Ok(settled);
     };
     let floor = floor(client).await.map_err(CompactorError::sql(SETTLING))?;

@@ -38,7 +38,8 @@ const BUILD: &[&str] = &[
     ".",
 ];
 
-/// Which of SecantusDB's two programs runs. They keep the same promises.
+/// Which of SecantusDB's two programs runs. Both open the same data and take the same arguments. The one in Python refuses dates
+/// beyond the year 9999, and lets nobody make the first user once `--auth` is given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MongoProgram {
     /// From PyPI: there in seconds.

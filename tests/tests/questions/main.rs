@@ -270,6 +270,7 @@ async fn p_16_a_question_reads_the_rows_of_its_people_and_days_however_many_othe
         .collect::<Vec<_>>();
     ensure!(questions.len() > 35, "only {} questions", questions.len());
     let people = std::env::var("PULSELINE_TEST_PEOPLE").map_or(Ok(200), |text| text.parse::<usize>())?;
+    ensure!(people > FEW, "PULSELINE_TEST_PEOPLE must be more than {FEW}");
     let (stack, client) = server().await?;
     let mut wrong = Vec::new();
     fill(&client, 1, FEW).await?;

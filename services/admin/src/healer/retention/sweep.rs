@@ -21,7 +21,8 @@ use crate::healer::repair::Healer;
 
 /// Most documents of a page: their ids are held, and one transaction marks them.
 const PAGE_DOCUMENTS: usize = 1_000;
-/// Most documents that a round looks at: repairing losses goes first.
+/// Most documents that a round removes: repairing losses goes first. What stays is not counted: it would end each round at the same
+/// place.
 const ROUND_DOCUMENTS: usize = 500_000;
 /// The field that holds when a receipt was stored.
 const STORED_AT: &str = "stored_at";
@@ -39,7 +40,7 @@ pub(super) struct Sweep<'a> {
     heart: &'a Heart,
     accounted: Accounted,
     page_documents: usize,
-    /// Documents that this round may still look at.
+    /// Documents that this round may still remove.
     room: usize,
 }
 
@@ -160,7 +161,6 @@ impl<'a> Sweep<'a> {
 
     /// Removes those of a page that may go; false when a rebuild began, which reads them.
     async fn remove(&mut self, collection: &Collection, page: &[Old]) -> Result<bool, HealerError> {
-        self.room = self.room.saturating_sub(page.len());
         if page.is_empty() {
             return Ok(true);
         }
@@ -171,6 +171,7 @@ impl<'a> Sweep<'a> {
         if gone.is_empty() {
             return Ok(true);
         }
+        self.room = self.room.saturating_sub(gone.len());
         let offsets: Vec<&DocumentOffsets> = gone.iter().map(|old| &old.at).collect();
         let transaction = self.client.transaction().await?;
         if !documents::hold(&transaction).await? {
