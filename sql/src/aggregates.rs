@@ -61,6 +61,15 @@ pub async fn read(
     Ok(found.collect())
 }
 
+/// A statement with the stored rows of these aggregates in place of their names: without what real-time aggregation adds, which is
+/// computed from all readings that are not refreshed yet.
+#[must_use]
+pub fn of_stored(statement: &str, aggregates: &HashMap<&'static str, Aggregate>) -> String {
+    let in_place =
+        |text: String, (name, aggregate): (&&str, &Aggregate)| text.replace(name, &aggregate.stored);
+    aggregates.iter().fold(statement.to_owned(), in_place)
+}
+
 impl Aggregate {
     /// Of these days, each with a number of devices: those that hold stored rows of at least so many. A day without stored
     /// rows is never among them. Reads no more rows than it is asked about.

@@ -1,6 +1,7 @@
 //! The basis of scenario tests: real servers, services as processes, faults between them, and an oracle.
 
 pub mod certificates;
+mod cohort;
 pub mod console;
 pub mod doors;
 pub mod faults;
@@ -24,6 +25,7 @@ pub mod truth;
 pub mod vocabulary;
 pub mod world;
 
+pub use cohort::sparse;
 pub use console::Console;
 pub use measures::Measures;
 pub use oracle::Oracle;

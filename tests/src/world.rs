@@ -153,7 +153,7 @@ impl World {
         Ok(self)
     }
 
-    /// Kills the servers that only this world uses, without a clean stop: no test reads their data again.
+    /// Kills the servers that only this world uses, without a clean stop, and removes their data: no test reads it again.
     ///
     /// # Errors
     /// A process that cannot be killed.
@@ -161,6 +161,7 @@ impl World {
         for server in Server::ALL {
             self.stack.kill(server)?;
         }
+        let _removed = std::fs::remove_dir_all(stack_root().join("run").join(&self.name).join("data"));
         if let Some(shared) = self.shared.take() {
             shared::give_back(shared);
         }

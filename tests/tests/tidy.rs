@@ -312,6 +312,32 @@ fn the_program_and_its_tests_share_one_build() -> Result<()> {
     Ok(())
 }
 
+/// `scripts/test` runs the scenarios beside all targets whose names begin with another letter.
+#[test]
+fn no_test_target_but_the_scenarios_begins_with_an_s() -> Result<()> {
+    let arguments = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
+    let output = Command::new(env!("CARGO"))
+        .args(arguments)
+        .current_dir(root())
+        .output()?;
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let packages = metadata["packages"].as_array().context("packages")?;
+    let targets = packages
+        .iter()
+        .filter_map(|package| package["targets"].as_array());
+    let named: Vec<_> = targets
+        .flatten()
+        .filter(|target| target["kind"][0] == "test")
+        .filter_map(|target| target["name"].as_str())
+        .filter(|name| name.starts_with('s'))
+        .collect();
+    ensure!(
+        named == ["scenarios"],
+        "the test targets {named:?}: only the first is run"
+    );
+    Ok(())
+}
+
 #[test]
 fn no_test_is_ignored_and_nothing_is_left_to_do() -> Result<()> {
     let marks = [

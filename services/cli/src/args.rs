@@ -217,6 +217,10 @@ pub(crate) struct SimulateArgs {
     /// Length of an upload's window in seconds; must divide 900. Shorter windows give fresher live data.
     #[arg(long, default_value_t = 900, value_name = "SECONDS")]
     pub(crate) window_secs: u32,
+    /// Seconds between two heart rates: a multiple of 5 that divides the window. With 60, a day of a person takes a fifth of
+    /// the rows.
+    #[arg(long, default_value_t = 5, value_name = "SECONDS")]
+    pub(crate) heart_rate_secs: u32,
     /// Partitions of topics that the command creates.
     #[arg(long, default_value_t = 4)]
     pub(crate) partitions: i32,

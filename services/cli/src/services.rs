@@ -175,6 +175,7 @@ pub(crate) fn simulate_config(arguments: &SimulateArgs) -> Result<SimulateConfig
         broken: arguments.broken,
         quirks: arguments.quirks.parse().map_err(|error| invalid(&error))?,
         window_secs: arguments.window_secs,
+        heart_rate_secs: arguments.heart_rate_secs,
         partitions: arguments.partitions,
     };
     config.validate().map_err(ConfigError::Invalid)?;

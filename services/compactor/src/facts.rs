@@ -178,4 +178,4 @@ fn days(sleeps: &[Sleep]) -> Range<DayNumber> {
 
 #[cfg(test)]
 #[path = "facts_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -12,7 +12,7 @@ use super::*;
 
 /// 2019-11-06.
 const LAST_DAY: DayNumber = 18_206;
-const DEVICE: Uuid = Uuid::from_u128(20);
+pub(crate) const DEVICE: Uuid = Uuid::from_u128(20);
 /// Nights of `$1` days up to the last, with a reading each 20 minutes all day. Every tenth day begins in Tokyo, the next
 /// one ends at home: some sleeps have readings of two offsets, and some wall-clock times occur twice.
 const LOAD: &str = "with days as (select n, date '2019-11-06' - n as day, case when n % 10 in (0, 1) then 540 else 60 end as offset_minutes \
@@ -91,14 +91,14 @@ fn a_sleep_waits_for_the_refresh_of_every_day_that_can_have_its_readings() {
     assert!(!due_with(&[(DEVICE, LAST_DAY + 2), (other, LAST_DAY)], &[]));
 }
 
-struct Warehouse {
-    stack: Stack,
-    client: Client,
+pub(crate) struct Warehouse {
+    pub(crate) stack: Stack,
+    pub(crate) client: Client,
     lease: Lease,
 }
 
 impl Warehouse {
-    async fn start(name: &str) -> Result<Self> {
+    pub(crate) async fn start(name: &str) -> Result<Self> {
         let options = StackOptions {
             root: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.stack"),
             name: format!("test-facts-{name}"),
@@ -129,7 +129,13 @@ impl Warehouse {
         Ok(touched(&self.client, &plan, None).await?)
     }
 
-    async fn count(&self, sql: &str) -> Result<i64> {
+    /// Loads so many days of [`DEVICE`].
+    pub(crate) async fn load(&self, days: i32) -> Result<()> {
+        self.client.execute(LOAD, &[&days, &DEVICE]).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn count(&self, sql: &str) -> Result<i64> {
         Ok(self.client.query_one(sql, &[]).await?.get(0))
     }
 
@@ -153,13 +159,13 @@ impl Warehouse {
 }
 
 #[derive(Debug, Default)]
-struct Cost {
+pub(crate) struct Cost {
     scans: u64,
-    rows: u64,
+    pub(crate) rows: u64,
 }
 
 impl Cost {
-    fn add<'a>(&mut self, plan: impl Iterator<Item = &'a str>) -> Result<()> {
+    pub(crate) fn add<'a>(&mut self, plan: impl Iterator<Item = &'a str>) -> Result<()> {
         let number = |line: &str, after: &str| {
             let digits = line.split_once(after)?.1;
             let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
@@ -188,7 +194,7 @@ impl Cost {
 async fn on_timescale_a_sleep_costs_its_own_readings_and_not_the_history() -> Result<()> {
     let warehouse = Warehouse::start("cost").await?;
     let (days, client) = (64, &warehouse.client);
-    client.execute(LOAD, &[&days, &DEVICE]).await?;
+    warehouse.load(days).await?;
     let sleeps = warehouse.sleeps(days).await?;
     ensure!(sleeps.len() == 64 && sleeps.is_sorted_by_key(|sleep| -sleep.days.end));
     let own = warehouse
@@ -234,7 +240,7 @@ async fn on_timescale_a_sleep_costs_its_own_readings_and_not_the_history() -> Re
 #[tokio::test]
 async fn on_timescale_facts_read_before_the_lease_was_lost_are_not_stored() -> Result<()> {
     let mut warehouse = Warehouse::start("fence").await?;
-    warehouse.client.execute(LOAD, &[&3, &DEVICE]).await?;
+    warehouse.load(3).await?;
     let sleeps = warehouse.sleeps(3).await?;
     let kept = "select count(*) from stage.sleep_heart_rates";
     let taken = "update ops.leases set epoch = epoch + 1";

@@ -5,9 +5,10 @@ use std::ops::Range;
 use std::time::Instant;
 
 use pulseline_schemas::Stream;
+use pulseline_sql::aggregates::{self, of_stored};
 use pulseline_sql::lease::Lease;
 use pulseline_sql::periods::{DayNumber, first_open_day};
-use pulseline_sql::{Client, GenericClient, Transaction, query};
+use pulseline_sql::{Client, GenericClient, SqlError, Transaction, query};
 use uuid::Uuid;
 
 use crate::error::CompactorError;
@@ -82,12 +83,21 @@ pub(crate) async fn mark(
         .map_err(failed())?;
     let is_of_owner = |row: &Dirty| row.stream == Stream::Users.name();
     if dirty.iter().any(is_of_owner) {
+        let marked = owned_marks(transaction)
+            .await
+            .map_err(CompactorError::sql("marking days of people"))?;
         transaction
-            .execute(MARK_OWNED, &[&plan.done])
+            .execute(&marked, &[&plan.done])
             .await
             .map_err(failed())?;
     }
     Ok(())
+}
+
+/// [`MARK_OWNED`] over stored rows.
+async fn owned_marks(client: &impl GenericClient) -> Result<String, SqlError> {
+    let days: Vec<_> = Stream::readings().map(|(_, readings)| readings.days).collect();
+    Ok(of_stored(MARK_OWNED, &aggregates::read(client, &days).await?))
 }
 
 /// How many days of people are marked.
@@ -201,6 +211,52 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::facts::tests::{Cost, DEVICE, Warehouse};
+
+    /// What chunks a statement reads for the marks of changed owners.
+    async fn cost(warehouse: &Warehouse, statement: &str) -> anyhow::Result<Cost> {
+        let ids = "select array_agg(id) from ops.dirty_days where stream = 'users'";
+        let ids: Vec<i64> = warehouse.client.query_one(ids, &[]).await?.get(0);
+        let explain = format!("explain (analyze, costs off, timing off) {statement}");
+        let plan = warehouse.client.query(&explain, &[&ids]).await?;
+        let mut cost = Cost::default();
+        let _none = cost.add(plan.iter().map(|row| row.get(0)));
+        Ok(cost)
+    }
+
+    /// Real-time aggregation would compute all days of a device that was loaded a moment ago, for each of its profiles.
+    #[tokio::test]
+    async fn on_timescale_p_17_a_profile_costs_stored_days_and_no_readings() -> anyhow::Result<()> {
+        let warehouse = Warehouse::start("owned").await?;
+        let (days, client) = (8, &warehouse.client);
+        warehouse.load(days).await?;
+        let owned = format!(
+            "insert into raw.device_versions (device_id, synced_at, event_id, user_id) values ('{DEVICE}', now(), '{DEVICE}', '{DEVICE}'); \
+            insert into ops.dirty_days (stream, device_id, local_date) values ('users', '{DEVICE}', '1970-01-01')"
+        );
+        client.batch_execute(&owned).await?;
+        let marks = owned_marks(client).await?;
+        let marked = "select count(*) from ops.dirty_user_days where local_date <= '2019-11-06'";
+        anyhow::ensure!(cost(&warehouse, &marks).await?.rows == 0);
+        let nothing_stored = warehouse.count(marked).await?;
+        let readings = 72 * u64::try_from(days)?;
+        anyhow::ensure!(cost(&warehouse, MARK_OWNED).await?.rows >= readings);
+        client.batch_execute("delete from ops.dirty_user_days").await?;
+        for aggregate in ["stage.heart_rates_15m", "agg.heart_rates_1d"] {
+            let refresh = format!("call refresh_continuous_aggregate('{aggregate}', null, null)");
+            client.batch_execute(&refresh).await?;
+        }
+        let stored = cost(&warehouse, &marks).await?.rows;
+        anyhow::ensure!((1..readings / 4).contains(&stored), "{stored}");
+        // The device's days, and two before the first.
+        let all = warehouse.count(marked).await?;
+        anyhow::ensure!(
+            all >= i64::from(days) + 2 && all > nothing_stored,
+            "{nothing_stored}, then {all}"
+        );
+        warehouse.stack.stop().await?;
+        Ok(())
+    }
 
     fn users(of: impl IntoIterator<Item = u128>) -> BTreeSet<Uuid> {
         of.into_iter().map(Uuid::from_u128).collect()

@@ -15,6 +15,7 @@ use pulseline_schemas::time::DAY_MS;
 use pulseline_schemas::{Extra, LocalDay, User, UtcMillis};
 use uuid::Uuid;
 
+use crate::config::SimulateConfig;
 use crate::quirks::{Quirk, Quirks};
 use crate::random::{Draw, Purpose};
 use zone::Zone;
@@ -88,16 +89,25 @@ pub(crate) struct Device {
 pub(crate) struct Cohort {
     pub(crate) seed: u64,
     pub(crate) quirks: Quirks,
+    /// Seconds between two heart rates.
+    pub(crate) heart_rate_secs: u32,
     pub(crate) people: Vec<Person>,
     pub(crate) devices: Vec<Device>,
 }
 
 impl Cohort {
-    /// The cohort of this seed.
+    /// The cohort of these settings.
     ///
     /// # Errors
     /// When the time-zone database lacks one of the zones.
-    pub(crate) fn new(seed: u64, participants: u32, quirks: Quirks) -> Result<Self, String> {
+    pub(crate) fn new(config: &SimulateConfig) -> Result<Self, String> {
+        let &SimulateConfig {
+            seed,
+            participants,
+            quirks,
+            heart_rate_secs,
+            ..
+        } = config;
         let people = (0..participants)
             .map(|index| person(seed, index, quirks))
             .collect::<Result<Vec<_>, _>>()?;
@@ -118,6 +128,7 @@ impl Cohort {
         Ok(Self {
             seed,
             quirks,
+            heart_rate_secs,
             people,
             devices,
         })

@@ -18,6 +18,8 @@ const DAYS: u32 = 7;
 const DAYS_MAX: u32 = 36_500;
 /// Length of an upload's window, as in the reference store: at most 180 heart rates.
 const WINDOW_SECS: u32 = 900;
+/// Seconds between two heart rates of a cohort that sends all of them.
+pub(crate) const HEART_RATE_SECS: u32 = 5;
 /// Partitions of a created topic: enough for two sinks on two cores.
 const PARTITIONS: i32 = 4;
 
@@ -45,6 +47,9 @@ pub struct SimulateConfig {
     pub broken: f64,
     /// Length of an upload's window in seconds; must divide 900. Short windows give fresh live data.
     pub window_secs: u32,
+    /// Seconds between two heart rates; a multiple of 5 that divides the window. A sparse cohort has more people for the
+    /// same bytes.
+    pub heart_rate_secs: u32,
     /// Partitions of created topics.
     pub partitions: i32,
     /// Quirks of real data to simulate.
@@ -65,6 +70,7 @@ impl Default for SimulateConfig {
             correct: 0.02,
             broken: 0.001,
             window_secs: WINDOW_SECS,
+            heart_rate_secs: HEART_RATE_SECS,
             partitions: PARTITIONS,
             quirks: Quirks::ALL,
         }
@@ -90,6 +96,16 @@ impl SimulateConfig {
             return Err(format!(
                 "--window-secs must be 5 to {WINDOW_SECS} and divide it, not {}",
                 self.window_secs
+            ));
+        }
+        let is_sparse = self.heart_rate_secs != HEART_RATE_SECS;
+        if self.heart_rate_secs == 0
+            || !self.heart_rate_secs.is_multiple_of(HEART_RATE_SECS)
+            || is_sparse && !self.window_secs.is_multiple_of(self.heart_rate_secs)
+        {
+            return Err(format!(
+                "--heart-rate-secs must be a multiple of {HEART_RATE_SECS} that divides --window-secs ({}), not {}",
+                self.window_secs, self.heart_rate_secs
             ));
         }
         if self.partitions < 1 {
@@ -263,6 +279,13 @@ mod tests {
                 "window-secs",
                 SimulateConfig {
                     window_secs: 7,
+                    ..good.clone()
+                },
+            ),
+            (
+                "heart-rate-secs",
+                SimulateConfig {
+                    heart_rate_secs: 40,
                     ..good.clone()
                 },
             ),

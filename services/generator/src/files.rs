@@ -61,8 +61,7 @@ pub fn write_pmdata(
     // Reports an invalid configuration before anything is written.
     plan(config, now).map_err(GeneratorError::Config)?;
     make_empty(dir)?;
-    let cohort =
-        Cohort::new(config.seed, config.participants, config.quirks).map_err(GeneratorError::Config)?;
+    let cohort = Cohort::new(config).map_err(GeneratorError::Config)?;
     let mut written = Written::default();
     for owner in 0..cohort.people.len() {
         let mut folders = open_folders(&cohort, owner, dir)?;

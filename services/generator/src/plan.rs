@@ -48,7 +48,7 @@ pub(crate) struct Part {
 /// [`plan`] of a part, without profiles.
 pub(crate) fn plan_of(config: &SimulateConfig, now: UtcMillis, part: Option<Part>) -> Result<Plan, String> {
     config.validate()?;
-    let cohort = Cohort::new(config.seed, config.participants, config.quirks)?;
+    let cohort = Cohort::new(config)?;
     let (first_day, not_before) = match config.from {
         Start::Day(day) => (days_of(day), UtcMillis(i64::MIN)),
         // Dates differ between time zones. Starting yesterday, the plan includes every person's today

@@ -1,5 +1,6 @@
 -- Marks the days of people from which on a device changed hands: $1 ids of dirty days. Each person whom a profile ever gave the device
--- has them marked, whose it was and whose it is.
+-- has them marked, whose it was and whose it is. The compactor puts the stored rows of the continuous aggregates in place of their
+-- names: a changed day that is not stored yet is marked when it is refreshed, for whoever owns the device then.
 with recursive people as materialized (
     select v.user_id, c.device_id, min(c.local_date) as local_date
     from ops.dirty_days c
@@ -33,6 +34,9 @@ with recursive people as materialized (
         select local_date from agg.vitals_1d where device_id = p.device_id and local_date >= p.local_date
         union
         select local_date from agg.activity_1d where device_id = p.device_id and local_date >= p.local_date
+        union
+        -- Days that are still open are not stored; there are few.
+        select local_date from ops.waiting_days where local_date >= p.local_date
     ) d
 )
 insert into ops.dirty_user_days (user_id, local_date)

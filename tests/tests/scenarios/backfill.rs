@@ -20,7 +20,7 @@ fn cohort(seed: u64) -> SimulateConfig {
         participants: 2,
         days: 3,
         seed,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     }
 }
 

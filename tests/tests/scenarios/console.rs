@@ -31,7 +31,7 @@ async fn the_console_shows_the_warehouse_and_replays_with_the_token() -> Result<
         participants: 2,
         days: 2,
         broken: 0.0,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     };
     world.simulate(&config).await?;
     let markup = b"<img src=x onerror=alert(1)>";

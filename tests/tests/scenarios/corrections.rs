@@ -24,7 +24,7 @@ fn cohort(ago: i32, seed: u64) -> Result<SimulateConfig> {
         from: Start::Day(pulseline_sql::periods::date_of(today - ago)),
         days: 2,
         seed,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     })
 }
 

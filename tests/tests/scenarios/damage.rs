@@ -23,7 +23,7 @@ fn cohort() -> SimulateConfig {
     SimulateConfig {
         participants: 2,
         days: 1,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     }
 }
 

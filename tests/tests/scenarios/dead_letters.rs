@@ -27,7 +27,7 @@ fn cohort() -> SimulateConfig {
         participants: 1,
         days: 1,
         broken: 0.0,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     }
 }
 

@@ -130,7 +130,7 @@ async fn loaded(world: &World, days: &Days) -> Result<Uuid> {
             from: Start::Day(date_of(days.ago(ago))),
             days: count,
             duplicate: 0.05,
-            ..SimulateConfig::default()
+            ..pulseline_tests::sparse()
         };
         world.simulate(&cohort).await?;
     }

@@ -117,7 +117,7 @@ async fn e_1_a_person_is_removed_everywhere_and_does_not_come_back() -> Result<(
         days: 1,
         duplicate: 0.1,
         broken: 0.05,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     };
     world.simulate(&cohort).await?;
     world.until_quiet().await?;

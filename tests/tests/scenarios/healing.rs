@@ -87,7 +87,7 @@ async fn a_3_lost_offsets_are_repaired_from_mongodb_then_from_kafka_and_the_rest
         participants: 2,
         days: 1,
         duplicate: 0.2,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     };
     world.simulate(&cohort).await?;
     world.until_quiet().await?;

@@ -30,7 +30,7 @@ fn cohort(round: u64) -> SimulateConfig {
         duplicate: 0.1,
         correct: 0.1,
         broken: 0.01,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     }
 }
 

@@ -47,7 +47,7 @@ fn cohort(seed: u64) -> SimulateConfig {
         days: 1,
         seed,
         broken: 0.0,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     }
 }
 

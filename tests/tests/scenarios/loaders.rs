@@ -29,7 +29,7 @@ impl Sent {
             participants: 2,
             days: 1,
             seed,
-            ..SimulateConfig::default()
+            ..pulseline_tests::sparse()
         };
         for planned in plan(&cohort, UtcMillis(0)).map_err(anyhow::Error::msg)? {
             self.oracle.observe(&planned);
@@ -45,7 +45,7 @@ impl Sent {
             days: 1,
             seed,
             broken: 0.0,
-            ..SimulateConfig::default()
+            ..pulseline_tests::sparse()
         };
         let planned: Vec<_> = plan(&cohort, UtcMillis(0)).map_err(anyhow::Error::msg)?.collect();
         planned.iter().for_each(|planned| self.oracle.observe(planned));

@@ -19,7 +19,7 @@ fn cohort() -> SimulateConfig {
         participants: 2,
         days: 2,
         broken: 0.0,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     }
 }
 

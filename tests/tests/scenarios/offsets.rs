@@ -15,7 +15,7 @@ fn steps() -> Result<Vec<Event>> {
         days: 1,
         broken: 0.0,
         duplicate: 0.0,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     };
     let event = |planned: Planned| match planned.payload {
         Payload::Event(event) if planned.stream == Stream::Steps => Some(event),

@@ -37,7 +37,7 @@ async fn d_4_a_1_dashboards_and_alerts_show_the_actual_state() -> Result<()> {
         .simulate(&SimulateConfig {
             participants: 4,
             days: 3,
-            ..SimulateConfig::default()
+            ..pulseline_tests::sparse()
         })
         .await?;
     world.until_quiet().await?;

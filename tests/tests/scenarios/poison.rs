@@ -14,7 +14,7 @@ pub(super) fn heart_rates() -> Result<HeartRates> {
         participants: 1,
         days: 1,
         broken: 0.0,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     };
     let deliveries = plan(&config, UtcMillis(0)).map_err(anyhow::Error::msg)?;
     let mut events = deliveries.filter_map(|planned| match planned.payload {

@@ -18,7 +18,7 @@ fn cohort(seed: u64) -> SimulateConfig {
         participants: 1,
         days: 2,
         seed,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     }
 }
 

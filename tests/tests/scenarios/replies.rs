@@ -17,7 +17,7 @@ fn cohort() -> SimulateConfig {
         participants: 3,
         days: 2,
         duplicate: 0.1,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     }
 }
 

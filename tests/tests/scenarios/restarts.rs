@@ -15,7 +15,7 @@ fn cohort(seed: u64) -> SimulateConfig {
         duplicate: 0.05,
         correct: 0.05,
         broken: 0.0,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     }
 }
 

@@ -61,7 +61,7 @@ async fn p_12_figures_outlive_their_readings_and_late_ones_become_dead_letters()
         participants: 2,
         from: Start::Day(date_of(floor - 3)),
         days: 5,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     };
     world.simulate(&cohort).await?;
     world.until_quiet().await?;

@@ -126,7 +126,7 @@ async fn each_service_works_with_its_own_role_and_may_do_nothing_else() -> Resul
         .simulate(&SimulateConfig {
             participants: 2,
             days: 2,
-            ..SimulateConfig::default()
+            ..pulseline_tests::sparse()
         })
         .await?;
     world.until_quiet().await?;

@@ -10,7 +10,7 @@ fn cohort(seed: u64) -> SimulateConfig {
         participants: 1,
         days: 1,
         seed,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     }
 }
 

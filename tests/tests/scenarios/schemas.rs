@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 fn sleep() -> Result<Sleep> {
     let config = SimulateConfig {
         participants: 1,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     };
     let mut planned = plan(&config, UtcMillis(0)).map_err(anyhow::Error::msg)?;
     let found = planned.find_map(|planned| match planned.payload {

@@ -41,7 +41,7 @@ async fn p_20_a_collection_is_followed_as_soon_as_it_is_read_and_a_killed_snapsh
     let cohort = SimulateConfig {
         participants: 3,
         days: 3,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     };
     world.simulate(&cohort).await?;
     until_stored(&world).await?;
@@ -53,7 +53,7 @@ async fn p_20_a_collection_is_followed_as_soon_as_it_is_read_and_a_killed_snapsh
         participants: 1,
         days: 1,
         seed: 2,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     };
     world.simulate(&later).await?;
     let is_followed = |status: &pulseline_auditor::Status| {

@@ -17,7 +17,7 @@ async fn d_1_d_2_a_graceful_stop_leaves_positions_exactly_at_the_end_of_the_work
         days: 3,
         // Dead letters of single readings would be the loader's documents.
         broken: 0.0,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     };
     ensure_topics(&world.kafka(), 4).await?;
     let (mut sink, mut loader) = (
@@ -96,7 +96,7 @@ async fn d_1_a_second_signal_abandons_messages_that_wait_for_an_outage_and_nothi
     let config = SimulateConfig {
         participants: 1,
         days: 1,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     };
     ensure_topics(&world.kafka(), 4).await?;
     let mut sink = Service::start(&world, Role::Sink)?;

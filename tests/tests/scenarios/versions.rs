@@ -29,7 +29,7 @@ async fn services_wait_for_an_older_schema_and_refuse_a_newer_one() -> Result<()
     let cohort = SimulateConfig {
         participants: 1,
         days: 1,
-        ..SimulateConfig::default()
+        ..pulseline_tests::sparse()
     };
     world.simulate(&cohort).await?;
     world.until_quiet().await?;

@@ -5,6 +5,7 @@ use std::io;
 
 use pulseline_runtime::retry::Class;
 use tokio_postgres::Error;
+use tokio_postgres::error::{DbError, Severity};
 
 use super::tls_class;
 
@@ -146,11 +147,11 @@ pub fn class_of_state(code: &str) -> Class {
 
 /// The class of a statement's error. Lost connections, conflicts and exhausted resources are transient; unknown is fatal.
 ///
-/// After 25006, 26000 and 42P05 the same session would fail again: reconnect before the next attempt
-/// ([`needs_new_session`]).
+/// After some of them the same session would fail again: reconnect before the next attempt ([`needs_new_session`]).
 #[must_use]
 pub fn class_of(error: &Error) -> Class {
     match error.code() {
+        _ if has_ended_session(error) => Class::Transient,
         Some(code) => class_of_state(code.code()),
         // Without a code it is the connection: closed, refused, timed out. An undecodable row is a bug.
         None if error.is_closed() || io_cause(error).is_some() => Class::Transient,
@@ -158,11 +159,18 @@ pub fn class_of(error: &Error) -> Class {
     }
 }
 
-/// True when the same session would fail again: it is read-only, or a pooler switched its server.
+/// True when the same session would fail again: it has ended or is read-only, or a pooler switched its server.
 #[must_use]
 pub fn needs_new_session(error: &Error) -> bool {
     let code = error.code().map(tokio_postgres::error::SqlState::code);
-    matches!(code, Some("25006" | "26000" | "42P05"))
+    has_ended_session(error) || matches!(code, Some("25006" | "26000" | "42P05"))
+}
+
+/// True when the server ended the session with its answer, whatever the reason. `TimescaleDB` does so in every session that
+/// was open while its extension was updated. The next connection shows whether the reason lasts.
+fn has_ended_session(error: &Error) -> bool {
+    let severity = error.as_db_error().and_then(DbError::parsed_severity);
+    matches!(severity, Some(Severity::Fatal | Severity::Panic))
 }
 
 /// The class of a connection error: no answer is transient, a wrong answer is fatal.

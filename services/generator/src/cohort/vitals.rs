@@ -6,11 +6,12 @@ use pulseline_schemas::{HeartRate, Step, UtcMillis};
 use super::Cohort;
 use super::day::Day;
 use super::zone::Span;
+use crate::config::HEART_RATE_SECS;
 use crate::quirks::Quirk;
 use crate::random::{Draw, Purpose};
 
-/// Time between two readings when none is missing.
-const EVERY_MS: i64 = 5_000;
+/// Time between two readings when none is missing and all are sent.
+const EVERY_MS: i64 = HEART_RATE_SECS as i64 * 1_000;
 /// Readings of 256 that are missing.
 const MISSING_OF_256: u32 = 15;
 /// Of 1,024 readings, those with confidence 0, up to 1, up to 2; the rest have 3. Measured on one participant.
@@ -20,13 +21,14 @@ const PUT_ON_BPM: i32 = 70;
 const BPM_MIN: i32 = 36;
 const BPM_MAX: i32 = 205;
 
-/// Heart rates of a window: about every 5 seconds while worn.
+/// Heart rates of a window while worn: about every 5 seconds, of which a sparse cohort sends every so many.
 pub(crate) fn heart_rates(cohort: &Cohort, day: &Day, window: &Span) -> Vec<HeartRate> {
     let mut draw = cohort.draw(day.device.index, window.from, Purpose::HeartRates);
     let knows_confidence = cohort.knows_confidence(&day.device);
     // The phase of a device within the five seconds.
     let phase = i64::from(day.device.index % 5) * 1_000;
     let slots = (window.to - window.from).div_euclid(EVERY_MS);
+    let sent_of_slots = i64::from(cohort.heart_rate_secs) * 1_000 / EVERY_MS;
     let mut samples = Vec::with_capacity(usize::try_from(slots).unwrap_or_default());
     let mut put_on = day
         .minute(window.from - MINUTE_MS)
@@ -41,7 +43,7 @@ pub(crate) fn heart_rates(cohort: &Cohort, day: &Day, window: &Span) -> Vec<Hear
             continue;
         };
         level += (minute.bpm * 16 - level) / 12 + ((bits >> 8) & 31).cast_signed() - 15;
-        if bits & 255 < MISSING_OF_256 {
+        if bits & 255 < MISSING_OF_256 || slot % sent_of_slots != 0 {
             continue;
         }
         let ts = UtcMillis(at).at_offset(window.utc_offset_minutes);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use proptest::prelude::*;
-use pulseline_generator::SimulateConfig;
+use pulseline_generator::{Quirks, SimulateConfig};
 use pulseline_schemas::{Event, encode};
 
 use crate::{events, planned};
@@ -26,6 +26,26 @@ proptest! {
         }
         let other = planned(&SimulateConfig { seed: seed ^ 1, ..config });
         prop_assert_ne!(&first, &other);
+    }
+
+    #[test]
+    fn a_sparse_cohort_sends_a_part_of_the_same_heart_rates(seed in any::<u64>(), secs in prop::sample::select(vec![10, 30, 60, 900])) {
+        let config = SimulateConfig { participants: 2, days: 1, seed, quirks: Quirks::NONE, duplicate: 0.0, correct: 0.0, broken: 0.0, ..SimulateConfig::default() };
+        let rates = |config: &SimulateConfig| {
+            let planned = planned(config);
+            let rates = events(&planned).filter_map(|event| match event {
+                Event::HeartRates(upload) => Some(upload.samples.iter().map(|sample| (upload.upload.device_id, sample.clone()))),
+                _ => None,
+            });
+            rates.flatten().collect::<Vec<_>>()
+        };
+        let all = rates(&config);
+        let part = rates(&SimulateConfig { heart_rate_secs: secs, ..config });
+        prop_assert!(part.iter().all(|rate| all.contains(rate)));
+        prop_assert!(part.iter().all(|(_, sample)| sample.ts.0.div_euclid(5_000) % i64::from(secs / 5) == 0));
+        // A fifth of the readings is missing at most.
+        let most = all.len() as u64 * 5 / u64::from(secs);
+        prop_assert!((most * 8 / 10..=most * 12 / 10).contains(&(part.len() as u64)), "{} of {}", part.len(), all.len());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::cohort::zone::days_of;
-use crate::quirks::Quirks;
+use crate::config::SimulateConfig;
 use pulseline_schemas::Sleep;
 
 fn day(text: &str) -> i32 {
@@ -10,7 +10,7 @@ fn day(text: &str) -> i32 {
 }
 
 fn all(from: i32, days: i32) -> Vec<(i32, Sleep)> {
-    let cohort = Cohort::new(1, 16, Quirks::ALL).unwrap();
+    let cohort = Cohort::new(&SimulateConfig::default()).unwrap();
     let of = |device: &Device, day| {
         let planned = sessions(&cohort, device, day);
         planned
@@ -97,7 +97,11 @@ fn the_night_of_a_clock_change_has_two_offsets() {
 
 #[test]
 fn an_edit_keeps_the_log_and_changes_the_rest() {
-    let cohort = Cohort::new(1, 1, Quirks::ALL).unwrap();
+    let cohort = Cohort::new(&SimulateConfig {
+        participants: 1,
+        ..SimulateConfig::default()
+    })
+    .unwrap();
     let session = (0..)
         .find_map(|day| night(&cohort, &cohort.devices[0], 18_200 + day))
         .unwrap();

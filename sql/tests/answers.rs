@@ -1,10 +1,11 @@
-//! An abandoned statement is cancelled: the test's server answers nothing, and receives the cancel request.
+//! What a client does with an answer, or without one: the test's server sends what the test says.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use pulseline_runtime::config::{Secret, TimescaleConfig};
-use pulseline_sql::{Client, GenericClient, connect};
+use pulseline_runtime::retry::Class;
+use pulseline_sql::{Client, GenericClient, class_of, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -75,6 +76,38 @@ async fn a_statement_whose_caller_stops_waiting_is_cancelled() -> Result<()> {
     stream.read_u8().await?;
     waiting.abort();
     is_cancelled(&listener).await
+}
+
+/// What the server says to a statement, as an `ErrorResponse`.
+async fn is_answered(severity: &str, code: &str) -> Result<(Class, bool)> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let (client, mut stream) = connected(&listener).await?;
+    let asked = client.query_one("select 1", &[]);
+    let answered = async {
+        stream.read_u8().await?;
+        let fields = format!("S{severity}\0V{severity}\0C{code}\0Mnone of it matters\0\0");
+        let mut said = b"E".to_vec();
+        said.extend(i32::try_from(fields.len() + 4)?.to_be_bytes());
+        said.extend(fields.as_bytes());
+        said.extend(b"Z\0\0\0\x05I");
+        stream.write_all(&said).await.context("the answer")
+    };
+    let (said, sent) = tokio::join!(asked, answered);
+    sent?;
+    let error = said.err().context("the statement has an answer")?;
+    Ok((class_of(&error), client.is_closed()))
+}
+
+/// 42710 is what `TimescaleDB` says in a session that was open while its extension was updated.
+#[tokio::test]
+async fn p_20_after_an_answer_that_ends_the_session_the_statement_is_repeated_in_a_new_one() -> Result<()> {
+    for severity in ["FATAL", "PANIC"] {
+        for code in ["42710", "XX000", "99999"] {
+            ensure!(is_answered(severity, code).await? == (Class::Transient, true));
+        }
+    }
+    ensure!(is_answered("ERROR", "42710").await? == (Class::Fatal, false));
+    Ok(())
 }
 
 #[tokio::test]
