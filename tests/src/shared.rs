@@ -27,10 +27,19 @@ pub(crate) fn give_back(stack: Stack) {
     IDLE.lock().unwrap_or_else(PoisonError::into_inner).push(stack);
 }
 
+/// A stack's name that another test program, which may run at the same time, does not give.
+pub(crate) fn name_here(name: &str) -> String {
+    let program = std::env::current_exe().unwrap_or_default();
+    let stem = program.file_stem().unwrap_or_default().to_string_lossy();
+    // Cargo puts a hash behind it.
+    let stem = stem.rsplit_once('-').map_or(&*stem, |(stem, _)| stem);
+    format!("test-{stem}-{name}")
+}
+
 async fn start() -> Result<Stack> {
     let options = StackOptions {
         root: stack_root(),
-        name: format!("test-shared-{}", STARTED.fetch_add(1, Ordering::Relaxed)),
+        name: name_here(&format!("shared-{}", STARTED.fetch_add(1, Ordering::Relaxed))),
         fresh: true,
     };
     let servers = own::embedded(&[Server::Kafka, Server::Registry]);

@@ -8,15 +8,17 @@ use pulseline_stack::{Extras, Server, Stack, StackOptions};
 use tokio::sync::OnceCell;
 
 use crate::own;
+use crate::shared::name_here;
 use crate::world::stack_root;
 
 /// Data of a migrated embedded TimescaleDB: each world begins with a copy.
 static TEMPLATE: OnceCell<PathBuf> = OnceCell::const_new();
 
 async fn migrated() -> Result<PathBuf> {
+    let name = name_here("template");
     let options = StackOptions {
         root: stack_root(),
-        name: "test-template".into(),
+        name: name.clone(),
         fresh: true,
     };
     let stack = Stack::start_one(&options, Server::Timescale, &|_: &str| ()).await?;
@@ -27,7 +29,9 @@ async fn migrated() -> Result<PathBuf> {
     pulseline_sql::migrate(&timescale).await?;
     stack.stop().await?;
     Ok(stack_root()
-        .join("run/test-template/data")
+        .join("run")
+        .join(name)
+        .join("data")
         .join(Server::Timescale.name()))
 }
 
