@@ -185,6 +185,8 @@ pub(crate) async fn compare(
             }
         }
     }
+    let scope = (&found, compared.of_documents);
+    device::expect_others(readings, database, scope, &mut dead_letters).await?;
     for ((device, day), sum) in found.slices.into_values().flat_map(|(sums, _)| sums) {
         let said = format!(
             "{table} {device} {}: {} rows without any document in MongoDB",

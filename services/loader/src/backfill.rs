@@ -56,7 +56,9 @@ impl Backfill {
             // Profiles have no days.
             return pages;
         }
-        pages.matching(self.filter()).starting(self.starts(days))
+        let is_first = days.start == self.days.start;
+        let filter = self.filter(is_first);
+        pages.matching(filter).starting(self.starts(days))
     }
 
     /// When the windows of a chunk start, in milliseconds.
@@ -69,9 +71,13 @@ impl Backfill {
         i64::from(first) * DAY_MILLIS..=i64::from(days.end) * DAY_MILLIS - 1
     }
 
-    /// Selects the device, and windows that reach into the range.
-    fn filter(&self) -> Document {
-        let mut filter = doc! { "ended_at": { "$gte": at(i64::from(self.days.start) * DAY_MILLIS) } };
+    /// Selects the device, and of windows that may end before the range those that do not.
+    fn filter(&self, may_end_before: bool) -> Document {
+        let mut filter = Document::new();
+        if may_end_before {
+            let start = at(i64::from(self.days.start) * DAY_MILLIS);
+            filter.insert("ended_at", doc! { "$gte": start });
+        }
         if let Some(device) = self.device {
             filter.insert("device_id", device.hyphenated().to_string());
         }
@@ -84,7 +90,7 @@ impl Backfill {
             return Document::new();
         }
         let starts = self.starts(&self.days);
-        let mut filter = self.filter();
+        let mut filter = self.filter(true);
         filter.insert(
             WINDOW_START,
             doc! { "$gte": at(*starts.start()), "$lte": at(*starts.end()) },

@@ -2,7 +2,7 @@
 
 use pulseline_clients::mongo::{Collection, Find};
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_schemas::pages::{Pages, Request};
+use pulseline_schemas::pages::{Pages, Read, Request};
 
 use crate::batch::Progress;
 use crate::byte_bounded::ByteBoundedSender;
@@ -66,11 +66,14 @@ impl Reading {
         let mut cursor = cursor.map_err(failed())?;
         while let Some(batch) = cursor.next_batch().await.map_err(failed())? {
             for document in batch.documents().map_err(failed())? {
+                let Read::Take(page_position) = self.pages.read(document) else {
+                    continue;
+                };
                 let progress = Progress {
-                    page_position: self.pages.read(document),
+                    page_position,
                     ..Progress::default()
                 };
-                if !request.is_probe && (sender.is_stopped() || !sender.document(document, progress).await) {
+                if sender.is_stopped() || !sender.document(document, progress).await {
                     return Ok(false);
                 }
             }

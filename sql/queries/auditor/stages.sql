@@ -7,22 +7,17 @@ with marks as (
 ), stretches as (
     select device_id, log_id, at, lead(at) over (partition by device_id, log_id order by at) as until
     from marks
-), covered as materialized (
-    select t.*, x.source, x.seq, x.level
+), covered as (
+    select
+        t.*, x.source, x.level,
+        row_number() over (partition by device_id, log_id, t.at, x.source order by x.seq) as place,
+        bool_or(x.source = 'data') over stretch as has_data,
+        bool_or(x.source = 'short') over stretch as has_short
     from stretches t
     join raw.sleep_levels x using (device_id, log_id)
     where x.seconds > 0 and x.local_ts <= t.at and x.local_ts + x.seconds * interval '1 second' >= t.until
+    window stretch as (partition by device_id, log_id, t.at)
 )
-select d.device_id, d.log_id, d.level, d.until - d.at as length
-from covered d
-left join covered o on (o.device_id, o.log_id, o.at, o.source) = (d.device_id, d.log_id, d.at, 'short')
-where d.source = 'data' and o.source is null
-union all
-select device_id, log_id, level, until - at
-from (
-    select distinct on (o.device_id, o.log_id, o.at) o.*
-    from covered o
-    join covered d on (d.device_id, d.log_id, d.at, d.source) = (o.device_id, o.log_id, o.at, 'data')
-    where o.source = 'short'
-    order by o.device_id, o.log_id, o.at, o.seq
-) first
+select device_id, log_id, level, until - at as length
+from covered
+where source = 'data' and not has_short or source = 'short' and has_data and place = 1

@@ -1,19 +1,18 @@
 -- Every figure of a person's day, from $1 to before $2. Days do not matter to who speaks: at each instant it is the device with the
 -- better quarter of an hour.
-with owned as materialized (
+with owned as (
     select o.user_id, q.*, greatest(q.steps, q.distance_mm, 0) > 0 as has_moved
     from stage.quarters q
     join raw.device_owners o on o.device_id = q.device_id and daterange(o.from_day, o.until_day) @> q.bucket::date
     where q.bucket >= $1::timestamp - interval '3 days' and q.bucket < $2::timestamp + interval '3 days'
-), speakers as (
-    select distinct on (user_id, starts_at) user_id, starts_at, device_id
+), heard as (
+    select *, first_value(device_id) over (
+        partition by user_id, starts_at order by minutes_worn desc, has_moved desc, device_id) as speaker
     from owned
-    order by user_id, starts_at, minutes_worn desc, has_moved desc, device_id
 ), spoken as materialized (
-    select o.*, date_trunc('day', o.bucket) as day
-    from owned o
-    join speakers using (user_id, starts_at, device_id)
-    where o.bucket >= $1 and o.bucket < $2
+    select *, date_trunc('day', bucket) as day
+    from heard
+    where device_id = speaker and bucket >= $1 and bucket < $2
 ), heart as (
     select user_id, day as bucket, sum(minutes_worn)::bigint as minutes_worn, sum(heart_readings)::bigint as readings,
         sum(valid_readings)::bigint as valid_readings, sum(bpm_sum)::bigint as bpm_sum, min(bpm_min) as bpm_min, max(bpm_max) as bpm_max

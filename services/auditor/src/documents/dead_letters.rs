@@ -78,9 +78,9 @@ impl DeadLetters<'_> {
     /// Every document must have its row, as far as it is loaded.
     async fn compare_documents(&mut self) -> Result<(), AuditError> {
         let mut reader = Reader::new(self.collection.clone(), pages::pages(Order::Id));
-        while let Some(batch) = reader.next().await? {
-            let stored: Vec<Stored> = batch.documents()?.into_iter().filter_map(Stored::read).collect();
-            drop(batch);
+        while let Some(reply) = reader.next().await? {
+            let stored: Vec<Stored> = reply.documents()?.filter_map(Stored::read).collect();
+            drop(reply);
             let absent = self.compare_with_rows(&stored).await?;
             let due = absent.into_iter().filter(|dead_letter| {
                 dead_letter

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bson::{RawBsonRef, RawDocument, doc};
 use pulseline_clients::mongo::Database;
 use pulseline_schemas::dead_letter::WHOLE;
-use pulseline_schemas::pages::{Order, REACH_DAYS};
+use pulseline_schemas::pages::{Order, Pages, REACH_DAYS, STARTS};
 use pulseline_sql::periods::DayNumber;
 
 use super::checksum::{self, DAY_MS, DaySum, DaySums, Reading, day_of};
@@ -34,9 +34,12 @@ pub(super) async fn device_sums(
     expected: &mut ExpectedDeadLetters<'_>,
 ) -> Result<BTreeMap<DayNumber, DaySum>, AuditError> {
     let collection = database.collection(readings.stream.collection());
-    let of_device = pages::pages(Order::of(readings.stream))
+    let mut of_device = pages::pages(Order::of(readings.stream))
         .matching(doc! { "device_id": device })
         .starting(windows_of(days));
+    if is_whole(days) {
+        of_device = of_device.without_others();
+    }
     let mut device = Device {
         readings,
         found,
@@ -44,13 +47,42 @@ pub(super) async fn device_sums(
         sums: DaySums::default(),
     };
     let mut reader = Reader::new(collection, of_device);
-    while let Some(batch) = reader.next().await? {
-        for document in batch.documents()? {
+    while let Some(reply) = reader.next().await? {
+        for document in reply.documents()? {
             device.take(document, expected)?;
         }
         expected.query_many().await?;
     }
     Ok(device.sums.close())
+}
+
+/// Expects dead letters of documents without a place in the order of windows: once for all devices, and only where all days are
+/// compared, because no index holds them together.
+pub(super) async fn expect_others(
+    readings: &Readings,
+    database: &Database,
+    (found, days): (&Found, &Range<DayNumber>),
+    expected: &mut ExpectedDeadLetters<'_>,
+) -> Result<(), AuditError> {
+    if !is_whole(days) {
+        return Ok(());
+    }
+    let collection = database.collection(readings.stream.collection());
+    let mut reader = Reader::new(collection, Pages::others(Order::of(readings.stream)));
+    while let Some(reply) = reader.next().await? {
+        for document in reply.documents()? {
+            if found.before.is_dead(document) {
+                expected.expect(document, WHOLE);
+            }
+        }
+        expected.query_many().await?;
+    }
+    Ok(())
+}
+
+fn is_whole(days: &Range<DayNumber>) -> bool {
+    let windows = windows_of(days);
+    windows.start() <= STARTS.start() && windows.end() >= STARTS.end()
 }
 
 impl Device<'_> {

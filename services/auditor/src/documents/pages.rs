@@ -2,7 +2,7 @@
 
 use bson::RawDocument;
 use pulseline_clients::mongo::{Batch, Collection, Cursor, Find};
-use pulseline_schemas::pages::{Order, Pages};
+use pulseline_schemas::pages::{Order, Pages, Read};
 
 use crate::error::AuditError;
 
@@ -20,8 +20,23 @@ pub(super) fn pages(order: Order) -> Pages {
 pub(super) struct Reader {
     collection: Collection,
     pages: Pages,
-    /// The current page, and whether it only tells where the next one is.
-    page: Option<(Cursor, bool)>,
+    /// The current page.
+    page: Option<Cursor>,
+}
+
+/// Documents of a reply.
+pub(super) struct Reply {
+    batch: Batch,
+    /// Which of them are read now.
+    taken: Vec<bool>,
+}
+
+impl Reply {
+    /// What is read of it.
+    pub(super) fn documents(&self) -> Result<impl Iterator<Item = &RawDocument>, AuditError> {
+        let all = self.batch.documents()?.into_iter().zip(&self.taken);
+        Ok(all.filter_map(|(document, is_taken)| is_taken.then_some(document)))
+    }
 }
 
 impl Reader {
@@ -35,9 +50,9 @@ impl Reader {
     }
 
     /// The documents of the next reply; none at the end.
-    pub(super) async fn next(&mut self) -> Result<Option<Batch>, AuditError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Reply>, AuditError> {
         loop {
-            let Some((cursor, is_probe)) = &mut self.page else {
+            let Some(cursor) = &mut self.page else {
                 let Some(request) = self.pages.request() else {
                     return Ok(None);
                 };
@@ -47,8 +62,7 @@ impl Reader {
                     batch_size: Some(FETCH_DOCUMENTS),
                     projection: None,
                 };
-                let cursor = self.collection.find(request.filter, how).await?;
-                self.page = Some((cursor, request.is_probe));
+                self.page = Some(self.collection.find(request.filter, how).await?);
                 continue;
             };
             let Some(batch) = cursor.next_batch().await? else {
@@ -56,12 +70,9 @@ impl Reader {
                 self.page = None;
                 continue;
             };
-            for document in batch.documents()? {
-                self.pages.read(document);
-            }
-            if !*is_probe {
-                return Ok(Some(batch));
-            }
+            let is_taken = |document| matches!(self.pages.read(document), Read::Take(_));
+            let taken = batch.documents()?.into_iter().map(is_taken).collect();
+            return Ok(Some(Reply { batch, taken }));
         }
     }
 }
@@ -73,8 +84,8 @@ pub(super) async fn read(
     mut take: impl FnMut(&RawDocument) -> Result<(), AuditError>,
 ) -> Result<(), AuditError> {
     let mut reader = Reader::new(collection, pages);
-    while let Some(batch) = reader.next().await? {
-        batch.documents()?.into_iter().try_for_each(&mut take)?;
+    while let Some(reply) = reader.next().await? {
+        reply.documents()?.try_for_each(&mut take)?;
     }
     Ok(())
 }

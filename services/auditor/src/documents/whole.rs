@@ -35,8 +35,8 @@ pub(crate) async fn compare_whole(
     let collection = database.collection(table.stream.collection());
     let mut dead_letters = ExpectedDeadLetters::new(table.stream, database, client);
     let mut reader = Reader::new(collection, pages::pages(Order::of(table.stream)));
-    while let Some(batch) = reader.next().await? {
-        for document in batch.documents()? {
+    while let Some(reply) = reader.next().await? {
+        for document in reply.documents()? {
             if loaded.holds(document) {
                 for item in take(table, document, &mut newest)? {
                     dead_letters.expect(document, item);

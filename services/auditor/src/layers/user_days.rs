@@ -49,12 +49,12 @@ pub(super) fn checks() -> Vec<Check> {
 /// Days do not matter here: at each instant the device with the better quarter counts.
 fn user_quarters() -> Check {
     let expected = format!(
-        "with owned as materialized (select o.user_id, q.* from stage.quarters q join raw.device_owners o \
-             on o.device_id = q.device_id and daterange(o.from_day, o.until_day) @> q.bucket::date), \
-         best as (select distinct on (user_id, starts_at) user_id, starts_at, device_id from owned \
-             order by user_id, starts_at, minutes_worn desc, greatest(steps, distance_mm, 0) > 0 desc, device_id) \
-         select user_id, {QUARTER} from owned join best using (user_id, starts_at, device_id) \
-         where bucket >= $1 and bucket < $2"
+        "select user_id, {QUARTER} from (select o.user_id, q.*, first_value(q.device_id) over ( \
+                 partition by o.user_id, q.starts_at \
+                 order by q.minutes_worn desc, greatest(q.steps, q.distance_mm, 0) > 0 desc, q.device_id) as speaker \
+             from stage.quarters q join raw.device_owners o \
+             on o.device_id = q.device_id and daterange(o.from_day, o.until_day) @> q.bucket::date) heard \
+         where device_id = speaker and bucket >= $1 and bucket < $2"
     );
     let columns = format!("user_id, {QUARTER}");
     Check::figures("stage.user_quarters".into(), Level::Day, columns, expected)

@@ -7,7 +7,7 @@ use bson::{Bson, DateTime, Document, doc};
 use pulseline_clients::mongo::{Collection, Database, Find};
 use pulseline_runtime::health::Heart;
 use pulseline_runtime::shutdown::Shutdown;
-use pulseline_schemas::pages::{Order, PagePosition, Pages, REACH_DAYS, WINDOW_START};
+use pulseline_schemas::pages::{Order, PagePosition, Pages, REACH_DAYS, Read, WINDOW_START};
 use pulseline_schemas::{Stream, collections};
 use pulseline_sql::documents::{self, DocumentOffsets};
 use pulseline_sql::periods::DayNumber;
@@ -105,7 +105,7 @@ impl<'a> Sweep<'a> {
             while let Some(batch) = cursor.next_batch().await? {
                 for document in batch.documents()? {
                     // One without a place in the order stays: the sink did not write it.
-                    if let Some(PagePosition::Window { .. }) = pages.read(document) {
+                    if let Read::Take(Some(PagePosition::Window { .. })) = pages.read(document) {
                         old.extend(Old::read(document));
                     }
                 }
