@@ -326,8 +326,8 @@ impl Pages {
                     _ => *span.start(),
                 };
                 // So many windows as held a page.
-                let held = last.saturating_sub(first.unwrap_or(last));
-                self.span_ms = held.clamp(LEAST_SPAN_MS, MOST_SPAN_MS);
+                let length = last.saturating_sub(first.unwrap_or(last));
+                self.span_ms = length.clamp(LEAST_SPAN_MS, MOST_SPAN_MS);
                 self.be_exact(self.has_others || same.saturating_mul(REPEATED_PART) >= self.documents);
                 self.span(last)
             }
