@@ -3,6 +3,7 @@
 //! They come from package registries, pinned by the lock files in `artifacts/` or by version. They run as child processes on
 //! free ports of 127.0.0.1 and end with their parent. For development, tests and demos only; production uses native servers.
 
+mod class_archive;
 mod error;
 mod extras;
 mod layout;

@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -89,8 +90,8 @@ impl Process {
         self.child.wait().map(drop)
     }
 
-    /// SIGTERM, and SIGKILL when the deadline has passed.
-    pub(crate) async fn stop(&mut self) -> io::Result<()> {
+    /// SIGTERM, and SIGKILL when the deadline has passed; true when no signal ended it.
+    pub(crate) async fn stop(&mut self) -> io::Result<bool> {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let (None, Some(pid)) = (self.ended(), pid) {
             kill_process(pid, Signal::TERM)?;
@@ -99,11 +100,12 @@ impl Process {
         while self.ended().is_none() {
             if tokio::time::Instant::now() >= deadline {
                 tracing::warn!(pid = self.pid(), "server did not stop in time: killing it");
-                return self.kill();
+                self.kill()?;
+                break;
             }
             tokio::time::sleep(POLL).await;
         }
-        Ok(())
+        Ok(self.child.wait()?.signal().is_none())
     }
 }
 

@@ -1,13 +1,14 @@
 //! The four servers: start commands and readiness checks.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::class_archive::ClassArchive;
 use crate::error::StackError;
 use crate::extras::{Extras, KafkaLists};
 use crate::layout::{Endpoints, Layout};
@@ -88,12 +89,12 @@ impl Server {
         ports: &Ports,
         extras: &Extras,
     ) -> Result<Program, StackError> {
-        let data = layout.data().join(self.name());
+        let data = self.data(layout);
         fs::create_dir_all(&data).map_err(StackError::io(format!("create {}", data.display())))?;
-        let folder = layout.component(match self {
-            Self::Mongo => extras.mongo_program.component(),
-            other => other.name(),
-        });
+        let folder = match self {
+            Self::Mongo => layout.component(extras.mongo_program.component()),
+            other => layout.component(other.name()),
+        };
         match self {
             Self::Kafka => kafka(&folder, &data, ports, extras),
             Self::Registry => Ok(registry(&folder, &data, ports)),
@@ -103,6 +104,17 @@ impl Server {
             }
             Self::Timescale => Ok(timescale(&folder, &data, ports)),
         }
+    }
+
+    /// Takes what a server that has stopped by itself leaves for later ones.
+    pub(crate) fn has_stopped(self, layout: &Layout) {
+        if matches!(self, Self::Kafka | Self::Registry) {
+            ClassArchive::of(&layout.component(self.name()), &self.data(layout)).keep();
+        }
+    }
+
+    fn data(self, layout: &Layout) -> PathBuf {
+        layout.data().join(self.name())
     }
 
     /// True when the server answers.
@@ -135,8 +147,10 @@ fn kafka(folder: &Path, data: &Path, ports: &Ports, extras: &Extras) -> Result<P
     fs::write(&properties, kafka_properties(data, ports, extras))
         .map_err(StackError::io("write Kafka's properties"))?;
     let file = properties.to_string_lossy();
+    let archive = ClassArchive::of(folder, data);
     if !data.join("log/meta.properties").exists() {
         let mut format = words(&[QUICK_START, "-cp", "lib/*", "kafka.tools.StorageTool", "format"]);
+        format.splice(0..0, archive.used());
         format.extend(words(&["-t", "cHVsc2VsaW5lLXN0YWNrMA", "-c", &file]));
         for user in &extras.scram_users {
             format.extend(["--add-scram".to_owned(), user.clone()]);
@@ -157,6 +171,7 @@ fn kafka(folder: &Path, data: &Path, ports: &Ports, extras: &Extras) -> Result<P
         "-Xms256m",
         "-XX:+UseSerialGC",
         QUICK_START,
+        &archive.option(),
         "-cp",
         "lib/*",
         "kafka.Kafka",
@@ -207,6 +222,7 @@ fn registry(folder: &Path, data: &Path, ports: &Ports) -> Program {
             "-Xmx256m",
             "-XX:+UseSerialGC",
             QUICK_START,
+            &ClassArchive::of(folder, data).option(),
             "-jar",
             REGISTRY_JAR,
         ]),

@@ -215,10 +215,10 @@ impl Stack {
     /// When a process can be neither stopped nor killed.
     pub async fn stop(mut self) -> Result<(), StackError> {
         for (server, process) in &mut self.servers {
-            process
-                .stop()
-                .await
-                .map_err(StackError::io(format!("stop {}", server.name())))?;
+            let stopped = process.stop().await;
+            if stopped.map_err(StackError::io(format!("stop {}", server.name())))? {
+                server.has_stopped(&self.layout);
+            }
         }
         Ok(())
     }
