@@ -8,6 +8,7 @@
 //! The profile goes last: after a stop or a crash, the same command finds the devices again and continues.
 
 mod days;
+mod dead_letters;
 mod documents;
 mod error;
 mod kafka;

@@ -12,6 +12,7 @@
 
 mod build;
 mod carry;
+mod connection;
 mod discard;
 mod error;
 mod fill;

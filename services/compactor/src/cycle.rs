@@ -3,19 +3,20 @@
 use std::time::Instant;
 
 use pulseline_runtime::clock::Clock;
+use pulseline_sql::Client;
 use pulseline_sql::floor::floor;
 use pulseline_sql::lease::Lease;
-use pulseline_sql::periods::date_of;
-use pulseline_sql::{Client, GenericClient};
 
 use crate::config::CompactorConfig;
+use crate::dirty::Dirty;
 use crate::error::CompactorError;
-use crate::locks::{keep, may_try_again};
+use crate::locks::keep;
 use crate::ops_tables::{self, NewEntry};
 use crate::patch::{self, Aggregates, Patch};
-use crate::plan::{Dirty, Plan, Refresh, plan};
+use crate::plan::{Plan, Refresh, plan};
+use crate::refresh::refresh;
 use crate::report::CycleReport;
-use crate::{facts, metrics, pack, retain, unsettled, user_days};
+use crate::{close, facts, metrics, pack, retain, unsettled, user_days};
 
 /// The work of one cycle.
 pub(crate) struct Work {
@@ -94,7 +95,7 @@ pub(crate) async fn cycle(
     }
     let changed = facts::recompute(client, lease, &sleeps, config.slice_sleeps).await?;
     if !plan.done.is_empty() || !plan.closed.is_empty() {
-        ops_tables::close(client, lease, (&dirty, &plan, &sleeps)).await?;
+        close::close(client, lease, (&dirty, &plan, &sleeps)).await?;
     }
     let computed = user_days::compute(
         client,
@@ -167,47 +168,4 @@ fn patched(patches: &[Patch]) -> impl Iterator<Item = NewEntry<'static>> {
         },
         rows: i64::try_from(device_days).unwrap_or(i64::MAX),
     })
-}
-
-/// One CALL per simple query: the server refuses two in one string, or one in a transaction.
-pub(crate) async fn refresh(client: &Client, window: &Refresh) -> Result<(), CompactorError> {
-    let call = statement(window);
-    for attempt in 1.. {
-        match client.batch_execute(&call).await {
-            Ok(()) => return Ok(()),
-            Err(error) if may_try_again(error.code(), attempt, window.relation).await => {}
-            Err(error) => return Err(CompactorError::sql("refreshing a continuous aggregate")(error)),
-        }
-    }
-    Ok(())
-}
-
-/// One pass: from TimescaleDB 2.28 on, a window is otherwise refreshed ten 15-minute buckets at a time, each planned over all
-/// chunks, and its last bucket may be skipped. Earlier versions ignore the option.
-fn statement(window: &Refresh) -> String {
-    let (start, end) = (date_of(window.days.start), date_of(window.days.end));
-    format!(
-        "call refresh_continuous_aggregate('{}', timestamp '{start}', timestamp '{end}', \
-        options => '{{\"buckets_per_batch\": 0}}')",
-        window.relation
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_window_is_bounded_by_dates() {
-        let window = Refresh {
-            stream: "steps",
-            relation: "agg.steps_1d",
-            days: 18_206..18_208,
-        };
-        assert_eq!(
-            statement(&window),
-            "call refresh_continuous_aggregate('agg.steps_1d', timestamp '2019-11-06', timestamp '2019-11-08', \
-            options => '{\"buckets_per_batch\": 0}')"
-        );
-    }
 }

@@ -10,9 +10,11 @@
 //!  ops.accounted_log ──▶ fold ──▶ ops.accounted ──▶ ops.accounted_pages
 //! ```
 
+mod close;
 mod config;
 mod connection;
 mod cycle;
+mod dirty;
 mod error;
 mod facts;
 mod journal;
@@ -23,6 +25,7 @@ mod pack;
 mod patch;
 mod plan;
 mod preview;
+mod refresh;
 mod report;
 mod retain;
 mod rhythm;

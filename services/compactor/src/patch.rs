@@ -11,9 +11,9 @@ use pulseline_sql::periods::{DayNumber, Level};
 use pulseline_sql::{Client, SqlError};
 use uuid::Uuid;
 
+use crate::dirty::{Dirty, Waiting};
 use crate::error::CompactorError;
 use crate::locks::{keep, may_try_again};
-use crate::plan::{Dirty, Waiting};
 
 /// A day is patched while at least so many devices have rows of it for each one that changed: a patch computes whole days, a refresh
 /// only what changed of them, for everybody.

@@ -7,6 +7,7 @@ use pulseline_schemas::{Readings, Stream};
 use pulseline_sql::periods::{DayNumber, Level};
 use uuid::Uuid;
 
+use crate::dirty::{Dirty, Waiting};
 use crate::patch::{Changed, Patch, patched, patches};
 
 /// Most days per CALL, which are whole. A long statement blocks all clients that share one session.
@@ -15,24 +16,6 @@ const DAYS_MAX: usize = 28;
 const READINGS_MAX: usize = 7 * 17_280;
 /// Streams whose changes can affect the heart rate of a sleep.
 const OF_SLEEPS: [Stream; 2] = [Stream::HeartRates, Stream::Sleeps];
-
-/// A row of `ops.dirty_days`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Dirty {
-    pub(crate) id: i64,
-    pub(crate) stream: String,
-    pub(crate) device: Option<Uuid>,
-    pub(crate) day: DayNumber,
-    /// The server may not know that the day is wrong: only a patch helps.
-    pub(crate) is_forced: bool,
-}
-
-/// A row of `ops.waiting_days`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Waiting {
-    pub(crate) stream: String,
-    pub(crate) day: DayNumber,
-}
 
 /// One CALL: whole days of one relation.
 #[derive(Clone, Debug, PartialEq, Eq)]

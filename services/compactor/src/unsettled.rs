@@ -13,12 +13,12 @@ use pulseline_sql::periods::DayNumber;
 use pulseline_sql::{Client, GenericClient, Transaction};
 
 use crate::config::CompactorConfig;
-use crate::cycle::refresh;
 use crate::error::CompactorError;
 use crate::locks::keep;
 use crate::metrics;
 use crate::ops_tables::{self, NewEntry};
 use crate::plan::{Plan, Refresh};
+use crate::refresh::refresh;
 
 /// Days of a compactor that always has something to do are settled after so many times the usual rest.
 const BUSY_FACTOR: f64 = 24.0;

@@ -11,12 +11,13 @@ use pulseline_sql::periods::{DayNumber, first_open_day};
 use pulseline_sql::{Client, GenericClient, SqlError, Transaction, query};
 use uuid::Uuid;
 
+use crate::dirty::Dirty;
 use crate::error::CompactorError;
 use crate::facts::Sleep;
 use crate::locks::{NO_ERASURE, keep};
 use crate::metrics;
 use crate::ops_tables::{self, NewEntry};
-use crate::plan::{Dirty, Plan};
+use crate::plan::Plan;
 
 /// Longest span of days per statement.
 const SLICE_DAYS: usize = 28;

@@ -6,6 +6,7 @@
 mod class_archive;
 mod error;
 mod extras;
+mod fetching;
 mod layout;
 mod mongo;
 mod ports;

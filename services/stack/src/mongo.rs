@@ -4,10 +4,10 @@ use std::iter;
 use std::path::Path;
 
 use crate::error::StackError;
-use crate::process::Program;
-use crate::provision::{run, write};
-use crate::servers::{Ports, words};
-use crate::tools;
+use crate::fetching::{run, write};
+use crate::ports::Ports;
+use crate::process::{Program, words};
+use crate::tools::{self, Tool};
 
 /// Pinned with hashes, for all platforms.
 const PACKAGES: &str = include_str!("../artifacts/secantusdb.txt");
@@ -72,6 +72,18 @@ impl MongoProgram {
             // Packages stand in a folder that is named after Python's version.
             Self::Python => [PACKAGES, &tools::python().unwrap_or_default()].concat(),
             Self::Rust => BUILD.concat(),
+        }
+    }
+
+    /// What fetching it needs beside the tools of all programs.
+    pub(crate) const fn tools(self) -> &'static [Tool] {
+        match self {
+            Self::Python => &[("python3", "-m ensurepip --version", "python3-venv")],
+            Self::Rust => &[
+                ("cargo", "--version", "rustup, or see https://rustup.rs"),
+                ("cmake", "--version", "cmake"),
+                ("c++", "--version", "build-essential"),
+            ],
         }
     }
 

@@ -6,6 +6,10 @@ use std::net::TcpListener;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use serde::{Deserialize, Serialize};
+
+use crate::layout::Endpoints;
+
 /// The first port that is handed out. Linux lends those from 32768 on, others from 49152 on.
 const FIRST: u16 = 20_000;
 const PORTS: u16 = 12_000;
@@ -26,6 +30,30 @@ pub fn free_port() -> std::io::Result<u16> {
         }
     }
     Err(Error::new(ErrorKind::AddrNotAvailable, "no free port"))
+}
+
+/// Ports of one stack.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Ports {
+    pub(crate) kafka: u16,
+    pub(crate) controller: u16,
+    pub(crate) registry: u16,
+    pub(crate) mongo: u16,
+    pub(crate) timescale: u16,
+}
+
+impl Ports {
+    pub(crate) fn endpoints(&self) -> Endpoints {
+        Endpoints {
+            kafka_brokers: format!("127.0.0.1:{}", self.kafka),
+            registry_url: format!("http://127.0.0.1:{}/apis/ccompat/v7", self.registry),
+            mongo_uri: format!("mongodb://127.0.0.1:{}/?replicaSet=secantus", self.mongo),
+            timescale_url: format!(
+                "postgres://postgres@127.0.0.1:{}/postgres?sslmode=disable",
+                self.timescale
+            ),
+        }
+    }
 }
 
 #[cfg(test)]

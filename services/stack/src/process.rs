@@ -126,6 +126,10 @@ pub(crate) struct Program {
     pub(crate) folder: PathBuf,
 }
 
+pub(crate) fn words(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
 /// Last lines of a log, for an error message.
 pub(crate) fn tail(log: &Path) -> String {
     const LINES: usize = 15;

@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
 
 use sha2::{Digest, Sha256};
-use tokio::process::Command;
 
 use crate::Progress;
 use crate::error::StackError;
+use crate::fetching::{run, write};
 use crate::layout::Layout;
 use crate::mongo::MongoProgram;
 use crate::tools;
@@ -37,7 +36,7 @@ pub(crate) async fn provision(
     mongo: MongoProgram,
     progress: &dyn Progress,
 ) -> Result<(), StackError> {
-    tools::check(mongo)?;
+    tools::check(mongo.tools())?;
     let programs = layout.programs();
     fs::create_dir_all(&programs).map_err(StackError::io("create the programs' folder"))?;
     let lock =
@@ -135,35 +134,6 @@ fn write_wire(target: &Path) -> Result<(), StackError> {
         fs::rename(&new, &path).map_err(StackError::io(format!("write {}", path.display())))?;
     }
     Ok(())
-}
-
-pub(crate) fn write(path: &Path, text: &str) -> Result<(), StackError> {
-    fs::write(path, text).map_err(StackError::io(format!("write {}", path.display())))
-}
-
-pub(crate) async fn run(what: &str, folder: &Path, words: &[&str]) -> Result<(), StackError> {
-    let output = Command::new(if words[0].contains('/') {
-        folder.join(words[0])
-    } else {
-        words[0].into()
-    })
-    .args(&words[1..])
-    .current_dir(folder)
-    .stdin(Stdio::null())
-    .kill_on_drop(true)
-    .output()
-    .await
-    .map_err(StackError::io(format!("run {}", words[0])))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    let lines: Vec<_> = text.lines().collect();
-    let output = lines[lines.len().saturating_sub(20)..].join("\n");
-    Err(StackError::Command {
-        what: what.to_owned(),
-        output,
-    })
 }
 
 /// Compares every file of `folder` with its pinned hash; a file without one is refused too.

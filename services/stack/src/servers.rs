@@ -11,8 +11,9 @@ use tokio::net::TcpStream;
 use crate::class_archive::ClassArchive;
 use crate::error::StackError;
 use crate::extras::{Extras, KafkaLists};
-use crate::layout::{Endpoints, Layout};
-use crate::process::Program;
+use crate::layout::Layout;
+use crate::ports::Ports;
+use crate::process::{Program, words};
 use crate::provision::REGISTRY_JAR;
 
 /// How long a transaction may be idle in PGlite's one session before it is ended, in milliseconds.
@@ -32,30 +33,6 @@ pub enum Server {
     Mongo,
     /// `TimescaleDB` on PGlite behind the wire server.
     Timescale,
-}
-
-/// Ports of one stack.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct Ports {
-    pub(crate) kafka: u16,
-    pub(crate) controller: u16,
-    pub(crate) registry: u16,
-    pub(crate) mongo: u16,
-    pub(crate) timescale: u16,
-}
-
-impl Ports {
-    pub(crate) fn endpoints(&self) -> Endpoints {
-        Endpoints {
-            kafka_brokers: format!("127.0.0.1:{}", self.kafka),
-            registry_url: format!("http://127.0.0.1:{}/apis/ccompat/v7", self.registry),
-            mongo_uri: format!("mongodb://127.0.0.1:{}/?replicaSet=secantus", self.mongo),
-            timescale_url: format!(
-                "postgres://postgres@127.0.0.1:{}/postgres?sslmode=disable",
-                self.timescale
-            ),
-        }
-    }
 }
 
 impl Server {
@@ -136,10 +113,6 @@ async fn registry_answers(mut stream: TcpStream) -> std::io::Result<bool> {
     let mut status = [0; 12];
     stream.read_exact(&mut status).await?;
     Ok(status.ends_with(b" 200"))
-}
-
-pub(crate) fn words(texts: &[&str]) -> Vec<String> {
-    texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
 fn kafka(folder: &Path, data: &Path, ports: &Ports, extras: &Extras) -> Result<Program, StackError> {

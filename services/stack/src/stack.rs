@@ -12,10 +12,10 @@ use crate::Progress;
 use crate::error::StackError;
 use crate::extras::Extras;
 use crate::layout::{Endpoints, Layout};
-use crate::ports::free_port;
+use crate::ports::{Ports, free_port};
 use crate::process::{Process, tail, try_lock};
 use crate::provision::provision;
-use crate::servers::{Ports, Server};
+use crate::servers::Server;
 
 /// Java on a busy machine takes its time; a server that ended is noticed at once.
 const READY_DEADLINE: Duration = Duration::from_secs(120);

@@ -3,7 +3,6 @@
 use std::process::Command;
 
 use crate::error::StackError;
-use crate::mongo::MongoProgram;
 
 const JAVA_MIN: u32 = 17;
 const NODE_MIN: u32 = 20;
@@ -13,20 +12,15 @@ pub(crate) fn python() -> Option<String> {
     answer("python3", &["--version"])
 }
 
-/// Checks every tool that provisioning and running need.
-pub(crate) fn check(mongo: MongoProgram) -> Result<(), StackError> {
+/// A tool, arguments that show it to be there, and the package that has it.
+pub(crate) type Tool = (&'static str, &'static str, &'static str);
+
+/// Checks every tool that provisioning and running need, and these.
+pub(crate) fn check(more: &[Tool]) -> Result<(), StackError> {
     let java = answer("java", &["-version"]).and_then(|text| first_number(&text, '"'));
     at_least("java", java, JAVA_MIN, "openjdk-17-jre-headless")?;
     let node = answer("node", &["--version"]).and_then(|text| first_number(&text, 'v'));
     at_least("node", node, NODE_MIN, "nodejs")?;
-    let of_mongo: &[_] = match mongo {
-        MongoProgram::Python => &[("python3", "-m ensurepip --version", "python3-venv")],
-        MongoProgram::Rust => &[
-            ("cargo", "--version", "rustup, or see https://rustup.rs"),
-            ("cmake", "--version", "cmake"),
-            ("c++", "--version", "build-essential"),
-        ],
-    };
     for (tool, arguments, package) in [
         ("npm", "--version", "npm"),
         ("mvn", "--version", "maven"),
@@ -35,7 +29,7 @@ pub(crate) fn check(mongo: MongoProgram) -> Result<(), StackError> {
         ("flock", "--version", "util-linux"),
     ]
     .iter()
-    .chain(of_mongo)
+    .chain(more)
     {
         let arguments: Vec<_> = arguments.split(' ').collect();
         if answer(tool, &arguments).is_none() {

@@ -1,20 +1,14 @@
 //! Searches a warehouse for what is left of a person.
 
-use pulseline_schemas::ownership::is_dead_letter_of;
-use pulseline_schemas::{Stream, UtcMillis};
 use pulseline_sql::{Client, GenericClient};
-use pulseline_tombstones::hold_day;
 
 use crate::eraser::days::condition;
+use crate::eraser::dead_letters::{DEAD_LETTERS, dead_letters_of_days};
 use crate::eraser::error::EraserError;
 use crate::eraser::person::{Person, Scope};
 use crate::eraser::report::Count;
 use crate::eraser::warehouse::{STORED, counted};
 
-/// Dead letters that hold one of these ids, in their key or in their bytes.
-pub(crate) const DEAD_LETTERS: &str = "from ops.dead_letters where exists (select from unnest($1::text[]) as t(id) \
-    where position(convert_to(t.id, 'UTF8') in coalesce(message_key, '')) > 0 \
-    or position(convert_to(t.id, 'UTF8') in coalesce(payload, '')) > 0)";
 /// Every relation with a column for a person or device. The marks of days that a compactor will refresh are reported separately.
 const RELATIONS: &str = "select format('%I.%I', table_schema, table_name), string_agg(format('%I = any($1)', column_name), ' or ') \
     from information_schema.columns where table_schema = any($1) \
@@ -69,30 +63,6 @@ async fn search_days(client: &Client, scope: &Scope) -> Result<Vec<(String, i64)
             let sql = format!("select count(*) from {relation} r where {condition}");
             let count = client.query_one(&sql, &[&scope.devices]).await?.get(0);
             found.push((relation, count));
-        }
-    }
-    Ok(found)
-}
-
-/// Origins and items of the dead letters of devices that were passed on, where they are of the person's days.
-pub(crate) async fn dead_letters_of_days(
-    client: &Client,
-    person: &Person,
-) -> Result<Vec<(String, i32)>, EraserError> {
-    let select = format!(
-        "select origin, item, stream, payload, (extract(epoch from created_at) * 1000)::bigint {DEAD_LETTERS}"
-    );
-    let mut found = Vec::new();
-    for scope in person.scopes_of_days() {
-        let texts: Vec<String> = scope.devices.iter().map(ToString::to_string).collect();
-        for row in client.query(&select, &[&texts]).await? {
-            let (stream, payload): (Option<String>, Option<Vec<u8>>) = (row.get(2), row.get(3));
-            let stream = stream.as_deref().and_then(Stream::from_name);
-            let days = scope.days.as_deref().unwrap_or_default();
-            let made_at = UtcMillis(row.get(4));
-            if is_dead_letter_of(stream, payload.as_deref(), made_at, |day| hold_day(days, day)) {
-                found.push((row.get(0), row.get(1)));
-            }
         }
     }
     Ok(found)

@@ -7,10 +7,10 @@ use pulseline_sql::periods::{DayNumber, date_of};
 use pulseline_sql::{Client, GenericClient, Schemas, Transaction};
 use uuid::Uuid;
 
+use crate::eraser::dead_letters::{DEAD_LETTERS, dead_letters_of_days};
 use crate::eraser::error::EraserError;
 use crate::eraser::person::{Person, Scope};
 use crate::eraser::report::Count;
-use crate::eraser::search::{DEAD_LETTERS, dead_letters_of_days};
 
 /// Days of readings deleted in one transaction.
 const SLICE_DAYS: DayNumber = 28;

@@ -3,16 +3,15 @@
 use std::time::{Duration, Instant};
 
 use pulseline_runtime::config::TimescaleConfig;
-use pulseline_runtime::retry::retry_transient;
 use pulseline_sql::lease;
 use pulseline_sql::{Client, GenericClient, Schemas, SqlError};
 use uuid::Uuid;
 
 use crate::rebuilder::carry;
+use crate::rebuilder::connection::{APPLICATION, open};
 use crate::rebuilder::error::RebuilderError;
 use crate::rebuilder::settings::{POLL, Rebuilder};
 
-pub(crate) const APPLICATION: &str = "pulseline-rebuild";
 const LEASE: &str = "rebuild";
 /// Long enough for a pause of the server, short enough that another rebuild soon continues a killed one.
 const LEASE_TTL: Duration = Duration::from_secs(30);
@@ -88,12 +87,6 @@ pub(crate) async fn begin_alone(rebuilder: &Rebuilder, client: &Client) -> Resul
             return Err(RebuilderError::IsUnderWay);
         }
     }
-}
-
-/// Opens the warehouse in use; waits out an outage.
-pub(crate) async fn open(rebuilder: &Rebuilder) -> Result<Client, RebuilderError> {
-    let attempt = || async { Ok(pulseline_sql::open(rebuilder.timescale(), APPLICATION).await?) };
-    Ok(retry_transient(rebuilder.shutdown(), "connecting", attempt).await?)
 }
 
 async fn prepare(mut client: Client) -> Result<(), SqlError> {

@@ -12,7 +12,7 @@ use pulseline_schemas::Stream;
 use pulseline_sql::periods::{DayNumber, date_of};
 use pulseline_sql::{Client, GenericClient, SqlError, Transaction, query};
 
-use crate::rebuilder::build::open;
+use crate::rebuilder::connection::open;
 use crate::rebuilder::error::RebuilderError;
 use crate::rebuilder::settings::{POLL, Rebuilder};
 

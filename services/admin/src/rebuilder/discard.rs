@@ -3,7 +3,8 @@
 
 use pulseline_sql::{Client, GenericClient, Schemas, query};
 
-use crate::rebuilder::build::{Lease, begin_alone, open};
+use crate::rebuilder::build::{Lease, begin_alone};
+use crate::rebuilder::connection::open;
 use crate::rebuilder::error::RebuilderError;
 use crate::rebuilder::settings::Rebuilder;
 

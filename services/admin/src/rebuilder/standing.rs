@@ -6,7 +6,7 @@ use pulseline_runtime::retry::{Class, Classify};
 use pulseline_sql::{Client, GenericClient, query};
 use serde::Serialize;
 
-use crate::rebuilder::build::open;
+use crate::rebuilder::connection::open;
 use crate::rebuilder::error::RebuilderError;
 use crate::rebuilder::settings::{POLL, Rebuilder};
 

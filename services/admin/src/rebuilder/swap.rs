@@ -11,7 +11,7 @@ use pulseline_sql::{
     Client, GenericClient, Schemas, SqlError, functions, installed_version, query, required_version,
 };
 
-use crate::rebuilder::build::open;
+use crate::rebuilder::connection::open;
 use crate::rebuilder::error::RebuilderError;
 use crate::rebuilder::settings::{POLL, Rebuilder};
 
