@@ -11,20 +11,17 @@
 //! Where a page would give most documents twice, or gave some of another shape, the next request names exactly what is left.
 
 mod filters;
+mod order;
 
 use std::ops::RangeInclusive;
 
 use bson::{Document, RawDocument, doc};
 use serde::{Deserialize, Serialize};
 
-use crate::stream::{Owner, Stream};
+pub use order::{Order, WINDOW_START};
 
 /// Readings of a document lie less than so many days after the start of its window.
 pub const REACH_DAYS: i32 = 7;
-/// The field that holds the start of an upload's window, on the wearer's clock.
-pub const WINDOW_START: &str = "created_at";
-/// The field that holds the device.
-const DEVICE: &str = "device_id";
 /// The first span of windows: a day.
 const SPAN_MS: i64 = 86_400_000;
 /// Windows that have a position: the years 1 to 9999.
@@ -37,44 +34,6 @@ const MOST_SPAN_MS: i64 = 3_650 * SPAN_MS;
 const LEAST_SPAN_MS: i64 = 60_000;
 /// A page may give one of so many documents twice.
 const REPEATED_PART: usize = 10;
-
-/// The order in which the documents of a collection are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// By the start of the window, then by `_id`.
-    Window,
-    /// By `_id`: what has no window.
-    Id,
-}
-
-impl Order {
-    /// The order of a stream's documents.
-    #[must_use]
-    pub const fn of(stream: Stream) -> Self {
-        match stream.owner() {
-            Owner::Device => Self::Window,
-            Owner::User => Self::Id,
-        }
-    }
-
-    /// The keys of the index that holds documents in this order; every collection has the one by `_id`.
-    #[must_use]
-    pub fn keys(self) -> Document {
-        match self {
-            Self::Window => doc! { WINDOW_START: 1, "_id": 1 },
-            Self::Id => doc! { "_id": 1 },
-        }
-    }
-
-    /// The indexes that a collection of this order needs: all of it in order, and one device's part.
-    #[must_use]
-    pub fn indexes(self) -> Vec<Document> {
-        match self {
-            Self::Window => vec![self.keys(), doc! { DEVICE: 1, WINDOW_START: 1, "_id": 1 }],
-            Self::Id => Vec::new(),
-        }
-    }
-}
 
 /// Where reading resumes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +96,8 @@ pub struct Pages {
     starts: RangeInclusive<i64>,
     documents: usize,
     position: Option<PagePosition>,
+    /// The position before the request.
+    known: Option<PagePosition>,
     next: Next,
     span_ms: i64,
     /// Documents that the request has given so far.
@@ -167,6 +128,7 @@ impl Pages {
             starts,
             documents: documents.max(1),
             position: None,
+            known: None,
             span_ms: SPAN_MS,
             count: 0,
             first: None,
@@ -241,6 +203,7 @@ impl Pages {
             (_, Some(PagePosition::Rest)) => self.next = Next::Rest,
             _ => return self,
         }
+        self.known.clone_from(&position);
         self.position = position;
         self
     }
@@ -300,7 +263,7 @@ impl Pages {
             Some(PagePosition::Window { at: last, .. }) if *last == at => self.last += 1,
             _ => self.last = 1,
         }
-        let is_known = match &self.position {
+        let is_known = match &self.known {
             Some(PagePosition::Window { at: last, id: known }) => (at, id) <= (*last, known),
             _ => false,
         };
@@ -313,6 +276,7 @@ impl Pages {
     /// The request has nothing more.
     pub fn end(&mut self) {
         let (count, first) = (std::mem::take(&mut self.count), self.first.take());
+        self.known.clone_from(&self.position);
         let (same, is_full) = (std::mem::take(&mut self.last), count >= self.documents);
         let has_failed = self.has_others && !self.is_exact;
         self.be_exact(self.has_others);

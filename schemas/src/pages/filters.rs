@@ -25,7 +25,9 @@ pub(super) fn windows_after(span: &RangeInclusive<i64>, position: Option<&PagePo
         Some(PagePosition::Window { at: start, id }) if start >= span.start() => {
             let start = at(*start);
             let later = doc! { "$gt": &start, "$lte": to, "$not": { "$type": "array" } };
-            let same = doc! { WINDOW_START: start, "_id": { "$gt": id } };
+            // No list that holds it.
+            let same = doc! { "$gte": &start, "$lte": &start, "$not": { "$type": "array" } };
+            let same = doc! { WINDOW_START: same, "_id": { "$gt": id } };
             let later = doc! { WINDOW_START: later, "_id": { "$type": "string" } };
             doc! { "$or": [same, later] }
         }

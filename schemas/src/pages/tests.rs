@@ -15,7 +15,10 @@ fn matches(document: &Document, filter: &Document) -> bool {
         (name, Bson::Document(operators)) => operators
             .iter()
             .all(|(operator, operand)| meets(document.get(name), operator, operand)),
-        (name, value) => document.get(name) == Some(value),
+        (name, value) => match document.get(name) {
+            Some(Bson::Array(values)) => values.contains(value),
+            found => found == Some(value),
+        },
     })
 }
 

@@ -166,9 +166,11 @@ pub(crate) async fn compare(
     let mut dead_letters = ExpectedDeadLetters::new(readings.stream, database, client);
     let table = readings.stream.raw_table();
     let collection = database.collection(readings.stream.collection());
+    let scope = (&found, compared.of_documents);
+    let others = device::read_others(readings, database, scope, &mut dead_letters).await?;
     for device in collection.distinct("device_id").await? {
         let Some(device) = device.as_str() else { continue };
-        let scope = (&found, compared.of_documents);
+        let scope = (&found, compared.of_documents, &others);
         let sums = device::device_sums(readings, database, device, scope, &mut dead_letters);
         for (day, expected) in sums.await? {
             let actual = found.take(&(device.to_owned(), day));
@@ -185,8 +187,6 @@ pub(crate) async fn compare(
             }
         }
     }
-    let scope = (&found, compared.of_documents);
-    device::expect_others(readings, database, scope, &mut dead_letters).await?;
     for ((device, day), sum) in found.slices.into_values().flat_map(|(sums, _)| sums) {
         let said = format!(
             "{table} {device} {}: {} rows without any document in MongoDB",

@@ -90,8 +90,9 @@ impl Process {
         self.child.wait().map(drop)
     }
 
-    /// SIGTERM, and SIGKILL when the deadline has passed; true when no signal ended it.
+    /// SIGTERM, and SIGKILL when the deadline has passed; true when it ran and no signal ended it.
     pub(crate) async fn stop(&mut self) -> io::Result<bool> {
+        let was_running = self.ended().is_none();
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let (None, Some(pid)) = (self.ended(), pid) {
             kill_process(pid, Signal::TERM)?;
@@ -105,7 +106,7 @@ impl Process {
             }
             tokio::time::sleep(POLL).await;
         }
-        Ok(self.child.wait()?.signal().is_none())
+        Ok(was_running && self.child.wait()?.signal().is_none())
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
-use bson::{RawBsonRef, RawDocument, doc};
+use bson::{RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use pulseline_clients::mongo::Database;
 use pulseline_schemas::dead_letter::WHOLE;
 use pulseline_schemas::pages::{Order, Pages, REACH_DAYS, STARTS};
@@ -15,6 +15,9 @@ use super::expected::ExpectedDeadLetters;
 use super::pages::{self, Reader};
 use super::{Found, Readings};
 use crate::error::AuditError;
+
+/// Documents without a place in the order of windows, by device.
+pub(super) type Others = BTreeMap<String, Vec<RawDocumentBuf>>;
 
 /// What the documents of a device say, as far as they are read.
 struct Device<'a> {
@@ -30,7 +33,7 @@ pub(super) async fn device_sums(
     readings: &Readings,
     database: &Database,
     device: &str,
-    (found, days): (&Found, &Range<DayNumber>),
+    (found, days, others): (&Found, &Range<DayNumber>, &Others),
     expected: &mut ExpectedDeadLetters<'_>,
 ) -> Result<BTreeMap<DayNumber, DaySum>, AuditError> {
     let collection = database.collection(readings.stream.collection());
@@ -40,12 +43,17 @@ pub(super) async fn device_sums(
     if is_whole(days) {
         of_device = of_device.without_others();
     }
+    // Before all others: no day of theirs is closed yet.
+    let others = others.get(device).into_iter().flatten();
     let mut device = Device {
         readings,
         found,
         days,
         sums: DaySums::default(),
     };
+    for document in others {
+        device.take(document, expected)?;
+    }
     let mut reader = Reader::new(collection, of_device);
     while let Some(reply) = reader.next().await? {
         for document in reply.documents()? {
@@ -56,16 +64,17 @@ pub(super) async fn device_sums(
     Ok(device.sums.close())
 }
 
-/// Expects dead letters of documents without a place in the order of windows: once for all devices, and only where all days are
-/// compared, because no index holds them together.
-pub(super) async fn expect_others(
+/// Documents without a place in the order of windows that are no dead letters, by device. Those that are must be dead letters.
+/// Read once for all devices, and only where all days are compared, because no index holds them together.
+pub(super) async fn read_others(
     readings: &Readings,
     database: &Database,
     (found, days): (&Found, &Range<DayNumber>),
     expected: &mut ExpectedDeadLetters<'_>,
-) -> Result<(), AuditError> {
+) -> Result<Others, AuditError> {
+    let mut others = Others::new();
     if !is_whole(days) {
-        return Ok(());
+        return Ok(others);
     }
     let collection = database.collection(readings.stream.collection());
     let mut reader = Reader::new(collection, Pages::others(Order::of(readings.stream)));
@@ -73,11 +82,14 @@ pub(super) async fn expect_others(
         for document in reply.documents()? {
             if found.before.is_dead(document) {
                 expected.expect(document, WHOLE);
+            } else if let Ok(device) = document.get_str("device_id") {
+                let of_device = others.entry(device.to_owned()).or_default();
+                of_device.push(document.to_owned());
             }
         }
         expected.query_many().await?;
     }
-    Ok(())
+    Ok(others)
 }
 
 fn is_whole(days: &Range<DayNumber>) -> bool {

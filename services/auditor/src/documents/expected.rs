@@ -1,8 +1,8 @@
 //! The dead letters that loaded documents must have: one per item outside the guards, and one per document that is dead (D-3).
 //!
 //! The pass that compares a stream's rows collects them, so that documents are read once. Not known here is why a whole document
-//! is dead: mapping it again would be the loader's code once more. Dead documents of readings that name no device or no
-//! start of their window, which no sink writes, are in no pass; their dead letters are compared with MongoDB's copies alone.
+//! is dead: mapping it again would be the loader's code once more. Dead documents of readings without a place in
+//! the order of windows are in a pass where all days are compared; else their dead letters are compared with MongoDB's copies alone.
 
 use std::mem::take;
 
