@@ -8,7 +8,7 @@
 //! Documents of another shape (`created_at` is not a date of the years 1 to 9999, `_id` is not text) have no such position. They
 //! are read last. Some servers refuse a query that names any other year.
 //!
-//! Where a page would give most documents twice, or gave some of another shape, the next request names exactly what is left.
+//! Where a page would give a tenth of its documents twice, or gave some of another shape, the next request names exactly what is left.
 
 mod filters;
 mod order;

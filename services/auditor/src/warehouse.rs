@@ -108,6 +108,15 @@ impl Loaded {
         Ok(all)
     }
 
+    /// These offsets of partition 0 of a topic's first incarnation, for tests.
+    #[cfg(test)]
+    pub(crate) fn of_topic(topic: &str, offsets: &str) -> Self {
+        let key = (topic.to_owned(), 1, 0);
+        let loaded = AllOffsets([(key, Offsets::parse(offsets).unwrap())].into());
+        let dead = AllOffsets::default();
+        Self { loaded, dead }
+    }
+
     /// True when the document's rows are in raw. False for one on its way, a dead letter, or one without a position.
     pub(crate) fn holds(&self, document: &RawDocument) -> bool {
         Position::of_document(document).is_ok_and(|position| self.loaded.contain(&position))

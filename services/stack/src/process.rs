@@ -94,7 +94,7 @@ impl Process {
     pub(crate) async fn stop(&mut self) -> io::Result<bool> {
         let was_running = self.ended().is_none();
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        if let (None, Some(pid)) = (self.ended(), pid) {
+        if let (true, Some(pid)) = (was_running, pid) {
             kill_process(pid, Signal::TERM)?;
         }
         let deadline = tokio::time::Instant::now() + STOP_DEADLINE;
@@ -127,6 +127,7 @@ pub(crate) struct Program {
     pub(crate) folder: PathBuf,
 }
 
+/// Words of a command line.
 pub(crate) fn words(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }

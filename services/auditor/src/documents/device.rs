@@ -43,7 +43,7 @@ pub(super) async fn device_sums(
     if is_whole(days) {
         of_device = of_device.without_others();
     }
-    // Before all others: no day of theirs is closed yet.
+    // Before all others, and their windows close no day.
     let others = others.get(device).into_iter().flatten();
     let mut device = Device {
         readings,
@@ -52,12 +52,13 @@ pub(super) async fn device_sums(
         sums: DaySums::default(),
     };
     for document in others {
-        device.take(document, expected)?;
+        device.take(document, &mut |document, item| expected.expect(document, item))?;
     }
     let mut reader = Reader::new(collection, of_device);
     while let Some(reply) = reader.next().await? {
         for document in reply.documents()? {
-            device.take(document, expected)?;
+            device.close_before(document);
+            device.take(document, &mut |document, item| expected.expect(document, item))?;
         }
         expected.query_many().await?;
     }
@@ -98,24 +99,30 @@ fn is_whole(days: &Range<DayNumber>) -> bool {
 }
 
 impl Device<'_> {
+    /// Closes the days that neither this document nor a later one in the order of windows reaches.
+    fn close_before(&mut self, document: &RawDocument) {
+        if let Ok(at) = document.get_datetime("created_at") {
+            let starts_on = day_of(at.timestamp_millis());
+            self.sums.close_before(starts_on.saturating_sub(REACH_DAYS));
+        }
+    }
+
+    /// Adds the readings of a document, and tells the items that must be dead letters.
     fn take(
         &mut self,
         document: &RawDocument,
-        expected: &mut ExpectedDeadLetters<'_>,
+        expect: &mut dyn FnMut(&RawDocument, i32),
     ) -> Result<(), AuditError> {
         // A window is short: it lies in one day, or in two.
         let day = |name| -> Result<DayNumber, AuditError> {
             Ok(day_of(document.get_datetime(name)?.timestamp_millis()))
         };
         let ends = [day("created_at"), day("ended_at")];
-        if let [Ok(starts_on), _] = ends {
-            self.sums.close_before(starts_on.saturating_sub(REACH_DAYS));
-        }
         let found = self.found;
         // Its dead letters came with its accounting: they are looked up after it was read.
         let is_loaded_before = found.before.holds(document);
         if !is_loaded_before && found.before.is_dead(document) {
-            expected.expect(document, WHOLE);
+            expect(document, WHOLE);
         }
         let is_loaded = |day: &Result<DayNumber, AuditError>| {
             day.as_ref()
@@ -127,7 +134,7 @@ impl Device<'_> {
         for (reading, is_kept) in upload(self.readings, document)? {
             if !is_kept {
                 if is_loaded_before {
-                    expected.expect(document, i32::try_from(reading.seq).unwrap_or(i32::MAX));
+                    expect(document, i32::try_from(reading.seq).unwrap_or(i32::MAX));
                 }
                 continue;
             }
@@ -187,5 +194,63 @@ fn confidence(readings: &Readings, metric: &RawDocument) -> Result<Option<i32>, 
         None | Some(RawBsonRef::Null) => Ok(None),
         Some(RawBsonRef::Int32(confidence)) => Ok(Some(confidence)),
         Some(other) => Err(AuditError::Unexpected(format!("a confidence is {other:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bson::{DateTime, rawdoc};
+
+    use super::*;
+    use crate::documents::{Comparison, comparison};
+    use crate::warehouse::Loaded;
+
+    const DAY: DayNumber = 18_201;
+
+    /// Steps of one minute of [`DAY`], in a window that starts then.
+    fn steps(offset: i64, window_start_ms: i64) -> RawDocumentBuf {
+        let at = DateTime::from_millis(i64::from(DAY) * DAY_MS + offset * 60_000);
+        rawdoc! {
+            "_id": offset.to_string(),
+            "created_at": DateTime::from_millis(window_start_ms),
+            "ended_at": at,
+            "synced_at": at,
+            "utc_offset_minutes": 0,
+            "metrics": [{ "ts": at, "steps": 5 }],
+            "kafka": { "topic": "fitbit.steps", "generation": 1, "partition": 0, "offset": offset },
+        }
+    }
+
+    #[test]
+    fn p_8_a_loaded_document_whose_window_is_impossible_counts_and_closes_no_day() {
+        let Comparison::Readings(readings) = comparison(pulseline_schemas::Stream::Steps) else {
+            panic!("steps are readings");
+        };
+        let found = Found {
+            slices: BTreeMap::new(),
+            before: Loaded::of_topic("fitbit.steps", "{[0,10)}"),
+            days: 0..0,
+        };
+        let days = DAY..DAY + 1;
+        let mut device = Device {
+            readings: &readings,
+            found: &found,
+            days: &days,
+            sums: DaySums::default(),
+        };
+        let mut expect = |_: &RawDocument, item| panic!("item {item} is no dead letter");
+        for offset in 0..2 {
+            // In the year 50,000.
+            device
+                .take(&steps(offset, 1_515_000_000_000_000), &mut expect)
+                .unwrap();
+        }
+        for offset in 2..5 {
+            let regular = steps(offset, i64::from(DAY) * DAY_MS);
+            device.close_before(&regular);
+            device.take(&regular, &mut expect).unwrap();
+        }
+        let sums = device.sums.close();
+        assert_eq!(sums[&DAY].rows, 5);
     }
 }
